@@ -1,0 +1,2 @@
+//! The program `lightcrest`.
+fn main() {}

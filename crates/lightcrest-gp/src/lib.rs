@@ -1,0 +1,1 @@
+//! Gaussian-process numerics: arrays in, arrays out. Knows nothing of studies.
