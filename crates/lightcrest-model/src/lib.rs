@@ -1,1 +1,4 @@
-//! Light networks.
+//! Light networks: one layer graph ([`network`]) that the module vocabulary builds, the trainer runs, the cost
+//! model counts and the exporters write.
+
+pub mod network;

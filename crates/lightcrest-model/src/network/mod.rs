@@ -1,0 +1,163 @@
+//! The layer graph: the one intermediate representation that everything else reads or rewrites.
+//!
+//! A [`Network`] is a list of [`Node`]s in topological order; node 0 is the input image. Structure and values are
+//! apart: the network says what is computed, [`Weights`] hold the numbers under the names of the nodes, in the
+//! layouts of PyTorch and ONNX, so that a pass rewrites either without touching the other.
+//!
+//! Shapes are those of ONE image, `(channels, height, width)`; the batch is never part of the graph. A vector
+//! (after [`Op::Flatten`] or [`Op::Linear`]) has height = width = 1.
+
+mod op;
+mod weights;
+
+pub use op::{Activation, Conv2d, Op, Pool2d};
+pub use weights::{Tensor, Weights};
+
+/// Shape of one image or feature map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Shape {
+    /// Number of channels (features of a vector).
+    pub channels: usize,
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+}
+
+impl Shape {
+    /// A feature map of `channels` planes of `height` x `width`.
+    pub fn new(channels: usize, height: usize, width: usize) -> Self {
+        Self { channels, height, width }
+    }
+
+    /// A vector of `features` values.
+    pub fn vector(features: usize) -> Self {
+        Self::new(features, 1, 1)
+    }
+
+    /// Number of values.
+    pub fn len(&self) -> usize {
+        self.channels * self.height * self.width
+    }
+
+    /// True when there is no value at all.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Number of positions of one channel.
+    pub fn area(&self) -> usize {
+        self.height * self.width
+    }
+}
+
+impl std::fmt::Display for Shape {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}x{}x{}", self.channels, self.height, self.width)
+    }
+}
+
+/// Index of a node in [`Network::nodes`].
+pub type NodeId = usize;
+
+/// One operator with its inputs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// Path of the layer, unique in the network: `stage2.0.expand.conv`. Weights are stored under it.
+    pub name: String,
+    /// What is computed.
+    pub op: Op,
+    /// The nodes whose outputs it reads, in the order that the operator expects; all come earlier in the list.
+    pub inputs: Vec<NodeId>,
+}
+
+/// A network as a list of nodes in topological order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Network {
+    nodes: Vec<Node>,
+    shapes: Vec<Shape>,
+    output: NodeId,
+}
+
+/// Why a network cannot be built.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NetworkError {
+    /// An operator cannot read the shape that arrives.
+    #[error("layer `{layer}` ({op}): {reason}")]
+    Shape {
+        /// Path of the layer.
+        layer: String,
+        /// Name of the operator.
+        op: &'static str,
+        /// What does not fit, with the offending values.
+        reason: String,
+    },
+    /// Two layers share a path.
+    #[error("two layers are named `{0}`: every path must be unique")]
+    DuplicateName(String),
+    /// A tensor is missing or has another shape than its layer asks for.
+    #[error("weight `{name}`: expected shape {expected:?}, found {found:?}")]
+    Weight {
+        /// Name of the tensor.
+        name: String,
+        /// Shape the layer asks for.
+        expected: Vec<usize>,
+        /// Shape that is there; empty when the tensor is missing.
+        found: Vec<usize>,
+    },
+}
+
+impl Network {
+    /// A network that only passes its input on; [`Network::push`] adds layers.
+    pub fn new(input: Shape) -> Self {
+        let node = Node { name: "input".into(), op: Op::Input(input), inputs: vec![] };
+        Self { nodes: vec![node], shapes: vec![input], output: 0 }
+    }
+
+    /// Appends a layer, infers its shape, makes it the output and returns its id.
+    ///
+    /// # Errors
+    /// [`NetworkError::Shape`] when the operator cannot read the shapes of `inputs`, [`NetworkError::DuplicateName`]
+    /// when the path is taken.
+    pub fn push(&mut self, name: impl Into<String>, op: Op, inputs: &[NodeId]) -> Result<NodeId, NetworkError> {
+        let name = name.into();
+        if self.nodes.iter().any(|node| node.name == name) {
+            return Err(NetworkError::DuplicateName(name));
+        }
+        let shapes: Vec<Shape> = inputs.iter().map(|&id| self.shapes[id]).collect();
+        let shape = op.output_shape(&shapes).map_err(|reason| NetworkError::Shape {
+            layer: name.clone(),
+            op: op.name(),
+            reason,
+        })?;
+        self.nodes.push(Node { name, op, inputs: inputs.to_vec() });
+        self.shapes.push(shape);
+        self.output = self.nodes.len() - 1;
+        Ok(self.output)
+    }
+
+    /// Every node, inputs before their readers.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// Output shape of a node.
+    pub fn shape(&self, id: NodeId) -> Shape {
+        self.shapes[id]
+    }
+
+    /// Shape of the input image.
+    pub fn input_shape(&self) -> Shape {
+        self.shapes[0]
+    }
+
+    /// The node whose value the network returns.
+    pub fn output(&self) -> NodeId {
+        self.output
+    }
+
+    /// Shape of what the network returns.
+    pub fn output_shape(&self) -> Shape {
+        self.shapes[self.output]
+    }
+}
