@@ -1,2 +1,40 @@
-//! What developers run: `cargo xtask test`.
-fn main() {}
+//! What developers run: `cargo xtask test` and `cargo xtask bench NAME`.
+//!
+//! Every step prints the command that it runs, so that a failing one can be repeated by hand.
+#![allow(clippy::print_stdout)]
+
+mod bench;
+mod process;
+mod python;
+mod test;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask COMMAND
+
+  test          format, clippy, all tests, doc tests, documentation, ONNX files against onnxruntime
+  bench train   training and inference speed against PyTorch and onnxruntime, network by network
+                (--net NAME for one of them, --accuracy for the accuracy after three epochs instead)
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match words.as_slice() {
+        ["test"] => test::run_all(),
+        ["bench", "train", rest @ ..] => bench::train(rest),
+        ["help" | "--help" | "-h"] => {
+            print!("{HELP}");
+            Ok(())
+        }
+        _ => Err(format!("unknown command `{}`\n\n{HELP}", words.join(" "))),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("xtask: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -119,7 +119,12 @@ impl Network {
     /// # Errors
     /// [`NetworkError::Shape`] when the operator cannot read the shapes of `inputs`, [`NetworkError::DuplicateName`]
     /// when the path is taken.
-    pub fn push(&mut self, name: impl Into<String>, op: Op, inputs: &[NodeId]) -> Result<NodeId, NetworkError> {
+    pub fn push(
+        &mut self,
+        name: impl Into<String>,
+        op: Op,
+        inputs: &[NodeId],
+    ) -> Result<NodeId, NetworkError> {
         let name = name.into();
         if self.nodes.iter().any(|node| node.name == name) {
             return Err(NetworkError::DuplicateName(name));

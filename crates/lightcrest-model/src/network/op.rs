@@ -302,11 +302,7 @@ impl Op {
 }
 
 fn expect_channels(x: Shape, channels: usize) -> Result<(), String> {
-    if x.channels == channels {
-        Ok(())
-    } else {
-        Err(format!("{channels} channels expected, {x} arrives"))
-    }
+    if x.channels == channels { Ok(()) } else { Err(format!("{channels} channels expected, {x} arrives")) }
 }
 
 fn list(shapes: &[Shape]) -> String {
@@ -315,9 +311,17 @@ fn list(shapes: &[Shape]) -> String {
 }
 
 /// Number of windows along one side: floor((size + 2 padding - dilation (kernel - 1) - 1) / stride) + 1.
-fn window(size: usize, kernel: usize, stride: usize, padding: usize, dilation: usize) -> Result<usize, String> {
+fn window(
+    size: usize,
+    kernel: usize,
+    stride: usize,
+    padding: usize,
+    dilation: usize,
+) -> Result<usize, String> {
     if kernel == 0 || stride == 0 || dilation == 0 {
-        return Err(format!("kernel, stride and dilation must be at least 1, got {kernel}, {stride}, {dilation}"));
+        return Err(format!(
+            "kernel, stride and dilation must be at least 1, got {kernel}, {stride}, {dilation}"
+        ));
     }
     let reach = dilation * (kernel - 1) + 1;
     let padded = size + 2 * padding;

@@ -46,7 +46,8 @@ impl Weights {
                 match (&node.op, role) {
                     (Op::Conv2d(c), "weight") => {
                         let fan_out = c.kernel.0 * c.kernel.1 * c.out_channels / c.groups;
-                        let normal = Normal::new(0.0, (2.0 / fan_out as f32).sqrt()).expect("finite deviation");
+                        let normal =
+                            Normal::new(0.0, (2.0 / fan_out as f32).sqrt()).expect("finite deviation");
                         tensor.data.iter_mut().for_each(|v| *v = normal.sample(rng));
                     }
                     (Op::BatchNorm { .. }, "weight") => tensor.data.fill(1.0),

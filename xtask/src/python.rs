@@ -1,0 +1,29 @@
+//! Python environments that the checks and benchmarks need, made on first use under `target/python/`.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::process::{root, run, target_folder};
+
+/// The interpreter of the environment that `xtask/python/NAME.txt` describes; made or renewed when the file changed.
+///
+/// # Errors
+/// When Python 3 is missing or a package cannot be installed.
+pub(crate) fn environment(name: &str) -> Result<PathBuf, String> {
+    let requirements = root().join("xtask/python").join(format!("{name}.txt"));
+    let wanted =
+        std::fs::read_to_string(&requirements).map_err(|e| format!("{}: {e}", requirements.display()))?;
+    let folder = target_folder().join("python").join(name);
+    let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
+    let stamp = folder.join("installed.txt");
+    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(python);
+    }
+    let system = std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
+    run(Command::new(system).args(["-m", "venv", "--clear"]).arg(&folder))?;
+    run(Command::new(&python)
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"])
+        .arg(&requirements))?;
+    std::fs::write(&stamp, wanted).map_err(|e| format!("{}: {e}", stamp.display()))?;
+    Ok(python)
+}
