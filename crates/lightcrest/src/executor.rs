@@ -1,0 +1,255 @@
+//! Runs a study: workers as threads, each evaluating one trial after the other.
+//!
+//! The study is behind a mutex; what workers do in it (asking, telling, reports) is short beside an evaluation.
+//! With one worker, results arrive in the order of the trials and the same seed gives the same run. With several, the
+//! order in which they finish decides what the sampler knows; each proposal and each evaluation still draws from its
+//! own trial's random numbers.
+
+use crate::history::{FrozenTrial, TrialState};
+use crate::objective::TrialError;
+use crate::study::{Study, StudyError};
+use crate::trial::{Link, Objective, Trial};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How to run.
+#[derive(Debug, Clone)]
+pub struct ExecutorConfig {
+    /// How many trials run at once; at least 1.
+    pub workers: usize,
+    /// How many trials this run finishes at most, waiting ones included; `usize::MAX` for no limit. When going on with a
+    /// study, subtract what [is finished](crate::history::History::finished).
+    pub trials: usize,
+    /// When to end; running trials are interrupted and go back to waiting.
+    pub timeout: Option<Duration>,
+    /// Set it to end the run: from a Ctrl-C handler, say. Running trials are interrupted and go back to waiting.
+    pub stop: Arc<AtomicBool>,
+}
+
+impl Default for ExecutorConfig {
+    /// One worker, without end.
+    fn default() -> Self {
+        Self { workers: 1, trials: usize::MAX, timeout: None, stop: Arc::default() }
+    }
+}
+
+/// Is told what happens, by the workers' threads: for progress bars and logs.
+pub trait Observer: Sync {
+    /// A trial began to run.
+    fn started(&self, trial: &FrozenTrial) {
+        let _ = trial;
+    }
+
+    /// A running trial reported.
+    fn reported(&self, number: u64, step: u64, values: &[f64]) {
+        let _ = (number, step, values);
+    }
+
+    /// A trial is complete, pruned or failed.
+    fn finished(&self, trial: &FrozenTrial) {
+        let _ = trial;
+    }
+
+    /// A trial was interrupted and waits to be run again.
+    fn interrupted(&self, trial: &FrozenTrial) {
+        let _ = trial;
+    }
+}
+
+/// Observes nothing.
+impl Observer for () {}
+
+/// Why a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// All trials are done.
+    Done,
+    /// The time is up.
+    Timeout,
+    /// The stop flag was set.
+    Stopped,
+}
+
+/// What a run did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// Trials that ended complete.
+    pub complete: usize,
+    /// Trials that the pruner stopped.
+    pub pruned: usize,
+    /// Trials that failed.
+    pub failed: usize,
+    /// Why it ended.
+    pub ending: Ending,
+}
+
+/// Runs studies.
+#[derive(Debug, Clone, Default)]
+pub struct Executor {
+    config: ExecutorConfig,
+}
+
+impl Executor {
+    /// An executor that runs as configured.
+    pub fn new(config: ExecutorConfig) -> Self {
+        Self { config }
+    }
+
+    /// Evaluates trials until the configured end. Returns when every worker is done.
+    ///
+    /// # Errors
+    /// The first error of the study: nothing feasible, storage full. Other workers' trials are interrupted then.
+    pub fn run(
+        &self,
+        study: &mut Study,
+        objective: &dyn Objective,
+        observer: &dyn Observer,
+    ) -> Result<Summary, StudyError> {
+        let run = Run {
+            config: &self.config,
+            deadline: self.config.timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
+            study: Mutex::new(study),
+            objective,
+            observer,
+            begun: AtomicUsize::new(0),
+            broken: AtomicBool::new(false),
+            results: Mutex::new(Results::default()),
+        };
+        thread::scope(|scope| {
+            for _ in 1..self.config.workers.max(1) {
+                scope.spawn(|| run.work());
+            }
+            run.work();
+        });
+        let ending = run.ending().unwrap_or(Ending::Done);
+        let results = run.results.into_inner().unwrap_or_else(PoisonError::into_inner);
+        match results.error {
+            Some(error) => Err(error),
+            None => {
+                let count = |state| results.ended.iter().filter(|ended| **ended == state).count();
+                Ok(Summary {
+                    complete: count(TrialState::Complete),
+                    pruned: count(TrialState::Pruned),
+                    failed: count(TrialState::Failed),
+                    ending: if results.cut_short { ending } else { Ending::Done },
+                })
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct Results {
+    ended: Vec<TrialState>,
+    error: Option<StudyError>,
+    cut_short: bool,
+}
+
+/// What the workers of one run share.
+struct Run<'a> {
+    config: &'a ExecutorConfig,
+    deadline: Option<Instant>,
+    study: Mutex<&'a mut Study>,
+    objective: &'a dyn Objective,
+    observer: &'a dyn Observer,
+    begun: AtomicUsize,
+    broken: AtomicBool,
+    results: Mutex<Results>,
+}
+
+impl<'a> Run<'a> {
+    /// A panic cannot leave the study half-changed: objectives run outside of the lock, and storages write whole
+    /// transactions. So a poisoned lock is as good as new.
+    fn study(&self) -> MutexGuard<'_, &'a mut Study> {
+        self.study.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn results(&self) -> MutexGuard<'_, Results> {
+        self.results.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why the run should end before its trials are done.
+    fn ending(&self) -> Option<Ending> {
+        if self.config.stop.load(Ordering::Relaxed) {
+            Some(Ending::Stopped)
+        } else if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            Some(Ending::Timeout)
+        } else {
+            None
+        }
+    }
+
+    fn work(&self) {
+        while !self.broken.load(Ordering::Relaxed) {
+            if self.begun.fetch_add(1, Ordering::Relaxed) >= self.config.trials {
+                return;
+            }
+            if self.ending().is_some() {
+                self.results().cut_short = true;
+                return;
+            }
+            if let Err(error) = self.one_trial() {
+                self.broken.store(true, Ordering::Relaxed);
+                self.results().error.get_or_insert(error);
+                return;
+            }
+        }
+    }
+
+    fn one_trial(&self) -> Result<(), StudyError> {
+        let (frozen, seed) = {
+            let mut study = self.study();
+            let frozen = study.ask_with(&|configuration| self.objective.preview(configuration))?;
+            let seed = study.trial_seed(frozen.number);
+            (frozen, seed)
+        };
+        let number = frozen.number;
+        self.observer.started(&frozen);
+        let mut trial = Trial::new(frozen, seed, Box::new(Connection { run: self }));
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.objective.evaluate(&mut trial)));
+        let outcome =
+            outcome.unwrap_or_else(|payload| Err(TrialError::Failed { reason: panic_message(&*payload) }));
+        let attributes = trial.into_frozen().attributes;
+        let finished = self.study().finish(number, outcome, attributes)?.clone();
+        if finished.state.is_finished() {
+            self.results().ended.push(finished.state);
+            self.observer.finished(&finished);
+        } else {
+            self.results().cut_short = true;
+            self.observer.interrupted(&finished);
+        }
+        Ok(())
+    }
+}
+
+struct Connection<'a, 'b> {
+    run: &'a Run<'b>,
+}
+
+impl Link for Connection<'_, '_> {
+    fn reported(&self, number: u64, step: u64, values: &[f64]) {
+        // The trial is running: it was asked for by this worker and is not told yet.
+        let kept = self.run.study().report(number, step, values);
+        debug_assert!(kept.is_ok());
+        self.run.observer.reported(number, step, values);
+    }
+
+    fn pruned_by(&self, number: u64) -> Option<&'static str> {
+        let study = self.run.study();
+        study.should_prune(number).then(|| study.pruner_name())
+    }
+
+    fn interrupted(&self) -> bool {
+        self.run.broken.load(Ordering::Relaxed) || self.run.ending().is_some()
+    }
+}
+
+fn panic_message(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
+    format!("panicked: {}", text.unwrap_or("without a message"))
+}

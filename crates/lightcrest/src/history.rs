@@ -1,0 +1,223 @@
+//! The trials of a study as data: what samplers and pruners see.
+
+use crate::objective::{ObjectiveInfo, orient};
+use crate::pareto;
+use crate::space::Configuration;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Where a trial is in its life: waiting → running → complete, pruned or failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TrialState {
+    /// Enqueued, or interrupted and to be run again.
+    Waiting,
+    /// Being evaluated.
+    Running,
+    /// Evaluated; has values.
+    Complete,
+    /// Stopped early by a pruner; has reports.
+    Pruned,
+    /// Could not be evaluated; has a reason.
+    Failed,
+}
+
+impl TrialState {
+    /// Whether nothing will change any more.
+    pub fn is_finished(self) -> bool {
+        matches!(self, Self::Complete | Self::Pruned | Self::Failed)
+    }
+
+    /// The word for it, as databases and JSON have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Running => "running",
+            Self::Complete => "complete",
+            Self::Pruned => "pruned",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl fmt::Display for TrialState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A trial as it is at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FrozenTrial {
+    /// 0, 1, 2, ... in the order of creation, without gaps.
+    pub number: u64,
+    /// Where it is in its life.
+    pub state: TrialState,
+    /// What is evaluated.
+    pub configuration: Configuration,
+    /// For each objective its exact value if it was known before the evaluation; empty if none was.
+    #[serde(default)]
+    pub known: Vec<Option<f64>>,
+    /// One value for each objective, in its own direction, once complete.
+    pub values: Option<Vec<f64>>,
+    /// Intermediate values by step, steps ascending: for each of the first few objectives that are not
+    /// [known](Self::known) beforehand, one value in its own direction.
+    pub reports: Vec<(u64, Vec<f64>)>,
+    /// Constraints by name, as value minus bound: at most 0 is satisfied.
+    pub constraints: Vec<(String, f64)>,
+    /// Anything else: metrics, seconds, epochs.
+    pub attributes: BTreeMap<String, Json>,
+    /// Why it was pruned or failed.
+    pub reason: Option<String>,
+    /// When it began to run, in milliseconds since 1970 (UTC).
+    pub started: Option<u64>,
+    /// When it finished, in milliseconds since 1970 (UTC).
+    pub finished: Option<u64>,
+}
+
+impl FrozenTrial {
+    /// A trial that waits to be run.
+    pub fn waiting(number: u64, configuration: Configuration) -> Self {
+        Self {
+            number,
+            state: TrialState::Waiting,
+            configuration,
+            known: Vec::new(),
+            values: None,
+            reports: Vec::new(),
+            constraints: Vec::new(),
+            attributes: BTreeMap::new(),
+            reason: None,
+            started: None,
+            finished: None,
+        }
+    }
+
+    /// A complete trial with these values: what tests and warm starts need.
+    pub fn complete(number: u64, configuration: Configuration, values: Vec<f64>) -> Self {
+        Self { state: TrialState::Complete, values: Some(values), ..Self::waiting(number, configuration) }
+    }
+
+    /// Whether every constraint is satisfied.
+    pub fn is_feasible(&self) -> bool {
+        self.constraints.iter().all(|(_, excess)| *excess <= 0.0)
+    }
+
+    /// The last step that was reported.
+    pub fn last_step(&self) -> Option<u64> {
+        self.reports.last().map(|(step, _)| *step)
+    }
+
+    /// How long it ran, once finished.
+    pub fn duration_ms(&self) -> Option<u64> {
+        Some(self.finished?.saturating_sub(self.started?))
+    }
+
+    /// Puts the trial back to waiting: what it did so far is forgotten.
+    pub(crate) fn reset(&mut self) {
+        *self = Self {
+            known: std::mem::take(&mut self.known),
+            ..Self::waiting(self.number, std::mem::take(&mut self.configuration))
+        };
+    }
+}
+
+/// The trials of a study, by number, and the objectives that their values belong to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct History {
+    objectives: Vec<ObjectiveInfo>,
+    trials: Vec<FrozenTrial>,
+}
+
+impl History {
+    /// No trials yet.
+    pub fn new(objectives: Vec<ObjectiveInfo>) -> Self {
+        Self { objectives, trials: Vec::new() }
+    }
+
+    /// The objectives of the study.
+    pub fn objectives(&self) -> &[ObjectiveInfo] {
+        &self.objectives
+    }
+
+    /// All trials; a trial's number is its position.
+    pub fn trials(&self) -> &[FrozenTrial] {
+        &self.trials
+    }
+
+    /// A trial by number.
+    pub fn get(&self, number: u64) -> Option<&FrozenTrial> {
+        self.trials.get(usize::try_from(number).ok()?)
+    }
+
+    pub(crate) fn get_mut(&mut self, number: u64) -> Option<&mut FrozenTrial> {
+        self.trials.get_mut(usize::try_from(number).ok()?)
+    }
+
+    /// How many trials there are, in whatever state.
+    pub fn len(&self) -> usize {
+        self.trials.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.trials.is_empty()
+    }
+
+    /// Adds a trial, or replaces the one of its number.
+    ///
+    /// # Panics
+    /// If the number would leave a gap.
+    pub fn put(&mut self, trial: FrozenTrial) {
+        match self.get_mut(trial.number) {
+            Some(slot) => *slot = trial,
+            None => {
+                assert_eq!(trial.number as usize, self.trials.len(), "trial numbers have no gaps");
+                self.trials.push(trial);
+            }
+        }
+    }
+
+    /// The trials in one state.
+    pub fn in_state(&self, state: TrialState) -> impl Iterator<Item = &FrozenTrial> {
+        self.trials.iter().filter(move |trial| trial.state == state)
+    }
+
+    /// The complete trials.
+    pub fn complete(&self) -> impl Iterator<Item = &FrozenTrial> {
+        self.in_state(TrialState::Complete)
+    }
+
+    /// How many trials are complete, pruned or failed.
+    pub fn finished(&self) -> usize {
+        self.trials.iter().filter(|trial| trial.state.is_finished()).count()
+    }
+
+    /// The values of a complete trial such that larger is better.
+    pub fn oriented(&self, trial: &FrozenTrial) -> Option<Vec<f64>> {
+        trial.values.as_deref().map(|values| orient(&self.objectives, values))
+    }
+
+    /// The feasible complete trials that no other dominates, in the order of their numbers. Trials with equal
+    /// values are all in it.
+    pub fn front(&self) -> Vec<&FrozenTrial> {
+        let feasible: Vec<_> = self.complete().filter(|trial| trial.is_feasible()).collect();
+        let points: Vec<_> = feasible.iter().filter_map(|trial| self.oriented(trial)).collect();
+        pareto::front(&points).into_iter().map(|i| feasible[i]).collect()
+    }
+
+    /// The feasible complete trial with the best value of one objective; the earliest of several.
+    ///
+    /// # Panics
+    /// If there is no such objective.
+    pub fn best(&self, objective: usize) -> Option<&FrozenTrial> {
+        let direction = self.objectives[objective].direction;
+        let value =
+            |trial: &FrozenTrial| trial.values.as_ref().map(|values| direction.orient(values[objective]));
+        let feasible = self.complete().filter(|trial| trial.is_feasible());
+        let best = feasible.filter_map(|trial| Some((value(trial)?, trial)));
+        best.reduce(|a, b| if b.0 > a.0 { b } else { a }).map(|(_, trial)| trial)
+    }
+}

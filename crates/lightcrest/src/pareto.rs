@@ -1,0 +1,188 @@
+//! Dominance among points of which larger is better in every coordinate.
+//!
+//! | symbol | meaning |
+//! |---|---|
+//! | `points` | `n` points of `m` objectives, oriented: larger is better // (n, m) |
+//! | `reference` | the point that hypervolume is measured from, worse than what counts // (m,) |
+//!
+//! A point dominates another if it is nowhere worse and somewhere better. Equal points do not dominate each other.
+
+use std::cmp::Ordering;
+
+/// Whether `a` is nowhere worse than `b` and somewhere better.
+pub fn dominates(a: &[f64], b: &[f64]) -> bool {
+    let mut better = false;
+    for (x, y) in a.iter().zip(b) {
+        if x < y {
+            return false;
+        }
+        better |= x > y;
+    }
+    better
+}
+
+/// The indices of the points that no other dominates, ascending.
+pub fn front(points: &[Vec<f64>]) -> Vec<usize> {
+    let mut front = Vec::new();
+    for i in descending(points) {
+        // Whoever dominates a point comes before it, and if it is dominated itself, so is it by one in the front.
+        if !front.iter().any(|&j: &usize| dominates(&points[j], &points[i])) {
+            front.push(i);
+        }
+    }
+    front.sort_unstable();
+    front
+}
+
+/// Sorts points into fronts: the first holds those that nothing dominates, the next those that only the first
+/// dominates, and so on. Indices in a front ascend.
+///
+/// Efficient non-dominated sort with binary search (ENS-BS, Zhang et al. 2015, IEEE TEVC 19(2), algorithm 2):
+/// O(m n²) at worst, O(m n log n) for many fronts.
+pub fn non_dominated_sort(points: &[Vec<f64>]) -> Vec<Vec<usize>> {
+    let mut fronts: Vec<Vec<usize>> = Vec::new();
+    for i in descending(points) {
+        let beaten = |front: &Vec<usize>| front.iter().rev().any(|&j| dominates(&points[j], &points[i]));
+        let k = fronts.partition_point(beaten);
+        if k == fronts.len() {
+            fronts.push(Vec::new());
+        }
+        fronts[k].push(i);
+    }
+    fronts.iter_mut().for_each(|front| front.sort_unstable());
+    fronts
+}
+
+/// Indices from the lexicographically largest point down: whoever dominates a point comes before it.
+fn descending(points: &[Vec<f64>]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..points.len()).collect();
+    order.sort_by(|&i, &j| lexicographic(&points[j], &points[i]).then(i.cmp(&j)));
+    order
+}
+
+fn lexicographic(a: &[f64], b: &[f64]) -> Ordering {
+    a.iter().zip(b).map(|(x, y)| compare(*x, *y)).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+}
+
+/// Numeric order, with -0 equal to 0 as [`dominates`] has it.
+fn compare(x: f64, y: f64) -> Ordering {
+    x.partial_cmp(&y).unwrap_or_else(|| x.total_cmp(&y))
+}
+
+/// How lonely each point of one front is: the sum over the objectives of the distance between its neighbours,
+/// divided by the front's extent; infinite at the ends (Deb et al. 2002, NSGA-II, section III-B).
+pub fn crowding_distance(points: &[Vec<f64>]) -> Vec<f64> {
+    let n = points.len();
+    let mut distance = vec![0.0; n];
+    for k in 0..points.first().map_or(0, Vec::len) {
+        let mut order: Vec<usize> = (0..n).collect();
+        order.sort_by(|&i, &j| compare(points[i][k], points[j][k]).then(i.cmp(&j)));
+        let extent = points[order[n - 1]][k] - points[order[0]][k];
+        if extent <= 0.0 {
+            continue; // all equal here: no ends, no distances
+        }
+        distance[order[0]] = f64::INFINITY;
+        distance[order[n - 1]] = f64::INFINITY;
+        for w in order.windows(3) {
+            distance[w[1]] += (points[w[2]][k] - points[w[0]][k]) / extent;
+        }
+    }
+    distance
+}
+
+/// All indices from best to worst: front by front, within a front the lonelier first, then the earlier.
+pub fn ranking(points: &[Vec<f64>]) -> Vec<usize> {
+    let mut order = Vec::with_capacity(points.len());
+    for mut front in non_dominated_sort(points) {
+        let members: Vec<_> = front.iter().map(|&i| points[i].clone()).collect();
+        let crowding = crowding_distance(&members);
+        let of: std::collections::HashMap<usize, f64> = front.iter().copied().zip(crowding).collect();
+        front.sort_by(|i, j| of[j].total_cmp(&of[i]).then(i.cmp(j)));
+        order.extend(front);
+    }
+    order
+}
+
+/// The volume that the points dominate above the reference, exactly.
+///
+/// Two objectives: a sweep, O(n log n). Three: a sweep over the third with a staircase of the other two
+/// (Beume et al. 2009, IEEE TEVC 13(5)). More: the exclusive volumes are summed slice by slice in one objective
+/// less (While et al. 2012, WFG, IEEE TEVC 16(1)); four objectives cost O(n² log n).
+///
+/// Points that are not above the reference in every objective add nothing.
+///
+/// # Shapes
+/// `points` (n, m), `reference` (m,), m >= 1.
+pub fn hypervolume(points: &[Vec<f64>], reference: &[f64]) -> f64 {
+    let above = |p: &&Vec<f64>| p.iter().zip(reference).all(|(x, r)| x > r);
+    let shifted = points.iter().filter(above).map(|p| p.iter().zip(reference).map(|(x, r)| x - r).collect());
+    volume(shifted.collect())
+}
+
+/// Hypervolume above the origin of points that are positive everywhere.
+fn volume(mut points: Vec<Vec<f64>>) -> f64 {
+    let Some(m) = points.first().map(Vec::len) else { return 0.0 };
+    // From the top of the last objective down.
+    points.sort_by(|a, b| b[m - 1].total_cmp(&a[m - 1]));
+    match m {
+        1 => points[0][0],
+        2 => {
+            let (mut sum, mut x) = (0.0, 0.0f64);
+            for (i, p) in points.iter().enumerate() {
+                x = x.max(p[0]);
+                sum += x * (p[1] - points.get(i + 1).map_or(0.0, |next| next[1]));
+            }
+            sum
+        }
+        3 => {
+            let (mut sum, mut stairs) = (0.0, Staircase::default());
+            for (i, p) in points.iter().enumerate() {
+                stairs.add(p[0], p[1]);
+                sum += stairs.area * (p[2] - points.get(i + 1).map_or(0.0, |next| next[2]));
+            }
+            sum
+        }
+        _ => {
+            // What point i adds below all that stand higher in the last objective: its box minus the union of
+            // the others limited to it, all of the same height.
+            let mut sum = 0.0;
+            for (i, p) in points.iter().enumerate() {
+                let base = &p[..m - 1];
+                let limited: Vec<Vec<f64>> = points[..i]
+                    .iter()
+                    .map(|q| q.iter().zip(base).map(|(x, y)| x.min(*y)).collect())
+                    .collect();
+                let kept = front(&limited).into_iter().map(|j| limited[j].clone()).collect();
+                sum += p[m - 1] * (base.iter().product::<f64>() - volume(kept));
+            }
+            sum
+        }
+    }
+}
+
+/// A two-dimensional front above the origin and the area below it.
+#[derive(Default)]
+struct Staircase {
+    steps: Vec<(f64, f64)>, // x ascending, y descending
+    area: f64,
+}
+
+impl Staircase {
+    fn add(&mut self, x: f64, y: f64) {
+        let right = self.steps.partition_point(|step| step.0 < x);
+        if self.steps.get(right).is_some_and(|step| step.1 >= y) {
+            return; // dominated or there already
+        }
+        // The steps that the new one hides are those to its left that are not higher, and one of equal x.
+        let left = self.steps[..right].partition_point(|step| step.1 > y);
+        let equal = usize::from(self.steps.get(right).is_some_and(|step| step.0 == x));
+        let mut from = if left == 0 { 0.0 } else { self.steps[left - 1].0 };
+        let floor = |i: usize| self.steps.get(i).map_or(0.0, |step| step.1);
+        for i in left..right {
+            self.area += (self.steps[i].0 - from) * (y - self.steps[i].1);
+            from = self.steps[i].0;
+        }
+        self.area += (x - from) * (y - floor(right));
+        self.steps.splice(left..right + equal, [(x, y)]);
+    }
+}

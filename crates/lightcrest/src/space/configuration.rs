@@ -1,0 +1,165 @@
+//! One typed assignment of the active parameters.
+
+use super::Value;
+use serde::de::{MapAccess, Visitor};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+
+/// Values by parameter name: the active parameters only, in the order of the space when the engine made it.
+///
+/// Two configurations are equal when they assign the same values, in whatever order. As JSON it is an object.
+#[derive(Debug, Clone, Default)]
+pub struct Configuration {
+    entries: Vec<(String, Value)>,
+}
+
+impl Configuration {
+    /// An assignment of nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Assigns a value, in place of an earlier one of that name.
+    pub fn set(&mut self, name: impl Into<String>, value: impl Into<Value>) {
+        let (name, value) = (name.into(), value.into());
+        match self.entries.iter_mut().find(|(n, _)| *n == name) {
+            Some(entry) => entry.1 = value,
+            None => self.entries.push((name, value)),
+        }
+    }
+
+    /// The value of a parameter; `None` where it is inactive.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.entries.iter().find(|(n, _)| n == name).map(|(_, value)| value)
+    }
+
+    /// The value as a number; integers are converted.
+    pub fn get_f64(&self, name: &str) -> Option<f64> {
+        self.get(name).and_then(Value::as_f64)
+    }
+
+    /// The value as a whole number.
+    pub fn get_i64(&self, name: &str) -> Option<i64> {
+        self.get(name).and_then(Value::as_i64)
+    }
+
+    /// The value as text.
+    pub fn get_str(&self, name: &str) -> Option<&str> {
+        self.get(name).and_then(Value::as_str)
+    }
+
+    /// The value as a truth value.
+    pub fn get_bool(&self, name: &str) -> Option<bool> {
+        self.get(name).and_then(Value::as_bool)
+    }
+
+    /// Names and values in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Value)> {
+        self.entries.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// How many parameters are assigned.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether nothing is assigned.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// A text that is the same for equal configurations and differs for others: a key for sets and maps.
+    pub fn key(&self) -> String {
+        use fmt::Write;
+        let mut order: Vec<_> = self.entries.iter().collect();
+        order.sort_by(|a, b| a.0.cmp(&b.0));
+        let mut key = String::with_capacity(order.len() * 16);
+        for (name, value) in order {
+            // Writing into a String cannot fail.
+            let _ = write!(key, "{}{name}={value};", name.len());
+        }
+        key
+    }
+}
+
+impl PartialEq for Configuration {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.iter().all(|(name, value)| other.get(name) == Some(value))
+    }
+}
+
+/// Prints `name = value` pairs, separated by commas.
+impl fmt::Display for Configuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, (name, value)) in self.iter().enumerate() {
+            write!(f, "{}{name} = {value}", if i == 0 { "" } else { ", " })?;
+        }
+        Ok(())
+    }
+}
+
+impl<N: Into<String>, V: Into<Value>> FromIterator<(N, V)> for Configuration {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
+        let mut configuration = Self::new();
+        for (name, value) in pairs {
+            configuration.set(name, value);
+        }
+        configuration
+    }
+}
+
+impl Serialize for Configuration {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.len()))?;
+        for (name, value) in self.iter() {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Configuration {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Configuration;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of parameter names and scalar values")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Configuration, A::Error> {
+                let mut configuration = Configuration::new();
+                while let Some((name, value)) = map.next_entry::<String, Value>()? {
+                    configuration.set(name, value);
+                }
+                Ok(configuration)
+            }
+        }
+        deserializer.deserialize_map(Object)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equality_and_key_ignore_the_order() {
+        let a: Configuration = [("x", Value::Int(1)), ("y", Value::Float(2.5))].into_iter().collect();
+        let b: Configuration = [("y", Value::Float(2.5)), ("x", Value::Int(1))].into_iter().collect();
+        let c: Configuration = [("y", Value::Float(2.5)), ("x", Value::Float(1.0))].into_iter().collect();
+        assert_eq!(a, b);
+        assert_eq!(a.key(), b.key());
+        assert_ne!(a, c);
+        assert_ne!(a.key(), c.key());
+    }
+
+    #[test]
+    fn json_is_an_object_in_order() {
+        let json = r#"{"z":null,"a":"adam","m":0.30000000000000004}"#;
+        let configuration: Configuration = serde_json::from_str(json).unwrap();
+        assert_eq!(serde_json::to_string(&configuration).unwrap(), json);
+    }
+}

@@ -1,0 +1,248 @@
+//! The values that a parameter may have.
+
+use super::{SpaceError, Value};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The kind of a parameter and its bounds.
+///
+/// As JSON: `{"type": "float", "low": 1e-5, "high": 0.1, "log": true}`, and likewise `"int"` (`low`, `high`,
+/// `log`, `step`) and `"categorical"` (`choices`, `ordered`). What may be left out has a default: linear, step 1
+/// or none, unordered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Domain {
+    /// A real number.
+    Float {
+        /// The smallest value.
+        low: f64,
+        /// The largest value. With a step, the last multiple that does not exceed it.
+        high: f64,
+        /// Whether the scale is logarithmic.
+        #[serde(default)]
+        log: bool,
+        /// Only `low + k step` are values.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<f64>,
+    },
+    /// A whole number.
+    Int {
+        /// The smallest value.
+        low: i64,
+        /// The largest value, or the last multiple of the step that does not exceed it.
+        high: i64,
+        /// Whether the scale is logarithmic.
+        #[serde(default)]
+        log: bool,
+        /// Only `low + k step` are values.
+        #[serde(default = "one")]
+        step: i64,
+    },
+    /// One of a list of scalars.
+    Categorical {
+        /// The values, all different.
+        choices: Vec<Value>,
+        /// Whether the list is in an order that means something, such as 16 < 32 < 64.
+        #[serde(default)]
+        ordered: bool,
+    },
+}
+
+fn one() -> i64 {
+    1
+}
+
+impl Domain {
+    /// How many values there are; `None` for a continuous domain.
+    pub fn cells(&self) -> Option<u64> {
+        match self {
+            Self::Float { low, high, step: Some(step), .. } => {
+                // A step of 0.1 does not divide 5.0 exactly: allow for rounding.
+                Some(((high - low) / step + 1e-8).floor() as u64 + 1)
+            }
+            Self::Float { low, high, step: None, .. } => (low == high).then_some(1),
+            Self::Int { low, high, step, .. } => Some((high - low) as u64 / *step as u64 + 1),
+            Self::Categorical { choices, .. } => Some(choices.len() as u64),
+        }
+    }
+
+    /// The value of cell `index` of a domain that has [cells](Self::cells); the last one for a larger index.
+    pub fn cell(&self, index: u64) -> Option<Value> {
+        let index = index.min(self.cells()?.saturating_sub(1));
+        match self {
+            Self::Float { low, step: None, .. } => Some(Value::Float(*low)),
+            Self::Float { low, high, step: Some(step), .. } => {
+                let value = decimal(low + index as f64 * step, low.abs().max(high.abs()));
+                Some(Value::Float(value.clamp(*low, *high)))
+            }
+            Self::Int { low, step, .. } => Some(Value::Int(low + index as i64 * step)),
+            Self::Categorical { choices, .. } => choices.get(index as usize).cloned(),
+        }
+    }
+
+    /// Which cell a value is; `None` when it is none of the domain's or the domain is continuous.
+    pub fn cell_of(&self, value: &Value) -> Option<u64> {
+        match self {
+            Self::Float { low, high, step, .. } => {
+                let value = value.as_f64()?;
+                if !(*low..=*high).contains(&value) {
+                    return None;
+                }
+                let Some(step) = step else { return (low == high).then_some(0) };
+                let cell = ((value - low) / step).round();
+                ((value - low - cell * step).abs() <= 1e-6 * step).then_some(cell as u64)
+            }
+            Self::Int { low, high, step, .. } => {
+                let value = value.as_i64()?;
+                ((*low..=*high).contains(&value) && (value - low) % step == 0)
+                    .then(|| (value - low) as u64 / *step as u64)
+            }
+            Self::Categorical { choices, .. } => {
+                choices.iter().position(|choice| choice == value).map(|i| i as u64)
+            }
+        }
+    }
+
+    /// Whether a value is of this domain. A float parameter takes whole numbers too; an int one takes no floats.
+    pub fn contains(&self, value: &Value) -> bool {
+        match self {
+            Self::Float { low, high, step: None, .. } => {
+                value.as_f64().is_some_and(|value| (*low..=*high).contains(&value))
+            }
+            _ => self.cell_of(value).is_some(),
+        }
+    }
+
+    /// Whether every bound, step and choice makes sense.
+    pub(crate) fn check(&self, name: &str) -> Result<(), SpaceError> {
+        let name = || name.to_owned();
+        match self {
+            Self::Float { low, high, log, step } => {
+                if !(low.is_finite() && high.is_finite() && (high - low).is_finite()) {
+                    return Err(SpaceError::NonFiniteBounds { name: name(), low: *low, high: *high });
+                }
+                let (low_value, high_value) = (Value::Float(*low), Value::Float(*high));
+                if low > high {
+                    return Err(SpaceError::ReversedBounds {
+                        name: name(),
+                        low: low_value,
+                        high: high_value,
+                    });
+                }
+                if *log && *low <= 0.0 {
+                    return Err(SpaceError::LogNotPositive { name: name(), low: low_value });
+                }
+                let Some(step) = *step else { return Ok(()) };
+                if !(step.is_finite() && step > 0.0) {
+                    return Err(SpaceError::InvalidStep { name: name(), step: Value::Float(step) });
+                }
+                if *log {
+                    return Err(SpaceError::LogWithStep { name: name(), step: Value::Float(step) });
+                }
+                if (high - low) / step >= MAX_CELLS {
+                    return Err(SpaceError::TooWide { name: name(), low: low_value, high: high_value });
+                }
+                Ok(())
+            }
+            Self::Int { low, high, log, step } => {
+                let (low_value, high_value) = (Value::Int(*low), Value::Int(*high));
+                if low > high {
+                    return Err(SpaceError::ReversedBounds {
+                        name: name(),
+                        low: low_value,
+                        high: high_value,
+                    });
+                }
+                if *log && *low <= 0 {
+                    return Err(SpaceError::LogNotPositive { name: name(), low: low_value });
+                }
+                if *step <= 0 {
+                    return Err(SpaceError::InvalidStep { name: name(), step: Value::Int(*step) });
+                }
+                if *log && *step != 1 {
+                    return Err(SpaceError::LogWithStep { name: name(), step: Value::Int(*step) });
+                }
+                let exact = |bound: &i64| (bound.unsigned_abs() as f64) < MAX_CELLS;
+                match high.checked_sub(*low) {
+                    Some(width) if exact(&width) && exact(low) && exact(high) => Ok(()),
+                    _ => Err(SpaceError::TooWide { name: name(), low: low_value, high: high_value }),
+                }
+            }
+            Self::Categorical { choices, .. } => {
+                if choices.is_empty() {
+                    return Err(SpaceError::EmptyChoices { name: name() });
+                }
+                for (i, choice) in choices.iter().enumerate() {
+                    if matches!(choice, Value::Float(value) if !value.is_finite()) {
+                        return Err(SpaceError::NonFiniteChoice { name: name(), choice: choice.clone() });
+                    }
+                    if choices[..i].contains(choice) {
+                        return Err(SpaceError::DuplicateChoice { name: name(), choice: choice.clone() });
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Above this, an index is no longer exact as `f64`.
+const MAX_CELLS: f64 = 9_007_199_254_740_992.0; // 2^53
+
+/// `value` without the last digits that `low + k step` leaves behind: 0.30000000000000004 -> 0.3. `size` is the
+/// largest magnitude of the domain; twelve of its significant digits stay.
+fn decimal(value: f64, size: f64) -> f64 {
+    let digits = 12 - size.log10().ceil().max(-300.0) as i32;
+    let scale = 10f64.powi(digits);
+    // Powers of ten are exact up to 10^22; beyond, the rounding would add errors instead of removing them.
+    if (0..=22).contains(&digits) { (value * scale).round() / scale } else { value }
+}
+
+/// Reads as the end of "must be ...": `a float from 0.0 to 1.0 (log)`, `one of 16, 32, 64`.
+impl fmt::Display for Domain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Float { low, high, step, .. } => {
+                write!(f, "a float from {low:?} to {high:?}")?;
+                step.map_or(Ok(()), |step| write!(f, " in steps of {step:?}"))
+            }
+            Self::Int { low, high, step, .. } => {
+                write!(f, "an int from {low} to {high}")?;
+                if *step == 1 { Ok(()) } else { write!(f, " in steps of {step}") }
+            }
+            Self::Categorical { choices, .. } => {
+                f.write_str("one of ")?;
+                for (i, choice) in choices.iter().enumerate() {
+                    write!(f, "{}{choice}", if i == 0 { "" } else { ", " })?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_give_clean_decimals() {
+        let domain = Domain::Float { low: 1.0, high: 6.0, log: false, step: Some(0.1) };
+        assert_eq!(domain.cells(), Some(51));
+        for k in 0..51 {
+            let value = domain.cell(k).unwrap();
+            assert!(value.to_string().len() <= 3, "{value}");
+            assert_eq!(domain.cell_of(&value), Some(k));
+        }
+        assert!(!domain.contains(&Value::Float(1.05)));
+    }
+
+    #[test]
+    fn the_last_multiple_of_a_step_does_not_exceed_high() {
+        let domain = Domain::Int { low: 16, high: 70, log: false, step: 16 };
+        assert_eq!(domain.cells(), Some(4));
+        assert_eq!(domain.cell(3), Some(Value::Int(64)));
+        assert!(!domain.contains(&Value::Int(70)));
+        assert!(!domain.contains(&Value::Float(32.0)));
+    }
+}

@@ -1,0 +1,237 @@
+//! The only encoder: configuration to numbers and back.
+//!
+//! Samplers think in rows of `d` numbers, one column for each parameter of the space, active or not, beside a mask
+//! that says which columns are active. What stands in an inactive column means nothing (it is 0) and must not be
+//! compared; the mask is there so that a surrogate cannot forget it.
+//!
+//! | domain | column | value in the row |
+//! |---|---|---|
+//! | `Float` | [`Column::Continuous`] | `(v - low) / (high - low)`, of logarithms if `log` |
+//! | `Float` with step, `Int` | [`Column::Discrete`] | centre of its cell: `(k + 1/2) / cells` |
+//! | `Int`, `log` | [`Column::Discrete`] | `ln v`, scaled so that `low - 1/2` is 0 and `high + 1/2` is 1 |
+//! | `Categorical`, ordered | [`Column::Discrete`] | its rank: `(k + 1/2) / choices` |
+//! | `Categorical` | [`Column::Categorical`] | the index `k` itself: 0, 1, 2, ...; compare for equality only |
+//!
+//! Cells are centred so that each has the same width: a uniform number in the unit cube hits every value of a
+//! parameter equally often, at the ends too. All columns lie in `[0, 1]` but the unordered categorical ones, where
+//! a distance would mean nothing.
+
+use super::{Configuration, Domain, Space, Value};
+
+/// What one column of a row can hold.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Column {
+    /// Any number in `[0, 1]`.
+    Continuous,
+    /// One of these numbers in `(0, 1)`, ascending: an int, a stepped float, an ordered choice.
+    Discrete(Grid),
+    /// One of the indices `0.0, 1.0, ..`: a choice without order.
+    Categorical {
+        /// How many choices there are.
+        choices: usize,
+    },
+}
+
+/// The positions that a [`Column::Discrete`] can take, computed rather than stored: an int can have many.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Grid {
+    cells: u64,
+    /// `(low, ln(low - 1/2), ln(high + 1/2))` where the scale is logarithmic.
+    log: Option<(f64, f64, f64)>,
+}
+
+impl Grid {
+    /// How many positions there are.
+    pub fn cells(&self) -> u64 {
+        self.cells
+    }
+
+    /// Position of cell `k`, in `(0, 1)`.
+    pub fn position(&self, k: u64) -> f64 {
+        match self.log {
+            None => (k as f64 + 0.5) / self.cells as f64,
+            Some((low, from, to)) => ((low + k as f64).ln() - from) / (to - from),
+        }
+    }
+
+    /// The cell that a position in `[0, 1]` falls in.
+    pub fn cell(&self, position: f64) -> u64 {
+        let k = match self.log {
+            None => (position * self.cells as f64).floor(),
+            // A value owns the numbers that round to it.
+            Some((low, from, to)) => ((from + position * (to - from)).exp() - low).round(),
+        };
+        (k.max(0.0) as u64).min(self.cells - 1)
+    }
+}
+
+impl Column {
+    /// Turns a uniform number in `[0, 1)` into a value of this column, each value equally likely on its scale.
+    pub fn spread(&self, uniform: f64) -> f64 {
+        match self {
+            Self::Continuous => uniform,
+            Self::Discrete(grid) => grid.position(grid.cell(uniform)),
+            Self::Categorical { choices } => {
+                (uniform * *choices as f64).floor().clamp(0.0, *choices as f64 - 1.0)
+            }
+        }
+    }
+
+    /// The value of this column that is nearest to `x`.
+    pub fn snap(&self, x: f64) -> f64 {
+        match self {
+            Self::Continuous => x.clamp(0.0, 1.0),
+            Self::Discrete(grid) => grid.position(grid.cell(x)),
+            Self::Categorical { choices } => x.round().clamp(0.0, *choices as f64 - 1.0),
+        }
+    }
+
+    /// How many different values the column has; `None` where it is continuous.
+    pub fn cells(&self) -> Option<u64> {
+        match self {
+            Self::Continuous => None,
+            Self::Discrete(grid) => Some(grid.cells),
+            Self::Categorical { choices } => Some(*choices as u64),
+        }
+    }
+
+    /// The `k`-th value of a column that has [`cells`](Self::cells).
+    pub fn value(&self, k: u64) -> Option<f64> {
+        match self {
+            Self::Continuous => None,
+            Self::Discrete(grid) => Some(grid.position(k)),
+            Self::Categorical { .. } => Some(k as f64),
+        }
+    }
+}
+
+/// A configuration as numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Encoded {
+    /// One number for each parameter of the space, 0 where it is inactive. // (d,)
+    pub row: Vec<f64>,
+    /// Which of them mean something. // (d,)
+    pub active: Vec<bool>,
+}
+
+/// Encodes and decodes the configurations of one space.
+#[derive(Debug)]
+pub struct Encoder<'a> {
+    space: &'a Space,
+    columns: Vec<Column>, // (d,)
+}
+
+impl<'a> Encoder<'a> {
+    /// The encoder of a space.
+    pub fn new(space: &'a Space) -> Self {
+        let columns = space.parameters().iter().map(|parameter| column(&parameter.domain)).collect();
+        Self { space, columns }
+    }
+
+    /// The space that is encoded.
+    pub fn space(&self) -> &'a Space {
+        self.space
+    }
+
+    /// The columns, one for each parameter, in the order of the space.
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// One column.
+    pub fn column(&self, i: usize) -> &Column {
+        &self.columns[i]
+    }
+
+    /// Which columns are active in a row: what conditions say of the values that it would decode to.
+    ///
+    /// # Shapes
+    /// `row` has one number for each parameter of the space.
+    pub fn active(&self, row: &[f64]) -> Vec<bool> {
+        self.walk(row, |_, _| {})
+    }
+
+    /// The configuration as a row. It must be [valid](Space::validate): a value outside its domain is moved into it.
+    pub fn encode(&self, configuration: &Configuration) -> Encoded {
+        let active = self.space.active(configuration);
+        let row = self.space.parameters().iter().zip(&self.columns).zip(&active);
+        let row = row.map(|((parameter, column), active)| match configuration.get(&parameter.name) {
+            Some(value) if *active => encode(&parameter.domain, column, value),
+            _ => 0.0,
+        });
+        Encoded { row: row.collect(), active }
+    }
+
+    /// The configuration that a row stands for. Numbers off the grid fall into the nearest cell; inactive columns
+    /// are not read.
+    ///
+    /// # Shapes
+    /// `row` has one number for each parameter of the space.
+    pub fn decode(&self, row: &[f64]) -> Configuration {
+        let mut configuration = Configuration::new();
+        self.walk(row, |name, value| configuration.set(name, value));
+        configuration
+    }
+
+    /// Decodes parameter by parameter, parents first, and tells `each` of the active ones.
+    fn walk(&self, row: &[f64], mut each: impl FnMut(&str, Value)) -> Vec<bool> {
+        assert_eq!(row.len(), self.columns.len(), "a row has one number for each parameter");
+        let mut values: Vec<Option<Value>> = Vec::with_capacity(row.len());
+        for (i, parameter) in self.space.parameters().iter().enumerate() {
+            let active = self.space.conditions(i).all(|(parent, condition)| {
+                values[parent].as_ref().is_some_and(|value| condition.values.contains(value))
+            });
+            let value = active.then(|| decode(&parameter.domain, &self.columns[i], row[i]));
+            if let Some(value) = &value {
+                each(&parameter.name, value.clone());
+            }
+            values.push(value);
+        }
+        values.iter().map(Option::is_some).collect()
+    }
+}
+
+fn column(domain: &Domain) -> Column {
+    match domain {
+        Domain::Categorical { choices, ordered: false } => Column::Categorical { choices: choices.len() },
+        Domain::Int { low, high, log: true, .. } => {
+            let (low, high) = (*low as f64, *high as f64);
+            let log = Some((low, (low - 0.5).ln(), (high + 0.5).ln()));
+            Column::Discrete(Grid { cells: (high - low) as u64 + 1, log })
+        }
+        _ => match domain.cells() {
+            Some(cells) => Column::Discrete(Grid { cells, log: None }),
+            None => Column::Continuous,
+        },
+    }
+}
+
+fn encode(domain: &Domain, column: &Column, value: &Value) -> f64 {
+    match (domain, column) {
+        (Domain::Float { low, high, log, .. }, Column::Continuous) => {
+            let value = value.as_f64().unwrap_or(*low);
+            let u = if *log {
+                (value.ln() - low.ln()) / (high.ln() - low.ln())
+            } else {
+                (value - low) / (high - low)
+            };
+            u.clamp(0.0, 1.0)
+        }
+        (_, Column::Discrete(grid)) => grid.position(domain.cell_of(value).unwrap_or(0)),
+        _ => domain.cell_of(value).unwrap_or(0) as f64,
+    }
+}
+
+fn decode(domain: &Domain, column: &Column, x: f64) -> Value {
+    let cell = match (domain, column) {
+        (Domain::Float { low, high, log, .. }, Column::Continuous) => {
+            let u = x.clamp(0.0, 1.0);
+            let value =
+                if *log { (low.ln() + u * (high.ln() - low.ln())).exp() } else { low + u * (high - low) };
+            return Value::Float(value.clamp(*low, *high));
+        }
+        (_, Column::Discrete(grid)) => grid.cell(x),
+        _ => column.snap(x) as u64,
+    };
+    domain.cell(cell).expect("discrete domains have cells, and the builder has checked that there is one")
+}

@@ -1,0 +1,67 @@
+//! What can be wrong with a space or with a configuration.
+
+use super::{Domain, Value};
+
+/// A space that cannot be, or a configuration that is not of its space.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
+pub enum SpaceError {
+    #[error("a parameter needs a name, but number {position} has an empty one")]
+    EmptyName { position: usize },
+    #[error("parameter names must differ, but `{name}` is there twice")]
+    DuplicateName { name: String },
+    #[error("parameter `{name}`: `low <= high` must hold, but got low = {low}, high = {high}")]
+    ReversedBounds { name: String, low: Value, high: Value },
+    #[error("parameter `{name}`: bounds must be finite, but got low = {low}, high = {high}")]
+    NonFiniteBounds { name: String, low: f64, high: f64 },
+    #[error("parameter `{name}`: a logarithmic scale needs `low > 0`, but got low = {low}")]
+    LogNotPositive { name: String, low: Value },
+    #[error("parameter `{name}`: `step > 0` must hold, but got step = {step}")]
+    InvalidStep { name: String, step: Value },
+    #[error("parameter `{name}`: a step ({step}) and a logarithmic scale exclude each other")]
+    LogWithStep { name: String, step: Value },
+    #[error("parameter `{name}`: at most 2^53 different values are possible, but {low} to {high} holds more")]
+    TooWide { name: String, low: Value, high: Value },
+    #[error("parameter `{name}`: at least one choice is needed, but the list is empty")]
+    EmptyChoices { name: String },
+    #[error("parameter `{name}`: choices must differ, but {choice} is there twice")]
+    DuplicateChoice { name: String, choice: Value },
+    #[error("parameter `{name}`: choices must be finite, but one is {choice}")]
+    NonFiniteChoice { name: String, choice: Value },
+    #[error("parameter `{name}`: `when` names the unknown parameter `{parent}`{}", hint(.suggestion))]
+    UnknownParent { name: String, parent: String, suggestion: Option<String> },
+    #[error("parameter `{name}`: `when` needs at least one value of `{parent}`, but the list is empty")]
+    EmptyCondition { name: String, parent: String },
+    #[error("parameter `{name}`: `when` waits for `{parent}` to be {value}, but it can only be {domain}")]
+    ImpossibleCondition { name: String, parent: String, value: Value, domain: Domain },
+    #[error("conditions must not form a circle, but {} do", quoted(.names))]
+    Cycle { names: Vec<String> },
+
+    #[error("parameter `{name}` has no value, but it is active here")]
+    Missing { name: String },
+    #[error("parameter `{name}` is not active here: it {reason}")]
+    Inactive { name: String, reason: String },
+    #[error("there is no parameter `{name}`{}", hint(.suggestion))]
+    UnknownParameter { name: String, suggestion: Option<String> },
+    #[error("parameter `{name}` must be {domain}, but got {value}")]
+    OutOfDomain { name: String, value: Value, domain: Domain },
+}
+
+fn hint(suggestion: &Option<String>) -> String {
+    suggestion.as_ref().map_or(String::new(), |name| format!("; did you mean `{name}`?"))
+}
+
+fn quoted(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// The candidate that reads most like `name`, if one is close enough to be meant.
+pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
+        .filter(|(similarity, _)| *similarity > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate.to_owned())
+}
