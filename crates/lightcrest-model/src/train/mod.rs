@@ -1,0 +1,18 @@
+//! Training: weights of a [`Network`](crate::network::Network) fitted to a data set on one thread.
+//!
+//! [`TrainConfig`] says how; every part of it has its own file. Whatever is random (order of the images, augmentation,
+//! dropout) comes from one seed, and sums run in one order, so the same seed gives the same weights bit for bit.
+
+pub mod augmentation;
+mod config;
+pub mod loss;
+pub mod metrics;
+pub mod optimizer;
+pub mod schedule;
+
+pub use augmentation::AugmentationConfig;
+pub use config::{ConfigError, EarlyStoppingConfig, TrainConfig};
+pub use loss::LossConfig;
+pub use metrics::{ConfusionMatrix, Metrics};
+pub use optimizer::OptimizerConfig;
+pub use schedule::ScheduleConfig;
