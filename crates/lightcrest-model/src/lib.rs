@@ -1,6 +1,7 @@
-//! Light networks: one layer graph ([`network`]) that the module vocabulary builds, the trainer runs, the cost
-//! model counts and the exporters write.
+//! Light networks: one layer graph ([`network`]) that the module vocabulary ([`block`]) builds, the trainer runs, the
+//! cost model counts and the exporters write.
 
+pub mod block;
 pub mod data;
 pub mod network;
 pub mod train;

@@ -7,14 +7,20 @@
 //! Shapes are those of ONE image, `(channels, height, width)`; the batch is never part of the graph. A vector
 //! (after [`Op::Flatten`] or [`Op::Linear`]) has height = width = 1.
 
+use std::collections::HashMap;
+
+mod cost;
 mod op;
+mod summary;
 mod weights;
 
+pub use cost::Cost;
 pub use op::{Activation, Conv2d, Op, Pool2d};
+pub use summary::SummaryRow;
 pub use weights::{Tensor, Weights};
 
 /// Shape of one image or feature map.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Shape {
     /// Number of channels (features of a vector).
     pub channels: usize,
@@ -75,6 +81,7 @@ pub struct Node {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Network {
     nodes: Vec<Node>,
+    by_name: HashMap<String, NodeId>,
     shapes: Vec<Shape>,
     output: NodeId,
 }
@@ -90,6 +97,16 @@ pub enum NetworkError {
         /// Name of the operator.
         op: &'static str,
         /// What does not fit, with the offending values.
+        reason: String,
+    },
+    /// A module cannot be built from its configuration.
+    #[error("module `{path}` ({module}): {reason}")]
+    Module {
+        /// Path of the module.
+        path: String,
+        /// Name of the module.
+        module: &'static str,
+        /// What is wrong, with the offending values.
         reason: String,
     },
     /// Two layers share a path.
@@ -111,7 +128,8 @@ impl Network {
     /// A network that only passes its input on; [`Network::push`] adds layers.
     pub fn new(input: Shape) -> Self {
         let node = Node { name: "input".into(), op: Op::Input(input), inputs: vec![] };
-        Self { nodes: vec![node], shapes: vec![input], output: 0 }
+        let by_name = HashMap::from([(node.name.clone(), 0)]);
+        Self { nodes: vec![node], by_name, shapes: vec![input], output: 0 }
     }
 
     /// Appends a layer, infers its shape, makes it the output and returns its id.
@@ -126,7 +144,7 @@ impl Network {
         inputs: &[NodeId],
     ) -> Result<NodeId, NetworkError> {
         let name = name.into();
-        if self.nodes.iter().any(|node| node.name == name) {
+        if self.by_name.contains_key(&name) {
             return Err(NetworkError::DuplicateName(name));
         }
         let shapes: Vec<Shape> = inputs.iter().map(|&id| self.shapes[id]).collect();
@@ -135,6 +153,7 @@ impl Network {
             op: op.name(),
             reason,
         })?;
+        self.by_name.insert(name.clone(), self.nodes.len());
         self.nodes.push(Node { name, op, inputs: inputs.to_vec() });
         self.shapes.push(shape);
         self.output = self.nodes.len() - 1;
@@ -144,6 +163,11 @@ impl Network {
     /// Every node, inputs before their readers.
     pub fn nodes(&self) -> &[Node] {
         &self.nodes
+    }
+
+    /// The node of that path.
+    pub fn find(&self, name: &str) -> Option<NodeId> {
+        self.by_name.get(name).copied()
     }
 
     /// Output shape of a node.

@@ -2,6 +2,12 @@
 
 use super::Shape;
 
+/// Most channels that a layer may write.
+const MAX_CHANNELS: usize = 1 << 20;
+
+/// Largest kernel, stride, padding and dilation.
+const MAX_WINDOW: usize = 255;
+
 /// Pointwise non-linearity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Activation {
@@ -10,10 +16,13 @@ pub enum Activation {
     /// min(max(x, 0), 6)
     ReLU6,
     /// x * relu6(x + 3) / 6 (Howard et al. 2019)
+    #[serde(alias = "HardSwish")]
     Hardswish,
     /// relu6(x + 3) / 6
+    #[serde(alias = "HardSigmoid")]
     Hardsigmoid,
     /// x * sigmoid(x), also called SiLU
+    #[serde(alias = "SiLU")]
     Swish,
     /// 1 / (1 + exp(-x))
     Sigmoid,
@@ -184,14 +193,12 @@ impl Op {
             Op::Conv2d(c) => {
                 let x = one()?;
                 expect_channels(x, c.in_channels)?;
+                expect_count("out_channels", c.out_channels)?;
                 if c.groups == 0 || c.in_channels % c.groups != 0 || c.out_channels % c.groups != 0 {
                     return Err(format!(
                         "groups = {} must divide in_channels = {} and out_channels = {}",
                         c.groups, c.in_channels, c.out_channels
                     ));
-                }
-                if c.out_channels == 0 {
-                    return Err("out_channels must be at least 1".into());
                 }
                 let height = window(x.height, c.kernel.0, c.stride.0, c.padding.0, c.dilation.0)?;
                 let width = window(x.width, c.kernel.1, c.stride.1, c.padding.1, c.dilation.1)?;
@@ -226,6 +233,7 @@ impl Op {
                     return Err(format!("a vector is expected, {x} arrives; flatten or pool first"));
                 }
                 expect_channels(x, *in_features)?;
+                expect_count("out_features", *out_features)?;
                 Ok(Shape::vector(*out_features))
             }
             Op::Add => match inputs {
@@ -305,6 +313,15 @@ fn expect_channels(x: Shape, channels: usize) -> Result<(), String> {
     if x.channels == channels { Ok(()) } else { Err(format!("{channels} channels expected, {x} arrives")) }
 }
 
+/// Bounds the size of a layer, so that no product of sizes overflows.
+fn expect_count(what: &str, count: usize) -> Result<(), String> {
+    if (1..=MAX_CHANNELS).contains(&count) {
+        Ok(())
+    } else {
+        Err(format!("{what} must be in 1..={MAX_CHANNELS}, but is {count}"))
+    }
+}
+
 fn list(shapes: &[Shape]) -> String {
     let names: Vec<String> = shapes.iter().map(Shape::to_string).collect();
     format!("[{}]", names.join(", "))
@@ -321,6 +338,11 @@ fn window(
     if kernel == 0 || stride == 0 || dilation == 0 {
         return Err(format!(
             "kernel, stride and dilation must be at least 1, got {kernel}, {stride}, {dilation}"
+        ));
+    }
+    if [kernel, stride, padding, dilation].into_iter().any(|value| value > MAX_WINDOW) {
+        return Err(format!(
+            "kernel, stride, padding and dilation must be at most {MAX_WINDOW}, got {kernel}, {stride}, {padding}, {dilation}"
         ));
     }
     let reach = dilation * (kernel - 1) + 1;

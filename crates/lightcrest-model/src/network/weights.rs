@@ -36,8 +36,11 @@ impl Weights {
         Self::default()
     }
 
-    /// Fresh values: convolutions He-normal over the fan-out (He et al. 2015, as torchvision does), linear and
-    /// channel convolutions uniform in +-1/sqrt(fan-in), biases zero, batch normalisation the identity.
+    /// Fresh values: convolutions He-normal over the fan-out of ONE group, `kh * kw * out / groups` (He et al. 2015),
+    /// linear and channel convolutions uniform in +-1/sqrt(fan-in), biases zero, batch normalisation the identity.
+    ///
+    /// torchvision does not divide by the groups, which makes a depthwise filter sqrt(channels) times too small; the
+    /// authors' TensorFlow code of MobileNet and EfficientNet counts as here.
     pub fn init(network: &Network, rng: &mut impl Rng) -> Self {
         let mut weights = Self::new();
         for node in network.nodes() {
