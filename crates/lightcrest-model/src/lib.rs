@@ -4,4 +4,5 @@
 pub mod block;
 pub mod data;
 pub mod network;
+pub mod spec;
 pub mod train;

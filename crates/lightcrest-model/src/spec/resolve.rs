@@ -1,0 +1,138 @@
+//! Writes the spec of one configuration: every domain replaced by the value that was chosen.
+
+use std::fmt::Write;
+
+use lightcrest::space::{Configuration, Value};
+
+use super::Spec;
+use super::tree::{Choice, ConfigurationError, Group};
+use super::vocabulary::{repeats, strides};
+
+/// Which training of a configuration is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// The trial of the search.
+    Search,
+    /// The second training that `[refit]` describes; the same as the first where the spec has none.
+    Refit,
+}
+
+impl Spec {
+    /// The text of a spec that trains exactly this model again: every value fixed, the seed written down.
+    ///
+    /// # Errors
+    /// [`ConfigurationError`] when the configuration is not of this spec.
+    pub fn resolve(
+        &self,
+        configuration: &Configuration,
+        seed: u64,
+        phase: Phase,
+    ) -> Result<String, ConfigurationError> {
+        let refit = self.refit.filter(|_| phase == Phase::Refit);
+        let mut writer = Writer { text: String::new(), configuration };
+        writer.section("study");
+        writer.line("name", &Value::from(self.name.as_str()));
+        writer.line("seed", &Value::Int((self.seed & i64::MAX as u64) as i64));
+
+        writer.section("data");
+        let mut data = self.data_group.values(configuration)?;
+        data.retain(|(key, _)| refit.is_none() || *key != "train_images");
+        writer.values(&data);
+
+        let training = &self.training;
+        writer.section("training");
+        let mut values = training.group.values(configuration)?;
+        let mut set = |key: &'static str, value: Value| match values.iter_mut().find(|(name, _)| *name == key)
+        {
+            Some(entry) => entry.1 = value,
+            None => values.push((key, value)),
+        };
+        set("seed", Value::Int((seed & i64::MAX as u64) as i64));
+        if let Some(refit) = refit {
+            set("epochs", Value::Int(refit.epochs as i64));
+            if refit.validation_too {
+                set("images", Value::from("train+validation"));
+            }
+        }
+        writer.values(&values);
+        writer.choice("training.optimizer", &training.optimizer)?;
+        writer.choice("training.schedule", &training.schedule)?;
+        writer.choice("training.loss", &training.loss)?;
+        if !training.augmentation.entries.is_empty() {
+            writer.section("training.augmentation");
+            writer.group(&training.augmentation)?;
+        }
+
+        let architecture = &self.architecture;
+        writer.section("architecture");
+        writer.group(&architecture.group)?;
+        for stage in &architecture.stages {
+            let Some(chosen) = stage.modules.chosen(configuration)? else { continue };
+            writer.header("[[architecture.stages]]");
+            writer.line("name", &Value::from(stage.name.as_str()));
+            for (key, reads) in
+                [("repeat", repeats(chosen.section.name)), ("stride", strides(chosen.section.name))]
+            {
+                if reads && let Some(value) = stage.own.value(key, configuration)? {
+                    writer.line(key, &value);
+                }
+            }
+            writer.section(&format!("architecture.stages.modules.{}", chosen.section.name));
+            writer.group(&chosen.group)?;
+        }
+        if !architecture.head.entries.is_empty() {
+            writer.section("architecture.head");
+            writer.group(&architecture.head)?;
+        }
+        Ok(writer.text)
+    }
+}
+
+struct Writer<'a> {
+    text: String,
+    configuration: &'a Configuration,
+}
+
+impl Writer<'_> {
+    fn header(&mut self, header: &str) {
+        if !self.text.is_empty() {
+            self.text.push('\n');
+        }
+        self.text.push_str(header);
+        self.text.push('\n');
+    }
+
+    fn section(&mut self, name: &str) {
+        self.header(&format!("[{name}]"));
+    }
+
+    fn line(&mut self, key: &str, value: &Value) {
+        let value = match value {
+            Value::Null => return, // an absent key is TOML's null
+            Value::Bool(flag) => toml::Value::Boolean(*flag),
+            Value::Int(number) => toml::Value::Integer(*number),
+            Value::Float(number) => toml::Value::Float(*number),
+            Value::Str(text) => toml::Value::String(text.clone()),
+        };
+        // Writing into a String cannot fail.
+        let _ = writeln!(self.text, "{key} = {value}");
+    }
+
+    fn values(&mut self, values: &[(&'static str, Value)]) {
+        values.iter().for_each(|(key, value)| self.line(key, value));
+    }
+
+    fn group(&mut self, group: &Group) -> Result<(), ConfigurationError> {
+        let values = group.values(self.configuration)?;
+        self.values(&values);
+        Ok(())
+    }
+
+    fn choice(&mut self, title: &str, choice: &Choice) -> Result<(), ConfigurationError> {
+        if let Some(chosen) = choice.chosen(self.configuration)? {
+            self.section(&format!("{title}.{}", chosen.section.name));
+            self.group(&chosen.group)?;
+        }
+        Ok(())
+    }
+}

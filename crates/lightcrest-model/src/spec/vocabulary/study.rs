@@ -1,0 +1,179 @@
+//! Sections that are never searched: the study, its objectives and constraints, the data, and how to search.
+
+use super::{Key, Kind, NON_NEGATIVE, NUMBER, OPEN_FRACTION, Section, int, int_in};
+
+/// Every metric with its meaning, in the order of the metric indices.
+pub(crate) const METRICS: &[(&str, &str)] = &[
+    ("validation_accuracy", "share of validation images classified correctly, 0 to 1"),
+    ("macro_f1", "mean over the classes of F1 on the validation images, 0 to 1"),
+    ("loss", "mean cross-entropy on the validation images"),
+    ("macs", "multiply-accumulates of one image (FLOPs = 2 MACs)"),
+    ("parameters", "trainable numbers"),
+    ("model_bytes", "bytes of the weights as float32"),
+    ("peak_activation_bytes", "bytes of the activations that live at the same time, at most"),
+    ("halvings", "times that the stages halve the image"),
+    ("latency_ms", "median time of one image on one thread, measured"),
+];
+
+/// Whether the architecture alone decides the metric, so that no training is needed to know it.
+pub(crate) fn is_static(metric: usize) -> bool {
+    (3..8).contains(&metric)
+}
+
+const METRIC: Kind = Kind::Word(&[
+    "validation_accuracy",
+    "macro_f1",
+    "loss",
+    "macs",
+    "parameters",
+    "model_bytes",
+    "peak_activation_bytes",
+    "halvings",
+    "latency_ms",
+]);
+
+pub(crate) const STUDY: Section = Section {
+    name: "study",
+    doc: "What the study is called and where its randomness begins.",
+    keys: &[
+        Key::required("name", Kind::Text, "name of the study; its folder is runs/NAME"),
+        Key::optional("seed", int(0), "seed of everything random; default 0"),
+    ],
+};
+
+pub(crate) const OBJECTIVE: Section = Section {
+    name: "objectives",
+    doc: "A number to minimise or maximise: a metric, or a score computed from metrics.",
+    keys: &[
+        Key::optional("metric", METRIC, "the metric"),
+        Key::optional("name", Kind::Text, "name of the score"),
+        Key::optional(
+            "score",
+            Kind::Text,
+            "formula over metrics and constants: + - * / ^ ( ) min max exp log sqrt sigmoid abs",
+        ),
+        Key::optional("constants", Kind::Numbers, "numbers that the formula names"),
+        Key::optional(
+            "direction",
+            Kind::Word(&["minimize", "maximize"]),
+            "default: maximize accuracy and F1, minimize everything else",
+        ),
+    ],
+};
+
+pub(crate) const CONSTRAINT: Section = Section {
+    name: "constraints",
+    doc: "A bound that a model must keep.",
+    keys: &[
+        Key::required("metric", METRIC, "the metric"),
+        Key::optional("max", NUMBER, "largest value allowed"),
+        Key::optional("min", NUMBER, "smallest value allowed"),
+        Key::optional(
+            "before",
+            Kind::Bool,
+            "check it before any training; always so for macs, parameters, model_bytes, peak_activation_bytes and \
+             halvings; latency_ms is then measured on random weights; default false",
+        ),
+    ],
+};
+
+/// Index of a metric.
+pub(crate) fn metric_index(name: &str) -> Option<usize> {
+    METRICS.iter().position(|(metric, _)| *metric == name)
+}
+
+pub(crate) const DATA: Section = Section {
+    name: "data",
+    doc: "The images.",
+    keys: &[
+        Key::required(
+            "source",
+            Kind::Word(&["digits", "mnist", "fashion_mnist", "idx", "cifar10", "cifar100", "folder"]),
+            "digits (bundled, 8x8), mnist, fashion_mnist or idx (IDX files, gzipped or not), cifar10 and cifar100 \
+             (binary files), or a folder with one sub-folder a class",
+        ),
+        Key::optional("path", Kind::Text, "folder of the files; not for digits, optional for fashion_mnist"),
+        Key::optional("image_size", int(1), "resize the images to squares of this side; default as they are"),
+        Key::optional(
+            "channels",
+            Kind::Word(&["grey", "rgb"]),
+            "channels of an image folder; default grey when every image is",
+        ),
+        Key::optional("validation_fraction", OPEN_FRACTION, "share of the images that validate; default 0.1"),
+        Key::optional(
+            "test_fraction",
+            OPEN_FRACTION,
+            "share of the images that test, where the data set has no test split of its own; default 0.2",
+        ),
+        Key::optional("train_images", int(1), "train on so many images only, chosen by class"),
+        Key::optional("validation_images", int(1), "validate on so many images only, chosen by class"),
+        Key::optional("seed", int(0), "seed of the splits; default 0"),
+    ],
+};
+
+pub(crate) const BUDGET: Section = Section {
+    name: "budget",
+    doc: "When the search ends: at the first of the two limits. May change when a study goes on.",
+    keys: &[
+        Key::optional("trials", int(1), "trials in all; default 100 when no time is given"),
+        Key::optional("time", Kind::Duration, "time in all, the refit included"),
+    ],
+};
+
+pub(crate) const WORKERS: Section = Section {
+    name: "workers",
+    doc: "How many trials run at the same time, one thread each. May change when a study goes on.",
+    keys: &[Key::optional("count", int_in(1, 1024), "default: the number of cores")],
+};
+
+pub(crate) const REFIT: Section = Section {
+    name: "refit",
+    doc: "After the search the models of the front are trained again, longer. Brief trials rank candidates cheaply; \
+          the accuracy that counts comes from here.",
+    keys: &[
+        Key::required("epochs", int(1), "epochs of the second training"),
+        Key::optional(
+            "images",
+            Kind::Word(&["train", "train+validation"]),
+            "train (the default): the training images, all of them whatever data.train_images says; train+validation \
+             keeps none back, so that only the test accuracy says how good the model is",
+        ),
+        Key::optional("time", Kind::Duration, "part of the budget's time kept for it; default what is left"),
+        Key::optional("models", int(1), "train at most so many models, spread over the front; default all"),
+    ],
+};
+
+/// The samplers; `name` chooses one, the other keys are its own.
+pub(crate) const SAMPLERS: &[Section] = &[
+    Section { name: "random", doc: "Independent draws from the space.", keys: &[] },
+    Section {
+        name: "gp",
+        doc: "Gaussian process with an acquisition function (the default).",
+        keys: &[
+            Key::optional("acquisition", Kind::Word(&["ucb"]), "what is maximised; default ucb"),
+            Key::optional("kappa", NON_NEGATIVE, "weight of the uncertainty in ucb"),
+            Key::optional("startup_trials", int(1), "random trials before the first model"),
+        ],
+    },
+];
+
+/// The pruners; `name` chooses one, the other keys are its own.
+pub(crate) const PRUNERS: &[Section] = &[
+    Section { name: "none", doc: "Every trial runs to its end (the default).", keys: &[] },
+    Section {
+        name: "halving",
+        doc: "Successive halving: at each rung only the best share of the trials goes on.",
+        keys: &[
+            Key::optional("reduction_factor", int(2), "one trial of so many passes a rung; default 3"),
+            Key::optional("min_epochs", int(1), "epoch of the first rung; default 1"),
+        ],
+    },
+    Section {
+        name: "median",
+        doc: "Stops a trial that is worse than the median of the trials before it at the same epoch.",
+        keys: &[
+            Key::optional("startup_trials", int(0), "trials that always run to their end; default 5"),
+            Key::optional("min_epochs", int(0), "epochs that every trial runs; default 1"),
+        ],
+    },
+];
