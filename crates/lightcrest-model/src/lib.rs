@@ -3,6 +3,7 @@
 
 pub mod block;
 pub mod data;
+mod kernel;
 pub mod network;
 pub mod spec;
 pub mod train;

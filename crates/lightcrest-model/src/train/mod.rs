@@ -8,6 +8,7 @@ mod config;
 pub mod loss;
 pub mod metrics;
 pub mod optimizer;
+pub mod plan;
 pub mod schedule;
 
 pub use augmentation::AugmentationConfig;
@@ -15,4 +16,5 @@ pub use config::{ConfigError, EarlyStoppingConfig, TrainConfig};
 pub use loss::LossConfig;
 pub use metrics::{ConfusionMatrix, Metrics};
 pub use optimizer::OptimizerConfig;
+pub use plan::{ParameterMut, Plan, PlanMode};
 pub use schedule::ScheduleConfig;

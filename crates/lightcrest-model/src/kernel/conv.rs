@@ -1,0 +1,342 @@
+//! Dense (and grouped) convolution without im2col: forward, and the gradient for the input.
+//!
+//! | symbol | meaning |
+//! |---|---|
+//! | R | output pixels of a register tile, 1..=8 |
+//! | N | vectors of output channels of a register tile, 1..=3 |
+//!
+//! The tile holds R x N vectors of sums. For every tap and input channel it loads N vectors of weights, packed as
+//! `[group][tap][input channel][output channels, padded]`, and broadcasts R inputs straight from memory. R x N is
+//! chosen so that both fused multiply-add units stay busy and the sums stay in registers. Pointwise convolutions
+//! and linear layers are the case of one tap.
+
+use super::geometry::Phase;
+use super::{Element, Isa, Kernel, Layout};
+use crate::network::{Activation, Conv2d};
+
+/// Channels of a grouped correlation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Channels {
+    pub(crate) groups: usize,
+    /// Consecutive inputs of a tap.
+    pub(crate) run: usize,
+    /// Input channels of a group: the distance of the groups in a pixel.
+    pub(crate) input: usize,
+    /// Output channels of a group.
+    pub(crate) output: usize,
+    /// The same, padded to whole vectors.
+    pub(crate) padded: usize,
+}
+
+impl Channels {
+    /// Channels of the forward convolution.
+    pub(crate) fn forward(conv: &Conv2d, lanes: usize) -> Self {
+        let (input, output) = (conv.in_channels / conv.groups, conv.out_channels / conv.groups);
+        Self { groups: conv.groups, run: input, input, output, padded: output.next_multiple_of(lanes) }
+    }
+
+    /// Channels of the gradient for the input: from output to input.
+    pub(crate) fn backward(conv: &Conv2d, lanes: usize) -> Self {
+        let (input, output) = (conv.out_channels / conv.groups, conv.in_channels / conv.groups);
+        Self { groups: conv.groups, run: input, input, output, padded: output.next_multiple_of(lanes) }
+    }
+}
+
+/// Whether the pixels of `x` hold nothing but their channels, so that a row of taps is one run: fewer, longer loops.
+pub(crate) fn merges_taps(conv: &Conv2d, x: &Layout) -> bool {
+    conv.groups == 1 && conv.dilation.1 == 1 && x.stride == conv.in_channels && conv.kernel.1 > 1
+}
+
+/// y = (y or bias or 0) + x * w, then bounded.
+pub(crate) struct Correlate<'a, E> {
+    pub(crate) images: usize,
+    pub(crate) phases: &'a [Phase],
+    pub(crate) channels: Channels,
+    pub(crate) x: &'a [E],
+    pub(crate) x_image: usize,
+    pub(crate) y: &'a mut [E],
+    pub(crate) y_image: usize,
+    /// Packed; the phases follow each other within a group.
+    pub(crate) weight: &'a [E],
+    /// Padded like the outputs of the weights.
+    pub(crate) bias: Option<&'a [E]>,
+    /// Whether `y` is added to instead of overwritten.
+    pub(crate) accumulate: bool,
+    /// Applied last: `ReLU`, `ReLU6` or `Hardswish`.
+    pub(crate) activation: Option<Activation>,
+}
+
+/// Largest R for N vectors: R N sums, N weights and a broadcast fit the registers.
+const fn largest_tile(registers: usize, vectors: usize) -> usize {
+    match (registers >= 32, vectors) {
+        (_, 1) | (true, _) => 8,
+        (false, 2) => 6,
+        (false, _) => 4,
+    }
+}
+
+/// Size of the next of the parts that `total` is split into, as even as can be.
+#[inline(always)]
+pub(crate) fn even_part(total: usize, largest: usize) -> usize {
+    total.div_ceil(total.div_ceil(largest))
+}
+
+struct Row<'a, E> {
+    x: *const E,
+    x_column: usize,
+    y: *mut E,
+    y_column: usize,
+    columns: usize,
+    offsets: &'a [isize],
+    run: usize,
+    weight: *const E,
+    /// Elements from one input channel's weights to the next.
+    pitch: usize,
+    bias: Option<*const E>,
+    accumulate: bool,
+    activation: Option<Activation>,
+    /// Lanes of the last vector that are stored.
+    tail: usize,
+}
+
+impl<E: Element> Kernel<E> for Correlate<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa<E = E>>(self, isa: I) {
+        let c = self.channels;
+        let taps: usize = self.phases.iter().map(|p| p.offsets.len()).sum();
+        assert_eq!(self.weight.len(), c.groups * taps * c.run * c.padded, "packed weights");
+        assert!(self.bias.is_none_or(|b| b.len() == c.groups * c.padded), "packed bias");
+        let vectors = c.padded / I::LANES;
+        for phase in self.phases {
+            let x_reach = (c.groups - 1) * c.input + c.run;
+            let y_reach = if c.groups == 1 { c.padded } else { c.groups * c.output };
+            phase.check(
+                self.images,
+                (self.x.len(), self.x_image, x_reach),
+                (self.y.len(), self.y_image, y_reach),
+            );
+        }
+        for group in 0..c.groups {
+            let mut weight_at = group * taps * c.run * c.padded;
+            for phase in self.phases {
+                let (images, rows, columns) = phase.merged(self.images, self.x_image, self.y_image);
+                let mut v = 0;
+                while v < vectors {
+                    let n = even_part(vectors - v, 3);
+                    let partial = c.groups > 1 && v + n == vectors;
+                    let tail = if partial { c.output - (vectors - 1) * I::LANES } else { I::LANES };
+                    for image in 0..images {
+                        for row in 0..rows {
+                            let x =
+                                image * self.x_image + phase.x_origin + row * phase.x_row + group * c.input;
+                            let y = image * self.y_image
+                                + phase.y_origin
+                                + row * phase.y_row
+                                + group * c.output
+                                + v * I::LANES;
+                            let channel = group * c.padded + v * I::LANES;
+                            let job = Row {
+                                x: self.x.as_ptr().wrapping_add(x),
+                                x_column: phase.x_column,
+                                y: self.y.as_mut_ptr().wrapping_add(y),
+                                y_column: phase.y_column,
+                                columns,
+                                offsets: &phase.offsets,
+                                run: c.run,
+                                weight: self.weight.as_ptr().wrapping_add(weight_at + v * I::LANES),
+                                pitch: c.padded,
+                                bias: self.bias.map(|b| b.as_ptr().wrapping_add(channel)),
+                                accumulate: self.accumulate,
+                                activation: self.activation,
+                                tail,
+                            };
+                            // SAFETY: `check` above bounds every read of x and write of y; the weights and the
+                            // bias have their packed lengths.
+                            unsafe {
+                                match n {
+                                    1 => row_of_tiles::<I, 1>(isa, &job),
+                                    2 => row_of_tiles::<I, 2>(isa, &job),
+                                    _ => row_of_tiles::<I, 3>(isa, &job),
+                                }
+                            }
+                        }
+                    }
+                    v += n;
+                }
+                weight_at += phase.offsets.len() * c.run * c.padded;
+            }
+        }
+    }
+}
+
+/// # Safety
+/// Every pixel of the row and the weights must be in bounds.
+#[inline(always)]
+unsafe fn row_of_tiles<I: Isa, const N: usize>(isa: I, job: &Row<'_, I::E>) {
+    let largest = const { largest_tile(I::REGISTERS, N) };
+    let mut column = 0;
+    while column < job.columns {
+        let left = job.columns - column;
+        let r = if left >= 4 * largest { largest } else { even_part(left, largest) };
+        let x = job.x.wrapping_add(column * job.x_column);
+        let y = job.y.wrapping_add(column * job.y_column);
+        // SAFETY: the tile covers pixels of the row; the caller vouches for the row.
+        unsafe {
+            match r {
+                1 => tile::<I, 1, N>(isa, job, x, y),
+                2 => tile::<I, 2, N>(isa, job, x, y),
+                3 => tile::<I, 3, N>(isa, job, x, y),
+                4 => tile::<I, 4, N>(isa, job, x, y),
+                5 => tile::<I, 5, N>(isa, job, x, y),
+                6 => tile::<I, 6, N>(isa, job, x, y),
+                7 => tile::<I, 7, N>(isa, job, x, y),
+                _ => tile::<I, 8, N>(isa, job, x, y),
+            }
+        }
+        column += r;
+    }
+}
+
+/// # Safety
+/// R pixels from `x` on, R pixels from `y` on, and the weights must be in bounds.
+#[inline(always)]
+unsafe fn tile<I: Isa, const R: usize, const N: usize>(
+    isa: I,
+    job: &Row<'_, I::E>,
+    x: *const I::E,
+    y: *mut I::E,
+) {
+    let mut sums = [[isa.zero(); N]; R];
+    let mut weight = job.weight;
+    for &offset in job.offsets {
+        let mut x = x.wrapping_offset(offset);
+        for _ in 0..job.run {
+            let mut w = [isa.zero(); N];
+            for v in 0..N {
+                // SAFETY: weights are packed for every tap, channel and vector.
+                w[v] = unsafe { isa.load(weight.wrapping_add(v * I::LANES)) };
+            }
+            for r in 0..R {
+                // SAFETY: pixel r of the tile, channel k of the run.
+                let value = isa.splat(unsafe { *x.wrapping_add(r * job.x_column) });
+                for v in 0..N {
+                    sums[r][v] = isa.mul_add(value, w[v], sums[r][v]);
+                }
+            }
+            weight = weight.wrapping_add(job.pitch);
+            x = x.wrapping_add(1);
+        }
+    }
+    for r in 0..R {
+        for v in 0..N {
+            let at = y.wrapping_add(r * job.y_column + v * I::LANES);
+            let mut value = sums[r][v];
+            if let Some(bias) = job.bias {
+                // SAFETY: the bias is padded like the weights.
+                value = isa.add(value, unsafe { isa.load(bias.wrapping_add(v * I::LANES)) });
+            }
+            if let Some(activation) = job.activation {
+                value = bounded(isa, activation, value);
+            }
+            // SAFETY: pixel r of the tile; the last vector of a group stores only its channels.
+            unsafe {
+                if v + 1 < N || job.tail == I::LANES {
+                    if job.accumulate {
+                        value = isa.add(value, isa.load(at));
+                    }
+                    isa.store(at, value);
+                } else if job.accumulate {
+                    let lanes = (&raw const value).cast::<I::E>();
+                    for lane in 0..job.tail {
+                        *at.wrapping_add(lane) += *lanes.wrapping_add(lane);
+                    }
+                } else {
+                    isa.store_first(at, value, job.tail);
+                }
+            }
+        }
+    }
+}
+
+/// The activations without an exponential.
+#[inline(always)]
+pub(super) fn bounded<I: Isa>(isa: I, activation: Activation, x: I::V) -> I::V {
+    let six = isa.splat(I::E::of(6.0));
+    match activation {
+        Activation::ReLU => isa.max(isa.zero(), x),
+        Activation::ReLU6 => isa.min(six, isa.max(isa.zero(), x)),
+        Activation::Hardswish => {
+            let gate = isa.min(six, isa.max(isa.zero(), isa.add(x, isa.splat(I::E::of(3.0)))));
+            isa.mul(x, isa.mul(gate, isa.splat(I::E::of(1.0 / 6.0))))
+        }
+        _ => x,
+    }
+}
+
+/// Packs weights (out, in / groups, kh, kw) for the forward convolution, each output channel times `scale`.
+pub(crate) fn pack_forward<E: Element>(
+    conv: &Conv2d,
+    weight: &[E],
+    scale: Option<&[E]>,
+    lanes: usize,
+    packed: &mut [E],
+) {
+    let c = Channels::forward(conv, lanes);
+    let taps = conv.kernel.0 * conv.kernel.1;
+    for group in 0..c.groups {
+        for o in 0..c.output {
+            let channel = group * c.output + o;
+            for i in 0..c.input {
+                let source = &weight[(channel * c.input + i) * taps..][..taps];
+                for (tap, &value) in source.iter().enumerate() {
+                    let value = scale.map_or(value, |s| value * s[channel]);
+                    packed[((group * taps + tap) * c.input + i) * c.padded + o] = value;
+                }
+            }
+        }
+    }
+}
+
+/// The inverse of [`pack_forward`] for the gradient.
+pub(crate) fn unpack_forward<E: Element>(conv: &Conv2d, packed: &[E], lanes: usize, weight: &mut [E]) {
+    let c = Channels::forward(conv, lanes);
+    let taps = conv.kernel.0 * conv.kernel.1;
+    for group in 0..c.groups {
+        for o in 0..c.output {
+            for i in 0..c.input {
+                let target = &mut weight[((group * c.output + o) * c.input + i) * taps..][..taps];
+                for (tap, value) in target.iter_mut().enumerate() {
+                    *value = packed[((group * taps + tap) * c.input + i) * c.padded + o];
+                }
+            }
+        }
+    }
+}
+
+/// Packs weights for the gradient of the input: input and output channels change places, taps in the order of
+/// `phases`.
+pub(crate) fn pack_backward<E: Element>(
+    conv: &Conv2d,
+    weight: &[E],
+    phases: &[Phase],
+    lanes: usize,
+    packed: &mut [E],
+) {
+    let c = Channels::backward(conv, lanes);
+    let taps = conv.kernel.0 * conv.kernel.1;
+    let mut at = 0;
+    for group in 0..c.groups {
+        for tap in phases.iter().flat_map(|p| &p.taps) {
+            for o in 0..c.input {
+                let row = &mut packed[at..at + c.output];
+                let source = (group * c.input + o) * c.output * taps + tap;
+                for (i, value) in row.iter_mut().enumerate() {
+                    *value = weight[source + i * taps];
+                }
+                at += c.padded;
+            }
+        }
+    }
+}

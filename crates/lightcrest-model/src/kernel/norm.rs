@@ -1,0 +1,239 @@
+//! Batch normalisation (Ioffe & Szegedy 2015), fused with the activation that follows it.
+//!
+//! | symbol | meaning |
+//! |---|---|
+//! | x | input, one value a pixel and channel |
+//! | z = scale x + shift | normalised input: scale = gamma / sqrt(var + eps), shift = beta - mean scale |
+//! | y = f(z) | output of the fused activation |
+//! | dz = f'(z) dy | gradient for z |
+//!
+//! The passes are those between which the whole batch must be known: moments of x; y; dz with its two sums; dx. z is
+//! computed anew from x wherever it is needed, which costs one multiply-add and saves a pass over memory.
+
+use super::activation::{Pointwise, with_activation};
+use super::layout::Runs;
+use super::{Element, Isa, Kernel, Layout};
+use crate::network::Activation;
+
+/// Elements of a block that stays in the first cache while every vector of channels passes over it.
+const BLOCK: usize = 4096;
+
+/// Sums of x - pivot and (x - pivot)^2 over pixels; the pivot is the first pixel, so that the variance does not
+/// cancel when the mean is large.
+pub(crate) struct Moments<'a, E> {
+    pub(crate) images: usize,
+    pub(crate) x: &'a [E],
+    pub(crate) layout: &'a Layout,
+    /// Overwritten; each as long as the stride.
+    pub(crate) pivot: &'a mut [E],
+    pub(crate) sum: &'a mut [E],
+    pub(crate) square: &'a mut [E],
+}
+
+impl<E: Element> Kernel<E> for Moments<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa<E = E>>(self, isa: I) {
+        let stride = self.layout.stride;
+        self.pivot.copy_from_slice(&self.x[self.layout.origin()..][..stride]);
+        let pivot = isa.vectors(self.pivot);
+        let (sum, square) = (isa.vectors_mut(self.sum), isa.vectors_mut(self.square));
+        sum.fill(isa.zero());
+        square.fill(isa.zero());
+        let mut runs = Runs::new([self.layout], self.images, (BLOCK / stride).max(16));
+        while let Some(([at], pixels)) = runs.next() {
+            let run = &self.x[at..][..pixels * stride];
+            for v in 0..pivot.len() {
+                let x = run.as_ptr().wrapping_add(v * I::LANES);
+                let (mut s, mut q) = ([isa.zero(); 4], [isa.zero(); 4]);
+                let mut pixel = 0;
+                while pixel + 4 <= pixels {
+                    for lane in 0..4 {
+                        // SAFETY: vector v of a pixel of the run.
+                        let x = unsafe { isa.load(x.wrapping_add((pixel + lane) * stride)) };
+                        let d = isa.sub(x, pivot[v]);
+                        s[lane] = isa.add(s[lane], d);
+                        q[lane] = isa.mul_add(d, d, q[lane]);
+                    }
+                    pixel += 4;
+                }
+                while pixel < pixels {
+                    // SAFETY: vector v of a pixel of the run.
+                    let x = unsafe { isa.load(x.wrapping_add(pixel * stride)) };
+                    let d = isa.sub(x, pivot[v]);
+                    s[0] = isa.add(s[0], d);
+                    q[0] = isa.mul_add(d, d, q[0]);
+                    pixel += 1;
+                }
+                sum[v] = isa.add(sum[v], isa.add(isa.add(s[0], s[1]), isa.add(s[2], s[3])));
+                square[v] = isa.add(square[v], isa.add(isa.add(q[0], q[1]), isa.add(q[2], q[3])));
+            }
+        }
+    }
+}
+
+/// y = f(scale x + shift)
+pub(crate) struct Normalize<'a, E> {
+    pub(crate) images: usize,
+    pub(crate) activation: Option<Activation>,
+    pub(crate) scale: &'a [E],
+    pub(crate) shift: &'a [E],
+    pub(crate) x: &'a [E],
+    pub(crate) x_layout: &'a Layout,
+    pub(crate) y: &'a mut [E],
+    pub(crate) y_layout: &'a Layout,
+}
+
+impl<E: Element> Kernel<E> for Normalize<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa<E = E>>(self, isa: I) {
+        with_activation!(self.activation, F => self.with::<I, F>(isa))
+    }
+}
+
+impl<E: Element> Normalize<'_, E> {
+    #[inline(always)]
+    fn with<I: Isa<E = E>, F: Pointwise>(self, isa: I) {
+        let stride = self.x_layout.stride;
+        let (scale, shift) = (isa.vectors(&self.scale[..stride]), isa.vectors(&self.shift[..stride]));
+        let mut runs = Runs::new([self.x_layout, self.y_layout], self.images, (BLOCK / stride).max(16));
+        while let Some(([x, y], pixels)) = runs.next() {
+            let x = &self.x[x..][..pixels * stride];
+            let y = &mut self.y[y..][..pixels * stride];
+            for v in 0..scale.len() {
+                let (a, b) = (scale[v], shift[v]);
+                let x = x.as_ptr().wrapping_add(v * I::LANES);
+                let y = y.as_mut_ptr().wrapping_add(v * I::LANES);
+                for pixel in 0..pixels {
+                    // SAFETY: vector v of a pixel of the runs.
+                    unsafe {
+                        let z = isa.mul_add(isa.load(x.wrapping_add(pixel * stride)), a, b);
+                        isa.store(y.wrapping_add(pixel * stride), F::value(isa, z));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// dz = f'(z) dy, and its sums over pixels of dz and of dz (x - mean).
+pub(crate) struct NormalizeGradient<'a, E> {
+    pub(crate) images: usize,
+    pub(crate) activation: Option<Activation>,
+    pub(crate) scale: &'a [E],
+    pub(crate) shift: &'a [E],
+    pub(crate) mean: &'a [E],
+    pub(crate) x: &'a [E],
+    pub(crate) x_layout: &'a Layout,
+    pub(crate) dy: &'a [E],
+    pub(crate) dy_layout: &'a Layout,
+    /// `None` without activation, where dz is dy.
+    pub(crate) dz: Option<(&'a mut [E], &'a Layout)>,
+    /// Overwritten; each as long as the stride.
+    pub(crate) sum: &'a mut [E],
+    pub(crate) product: &'a mut [E],
+}
+
+impl<E: Element> Kernel<E> for NormalizeGradient<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa<E = E>>(self, isa: I) {
+        with_activation!(self.activation, F => self.with::<I, F>(isa))
+    }
+}
+
+impl<E: Element> NormalizeGradient<'_, E> {
+    #[inline(always)]
+    fn with<I: Isa<E = E>, F: Pointwise>(mut self, isa: I) {
+        let stride = self.x_layout.stride;
+        let (scale, shift) = (isa.vectors(&self.scale[..stride]), isa.vectors(&self.shift[..stride]));
+        let mean = isa.vectors(&self.mean[..stride]);
+        let (sum, product) = (isa.vectors_mut(self.sum), isa.vectors_mut(self.product));
+        sum.fill(isa.zero());
+        product.fill(isa.zero());
+        let dz_layout = self.dz.as_ref().map_or(self.dy_layout, |d| d.1);
+        let layouts = [self.x_layout, self.dy_layout, dz_layout];
+        let mut runs = Runs::new(layouts, self.images, (BLOCK / stride).max(16));
+        while let Some(([x, dy, dz], pixels)) = runs.next() {
+            let x = self.x[x..][..pixels * stride].as_ptr();
+            let dy = self.dy[dy..][..pixels * stride].as_ptr();
+            let dz = self.dz.as_mut().map(|d| d.0[dz..][..pixels * stride].as_mut_ptr());
+            for v in 0..scale.len() {
+                let (a, b, m) = (scale[v], shift[v], mean[v]);
+                let (mut s, mut q) = ([isa.zero(); 2], [isa.zero(); 2]);
+                let mut pixel = 0;
+                while pixel < pixels {
+                    let pair = if pixel + 2 <= pixels { 2 } else { 1 };
+                    for lane in 0..pair {
+                        let at = (pixel + lane) * stride + v * I::LANES;
+                        // SAFETY: vector v of a pixel of the runs.
+                        let (x, dy) =
+                            unsafe { (isa.load(x.wrapping_add(at)), isa.load(dy.wrapping_add(at))) };
+                        let g = F::gradient(isa, isa.mul_add(x, a, b), dy);
+                        if let Some(dz) = dz {
+                            // SAFETY: as above.
+                            unsafe { isa.store(dz.wrapping_add(at), g) };
+                        }
+                        s[lane] = isa.add(s[lane], g);
+                        q[lane] = isa.mul_add(g, isa.sub(x, m), q[lane]);
+                    }
+                    pixel += pair;
+                }
+                sum[v] = isa.add(sum[v], isa.add(s[0], s[1]));
+                product[v] = isa.add(product[v], isa.add(q[0], q[1]));
+            }
+        }
+    }
+}
+
+/// dx = (dx or 0) + a dz + b x + c, channel by channel: the gradient for the input once the sums are known.
+pub(crate) struct NormalizeInput<'a, E> {
+    pub(crate) images: usize,
+    pub(crate) a: &'a [E],
+    pub(crate) b: &'a [E],
+    pub(crate) c: &'a [E],
+    pub(crate) x: &'a [E],
+    pub(crate) x_layout: &'a Layout,
+    pub(crate) dz: &'a [E],
+    pub(crate) dz_layout: &'a Layout,
+    pub(crate) dx: &'a mut [E],
+    pub(crate) dx_layout: &'a Layout,
+    pub(crate) accumulate: bool,
+}
+
+impl<E: Element> Kernel<E> for NormalizeInput<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa<E = E>>(self, isa: I) {
+        let stride = self.x_layout.stride;
+        let (a, b) = (isa.vectors(&self.a[..stride]), isa.vectors(&self.b[..stride]));
+        let c = isa.vectors(&self.c[..stride]);
+        let layouts = [self.x_layout, self.dz_layout, self.dx_layout];
+        let mut runs = Runs::new(layouts, self.images, (BLOCK / stride).max(16));
+        while let Some(([x, dz, dx], pixels)) = runs.next() {
+            let x = self.x[x..][..pixels * stride].as_ptr();
+            let dz = self.dz[dz..][..pixels * stride].as_ptr();
+            let dx = self.dx[dx..][..pixels * stride].as_mut_ptr();
+            for v in 0..a.len() {
+                let (a, b, c) = (a[v], b[v], c[v]);
+                for pixel in 0..pixels {
+                    let at = pixel * stride + v * I::LANES;
+                    // SAFETY: vector v of a pixel of the runs.
+                    unsafe {
+                        let rest = isa.mul_add(isa.load(x.wrapping_add(at)), b, c);
+                        let mut value = isa.mul_add(isa.load(dz.wrapping_add(at)), a, rest);
+                        if self.accumulate {
+                            value = isa.add(value, isa.load(dx.wrapping_add(at)));
+                        }
+                        isa.store(dx.wrapping_add(at), value);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! Layers with parameters: packed weights, statistics and gradients.
+
+use crate::kernel::conv::{self, Channels};
+use crate::kernel::geometry::{self, Phase};
+use crate::kernel::{Buffer, Element, Layout, depthwise};
+use crate::network::Conv2d;
+
+/// Added to the variance before its root.
+const EPSILON: f64 = 1e-5;
+/// Weight of the newest batch in the running statistics.
+const MOMENTUM: f64 = 0.1;
+
+/// A trainable tensor in the layout of PyTorch.
+pub(super) struct Parameter<E> {
+    pub(super) name: String,
+    pub(super) shape: Vec<usize>,
+    pub(super) decay: bool,
+    pub(super) value: Vec<E>,
+    pub(super) gradient: Vec<E>,
+}
+
+/// A convolution or linear layer.
+pub(super) struct ConvLayer<E> {
+    pub(super) conv: Conv2d,
+    /// Indices of the parameters.
+    pub(super) weight: usize,
+    pub(super) bias: Option<usize>,
+    pub(super) lanes: usize,
+    pub(super) forward: Vec<Phase>,
+    pub(super) forward_channels: Channels,
+    /// The pixels of x and dy that meet in the gradient of the weights.
+    pub(super) weight_phase: Option<Phase>,
+    pub(super) backward: Vec<Phase>,
+    pub(super) backward_channels: Channels,
+    pub(super) packed: Buffer<E>,
+    pub(super) packed_backward: Buffer<E>,
+    pub(super) packed_bias: Option<Buffer<E>>,
+    pub(super) packed_gradient: Buffer<E>,
+    /// As long as the stride of the output.
+    pub(super) bias_gradient: Buffer<E>,
+}
+
+impl<E: Element> ConvLayer<E> {
+    /// Plans the layer between a map `x` and a map `y`; `gradients` gives the layouts of dx, if it is needed, and
+    /// of dy.
+    pub(super) fn new(
+        conv: Conv2d,
+        (weight, bias): (usize, Option<usize>),
+        lanes: usize,
+        x: &Layout,
+        y: &Layout,
+        gradients: Option<(Option<&Layout>, &Layout)>,
+    ) -> Self {
+        let mut forward_channels = Channels::forward(&conv, lanes);
+        let backward_channels = Channels::backward(&conv, lanes);
+        let mut phase = geometry::forward(&conv, x, y);
+        let taps = conv.kernel.0 * conv.kernel.1;
+        let depthwise = conv.is_depthwise();
+        let mut weight_phase = gradients.map(|(_, dy)| geometry::forward(&conv, x, dy));
+        if !depthwise && conv::merges_taps(&conv, x) {
+            forward_channels.run *= conv.kernel.1;
+            for phase in [Some(&mut phase), weight_phase.as_mut()].into_iter().flatten() {
+                phase.offsets = phase.offsets.iter().copied().step_by(conv.kernel.1).collect();
+            }
+        }
+        let c = Channels::forward(&conv, lanes);
+        let padded = conv.out_channels.next_multiple_of(lanes);
+        let size = if depthwise { taps * padded } else { c.groups * taps * c.input * c.padded };
+        let backward =
+            gradients.and_then(|(dx, dy)| Some(geometry::backward(&conv, dx?, dy))).unwrap_or_default();
+        let b = &backward_channels;
+        let reached: usize = backward.iter().map(|p| p.taps.len()).sum();
+        let back = if depthwise { 0 } else { b.groups * reached * b.input * b.padded };
+        let biases = if depthwise { padded } else { c.groups * c.padded };
+        Self {
+            conv,
+            weight,
+            bias,
+            lanes,
+            forward: vec![phase],
+            forward_channels,
+            weight_phase,
+            backward,
+            backward_channels,
+            packed: Buffer::zeros(size),
+            packed_backward: Buffer::zeros(back),
+            packed_bias: bias.map(|_| Buffer::zeros(biases)),
+            packed_gradient: Buffer::zeros(if gradients.is_some() { size } else { 0 }),
+            bias_gradient: Buffer::zeros(y.stride),
+        }
+    }
+
+    /// Packs the weights for the forward pass, output channels scaled.
+    pub(super) fn pack(&mut self, parameters: &[Parameter<E>], scale: Option<&[E]>, shift: Option<&[E]>) {
+        let weight = &parameters[self.weight].value;
+        if self.conv.is_depthwise() {
+            depthwise::pack(&self.conv, weight, scale, self.lanes, &mut self.packed);
+        } else {
+            conv::pack_forward(&self.conv, weight, scale, self.lanes, &mut self.packed);
+        }
+        let bias = self.bias.map(|b| &parameters[b].value);
+        if bias.is_none() && shift.is_none() {
+            return;
+        }
+        let depthwise = self.conv.is_depthwise();
+        let c = Channels::forward(&self.conv, self.lanes);
+        let stride = self.conv.out_channels.next_multiple_of(self.lanes);
+        let len = if depthwise { stride } else { c.groups * c.padded };
+        let packed = self.packed_bias.get_or_insert_with(|| Buffer::zeros(len));
+        for channel in 0..self.conv.out_channels {
+            let at = if depthwise { channel } else { channel / c.output * c.padded + channel % c.output };
+            let value = bias.map_or(E::default(), |b| b[channel]);
+            let value = scale.map_or(value, |s| value * s[channel]);
+            packed[at] = shift.map_or(value, |s| value + s[channel]);
+        }
+    }
+
+    /// Packs the weights for the gradient of the input.
+    pub(super) fn pack_backward(&mut self, parameters: &[Parameter<E>]) {
+        if !self.conv.is_depthwise() && !self.backward.is_empty() {
+            let weight = &parameters[self.weight].value;
+            conv::pack_backward(&self.conv, weight, &self.backward, self.lanes, &mut self.packed_backward);
+        }
+    }
+
+    /// Writes the gradients back in the layout of the parameters.
+    pub(super) fn unpack(&self, parameters: &mut [Parameter<E>]) {
+        let gradient = &mut parameters[self.weight].gradient;
+        if self.conv.is_depthwise() {
+            depthwise::unpack(&self.conv, &self.packed_gradient, self.lanes, gradient);
+        } else {
+            conv::unpack_forward(&self.conv, &self.packed_gradient, self.lanes, gradient);
+        }
+        if let Some(bias) = self.bias {
+            let gradient = &mut parameters[bias].gradient;
+            let len = gradient.len();
+            gradient.copy_from_slice(&self.bias_gradient[..len]);
+        }
+    }
+}
+
+/// A batch normalisation. Sums run in `E` within a chunk and in f64 across chunks.
+pub(super) struct NormLayer<E> {
+    pub(super) name: String,
+    pub(super) channels: usize,
+    pub(super) weight: usize,
+    pub(super) bias: usize,
+    pub(super) running_mean: Vec<E>,
+    pub(super) running_var: Vec<E>,
+    /// Per channel, padded: z = scale x + shift.
+    pub(super) scale: Buffer<E>,
+    pub(super) shift: Buffer<E>,
+    pub(super) mean: Buffer<E>,
+    /// Per channel, padded: dx = a dz + b x + c.
+    pub(super) a: Buffer<E>,
+    pub(super) b: Buffer<E>,
+    pub(super) c: Buffer<E>,
+    /// Sums of a chunk: pivot, sum and square forward; sum and product backward.
+    pub(super) chunk: [Buffer<E>; 3],
+    count: f64,
+    batch_mean: Vec<f64>,
+    deviation: Vec<f64>,
+    inverse: Vec<f64>,
+    gradient_sum: Vec<f64>,
+    gradient_product: Vec<f64>,
+}
+
+impl<E: Element> NormLayer<E> {
+    pub(super) fn new(
+        name: String,
+        channels: usize,
+        (weight, bias): (usize, usize),
+        running_mean: Vec<E>,
+        running_var: Vec<E>,
+        lanes: usize,
+    ) -> Self {
+        let padded = channels.next_multiple_of(lanes);
+        let zeros = || Buffer::zeros(padded);
+        Self {
+            name,
+            channels,
+            weight,
+            bias,
+            running_mean,
+            running_var,
+            scale: zeros(),
+            shift: zeros(),
+            mean: zeros(),
+            a: zeros(),
+            b: zeros(),
+            c: zeros(),
+            chunk: [zeros(), zeros(), zeros()],
+            count: 0.0,
+            batch_mean: vec![0.0; channels],
+            deviation: vec![0.0; channels],
+            inverse: vec![0.0; channels],
+            gradient_sum: vec![0.0; channels],
+            gradient_product: vec![0.0; channels],
+        }
+    }
+
+    /// Forgets the sums of the last pass.
+    pub(super) fn reset(&mut self) {
+        self.count = 0.0;
+        self.gradient_sum.fill(0.0);
+        self.gradient_product.fill(0.0);
+    }
+
+    /// Merges the moments of a chunk of `pixels` pixels (Chan, Golub & LeVeque 1979, eq. 2.1).
+    pub(super) fn merge_moments(&mut self, pixels: usize) {
+        let n = pixels as f64;
+        let total = self.count + n;
+        for channel in 0..self.channels {
+            let (sum, square) = (self.chunk[1][channel].f64(), self.chunk[2][channel].f64());
+            let mean = self.chunk[0][channel].f64() + sum / n;
+            let deviation = (square - sum * sum / n).max(0.0);
+            // a sum that is not a number must stay one
+            let deviation = if square.is_nan() { f64::NAN } else { deviation };
+            if self.count == 0.0 {
+                self.batch_mean[channel] = mean;
+                self.deviation[channel] = deviation;
+            } else {
+                let delta = mean - self.batch_mean[channel];
+                self.batch_mean[channel] += delta * n / total;
+                self.deviation[channel] += deviation + delta * delta * self.count * n / total;
+            }
+        }
+        self.count = total;
+    }
+
+    /// Statistics of the batch are complete: updates the running ones and prepares the normalisation.
+    pub(super) fn finish_moments(&mut self, parameters: &[Parameter<E>]) {
+        let n = self.count;
+        for channel in 0..self.channels {
+            let (mean, deviation) = (self.batch_mean[channel], self.deviation[channel]);
+            let unbiased = deviation / (n - 1.0).max(1.0);
+            let mix = |old: E, new: f64| E::of((1.0 - MOMENTUM) * old.f64() + MOMENTUM * new);
+            self.running_mean[channel] = mix(self.running_mean[channel], mean);
+            self.running_var[channel] = mix(self.running_var[channel], unbiased);
+            self.set_channel(parameters, channel, mean, deviation / n);
+        }
+    }
+
+    /// Normalises with the running statistics.
+    pub(super) fn use_running(&mut self, parameters: &[Parameter<E>]) {
+        for channel in 0..self.channels {
+            let (mean, var) = (self.running_mean[channel].f64(), self.running_var[channel].f64());
+            self.set_channel(parameters, channel, mean, var);
+        }
+    }
+
+    fn set_channel(&mut self, parameters: &[Parameter<E>], channel: usize, mean: f64, var: f64) {
+        let gamma = parameters[self.weight].value[channel].f64();
+        let beta = parameters[self.bias].value[channel].f64();
+        let inverse = 1.0 / (var + EPSILON).sqrt();
+        self.inverse[channel] = inverse;
+        self.batch_mean[channel] = mean;
+        self.mean[channel] = E::of(mean);
+        self.scale[channel] = E::of(gamma * inverse);
+        self.shift[channel] = E::of(beta - mean * gamma * inverse);
+    }
+
+    /// Adds the sums of a chunk of the backward pass.
+    pub(super) fn merge_gradient(&mut self) {
+        for channel in 0..self.channels {
+            self.gradient_sum[channel] += self.chunk[0][channel].f64();
+            self.gradient_product[channel] += self.chunk[1][channel].f64();
+        }
+    }
+
+    /// The sums are complete: gradients of gamma and beta, and dx as a linear function of dz and x.
+    ///
+    /// dx = gamma inverse (dz - mean(dz) - xhat mean(dz xhat)), xhat = (x - mean) inverse. Where the running
+    /// statistics were used (`batch` false) the means are constants and dx = gamma inverse dz.
+    pub(super) fn finish_gradient(&mut self, parameters: &mut [Parameter<E>], batch: bool) {
+        let n = self.count;
+        for channel in 0..self.channels {
+            let inverse = self.inverse[channel];
+            let (sum, product) = (self.gradient_sum[channel], self.gradient_product[channel] * inverse);
+            let a = parameters[self.weight].value[channel].f64() * inverse;
+            let b = if batch { -a * product / n * inverse } else { 0.0 };
+            let constant = if batch { -a * sum / n } else { 0.0 };
+            self.a[channel] = E::of(a);
+            self.b[channel] = E::of(b);
+            self.c[channel] = E::of(constant - b * self.mean[channel].f64());
+            parameters[self.weight].gradient[channel] = E::of(product);
+            parameters[self.bias].gradient[channel] = E::of(sum);
+        }
+    }
+}

@@ -1,0 +1,381 @@
+//! From a network to stages of steps: the forward pass.
+//!
+//! Batch normalisation needs statistics of the whole batch, so the pass falls into stages with such a barrier between
+//! them. Inside a stage everything runs chunk after chunk of images, small enough that what one step writes is
+//! still in the second cache when the next reads it. Values that are cheap to compute (normalised, activated, gated)
+//! are never stored: each stage that needs them, forward or backward, computes them anew from what is stored.
+
+use std::collections::HashMap;
+
+use super::layer::{ConvLayer, NormLayer, Parameter};
+use super::step::{PlanTensor, Stage, Step, StepOp, TensorId};
+use super::{PlanMode, memory};
+use crate::kernel::{Element, Layout, geometry};
+use crate::network::{Activation, Conv2d, Network, NodeId, Op, Weights};
+
+/// Everything that a plan is made of.
+pub(super) struct Schedule<E> {
+    pub(super) tensors: Vec<PlanTensor>,
+    pub(super) stages: Vec<Stage>,
+    /// Number of stages of the forward pass; those of the backward pass follow.
+    pub(super) forward: usize,
+    /// Elements of each buffer.
+    pub(super) buffers: Vec<usize>,
+    pub(super) parameters: Vec<Parameter<E>>,
+    pub(super) convs: Vec<ConvLayer<E>>,
+    pub(super) norms: Vec<NormLayer<E>>,
+    /// Inference: the norm folded into each convolution.
+    pub(super) folds: Vec<Option<usize>>,
+    /// Parameter of each convolution across channels.
+    pub(super) channel_convs: Vec<usize>,
+}
+
+pub(super) struct Scheduler<'a, E> {
+    pub(super) network: &'a Network,
+    pub(super) mode: PlanMode,
+    lanes: usize,
+    pub(super) tensors: Vec<PlanTensor>,
+    pub(super) stages: Vec<Stage>,
+    /// Layout of the value and of the gradient of each node.
+    values: Vec<Layout>,
+    pub(super) gradients: Vec<Layout>,
+    /// Whether anything before the node is trained.
+    pub(super) trained: Vec<bool>,
+    /// The batch normalisation that an activation is fused with.
+    pub(super) fused: Vec<Option<NodeId>>,
+    /// Inference: a convolution's norm and activation, done by it.
+    followers: HashMap<NodeId, (Option<NodeId>, Option<Activation>, NodeId)>,
+    /// Stage in which the value of a node is first known.
+    known: Vec<usize>,
+    /// Stored values.
+    home: Vec<Option<TensorId>>,
+    /// Values computed anew, by stage.
+    anew: HashMap<(usize, NodeId), TensorId>,
+    pub(super) layer: Vec<Option<usize>>,
+    parameters: Vec<Parameter<E>>,
+    convs: Vec<ConvLayer<E>>,
+    norms: Vec<NormLayer<E>>,
+    folds: Vec<Option<usize>>,
+    channel_convs: Vec<usize>,
+}
+
+/// Linear layers are pointwise convolutions of one pixel.
+fn as_conv(op: &Op) -> Option<Conv2d> {
+    match op {
+        Op::Conv2d(conv) => Some(*conv),
+        Op::Linear { in_features, out_features, bias } => {
+            Some(Conv2d { bias: *bias, padding: (0, 0), ..Conv2d::new(*in_features, *out_features, 1, 1) })
+        }
+        _ => None,
+    }
+}
+
+impl<'a, E: Element> Scheduler<'a, E> {
+    /// Plans `network`; `weights` must have been checked against it.
+    pub(super) fn plan(
+        network: &'a Network,
+        weights: &Weights,
+        batch: usize,
+        mode: PlanMode,
+        lanes: usize,
+    ) -> Schedule<E> {
+        let count = network.nodes().len();
+        let mut s = Self {
+            network,
+            mode,
+            lanes,
+            tensors: vec![],
+            stages: vec![],
+            values: (0..count).map(|id| plain(network, id, lanes)).collect(),
+            gradients: (0..count).map(|id| plain(network, id, lanes)).collect(),
+            trained: vec![false; count],
+            fused: vec![None; count],
+            followers: HashMap::new(),
+            known: vec![0; count],
+            home: vec![None; count],
+            anew: HashMap::new(),
+            layer: vec![None; count],
+            parameters: vec![],
+            convs: vec![],
+            norms: vec![],
+            folds: vec![],
+            channel_convs: vec![],
+        };
+        s.fuse();
+        s.lay_out();
+        s.layers(weights);
+        s.forward();
+        let forward = s.stages.len();
+        if mode == PlanMode::Train {
+            s.backward(forward);
+        }
+        let buffers = memory::assign(&mut s.tensors, &mut s.stages, batch, size_of::<E>(), lanes);
+        Schedule {
+            tensors: s.tensors,
+            stages: s.stages,
+            forward,
+            buffers,
+            parameters: s.parameters,
+            convs: s.convs,
+            norms: s.norms,
+            folds: s.folds,
+            channel_convs: s.channel_convs,
+        }
+    }
+
+    /// Finds the activations that follow a norm, and for inference what follows a convolution.
+    fn fuse(&mut self) {
+        let nodes = self.network.nodes();
+        let mut readers: Vec<Vec<NodeId>> = vec![vec![]; nodes.len()];
+        for (id, node) in nodes.iter().enumerate() {
+            for &input in &node.inputs {
+                readers[input].push(id);
+            }
+        }
+        readers[self.network.output()].push(usize::MAX);
+        let only = |id: NodeId| match readers[id][..] {
+            [reader] if reader != usize::MAX => Some(reader),
+            _ => None,
+        };
+        for (id, node) in nodes.iter().enumerate() {
+            self.trained[id] =
+                !node.op.parameters().is_empty() || node.inputs.iter().any(|&i| self.trained[i]);
+            if let (Op::BatchNorm { .. }, Some(reader)) = (&node.op, only(id))
+                && matches!(nodes[reader].op, Op::Activation(_))
+            {
+                self.fused[reader] = Some(id);
+            }
+            if self.mode == PlanMode::Infer && as_conv(&node.op).is_some() {
+                let (mut norm, mut activation, mut last) = (None, None, id);
+                if let Some(reader) = only(last)
+                    && matches!(nodes[reader].op, Op::BatchNorm { .. })
+                {
+                    (norm, last) = (Some(reader), reader);
+                }
+                if let Some(reader) = only(last)
+                    && let Op::Activation(a) = nodes[reader].op
+                    && matches!(a, Activation::ReLU | Activation::ReLU6 | Activation::Hardswish)
+                {
+                    (activation, last) = (Some(a), reader);
+                }
+                if last != id {
+                    self.followers.insert(id, (norm, activation, last));
+                }
+            }
+        }
+        for &(norm, _, _) in self.followers.values() {
+            for fused in &mut self.fused {
+                fused.take_if(|n| Some(*n) == norm);
+            }
+        }
+    }
+
+    /// Chooses halos and strides from what reads each value and gradient.
+    fn lay_out(&mut self) {
+        let nodes = self.network.nodes();
+        for (id, node) in nodes.iter().enumerate() {
+            let Some(conv) = as_conv(&node.op) else { continue };
+            let input = node.inputs[0];
+            let (x, y) = (&self.values[input], &self.values[id]);
+            let (forward, backward) =
+                (geometry::forward_halo(&conv, x, y), geometry::backward_halo(&conv, x, y));
+            let join = |a: (usize, usize), b: (usize, usize)| (a.0.max(b.0), a.1.max(b.1));
+            self.values[input].halo = join(self.values[input].halo, forward);
+            if self.trained[input] {
+                self.gradients[id].halo = join(self.gradients[id].halo, backward);
+            }
+        }
+        // images of few channels stay dense where only convolutions read them
+        let dense = |node: &crate::network::Node| as_conv(&node.op).is_some_and(|c| !c.is_depthwise());
+        if nodes.iter().all(|node| !node.inputs.contains(&0) || dense(node)) && self.network.output() != 0 {
+            self.values[0].stride = self.values[0].channels;
+        }
+    }
+
+    fn layers(&mut self, weights: &Weights) {
+        for (id, node) in self.network.nodes().iter().enumerate() {
+            let first = self.parameters.len();
+            for (role, shape) in node.op.parameters() {
+                let name = format!("{}.{role}", node.name);
+                let value = values(weights, &name);
+                let decay = role == "weight" && !matches!(node.op, Op::BatchNorm { .. });
+                let gradient = vec![E::default(); value.len()];
+                self.parameters.push(Parameter { name, shape, decay, value, gradient });
+            }
+            if let Some(conv) = as_conv(&node.op) {
+                let last = self.followers.get(&id).map_or(id, |f| f.2);
+                let input = node.inputs[0];
+                let dx = self.trained[input].then_some(&self.gradients[input]);
+                let gradients = (self.mode == PlanMode::Train).then_some((dx, &self.gradients[id]));
+                let (x, y) = (&self.values[input], &self.values[last]);
+                let bias = conv.bias.then_some(first + 1);
+                self.layer[id] = Some(self.convs.len());
+                self.convs.push(ConvLayer::new(conv, (first, bias), self.lanes, x, y, gradients));
+                self.folds.push(None);
+            }
+            match node.op {
+                Op::BatchNorm { channels } => {
+                    let running = |role: &str| values(weights, &format!("{}.{role}", node.name));
+                    self.layer[id] = Some(self.norms.len());
+                    self.norms.push(NormLayer::new(
+                        node.name.clone(),
+                        channels,
+                        (first, first + 1),
+                        running("running_mean"),
+                        running("running_var"),
+                        self.lanes,
+                    ));
+                }
+                Op::ChannelConv { .. } => {
+                    self.layer[id] = Some(self.channel_convs.len());
+                    self.channel_convs.push(first);
+                }
+                _ => {}
+            }
+        }
+        for (&conv, &(norm, _, _)) in &self.followers {
+            let conv = self.layer[conv].expect("a convolution has a layer");
+            self.folds[conv] = norm.map(|n| self.layer[n].expect("a norm has a layer"));
+        }
+    }
+
+    pub(super) fn layer(&self, node: NodeId) -> usize {
+        self.layer[node].expect("the node has a layer")
+    }
+
+    pub(super) fn tensor(&mut self, layout: Layout) -> TensorId {
+        self.tensors.push(PlanTensor { layout, buffer: 0, whole: false });
+        self.tensors.len() - 1
+    }
+
+    pub(super) fn push(&mut self, stage: usize, op: StepOp, reads: Vec<TensorId>, write: Option<TensorId>) {
+        while self.stages.len() <= stage {
+            self.stages.push(Stage::default());
+        }
+        self.stages[stage].steps.push(Step::new(op, reads, write));
+    }
+
+    /// Whether a value is computed wherever it is needed instead of stored.
+    fn is_cheap(&self, node: NodeId) -> bool {
+        match self.network.nodes()[node].op {
+            Op::BatchNorm { .. } | Op::Activation(_) | Op::Gate | Op::Slice { .. } => true,
+            Op::Dropout { .. } => self.mode == PlanMode::Infer,
+            _ => false,
+        }
+    }
+
+    /// The tensor that holds the value of a node in a stage.
+    pub(super) fn value(&mut self, stage: usize, node: NodeId) -> TensorId {
+        if let Some(tensor) = self.home[node] {
+            return tensor;
+        }
+        if let Some(&tensor) = self.anew.get(&(stage, node)) {
+            return tensor;
+        }
+        let Self { network, .. } = *self;
+        let inputs = &network.nodes()[node].inputs;
+        let (op, reads) = match (&network.nodes()[node].op, self.fused[node]) {
+            (Op::Activation(activation), Some(norm)) => {
+                let x = self.value(stage, network.nodes()[norm].inputs[0]);
+                (StepOp::Normalize(self.layer(norm), Some(*activation)), vec![x])
+            }
+            (Op::Activation(a), None) => (StepOp::Activate(*a), vec![self.value(stage, inputs[0])]),
+            (Op::BatchNorm { .. }, _) => {
+                (StepOp::Normalize(self.layer(node), None), vec![self.value(stage, inputs[0])])
+            }
+            (Op::Gate, _) => (StepOp::Gate, vec![self.value(stage, inputs[0]), self.value(stage, inputs[1])]),
+            (Op::Slice { start, .. }, _) => (StepOp::Slice(*start), vec![self.value(stage, inputs[0])]),
+            // dropout at inference
+            _ => return self.value(stage, inputs[0]),
+        };
+        let tensor = self.tensor(self.values[node]);
+        self.push(stage, op, reads, Some(tensor));
+        self.anew.insert((stage, node), tensor);
+        tensor
+    }
+
+    fn forward(&mut self) {
+        let network = self.network;
+        for (id, node) in network.nodes().iter().enumerate() {
+            let mut stage = node.inputs.iter().map(|&i| self.known[i]).max().unwrap_or(0);
+            if let (Op::BatchNorm { .. }, PlanMode::Train) = (&node.op, self.mode) {
+                let x = self.value(stage, node.inputs[0]);
+                let norm = self.layer(id);
+                self.push(stage, StepOp::Moments(norm), vec![x], None);
+                self.stages[stage].finishes.push(norm);
+                stage += 1;
+            }
+            self.known[id] = stage;
+            if self.is_cheap(id) || self.home[id].is_some() {
+                continue;
+            }
+            let x: Vec<TensorId> = node.inputs.iter().map(|&i| self.value(stage, i)).collect();
+            let y = self.tensor(self.values[id]);
+            self.home[id] = Some(y);
+            let op = match &node.op {
+                Op::Conv2d(_) | Op::Linear { .. } => {
+                    let mut activation = None;
+                    if let Some(&(norm, a, last)) = self.followers.get(&id) {
+                        activation = a;
+                        self.tensors[y].layout = self.values[last];
+                        for follower in [norm, Some(last)].into_iter().flatten() {
+                            self.home[follower] = Some(y);
+                        }
+                    }
+                    StepOp::Conv(self.layer(id), activation)
+                }
+                Op::Input(_) => StepOp::Input,
+                Op::MaxPool(pool) => StepOp::Pool(*pool, true),
+                Op::AvgPool(pool) => StepOp::Pool(*pool, false),
+                Op::GlobalAvgPool => StepOp::GlobalAverage,
+                Op::Flatten => StepOp::Flatten,
+                Op::Dropout { p } => {
+                    let mask = self.tensor(self.values[id]);
+                    self.push(stage, StepOp::Mask(*p), vec![], Some(mask));
+                    self.anew.insert((usize::MAX, id), mask);
+                    self.push(stage, StepOp::Multiply, vec![x[0], mask], Some(y));
+                    continue;
+                }
+                Op::Add => {
+                    self.push(stage, StepOp::Add, x[..2].to_vec(), Some(y));
+                    for &more in &x[2..] {
+                        self.push(stage, StepOp::Accumulate, vec![more], Some(y));
+                        self.stages[stage].steps.last_mut().expect("just pushed").accumulate = true;
+                    }
+                    continue;
+                }
+                Op::Concat => {
+                    let mut start = 0;
+                    for (part, &input) in x.into_iter().zip(&node.inputs) {
+                        self.push(stage, StepOp::ConcatPart(start), vec![part], Some(y));
+                        start += network.shape(input).channels;
+                    }
+                    continue;
+                }
+                Op::ChannelShuffle { groups } => StepOp::Shuffle(*groups),
+                Op::ChannelConv { .. } => StepOp::ChannelConv(self.layer(id)),
+                Op::BatchNorm { .. } | Op::Activation(_) | Op::Gate | Op::Slice { .. } => continue,
+            };
+            self.push(stage, op, x, Some(y));
+        }
+        let output = network.output();
+        let stage = self.known[output];
+        let y = self.value(stage, output);
+        self.push(stage, StepOp::Output, vec![y], None);
+    }
+
+    /// The dropout mask of a node.
+    pub(super) fn mask(&self, node: NodeId) -> TensorId {
+        self.anew[&(usize::MAX, node)]
+    }
+}
+
+fn plain(network: &Network, id: NodeId, lanes: usize) -> Layout {
+    let shape = network.shape(id);
+    Layout::new(shape.channels, shape.height, shape.width, lanes)
+}
+
+fn values<E: Element>(weights: &Weights, name: &str) -> Vec<E> {
+    let tensor = weights.get(name).expect("the weights were checked");
+    tensor.data.iter().map(|&v| E::of(f64::from(v))).collect()
+}

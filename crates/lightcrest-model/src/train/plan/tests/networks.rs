@@ -1,0 +1,281 @@
+//! Small networks that together hold every operator, in the combinations that plans treat apart.
+
+use crate::network::{Activation, Conv2d, Network, NodeId, Op, Pool2d, Shape};
+
+/// Pushes layers under numbered names.
+struct Maker {
+    network: Network,
+    count: usize,
+}
+
+impl Maker {
+    fn new(channels: usize, height: usize, width: usize) -> Self {
+        Self { network: Network::new(Shape::new(channels, height, width)), count: 0 }
+    }
+
+    fn push(&mut self, op: Op, inputs: &[NodeId]) -> NodeId {
+        self.count += 1;
+        let name = format!("{}{}", if matches!(op, Op::BatchNorm { .. }) { "norm" } else { "n" }, self.count);
+        self.network.push(name, op, inputs).unwrap()
+    }
+
+    fn channels(&self, id: NodeId) -> usize {
+        self.network.shape(id).channels
+    }
+
+    fn conv(&mut self, x: NodeId, out: usize, kernel: usize, stride: usize) -> NodeId {
+        let conv = Conv2d::new(self.channels(x), out, kernel, stride);
+        self.push(Op::Conv2d(conv), &[x])
+    }
+
+    fn depthwise(&mut self, x: NodeId, kernel: usize, stride: usize) -> NodeId {
+        let c = self.channels(x);
+        self.push(Op::Conv2d(Conv2d::new(c, c, kernel, stride).with_groups(c)), &[x])
+    }
+
+    fn norm(&mut self, x: NodeId) -> NodeId {
+        let channels = self.channels(x);
+        self.push(Op::BatchNorm { channels }, &[x])
+    }
+
+    fn act(&mut self, x: NodeId, activation: Activation) -> NodeId {
+        self.push(Op::Activation(activation), &[x])
+    }
+
+    fn head(mut self, x: NodeId) -> Network {
+        let pooled = self.push(Op::GlobalAvgPool, &[x]);
+        let in_features = self.channels(pooled);
+        self.push(Op::Linear { in_features, out_features: 3, bias: true }, &[pooled]);
+        self.network
+    }
+}
+
+fn pool(kernel: usize, stride: usize, padding: usize) -> Pool2d {
+    Pool2d { kernel: (kernel, kernel), stride: (stride, stride), padding: (padding, padding) }
+}
+
+pub(super) fn all() -> Vec<(&'static str, Network)> {
+    vec![
+        ("plain", plain()),
+        ("odd convolutions", odd_convolutions()),
+        ("groups", groups()),
+        ("strides", strides()),
+        ("residual", residual()),
+        ("squeeze and excite", squeeze_excite()),
+        ("shuffle unit", shuffle_unit()),
+        ("ghost", ghost()),
+        ("pools", pools()),
+        ("flatten", flatten()),
+        ("norm first", norm_first()),
+        ("bare activations", bare_activations()),
+        ("a map as output", map_output()),
+        ("wide", wide()),
+    ]
+}
+
+fn plain() -> Network {
+    let mut m = Maker::new(1, 8, 8);
+    let x = m.conv(0, 6, 3, 1);
+    let x = m.norm(x);
+    let x = m.act(x, Activation::ReLU);
+    let x = m.push(Op::MaxPool(pool(2, 2, 0)), &[x]);
+    let x = m.conv(x, 20, 3, 1);
+    let x = m.norm(x);
+    let x = m.act(x, Activation::ReLU6);
+    m.head(x)
+}
+
+fn odd_convolutions() -> Network {
+    let mut m = Maker::new(3, 9, 7);
+    let first = Conv2d { kernel: (3, 5), padding: (0, 2), bias: true, ..Conv2d::new(3, 5, 3, 1) };
+    let x = m.push(Op::Conv2d(first), &[0]);
+    let x = m.act(x, Activation::Swish);
+    let second = Conv2d { dilation: (2, 1), padding: (2, 3), stride: (1, 2), ..Conv2d::new(5, 17, 3, 1) };
+    let x = m.push(Op::Conv2d(second), &[x]);
+    let x = m.norm(x);
+    let x = m.act(x, Activation::Hardswish);
+    // padding beyond the reach of the kernel
+    let third = Conv2d { padding: (2, 1), bias: true, ..Conv2d::new(17, 4, 1, 1) };
+    let x = m.push(Op::Conv2d(third), &[x]);
+    m.head(x)
+}
+
+fn groups() -> Network {
+    let mut m = Maker::new(2, 6, 6);
+    let x = m.conv(0, 12, 3, 1);
+    let grouped = Conv2d { bias: true, ..Conv2d::new(12, 18, 3, 2).with_groups(3) };
+    let x = m.push(Op::Conv2d(grouped), &[x]);
+    let x = m.act(x, Activation::ReLU);
+    // one input, two outputs a group
+    let x = m.push(Op::Conv2d(Conv2d::new(18, 36, 3, 1).with_groups(18)), &[x]);
+    let x = m.norm(x);
+    m.head(x)
+}
+
+fn strides() -> Network {
+    let mut m = Maker::new(3, 11, 10);
+    let x = m.conv(0, 8, 3, 2);
+    let x = m.norm(x);
+    let x = m.act(x, Activation::ReLU);
+    let x = m.depthwise(x, 5, 2);
+    let x = m.norm(x);
+    let x = m.act(x, Activation::ReLU);
+    // a stride larger than the kernel leaves inputs unread
+    let a = m.conv(x, 10, 1, 2);
+    let b = m.conv(x, 10, 3, 2);
+    let x = m.push(Op::Add, &[a, b]);
+    m.head(x)
+}
+
+fn residual() -> Network {
+    let mut m = Maker::new(1, 6, 6);
+    let x = m.conv(0, 8, 3, 1);
+    let x = m.norm(x);
+    let x = m.act(x, Activation::ReLU);
+    let mut y = x;
+    for _ in 0..2 {
+        let e = m.conv(y, 24, 1, 1);
+        let e = m.norm(e);
+        let e = m.act(e, Activation::ReLU6);
+        let d = m.depthwise(e, 3, 1);
+        let d = m.norm(d);
+        let d = m.act(d, Activation::ReLU6);
+        let p = m.conv(d, 8, 1, 1);
+        let p = m.norm(p);
+        y = m.push(Op::Add, &[y, p]);
+    }
+    let x = m.push(Op::Add, &[x, y, x]);
+    let x = m.conv(x, 5, 3, 1);
+    m.head(x)
+}
+
+fn squeeze_excite() -> Network {
+    let mut m = Maker::new(2, 6, 5);
+    let x = m.conv(0, 18, 3, 1);
+    let x = m.norm(x);
+    let x = m.act(x, Activation::Hardswish);
+    let squeezed = m.push(Op::GlobalAvgPool, &[x]);
+    let down = m.push(Op::Conv2d(Conv2d { bias: true, ..Conv2d::new(18, 4, 1, 1) }), &[squeezed]);
+    let down = m.act(down, Activation::ReLU);
+    let up = m.push(Op::Conv2d(Conv2d { bias: true, ..Conv2d::new(4, 18, 1, 1) }), &[down]);
+    let gate = m.act(up, Activation::Hardsigmoid);
+    let x = m.push(Op::Gate, &[x, gate]);
+    let x = m.conv(x, 9, 1, 1);
+    let x = m.norm(x);
+    // channel attention (ECA)
+    let squeezed = m.push(Op::GlobalAvgPool, &[x]);
+    let mixed = m.push(Op::ChannelConv { kernel: 3 }, &[squeezed]);
+    let gate = m.act(mixed, Activation::Sigmoid);
+    let x = m.push(Op::Gate, &[x, gate]);
+    m.head(x)
+}
+
+fn shuffle_unit() -> Network {
+    let mut m = Maker::new(1, 6, 6);
+    let mut x = m.conv(0, 20, 3, 1);
+    for _ in 0..2 {
+        let left = m.push(Op::Slice { start: 0, len: 10 }, &[x]);
+        let right = m.push(Op::Slice { start: 10, len: 10 }, &[x]);
+        let r = m.conv(right, 10, 1, 1);
+        let r = m.norm(r);
+        let r = m.act(r, Activation::ReLU);
+        let r = m.depthwise(r, 3, 1);
+        let r = m.norm(r);
+        let joined = m.push(Op::Concat, &[left, r]);
+        x = m.push(Op::ChannelShuffle { groups: 2 }, &[joined]);
+    }
+    let x = m.push(Op::ChannelShuffle { groups: 5 }, &[x]);
+    let x = m.conv(x, 6, 1, 1);
+    m.head(x)
+}
+
+fn ghost() -> Network {
+    let mut m = Maker::new(3, 5, 5);
+    let p = m.conv(0, 9, 1, 1);
+    let p = m.norm(p);
+    let p = m.act(p, Activation::ReLU);
+    let c = m.depthwise(p, 3, 1);
+    let c = m.norm(c);
+    let c = m.act(c, Activation::ReLU);
+    let x = m.push(Op::Concat, &[p, c, p]);
+    let x = m.conv(x, 7, 3, 2);
+    m.head(x)
+}
+
+fn pools() -> Network {
+    let mut m = Maker::new(2, 9, 9);
+    let x = m.conv(0, 7, 3, 1);
+    let a = m.push(Op::MaxPool(pool(3, 2, 1)), &[x]);
+    let b = m.push(Op::AvgPool(pool(3, 2, 1)), &[x]);
+    let x = m.push(Op::Add, &[a, b]);
+    let x = m.push(Op::AvgPool(pool(2, 2, 0)), &[x]);
+    let x = m.conv(x, 4, 1, 1);
+    m.head(x)
+}
+
+fn flatten() -> Network {
+    let mut m = Maker::new(1, 4, 5);
+    let x = m.conv(0, 5, 3, 1);
+    let x = m.act(x, Activation::Sigmoid);
+    let x = m.push(Op::Flatten, &[x]);
+    let x = m.push(Op::Linear { in_features: 100, out_features: 11, bias: false }, &[x]);
+    let x = m.norm(x);
+    let x = m.act(x, Activation::ReLU);
+    let x = m.push(Op::Dropout { p: 0.3 }, &[x]);
+    m.push(Op::Linear { in_features: 11, out_features: 4, bias: true }, &[x]);
+    m.network
+}
+
+fn norm_first() -> Network {
+    let mut m = Maker::new(3, 5, 5);
+    let x = m.norm(0);
+    let x = m.act(x, Activation::ReLU);
+    let x = m.conv(x, 6, 3, 1);
+    let y = m.norm(x);
+    // a norm that two layers read is not fused
+    let a = m.act(y, Activation::Swish);
+    let x = m.push(Op::Add, &[y, a]);
+    let x = m.act(x, Activation::Hardswish);
+    let x = m.norm(x);
+    let x = m.conv(x, 4, 1, 1);
+    m.head(x)
+}
+
+fn bare_activations() -> Network {
+    let mut m = Maker::new(2, 4, 4);
+    let mut x = 0;
+    for activation in [
+        Activation::ReLU,
+        Activation::ReLU6,
+        Activation::Hardswish,
+        Activation::Hardsigmoid,
+        Activation::Swish,
+        Activation::Sigmoid,
+    ] {
+        x = m.push(Op::Conv2d(Conv2d { bias: true, ..Conv2d::new(m.channels(x), 5, 3, 1) }), &[x]);
+        x = m.act(x, activation);
+        x = m.depthwise(x, 3, 1);
+        x = m.act(x, activation);
+    }
+    m.head(x)
+}
+
+fn map_output() -> Network {
+    let mut m = Maker::new(2, 4, 3);
+    let x = m.conv(0, 5, 3, 1);
+    let x = m.norm(x);
+    m.act(x, Activation::Swish);
+    m.network
+}
+
+/// More output vectors and longer rows than a register tile holds.
+fn wide() -> Network {
+    let mut m = Maker::new(1, 3, 37);
+    let x = m.conv(0, 85, 3, 1);
+    let x = m.norm(x);
+    let x = m.act(x, Activation::ReLU);
+    let x = m.conv(x, 70, 1, 1);
+    let x = m.norm(x);
+    let x = m.act(x, Activation::ReLU);
+    m.head(x)
+}
