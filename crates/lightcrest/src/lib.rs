@@ -70,6 +70,7 @@ pub mod sampler;
 pub mod space;
 pub mod storage;
 pub mod study;
+pub mod testing;
 pub mod trial;
 
 pub use executor::{Executor, ExecutorConfig, Observer};

@@ -16,3 +16,13 @@ impl Pruner for NoPruner {
         false
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conforms() {
+        crate::testing::pruner(&|| Box::new(NoPruner));
+    }
+}

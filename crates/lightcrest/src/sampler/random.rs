@@ -75,3 +75,61 @@ pub fn draw(context: &Context<'_>, rng: &mut ChaCha8Rng) -> Result<Configuration
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::History;
+    use crate::objective::{ObjectiveInfo, Preview};
+    use crate::space::Space;
+    use crate::study::Study;
+
+    #[test]
+    fn conforms() {
+        crate::testing::sampler(&|| Box::new(RandomSampler::new()));
+    }
+
+    #[test]
+    fn a_finite_space_is_tried_in_full_before_anything_twice() {
+        let space = Space::builder().int("a", 0, 6).categorical("b", [true, false]).build().unwrap();
+        let mut study = Study::builder(space, vec![ObjectiveInfo::minimize("loss")]).build().unwrap();
+        for _ in 0..15 {
+            study.ask().unwrap();
+        }
+        let seen: HashSet<_> = study.trials().iter().map(|trial| trial.configuration.key()).collect();
+        assert_eq!(seen.len(), 14);
+    }
+
+    #[test]
+    fn every_scale_is_covered_evenly() {
+        let space = Space::builder()
+            .log_float("rate", 1e-4, 1.0)
+            .int("depth", 1, 4)
+            .categorical("b", ["x", "y"])
+            .build()
+            .unwrap();
+        let objectives = vec![ObjectiveInfo::minimize("loss")];
+        let history = History::new(objectives.clone());
+        let mut rng = rand::SeedableRng::seed_from_u64(3);
+        let preview = |_: &Configuration| Preview::default();
+        let context = Context {
+            number: 0,
+            space: &space,
+            objectives: &objectives,
+            history: &history,
+            preview: &preview,
+        };
+        let mut counts = [0; 3];
+        let n = 4000;
+        for _ in 0..n {
+            let c = draw(&context, &mut rng).unwrap();
+            counts[0] += u32::from(c.get_f64("rate").unwrap() < 1e-2);
+            counts[1] += u32::from(c.get_i64("depth").unwrap() == 4);
+            counts[2] += u32::from(c.get_str("b").unwrap() == "x");
+        }
+        for (count, share) in counts.into_iter().zip([0.5, 0.25, 0.5]) {
+            // Four standard errors.
+            assert!((f64::from(count) / f64::from(n) - share).abs() < 4.0 * 0.5 / f64::from(n).sqrt());
+        }
+    }
+}

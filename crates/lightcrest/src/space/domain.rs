@@ -90,7 +90,8 @@ impl Domain {
                 }
                 let Some(step) = step else { return (low == high).then_some(0) };
                 let cell = ((value - low) / step).round();
-                ((value - low - cell * step).abs() <= 1e-6 * step).then_some(cell as u64)
+                let tolerance = 1e-6 * step + noise(low.abs().max(high.abs()));
+                ((value - low - cell * step).abs() <= tolerance).then_some(cell as u64)
             }
             Self::Int { low, high, step, .. } => {
                 let value = value.as_i64()?;
@@ -139,7 +140,7 @@ impl Domain {
                 if *log {
                     return Err(SpaceError::LogWithStep { name: name(), step: Value::Float(step) });
                 }
-                if (high - low) / step >= MAX_CELLS {
+                if (high - low) / step >= MAX_CELLS || step <= 4.0 * noise(low.abs().max(high.abs())) {
                     return Err(SpaceError::TooWide { name: name(), low: low_value, high: high_value });
                 }
                 Ok(())
@@ -190,12 +191,21 @@ impl Domain {
 const MAX_CELLS: f64 = 9_007_199_254_740_992.0; // 2^53
 
 /// `value` without the last digits that `low + k step` leaves behind: 0.30000000000000004 -> 0.3. `size` is the
-/// largest magnitude of the domain; twelve of its significant digits stay.
+/// largest magnitude of the domain. Steps such as 1/3, which no short decimal meets, stay as they are.
 fn decimal(value: f64, size: f64) -> f64 {
     let digits = 12 - size.log10().ceil().max(-300.0) as i32;
-    let scale = 10f64.powi(digits);
     // Powers of ten are exact up to 10^22; beyond, the rounding would add errors instead of removing them.
-    if (0..=22).contains(&digits) { (value * scale).round() / scale } else { value }
+    if !(0..=22).contains(&digits) {
+        return value;
+    }
+    let scale = 10f64.powi(digits);
+    let rounded = (value * scale).round() / scale;
+    if (rounded - value).abs() <= noise(size) { rounded } else { value }
+}
+
+/// How far sums of numbers of this size may be off.
+fn noise(size: f64) -> f64 {
+    4.0 * f64::EPSILON * size
 }
 
 /// Reads as the end of "must be ...": `a float from 0.0 to 1.0 (log)`, `one of 16, 32, 64`.

@@ -75,3 +75,13 @@ impl Storage for MemoryStorage {
         Ok(Changes { trials: newer.map(|(_, trial)| trial.clone()).collect(), revision: self.revision })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conforms() {
+        crate::testing::storage(&mut || Box::new(MemoryStorage::new()));
+    }
+}

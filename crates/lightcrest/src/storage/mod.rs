@@ -1,8 +1,10 @@
 //! Where the trials of a study live.
 
 mod memory;
+mod sqlite;
 
 pub use memory::MemoryStorage;
+pub use sqlite::SqliteStorage;
 
 use crate::history::{FrozenTrial, History, TrialState};
 use crate::objective::ObjectiveInfo;
@@ -113,6 +115,7 @@ pub struct Changes {
 /// - **Threads.** Calls on one handle come one at a time, from any thread. Several handles, also in several
 ///   processes, may share a study if the storage allows it.
 ///
+/// [`testing::storage`](crate::testing::storage) checks all of this.
 pub trait Storage: Send {
     /// The study that is kept here, if there is one yet. Writes nothing.
     ///

@@ -1,0 +1,189 @@
+//! The contract of [`Sampler`], checked.
+
+use crate::history::{FrozenTrial, History, TrialState};
+use crate::objective::{ObjectiveInfo, Preview};
+use crate::sampler::{Context, Sampler, SamplerError};
+use crate::space::{Configuration, Domain, Parameter, Space};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use std::collections::HashSet;
+
+/// Checks the contract: on flat and conditional spaces, with one objective and several, with previews, with failed,
+/// pruned and running trials in the history, and with values that no model likes.
+///
+/// # Panics
+/// Where the contract is broken.
+pub fn sampler(make: &dyn Fn() -> Box<dyn Sampler>) {
+    let can = make().capabilities();
+    let mut spaces = vec![("continuous", continuous()), ("mixed", mixed()), ("finite", finite())];
+    if can.conditions {
+        spaces.push(("conditional", conditional()));
+    }
+    for (name, space) in &spaces {
+        for count in 1..=if can.several_objectives { 3 } else { 1 } {
+            let first = run(make, space, count, false, &ordinary);
+            assert_eq!(first, run(make, space, count, false, &ordinary), "{name}: same seed, same sequence");
+            assert_eq!(
+                first,
+                run(make, space, count, true, &ordinary),
+                "{name}: rebuilt each time, it says the same"
+            );
+        }
+    }
+    let space = mixed();
+    for value in [0.0, 1e300, 1e-300, -1e300] {
+        run(make, &space, 1, false, &|_, _| value);
+    }
+    run(make, &space, 1, false, &|number, _| if number % 2 == 0 { 1e300 } else { -1e-300 });
+    respects_previews(make);
+    says_when_nothing_is_feasible(make);
+}
+
+fn valid(builder: crate::space::SpaceBuilder) -> Space {
+    builder.build().expect("the spaces of the suite are valid")
+}
+
+fn continuous() -> Space {
+    valid(Space::builder().float("x", -1.0, 1.0).log_float("y", 1e-6, 1e3).float("fixed", 0.25, 0.25))
+}
+
+fn mixed() -> Space {
+    let tenths = Domain::Float { low: 1.0, high: 6.0, log: false, step: Some(0.1) };
+    let widths = Domain::Int { low: 16, high: 1000, log: false, step: 16 };
+    valid(
+        Space::builder()
+            .log_float("learning_rate", 1e-5, 1e-1)
+            .parameter(Parameter::new("expansion", tenths))
+            .parameter(Parameter::new("width", widths))
+            .log_int("batch_size", 1, 512)
+            .ordinal("image_size", [96, 112, 168, 224])
+            .categorical("activation", ["relu", "hardswish", "silu"]),
+    )
+}
+
+fn finite() -> Space {
+    valid(Space::builder().int("a", 0, 4).categorical("b", [true, false]).ordinal("c", ["s", "m", "l"]))
+}
+
+fn conditional() -> Space {
+    let kernel = Parameter::ordinal("conv.kernel", [1, 3, 5]).when("module", ["conv", "mbconv"]);
+    let squeeze = Parameter::categorical("mbconv.squeeze", [true, false]).when("module", ["mbconv"]);
+    let ratio = Parameter::float("squeeze.ratio", 0.0, 1.0).when("mbconv.squeeze", [true]);
+    let both = Parameter::int("both", 0, 9).when("module", ["mbconv"]).when("optimizer", ["sgd"]);
+    valid(
+        Space::builder()
+            .categorical("module", ["conv", "mbconv", "pass"])
+            .parameter(ratio)
+            .parameter(kernel)
+            .parameter(squeeze)
+            .categorical("optimizer", ["sgd", "adam"])
+            .parameter(both)
+            .log_float("learning_rate", 1e-5, 1e-1),
+    )
+}
+
+/// A smooth value that depends on every active parameter.
+fn ordinary(_: u64, configuration: &Configuration) -> f64 {
+    let terms = configuration.iter().enumerate().map(|(i, (_, value))| {
+        let number = value.as_f64().unwrap_or(value.to_string().len() as f64);
+        ((number.abs() + 1.0).ln() - 0.3 * i as f64).powi(2)
+    });
+    terms.sum()
+}
+
+fn objectives(count: usize) -> Vec<ObjectiveInfo> {
+    let all =
+        [ObjectiveInfo::minimize("loss"), ObjectiveInfo::maximize("speed"), ObjectiveInfo::minimize("macs")];
+    all.into_iter().take(count).collect()
+}
+
+/// Twenty-four proposals, told in all the ways that a trial can end.
+fn run(
+    make: &dyn Fn() -> Box<dyn Sampler>,
+    space: &Space,
+    count: usize,
+    rebuilt: bool,
+    value: &dyn Fn(u64, &Configuration) -> f64,
+) -> Vec<Configuration> {
+    let objectives = objectives(count);
+    let mut history = History::new(objectives.clone());
+    let mut sampler = make();
+    let mut keys = HashSet::new();
+    for number in 0..24 {
+        if rebuilt {
+            sampler = make();
+        }
+        let preview = &|_: &Configuration| Preview::default();
+        let context = Context { number, space, objectives: &objectives, history: &history, preview };
+        let configuration = propose(&mut *sampler, &context);
+        assert!(keys.insert(configuration.key()), "no configuration is tried twice: {configuration}");
+        let value = value(number, &configuration);
+        let mut trial = FrozenTrial::waiting(number, configuration);
+        match number % 8 {
+            5 => trial.state = TrialState::Failed,
+            6 => trial.state = TrialState::Running,
+            7 => {
+                trial.state = TrialState::Pruned;
+                trial.reports = vec![(1, vec![value])];
+            }
+            _ => {
+                trial.state = TrialState::Complete;
+                trial.values = Some(
+                    (0..count).map(|k| if k == 1 { 1.0 / (1.0 + value.abs()) } else { value }).collect(),
+                );
+                trial.constraints = vec![("late".to_owned(), number as f64 - 10.0)];
+            }
+        }
+        history.put(trial);
+    }
+    history.trials().iter().map(|trial| trial.configuration.clone()).collect()
+}
+
+fn propose(sampler: &mut dyn Sampler, context: &Context<'_>) -> Configuration {
+    let mut rng = ChaCha8Rng::seed_from_u64(1000 + context.number);
+    let configuration = sampler.propose(context, &mut rng).expect("there is something to propose");
+    if let Err(error) = context.space.validate(&configuration) {
+        panic!("a proposal is of the space: {error}");
+    }
+    configuration
+}
+
+fn respects_previews(make: &dyn Fn() -> Box<dyn Sampler>) {
+    let (space, objectives) = (mixed(), objectives(1));
+    let mut history = History::new(objectives.clone());
+    let mut sampler = make();
+    // A sixteenth of the space, and the better the closer to the border.
+    let preview = |configuration: &Configuration| {
+        let width = configuration.get_f64("width").expect("always active");
+        let expansion = configuration.get_f64("expansion").expect("always active");
+        let too_large = width > 256.0 || expansion > 2.2;
+        Preview { objectives: vec![None], violation: too_large.then(|| format!("{width} is too large")) }
+    };
+    for number in 0..24 {
+        let context =
+            Context { number, space: &space, objectives: &objectives, history: &history, preview: &preview };
+        let configuration = propose(&mut *sampler, &context);
+        assert_eq!(preview(&configuration).violation, None, "a proposal breaks no `before` constraint");
+        let value = -configuration.get_f64("width").expect("always active");
+        history.put(FrozenTrial::complete(number, configuration, vec![value]));
+    }
+}
+
+fn says_when_nothing_is_feasible(make: &dyn Fn() -> Box<dyn Sampler>) {
+    let (space, objectives) = (mixed(), objectives(1));
+    let history = History::new(objectives.clone());
+    let preview = |configuration: &Configuration| {
+        let width = configuration.get_i64("width").expect("always active");
+        let violation = Some(format!("parameters = {}, but at most 10 are allowed", width * width));
+        Preview { objectives: vec![None], violation }
+    };
+    let context =
+        Context { number: 0, space: &space, objectives: &objectives, history: &history, preview: &preview };
+    match make().propose(&context, &mut ChaCha8Rng::seed_from_u64(0)) {
+        Err(SamplerError::EmptyFeasibleSpace { reasons, .. }) => {
+            assert_eq!(reasons.len(), 1, "reasons that differ by numbers are one: {reasons:?}");
+            assert!(reasons[0].0.starts_with("parameters = "));
+        }
+        other => panic!("an empty feasible space is said to be one, but got {other:?}"),
+    }
+}
