@@ -63,6 +63,7 @@
 
 pub mod executor;
 pub mod history;
+pub mod importance;
 pub mod objective;
 pub mod pareto;
 pub mod pruner;

@@ -186,3 +186,98 @@ impl Staircase {
         self.steps.splice(left..right + equal, [(x, y)]);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+    use std::time::Instant;
+
+    fn points(max: usize) -> impl Strategy<Value = Vec<Vec<f64>>> {
+        // Few different values, so that there are ties and equal points.
+        (1..=4usize).prop_flat_map(move |m| {
+            prop::collection::vec(prop::collection::vec((0..6i32).prop_map(f64::from), m), 0..max)
+        })
+    }
+
+    /// The volume by inclusion and exclusion over all subsets.
+    fn by_subsets(points: &[Vec<f64>], reference: &[f64]) -> f64 {
+        let mut sum = 0.0;
+        for subset in 1u32..1 << points.len() {
+            let members = points.iter().enumerate().filter(|(i, _)| subset >> i & 1 == 1).map(|(_, p)| p);
+            let corner = members.fold(vec![f64::INFINITY; reference.len()], |corner, p| {
+                corner.iter().zip(p).map(|(a, b)| a.min(*b)).collect()
+            });
+            let volume: f64 = corner.iter().zip(reference).map(|(x, r)| (x - r).max(0.0)).product();
+            sum += if subset.count_ones() % 2 == 1 { volume } else { -volume };
+        }
+        sum
+    }
+
+    proptest! {
+        #[test]
+        fn fronts_are_what_dominance_says(points in points(30)) {
+            let fronts = non_dominated_sort(&points);
+            let mut rank = vec![usize::MAX; points.len()];
+            for (k, front) in fronts.iter().enumerate() {
+                front.iter().for_each(|&i| rank[i] = k);
+            }
+            for (i, p) in points.iter().enumerate() {
+                let above = (0..points.len()).filter(|&j| dominates(&points[j], p)).map(|j| rank[j] + 1).max();
+                prop_assert_eq!(rank[i], above.unwrap_or(0));
+            }
+            prop_assert_eq!(fronts.first().cloned().unwrap_or_default(), front(&points));
+            let mut all = ranking(&points);
+            all.sort_unstable();
+            prop_assert!(all.into_iter().eq(0..points.len()));
+        }
+
+        #[test]
+        fn the_hypervolume_is_exact(points in points(9)) {
+            let m = points.first().map_or(1, Vec::len);
+            let reference = vec![0.5; m];
+            let (fast, slow) = (hypervolume(&points, &reference), by_subsets(&points, &reference));
+            prop_assert!((fast - slow).abs() <= 1e-9 * (1.0 + slow), "{} {}", fast, slow);
+        }
+    }
+
+    #[test]
+    fn crowding_favours_ends_and_gaps() {
+        let points = [[0.0, 10.0], [1.0, 9.0], [2.0, 8.0], [8.0, 2.0], [10.0, 0.0]].map(Vec::from);
+        let d = crowding_distance(&points);
+        assert!(d[0].is_infinite() && d[4].is_infinite());
+        assert!(d[3] > d[2] && d[2] > d[1]);
+        assert_eq!(crowding_distance(&[vec![1.0, 2.0], vec![1.0, 2.0]]), [0.0, 0.0]);
+    }
+
+    /// A front of 1,000 points on a sphere: the slowest case.
+    #[test]
+    fn a_thousand_points_are_fast() {
+        let mut rng = ChaCha8Rng::seed_from_u64(0);
+        let mut sphere = |m: usize| {
+            let p: Vec<f64> = (0..m).map(|_| rng.random::<f64>() + 1e-3).collect();
+            let norm = p.iter().map(|x| x * x).sum::<f64>().sqrt();
+            p.iter().map(|x| x / norm).collect::<Vec<f64>>()
+        };
+        let three: Vec<_> = (0..1000).map(|_| sphere(3)).collect();
+        let begun = Instant::now();
+        let volume = hypervolume(&three, &[0.0; 3]);
+        let hypervolume_ms = begun.elapsed().as_secs_f64() * 1e3;
+        // An eighth of the unit ball, a little less.
+        assert!((0.49..std::f64::consts::FRAC_PI_6).contains(&volume), "{volume}");
+        let begun = Instant::now();
+        assert_eq!(non_dominated_sort(&three).len(), 1);
+        let sort_ms = begun.elapsed().as_secs_f64() * 1e3;
+        let four: Vec<_> = (0..1000).map(|_| sphere(4)).collect();
+        let begun = Instant::now();
+        assert!(hypervolume(&four, &[0.0; 4]) > 0.2);
+        let four_ms = begun.elapsed().as_secs_f64() * 1e3;
+        println!(
+            "1,000 points: 3 objectives {hypervolume_ms:.2} ms, sort {sort_ms:.2} ms, 4 objectives {four_ms:.1} ms"
+        );
+        // Generous, for busy machines and debug builds.
+        assert!(hypervolume_ms < 50.0 && sort_ms < 200.0, "{hypervolume_ms} ms, {sort_ms} ms");
+    }
+}
