@@ -3,7 +3,10 @@
 
 pub mod block;
 pub mod data;
+pub mod file;
 mod kernel;
+pub mod kindle;
 pub mod network;
+pub mod onnx;
 pub mod spec;
 pub mod train;

@@ -54,6 +54,7 @@ pub use head::{DropoutConfig, FlattenConfig, GlobalAvgPoolConfig, LinearConfig, 
 pub use inverted_residual_v2::InvertedResidualV2Config;
 pub use inverted_residual_v3::InvertedResidualV3Config;
 pub use mb_conv::MbConvConfig;
+pub(crate) use module::nearest;
 pub use module::{Module, ModuleError};
 pub use pool::{AvgPoolConfig, MaxPoolConfig};
 pub use scale::{make_divisible, scaled_repeat};

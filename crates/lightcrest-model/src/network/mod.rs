@@ -10,12 +10,16 @@
 use std::collections::HashMap;
 
 mod cost;
+mod fold;
 mod op;
+pub mod reference;
+mod safetensors;
 mod summary;
 mod weights;
 
 pub use cost::Cost;
-pub use op::{Activation, Conv2d, Op, Pool2d};
+pub use op::{Activation, BATCH_NORM_EPSILON, Conv2d, Op, Pool2d};
+pub use safetensors::SafetensorsError;
 pub use summary::SummaryRow;
 pub use weights::{Tensor, Weights};
 
@@ -183,6 +187,11 @@ impl Network {
     /// The node whose value the network returns.
     pub fn output(&self) -> NodeId {
         self.output
+    }
+
+    /// Makes another node the output.
+    pub(crate) fn set_output(&mut self, id: NodeId) {
+        self.output = id;
     }
 
     /// Shape of what the network returns.

@@ -72,6 +72,29 @@ impl Weights {
         weights
     }
 
+    /// [`Weights::init`] with every bias, scale and running statistic random too, as after some training: for tests of
+    /// passes and exporters, which identities would let through.
+    pub fn random(network: &Network, rng: &mut impl Rng) -> Self {
+        let mut weights = Self::init(network, rng);
+        let around_zero = Uniform::new(-0.5f32, 0.5).expect("finite bounds");
+        let around_one = Uniform::new(0.5f32, 1.5).expect("finite bounds");
+        for node in network.nodes() {
+            let norm = matches!(node.op, Op::BatchNorm { .. });
+            for (role, _) in node.op.parameters().into_iter().chain(node.op.buffers()) {
+                let range = match role {
+                    "running_var" => &around_one,
+                    "weight" if norm => &around_one,
+                    "weight" => continue,
+                    _ => &around_zero,
+                };
+                if let Some(tensor) = weights.get_mut(&format!("{}.{role}", node.name)) {
+                    tensor.data.iter_mut().for_each(|v| *v = range.sample(rng));
+                }
+            }
+        }
+        weights
+    }
+
     /// Stores a tensor under a name, replacing what was there.
     pub fn insert(&mut self, name: impl Into<String>, tensor: Tensor) {
         self.tensors.insert(name.into(), tensor);
