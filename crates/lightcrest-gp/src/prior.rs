@@ -1,0 +1,62 @@
+//! Priors of the hyperparameters.
+
+/// A log-normal distribution: log x ~ N(mu, sigma²).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LogNormal {
+    /// The mean of log x.
+    pub mu: f64,
+    /// The standard deviation of log x.
+    pub sigma: f64,
+}
+
+impl LogNormal {
+    /// The log density of x at `t` = log x, without its constant, and its derivative in t.
+    ///
+    /// The density is that of x, not of log x: its mode is exp(mu - sigma²), so MAP leans to shorter scales, as in BoTorch.
+    pub fn log_density(&self, t: f64) -> (f64, f64) {
+        let z = (t - self.mu) / self.sigma;
+        (-0.5 * z * z - t, -z / self.sigma - 1.0)
+    }
+
+    /// log of the mode of x.
+    pub fn log_mode(&self) -> f64 {
+        self.mu - self.sigma * self.sigma
+    }
+}
+
+/// Priors of all hyperparameters. `None` leaves a hyperparameter to the likelihood alone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Priors {
+    /// Of every length-scale.
+    pub length_scale: Option<LogNormal>,
+    /// Of the variance of every block.
+    pub scale: Option<LogNormal>,
+    /// Of the parameter of the conditional embedding.
+    pub embedding: Option<LogNormal>,
+    /// Of the noise variance.
+    pub noise: Option<LogNormal>,
+}
+
+impl Priors {
+    /// Dimension-scaled priors of Hvarfner et al. 2024 (arXiv 2402.02229): ℓ ~ LogNormal(√2 + log(d)/2, √3), so that the expected
+    /// complexity of the function does not grow with the dimension; σ² ~ LogNormal(-4, 1). For conditional spaces, d is
+    /// the mean number of active columns ([`crate::Rows::mean_active`]): only those can tell two rows apart.
+    pub fn dimension_scaled(d: f64, blocks: usize) -> Self {
+        // The blocks share the variance of y, about 1; MAP starts at the mode.
+        let share = 1.0 / blocks.max(1) as f64;
+        Self {
+            length_scale: Some(LogNormal {
+                mu: std::f64::consts::SQRT_2 + 0.5 * d.max(1.0).ln(),
+                sigma: 3f64.sqrt(),
+            }),
+            scale: Some(LogNormal { mu: share.ln() + 0.25, sigma: 0.5 }),
+            embedding: Some(LogNormal { mu: 0.0, sigma: 1.0 }),
+            noise: Some(LogNormal { mu: -4.0, sigma: 1.0 }),
+        }
+    }
+
+    /// No priors: maximum likelihood.
+    pub fn none() -> Self {
+        Self { length_scale: None, scale: None, embedding: None, noise: None }
+    }
+}
