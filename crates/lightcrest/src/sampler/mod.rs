@@ -1,7 +1,9 @@
 //! Samplers propose the next configuration from the history.
 
+mod gp;
 mod random;
 
+pub use gp::{Acquisition, Conditional, GpConfig, GpSampler, Outliers};
 pub use random::{RandomSampler, draw};
 
 use crate::history::History;

@@ -1,0 +1,171 @@
+//! Where proposals come from: random configurations, mutations, neighbours. All are screened here: a candidate decodes to a
+//! valid configuration, is new, and its preview shows no violation.
+
+use crate::sampler::Context;
+use crate::space::Configuration;
+use crate::space::encode::{Column, Encoder};
+use rand::RngExt;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+use std::collections::HashSet;
+
+/// A configuration that may be proposed.
+#[derive(Debug, Clone)]
+pub(super) struct Candidate {
+    pub(super) configuration: Configuration,
+    pub(super) row: Vec<f64>,     // (d,), inactive columns 0
+    pub(super) active: Vec<bool>, // (d,)
+    /// What the preview knows of the objectives, as it says it.
+    pub(super) known: Vec<Option<f64>>,
+}
+
+/// Makes candidates and remembers those that it made.
+pub(super) struct Source<'a> {
+    pub(super) encoder: &'a Encoder<'a>,
+    context: &'a Context<'a>,
+    seen: HashSet<String>,
+}
+
+impl<'a> Source<'a> {
+    pub(super) fn new(encoder: &'a Encoder<'a>, context: &'a Context<'a>) -> Self {
+        let seen = context.history.trials().iter().map(|trial| trial.configuration.key()).collect();
+        Self { encoder, context, seen }
+    }
+
+    /// The candidate that a row stands for, if it is new and feasible.
+    pub(super) fn admit(&mut self, mut row: Vec<f64>) -> Option<Candidate> {
+        let active = self.encoder.active(&row);
+        for (i, value) in row.iter_mut().enumerate() {
+            *value = if active[i] { self.encoder.column(i).snap(*value) } else { 0.0 };
+        }
+        let configuration = self.encoder.decode(&row);
+        if !self.seen.insert(configuration.key()) {
+            return None;
+        }
+        let preview = (self.context.preview)(&configuration);
+        if preview.violation.is_some() {
+            return None;
+        }
+        Some(Candidate { configuration, row, active, known: preview.objectives })
+    }
+
+    /// A row drawn uniformly.
+    pub(super) fn random(&self, rng: &mut ChaCha8Rng) -> Vec<f64> {
+        self.encoder.columns().iter().map(|column| column.spread(rng.random())).collect()
+    }
+
+    /// A row with one or a few of its active columns changed.
+    pub(super) fn mutate(&self, row: &[f64], active: &[bool], rng: &mut ChaCha8Rng) -> Vec<f64> {
+        let mut columns: Vec<usize> = (0..row.len()).filter(|&i| active[i]).collect();
+        columns.shuffle(rng);
+        let few = match rng.random_range(0..10) {
+            0..5 => 1,
+            5..8 => 2,
+            _ => 1 + columns.len() / 5,
+        };
+        let mut changed = row.to_vec();
+        for &i in columns.iter().take(few) {
+            changed[i] = self.step(i, row[i], rng);
+        }
+        self.complete(changed, active, rng)
+    }
+
+    /// Rows that differ from this one in one column: up to `limit`, in random order.
+    pub(super) fn neighbours(
+        &self,
+        row: &[f64],
+        active: &[bool],
+        limit: usize,
+        rng: &mut ChaCha8Rng,
+    ) -> Vec<Vec<f64>> {
+        let mut changes: Vec<(usize, f64)> = Vec::new();
+        for i in (0..row.len()).filter(|&i| active[i]) {
+            let column = self.encoder.column(i);
+            match (column, column.cells()) {
+                (Column::Categorical { .. }, Some(cells)) if cells <= 12 => {
+                    let all = (0..cells).filter_map(|k| column.value(k));
+                    changes.extend(all.filter(|v| *v != row[i]).map(|v| (i, v)));
+                }
+                (Column::Discrete(grid), _) => {
+                    let k = grid.cell(row[i]);
+                    let cells = [k.checked_sub(1), Some(k + 1), Some(rng.random_range(0..grid.cells()))];
+                    let cells = cells.into_iter().flatten().filter(|c| *c < grid.cells() && *c != k);
+                    changes.extend(cells.map(|c| (i, grid.position(c))));
+                }
+                _ => changes.extend((0..3).map(|_| (i, self.step(i, row[i], rng)))),
+            }
+        }
+        changes.shuffle(rng);
+        changes.truncate(limit);
+        let change = |(i, value): (usize, f64)| {
+            let mut changed = row.to_vec();
+            changed[i] = value;
+            self.complete(changed, active, rng)
+        };
+        changes.into_iter().map(change).collect()
+    }
+
+    /// Another value of one column: near where there is an order, any where there is none.
+    fn step(&self, i: usize, value: f64, rng: &mut ChaCha8Rng) -> f64 {
+        let column = self.encoder.column(i);
+        let normal: f64 = StandardNormal.sample(rng);
+        match (column, column.cells()) {
+            (Column::Categorical { .. }, Some(cells)) if cells > 1 => {
+                ((value as u64 + rng.random_range(1..cells)) % cells) as f64
+            }
+            (_, Some(cells)) if cells <= 1 => value,
+            _ if rng.random_bool(0.2) => column.spread(rng.random()),
+            (Column::Discrete(grid), _) => {
+                let width = [1.0, 0.1 * grid.cells() as f64][rng.random_range(0..2)];
+                let step = (normal * width).abs().ceil().max(1.0).copysign(normal);
+                let k = grid.cell(value) as f64 + step;
+                let last = (grid.cells() - 1) as f64;
+                // Reflected at the ends, so that no step is lost there.
+                let k = if k < 0.0 {
+                    -k
+                } else if k > last {
+                    2.0 * last - k
+                } else {
+                    k
+                };
+                grid.position(k.clamp(0.0, last) as u64)
+            }
+            _ => {
+                let width = [0.01, 0.05, 0.2][rng.random_range(0..3)];
+                (value + width * normal).clamp(0.0, 1.0)
+            }
+        }
+    }
+
+    /// Gives columns that have just become active a random value.
+    fn complete(&self, mut row: Vec<f64>, before: &[bool], rng: &mut ChaCha8Rng) -> Vec<f64> {
+        // Parents come first, so one pass a level of the tree is enough.
+        let mut drawn = before.to_vec();
+        loop {
+            let active = self.encoder.active(&row);
+            let Some(i) = (0..row.len()).find(|&i| active[i] && !drawn[i]) else { return row };
+            row[i] = self.encoder.column(i).spread(rng.random());
+            drawn[i] = true;
+        }
+    }
+}
+
+/// How unlike two rows are: the mean over the columns active in either of |a - b|, or of 1 where only one is active or
+/// categories differ (Gower 1971).
+pub(super) fn distance(columns: &[Column], a: (&[f64], &[bool]), b: (&[f64], &[bool])) -> f64 {
+    let (mut sum, mut count) = (0.0, 0);
+    for (i, column) in columns.iter().enumerate() {
+        match (a.1[i], b.1[i]) {
+            (false, false) => continue,
+            (true, true) => {
+                let apart = (a.0[i] - b.0[i]).abs();
+                let label = matches!(column, Column::Categorical { .. });
+                sum += if label { f64::from(apart > 0.0) } else { apart };
+            }
+            _ => sum += 1.0,
+        }
+        count += 1;
+    }
+    sum / f64::from(count.max(1))
+}

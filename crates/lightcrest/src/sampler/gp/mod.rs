@@ -1,0 +1,173 @@
+//! Bayesian optimisation: Gaussian processes predict the objectives, an acquisition function weighs prediction against doubt.
+//!
+//! # One proposal
+//! 1. The first [`GpConfig::startup_trials`] are random, each the one of a few draws that is farthest from all earlier trials.
+//! 2. Each objective that must be evaluated gets a Gaussian process on its transformed values (`surrogate`); objectives that a
+//!    preview knows enter with their exact values. What pruned and failed trials say is in `observation`.
+//! 3. Trials that are waiting or running are added with their predicted means (kriging believer): the doubt near them shrinks, so
+//!    that workers asking at the same time get different points.
+//! 4. Several objectives become one number by random weights, drawn anew each time, or by the expected growth of the dominated volume
+//!    (`goal`).
+//! 5. Random configurations and mutations of the best ones are scored; from the best, local search goes on: single changes for
+//!    discrete columns, L-BFGS along continuous ones. Nothing infeasible, invalid or known is ever scored (`candidate`).
+//!
+//! # Conditional parameters
+//! The kernel compares only values that are active in both configurations ([`Conditional`]).
+//!
+//! # References
+//! Srinivas et al. 2010 (arXiv 0912.3995); Hvarfner et al. 2024 (arXiv 2402.02229); Ament et al. 2023 (arXiv 2310.20708); Paria et al.
+//! 2020 (arXiv 1805.12168); Ginsbourger et al. 2010 (kriging believer).
+
+mod candidate;
+mod goal;
+mod model;
+mod observation;
+mod search;
+mod surrogate;
+
+use super::{Capabilities, Context, Sampler, SamplerError, draw};
+use crate::history::{FrozenTrial, TrialState};
+use crate::space::Configuration;
+use crate::space::encode::Encoder;
+use candidate::{Source, distance};
+pub use lightcrest_gp::Conditional;
+pub use lightcrest_gp::transform::Outliers;
+use model::Model;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+/// What is maximised to choose the next configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Acquisition {
+    /// Upper confidence bound, μ + κσ. Several objectives: random weights each time.
+    #[default]
+    Ucb,
+    /// The same with κ growing as in GP-UCB (Srinivas et al. 2010), probability 0.9.
+    GpUcb,
+    /// Logarithm of the expected improvement. Two objectives of which one is known from the preview: of the hypervolume, in
+    /// closed form. Other numbers of objectives: as `ucb`.
+    LogEi,
+}
+
+/// Settings of the [`GpSampler`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GpConfig {
+    /// What is maximised.
+    pub acquisition: Acquisition,
+    /// κ of `ucb`: how many standard deviations of doubt count as good.
+    pub kappa: f64,
+    /// How many trials are random at first.
+    pub startup_trials: usize,
+    /// How many configurations are scored before the local search.
+    pub candidates: usize,
+    /// Only that many trials inform the surrogate: the best quarter and the latest.
+    pub max_trials: usize,
+    /// How configurations are compared that have different active parameters.
+    #[serde(skip)]
+    pub conditional: Conditional,
+    /// How values far from the others are tamed.
+    #[serde(skip)]
+    pub outliers: Outliers,
+}
+
+impl Default for GpConfig {
+    fn default() -> Self {
+        Self {
+            acquisition: Acquisition::default(),
+            kappa: 2.0,
+            startup_trials: 10,
+            candidates: 400,
+            max_trials: 1000,
+            conditional: Conditional::default(),
+            outliers: Outliers::default(),
+        }
+    }
+}
+
+/// Bayesian optimisation with Gaussian processes.
+#[derive(Debug, Default)]
+pub struct GpSampler {
+    config: GpConfig,
+    caches: Vec<surrogate::Cache>,
+}
+
+impl GpSampler {
+    /// A sampler with these settings. A κ that is negative or not finite counts as 0.
+    pub fn new(mut config: GpConfig) -> Self {
+        config.kappa = if config.kappa.is_finite() { config.kappa.max(0.0) } else { 0.0 };
+        config.max_trials = config.max_trials.max(10);
+        Self { config, caches: Vec::new() }
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &GpConfig {
+        &self.config
+    }
+}
+
+impl Sampler for GpSampler {
+    fn name(&self) -> &'static str {
+        "gp"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::ALL
+    }
+
+    fn propose(
+        &mut self,
+        context: &Context<'_>,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Configuration, SamplerError> {
+        let startup = self.config.startup_trials.max(2);
+        let told = context.history.complete().count();
+        // With many workers, the first results come after more than `startup` trials began.
+        if context.history.len() < startup || told < startup.div_ceil(2) || context.space.is_empty() {
+            return spread(context, rng);
+        }
+        let encoder = Encoder::new(context.space);
+        let mut source = Source::new(&encoder, context);
+        let model = Model::new(&self.config, &encoder, context, &mut self.caches, rng)?;
+        match search::best(&model, &self.config, &mut source, rng)? {
+            Some(configuration) => Ok(configuration),
+            // Everything nearby is known or infeasible.
+            None => draw(context, rng),
+        }
+    }
+}
+
+/// A random configuration far from all trials so far: the best of a few draws.
+fn spread(context: &Context<'_>, rng: &mut ChaCha8Rng) -> Result<Configuration, SamplerError> {
+    const DRAWS: usize = 8;
+    let encoder = Encoder::new(context.space);
+    let known: Vec<_> = context.history.trials().iter().map(|t| encoder.encode(&t.configuration)).collect();
+    let mut best: Option<(f64, Configuration)> = None;
+    for _ in 0..if known.is_empty() { 1 } else { DRAWS } {
+        let configuration = draw(context, rng)?;
+        let row = encoder.encode(&configuration);
+        let to = |other: &crate::space::encode::Encoded| {
+            distance(encoder.columns(), (&row.row, &row.active), (&other.row, &other.active))
+        };
+        let nearest = known.iter().map(to).fold(f64::INFINITY, f64::min);
+        if best.as_ref().is_none_or(|(d, _)| nearest > *d) {
+            best = Some((nearest, configuration));
+        }
+    }
+    match best {
+        Some((_, configuration)) => Ok(configuration),
+        None => draw(context, rng),
+    }
+}
+
+/// The trials that inform the surrogate, by number.
+fn informative<'a>(context: &Context<'a>) -> Vec<&'a FrozenTrial> {
+    context.history.trials().iter().filter(|trial| trial.state.is_finished()).collect()
+}
+
+/// The trials whose results are awaited.
+fn pending<'a>(context: &Context<'a>) -> Vec<&'a FrozenTrial> {
+    let awaited = |trial: &&FrozenTrial| matches!(trial.state, TrialState::Waiting | TrialState::Running);
+    context.history.trials().iter().filter(awaited).collect()
+}

@@ -1,0 +1,106 @@
+//! From trials to observations: rows and, for each objective, a value or nothing.
+//!
+//! | trial | value of an objective that must be evaluated |
+//! |---|---|
+//! | complete | its value |
+//! | pruned, with reports | the final value of the best complete trial that was not ahead of it at the same step, never above the median |
+//! | pruned, without reports | the lower quartile |
+//! | failed | the worst |
+//!
+//! A pruned trial is thus a pessimistic observation on the scale of final values: its last report is only compared with
+//! what others had reported by then, since an early report says little about where training would have ended. Objectives
+//! known from a preview always have their exact values. Values that are not finite count as failed.
+
+use crate::history::{FrozenTrial, TrialState};
+use crate::objective::ObjectiveInfo;
+
+/// The value of one objective for each trial, oriented; `None` where nothing can be said.
+pub(super) fn values(
+    trials: &[&FrozenTrial],
+    objectives: &[ObjectiveInfo],
+    objective: usize,
+) -> Vec<Option<f64>> {
+    let direction = objectives[objective].direction;
+    let complete = |trial: &FrozenTrial| {
+        let value = direction.orient(*trial.values.as_ref()?.get(objective)?);
+        (trial.state == TrialState::Complete && value.is_finite()).then_some(value)
+    };
+    let known = |trial: &FrozenTrial| {
+        let value = direction.orient((*trial.known.get(objective)?)?);
+        value.is_finite().then_some(value)
+    };
+    let mut order: Vec<f64> = trials.iter().filter_map(|trial| complete(trial)).collect();
+    order.sort_by(f64::total_cmp);
+    let Some(&worst) = order.first() else {
+        return trials.iter().map(|trial| known(trial)).collect();
+    };
+    let quantile = |q: f64| order[(q * (order.len() - 1) as f64) as usize];
+    let (quartile, median) = (quantile(0.25), quantile(0.5));
+    let imputed = |trial: &FrozenTrial| {
+        let (step, report) = last_report(trial, objective).map(|(step, v)| (step, direction.orient(v)))?;
+        let not_ahead = |other: &&FrozenTrial| {
+            report_at(other, objective, step).is_some_and(|v| direction.orient(v) <= report)
+        };
+        let finals = trials.iter().copied().filter(not_ahead).filter_map(complete);
+        Some(finals.fold(worst, f64::max).min(median))
+    };
+    let value = |trial: &FrozenTrial| match trial.state {
+        TrialState::Complete => Some(complete(trial).unwrap_or(worst)),
+        TrialState::Pruned => Some(imputed(trial).unwrap_or(quartile)),
+        _ => Some(worst),
+    };
+    trials.iter().map(|trial| known(trial).or_else(|| value(trial))).collect()
+}
+
+/// Where an objective stands in a report: reports hold the first few objectives that are not known beforehand.
+fn position(trial: &FrozenTrial, objective: usize) -> usize {
+    let known = |m: &usize| trial.known.get(*m).is_some_and(Option::is_some);
+    objective - (0..objective).filter(known).count()
+}
+
+fn last_report(trial: &FrozenTrial, objective: usize) -> Option<(u64, f64)> {
+    let (step, values) = trial.reports.last()?;
+    let value = *values.get(position(trial, objective))?;
+    value.is_finite().then_some((*step, value))
+}
+
+/// The last report at `step` or before.
+fn report_at(trial: &FrozenTrial, objective: usize, step: u64) -> Option<f64> {
+    let (_, values) = trial.reports.iter().rev().find(|(s, _)| *s <= step)?;
+    values.get(position(trial, objective)).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::space::Configuration;
+
+    fn trial(number: u64, state: TrialState, value: Option<f64>, reports: &[f64]) -> FrozenTrial {
+        let mut trial = FrozenTrial::waiting(number, Configuration::new());
+        trial.state = state;
+        trial.values = value.map(|v| vec![v, 7.0]);
+        trial.known = vec![None, Some(7.0)];
+        trial.reports = reports.iter().enumerate().map(|(step, v)| (step as u64 + 1, vec![*v])).collect();
+        trial
+    }
+
+    #[test]
+    fn pruned_trials_are_placed_among_final_values_by_rank_and_failed_ones_at_the_bottom() {
+        let trials = [
+            trial(0, TrialState::Complete, Some(0.90), &[0.3, 0.6, 0.9]),
+            trial(1, TrialState::Complete, Some(0.80), &[0.2, 0.5, 0.8]),
+            trial(2, TrialState::Complete, Some(0.70), &[0.1, 0.4, 0.7]),
+            trial(3, TrialState::Pruned, None, &[0.15]),
+            trial(4, TrialState::Pruned, None, &[0.3, 0.95]),
+            trial(5, TrialState::Pruned, None, &[]),
+            trial(6, TrialState::Failed, None, &[0.5]),
+            trial(7, TrialState::Complete, Some(f64::NAN), &[]),
+        ];
+        let objectives = [ObjectiveInfo::maximize("accuracy"), ObjectiveInfo::minimize("macs")];
+        let refs: Vec<&FrozenTrial> = trials.iter().collect();
+        let found: Vec<f64> = values(&refs, &objectives, 0).into_iter().map(|v| v.unwrap()).collect();
+        assert_eq!(found, [0.9, 0.8, 0.7, 0.7, 0.8, 0.7, 0.7, 0.7]);
+        assert!(values(&refs, &objectives, 1).iter().all(|v| *v == Some(-7.0)));
+        assert_eq!(values(&refs[5..7], &objectives, 0), [None, None], "nothing to compare with");
+    }
+}

@@ -1,0 +1,119 @@
+//! One Gaussian process an objective, fitted at checkpoints.
+//!
+//! Hyperparameters are fitted to the first c observations, c growing by 5 %: every trial counts at once, but the costly fit is
+//! not repeated for one trial in many. Since c, the starting point and the data are functions of the history, a sampler that
+//! is rebuilt finds the same fit; the cache only saves time. From `FIT_ROWS` on, the fit sees a part of them.
+
+use crate::sampler::SamplerError;
+use lightcrest_gp::transform::{Outliers, transform};
+use lightcrest_gp::{Data, FitConfig, GpError, Kernel, Posterior, Rows, fit};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+/// Every trial is a checkpoint up to here.
+const DENSE: usize = 40;
+/// Largest number of observations that hyperparameters are fitted to.
+const FIT_ROWS: usize = 250;
+
+/// The fit at the last checkpoint.
+#[derive(Debug, Default)]
+pub(super) struct Cache {
+    key: u64,
+    posterior: Option<Posterior>,
+}
+
+/// Observations of one objective, oriented, in the order of the trials.
+pub(super) struct Observations {
+    pub(super) rows: Rows,
+    pub(super) values: Vec<f64>,
+}
+
+/// The largest checkpoint that is not above n.
+pub(super) fn checkpoint(n: usize) -> usize {
+    let mut c = n.min(DENSE);
+    loop {
+        let next = c + (c / 20).max(1);
+        if next > n {
+            return c;
+        }
+        c = next;
+    }
+}
+
+/// The posterior given all observations; `first` are those of the checkpoint, which `all` begins with.
+pub(super) fn surrogate(
+    kernel: &Kernel,
+    first: &Observations,
+    all: &Observations,
+    outliers: Outliers,
+    cache: &mut Cache,
+) -> Result<(Posterior, Vec<f64>), SamplerError> {
+    let internal = |error: GpError| SamplerError::Internal { sampler: "gp", reason: error.to_string() };
+    let key = key(kernel, first);
+    let c = first.values.len();
+    if cache.key != key || cache.posterior.is_none() {
+        let part = part(&first.values);
+        let values: Vec<f64> = part.iter().map(|&i| first.values[i]).collect();
+        let y = transform(&values, outliers).map_err(internal)?;
+        let data = Data::new(first.rows.select(&part), y).map_err(internal)?;
+        let found = fit(kernel, &data, &FitConfig::new(kernel, &data)).map_err(internal)?;
+        let whole = Data::new(first.rows.clone(), vec![0.0; c]).map_err(internal)?;
+        let posterior = Posterior::new(kernel, &found.hyperparameters, &whole).map_err(internal)?;
+        *cache = Cache { key, posterior: Some(posterior) };
+    }
+    let Some(mut posterior) = cache.posterior.clone() else {
+        return Err(SamplerError::Internal { sampler: "gp", reason: "the fit was lost".to_owned() });
+    };
+    let rest: Vec<usize> = (c..all.values.len()).collect();
+    posterior.append(&all.rows.select(&rest), &vec![0.0; rest.len()], 0.0).map_err(internal)?;
+    let y = transform(&all.values, outliers).map_err(internal)?;
+    posterior.set_y(&y).map_err(internal)?;
+    Ok((posterior, y))
+}
+
+/// All indices, or the better half of `FIT_ROWS` and the other half evenly from the rest.
+fn part(values: &[f64]) -> Vec<usize> {
+    let n = values.len();
+    if n <= FIT_ROWS {
+        return (0..n).collect();
+    }
+    let mut order: Vec<usize> = (0..n).collect();
+    order.sort_by(|&i, &j| values[j].total_cmp(&values[i]).then(i.cmp(&j)));
+    let mut rest = order.split_off(FIT_ROWS / 2);
+    rest.sort_unstable();
+    let take = FIT_ROWS - order.len();
+    order.extend((0..take).map(|k| rest[k * rest.len() / take]));
+    order.sort_unstable();
+    order
+}
+
+fn key(kernel: &Kernel, observations: &Observations) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    kernel.columns().hash(&mut hasher);
+    for i in 0..observations.values.len() {
+        observations.values[i].to_bits().hash(&mut hasher);
+        observations.rows.active(i).hash(&mut hasher);
+        observations.rows.values(i).iter().for_each(|v| v.to_bits().hash(&mut hasher));
+    }
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checkpoints_are_every_trial_at_first_and_sparse_later() {
+        assert!((1..=DENSE).all(|n| checkpoint(n) == n));
+        let count = |from, to| (from..to).filter(|&n| checkpoint(n) == n).count();
+        assert!(count(100, 200) < 25 && count(1000, 2000) < 25);
+        assert!((1..3000).all(|n| checkpoint(n) <= n && checkpoint(n) as f64 > 0.94 * n as f64 - 1.0));
+    }
+
+    #[test]
+    fn the_part_keeps_the_best() {
+        let values: Vec<f64> = (0..1000).map(|i| f64::from((i * 7919) % 1000)).collect();
+        let part = part(&values);
+        assert_eq!(part.len(), FIT_ROWS);
+        assert!((0..1000).filter(|&i| values[i] >= 900.0).all(|i| part.contains(&i)));
+    }
+}

@@ -1,0 +1,430 @@
+//! The sampler on synthetic problems: against random search, in parallel, and with data that no one wishes for.
+//!
+//! `cargo test --release -p lightcrest --test gp -- --ignored --nocapture` prints means and standard errors.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+use lightcrest::objective::orient;
+use lightcrest::pareto;
+use lightcrest::sampler::{Acquisition, Conditional, GpConfig, GpSampler, Outliers, RandomSampler, Sampler};
+use lightcrest::space::{Parameter, Space};
+use lightcrest::{Configuration, Evaluation, ObjectiveInfo, Preview, Study, TrialError};
+use std::f64::consts::PI;
+use std::time::Instant;
+
+struct Problem {
+    name: &'static str,
+    space: Space,
+    objectives: Vec<ObjectiveInfo>,
+    f: fn(&Configuration) -> Vec<f64>,
+    /// How many of the last objectives the preview knows.
+    exact: usize,
+    /// What hypervolume is measured from (oriented), for several objectives.
+    reference: Vec<f64>,
+}
+
+impl Problem {
+    fn preview(&self, configuration: &Configuration) -> Preview {
+        let values = (self.f)(configuration);
+        let known = |j: usize| (j >= values.len() - self.exact).then(|| values[j]);
+        Preview { objectives: (0..values.len()).map(known).collect(), violation: None }
+    }
+}
+
+fn get(c: &Configuration, name: &str) -> f64 {
+    c.get_f64(name).expect("active")
+}
+
+fn branin() -> Problem {
+    let f = |c: &Configuration| {
+        let (x, y) = (get(c, "x"), get(c, "y"));
+        let a = y - 5.1 / (4.0 * PI * PI) * x * x + 5.0 / PI * x - 6.0;
+        vec![a * a + 10.0 * (1.0 - 1.0 / (8.0 * PI)) * x.cos() + 10.0 - 0.397887]
+    };
+    let space = Space::builder().float("x", -5.0, 10.0).float("y", 0.0, 15.0).build().unwrap();
+    single("branin", space, f)
+}
+
+fn hartmann6() -> Problem {
+    const A: [[f64; 6]; 4] = [
+        [10.0, 3.0, 17.0, 3.5, 1.7, 8.0],
+        [0.05, 10.0, 17.0, 0.1, 8.0, 14.0],
+        [3.0, 3.5, 1.7, 10.0, 17.0, 8.0],
+        [17.0, 8.0, 0.05, 10.0, 0.1, 14.0],
+    ];
+    const P: [[f64; 6]; 4] = [
+        [0.1312, 0.1696, 0.5569, 0.0124, 0.8283, 0.5886],
+        [0.2329, 0.4135, 0.8307, 0.3736, 0.1004, 0.9991],
+        [0.2348, 0.1451, 0.3522, 0.2883, 0.3047, 0.6650],
+        [0.4047, 0.8828, 0.8732, 0.5743, 0.1091, 0.0381],
+    ];
+    let f = |c: &Configuration| {
+        let x: Vec<f64> = (0..6).map(|i| get(c, &format!("x{i}"))).collect();
+        let bump = |k: usize| (0..6).map(|i| A[k][i] * (x[i] - P[k][i]).powi(2)).sum::<f64>();
+        let sum: f64 = [1.0, 1.2, 3.0, 3.2].iter().enumerate().map(|(k, a)| a * (-bump(k)).exp()).sum();
+        vec![3.32237 - sum]
+    };
+    let space = (0..6).fold(Space::builder(), |b, i| b.float(format!("x{i}"), 0.0, 1.0)).build().unwrap();
+    single("hartmann6", space, f)
+}
+
+/// Jenatton et al. 2017, sec. 4.1: three binary choices on a tree, six conditional floats. Minimum 0.1.
+fn jenatton() -> Problem {
+    let f = |c: &Configuration| {
+        let (leaf, shared) = match (c.get_i64("x1"), c.get_i64("x2"), c.get_i64("x3")) {
+            (Some(0), Some(0), _) => (get(c, "x4").powi(2) + 0.1, get(c, "r8")),
+            (Some(0), _, _) => (get(c, "x5").powi(2) + 0.2, get(c, "r8")),
+            (_, _, Some(0)) => (get(c, "x6").powi(2) + 0.3, get(c, "r9")),
+            _ => (get(c, "x7").powi(2) + 0.4, get(c, "r9")),
+        };
+        vec![leaf + shared - 0.1]
+    };
+    let space = Space::builder()
+        .categorical("x1", [0i64, 1])
+        .parameter(Parameter::categorical("x2", [0i64, 1]).when("x1", [0i64]))
+        .parameter(Parameter::categorical("x3", [0i64, 1]).when("x1", [1i64]))
+        .parameter(Parameter::float("x4", -1.0, 1.0).when("x2", [0i64]))
+        .parameter(Parameter::float("x5", -1.0, 1.0).when("x2", [1i64]))
+        .parameter(Parameter::float("x6", -1.0, 1.0).when("x3", [0i64]))
+        .parameter(Parameter::float("x7", -1.0, 1.0).when("x3", [1i64]))
+        .parameter(Parameter::float("r8", 0.0, 1.0).when("x1", [0i64]))
+        .parameter(Parameter::float("r9", 0.0, 1.0).when("x1", [1i64]))
+        .build()
+        .unwrap();
+    single("jenatton", space, f)
+}
+
+fn single(name: &'static str, space: Space, f: fn(&Configuration) -> Vec<f64>) -> Problem {
+    let objectives = vec![ObjectiveInfo::minimize("loss")];
+    Problem { name, space, objectives, f, exact: 0, reference: vec![] }
+}
+
+/// ZDT1 in six dimensions, both objectives to be evaluated.
+fn zdt1() -> Problem {
+    let f = |c: &Configuration| {
+        let x: Vec<f64> = (0..6).map(|i| get(c, &format!("x{i}"))).collect();
+        let g = 1.0 + 9.0 * x[1..].iter().sum::<f64>() / 5.0;
+        vec![x[0], g * (1.0 - (x[0] / g).sqrt())]
+    };
+    let space = (0..6).fold(Space::builder(), |b, i| b.float(format!("x{i}"), 0.0, 1.0)).build().unwrap();
+    let objectives = vec![ObjectiveInfo::minimize("f1"), ObjectiveInfo::minimize("f2")];
+    Problem { name: "zdt1", space, objectives, f, exact: 0, reference: vec![-1.1, -6.0] }
+}
+
+/// Like a search for a light network: stages with a module each and that module's own parameters, an optimizer with
+/// its own; accuracy must be evaluated, the cost (spread over decades) is known. `stages` sets the number of parameters.
+fn network_space(stages: usize) -> Space {
+    let mut builder = Space::builder();
+    for s in 0..stages {
+        builder = builder
+            .categorical(format!("module{s}"), ["conv", "ds", "mb", "pass"])
+            .parameter(
+                Parameter::int(format!("width{s}"), 1, 16).when(format!("module{s}"), ["conv", "ds", "mb"]),
+            )
+            .parameter(Parameter::int(format!("expand{s}"), 1, 6).when(format!("module{s}"), ["mb"]))
+            .parameter(
+                Parameter::ordinal(format!("kernel{s}"), [1i64, 3, 5])
+                    .when(format!("module{s}"), ["conv", "ds"]),
+            )
+            .parameter(
+                Parameter::categorical(format!("act{s}"), ["relu", "swish"])
+                    .when(format!("module{s}"), ["mb", "ds"]),
+            );
+    }
+    builder
+        .log_float("rate", 1e-4, 1.0)
+        .categorical("optimizer", ["sgd", "adam"])
+        .parameter(Parameter::float("momentum", 0.0, 0.99).when("optimizer", ["sgd"]))
+        .build()
+        .unwrap()
+}
+
+fn network_value(c: &Configuration) -> Vec<f64> {
+    let (mut power, mut cost) = (0.0, 10.0);
+    for s in 0.. {
+        let Some(module) = c.get_str(&format!("module{s}")) else { break };
+        let width = c.get_f64(&format!("width{s}")).unwrap_or(0.0);
+        let kernel = c.get_f64(&format!("kernel{s}")).unwrap_or(3.0);
+        let expand = c.get_f64(&format!("expand{s}")).unwrap_or(1.0);
+        let swish = if c.get_str(&format!("act{s}")) == Some("swish") { 1.1 } else { 1.0 };
+        let (gain, price) = match module {
+            "conv" => (1.0 - (kernel - 3.0).abs() * 0.1, width * width * kernel * kernel),
+            "ds" => (0.9 * swish, width * width + width * kernel * kernel),
+            "mb" => (1.2 * swish * (1.0 - 0.05 * (expand - 4.0).abs()), 2.0 * width * width * expand),
+            _ => (0.0, 0.0),
+        };
+        power += gain * (1.0 + width).ln() / (1.0 + 0.3 * s as f64);
+        cost += price;
+    }
+    let best = if c.get_str("optimizer") == Some("sgd") { 0.1f64 } else { 0.003 };
+    let rate = (get(c, "rate") / best).log10();
+    let momentum = c.get_f64("momentum").map_or(0.02, |m| 0.1 * (m - 0.9).powi(2));
+    let accuracy = 1.0 - (-0.5 * power).exp() - 0.1 * rate * rate - momentum;
+    vec![accuracy.max(0.1), cost.log10()]
+}
+
+fn network() -> Problem {
+    let objectives = vec![ObjectiveInfo::maximize("accuracy"), ObjectiveInfo::minimize("cost")];
+    let reference = vec![0.1, -3.7];
+    Problem { name: "network", space: network_space(4), objectives, f: network_value, exact: 1, reference }
+}
+
+/// Regret of the best, or hypervolume, after each of `trials` trials one after the other.
+fn run(problem: &Problem, sampler: Box<dyn Sampler>, seed: u64, trials: usize) -> Vec<f64> {
+    let builder = Study::builder(problem.space.clone(), problem.objectives.clone()).seed(seed);
+    let mut study = builder.boxed_sampler(sampler).build().unwrap();
+    let mut curve = Vec::new();
+    let (mut points, mut best) = (Vec::new(), f64::INFINITY);
+    for _ in 0..trials {
+        let number = {
+            let trial = study.ask_with(&|c| problem.preview(c)).unwrap();
+            problem.space.validate(&trial.configuration).unwrap();
+            trial.number
+        };
+        let values = (problem.f)(&study.history().get(number).unwrap().configuration);
+        points.push(orient(&problem.objectives, &values));
+        best = best.min(values[0]);
+        study.tell(number, Ok(Evaluation::new(values))).unwrap();
+        curve.push(if problem.reference.is_empty() {
+            best
+        } else {
+            pareto::hypervolume(&points, &problem.reference)
+        });
+    }
+    curve
+}
+
+fn gp(change: impl Fn(&mut GpConfig)) -> Box<dyn Sampler> {
+    let mut config = GpConfig::default();
+    change(&mut config);
+    Box::new(GpSampler::new(config))
+}
+
+fn moments(values: &[f64]) -> (f64, f64) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    (mean, (variance / n).sqrt())
+}
+
+/// Margins far beyond the spread over seeds: this cannot fail by bad luck, only by a sampler that stopped working.
+#[test]
+fn beats_random_search_by_far() {
+    let mean = |problem: &Problem, random: bool| {
+        let one = |seed| {
+            let sampler = if random { Box::new(RandomSampler::new()) } else { gp(|_| {}) };
+            *run(problem, sampler, seed, 30).last().unwrap()
+        };
+        moments(&(0..6).map(one).collect::<Vec<_>>()).0
+    };
+    for problem in [branin(), jenatton()] {
+        let (ours, random) = (mean(&problem, false), mean(&problem, true));
+        assert!(ours < 0.7 * random, "{}: {ours} against {random}", problem.name);
+    }
+    let problem = network();
+    let (ours, random) = (mean(&problem, false), mean(&problem, true));
+    assert!(ours > 1.03 * random, "{}: {ours} against {random}", problem.name);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_trials_also_when_rebuilt_for_every_proposal() {
+    let problem = network();
+    let ask = |study: &mut Study| study.ask_with(&|c| problem.preview(c)).unwrap();
+    let mut kept = Study::builder(problem.space.clone(), problem.objectives.clone())
+        .boxed_sampler(gp(|_| {}))
+        .build()
+        .unwrap();
+    let mut told: Vec<(Configuration, Vec<f64>)> = Vec::new();
+    for n in 0..16 {
+        let trial = ask(&mut kept);
+        if n > 12 {
+            let mut rebuilt = Study::builder(problem.space.clone(), problem.objectives.clone())
+                .boxed_sampler(gp(|_| {}))
+                .build()
+                .unwrap();
+            for (configuration, values) in &told {
+                rebuilt.enqueue(configuration).unwrap();
+                let number = ask(&mut rebuilt).number;
+                rebuilt.tell(number, Ok(Evaluation::new(values.clone()))).unwrap();
+            }
+            assert_eq!(ask(&mut rebuilt).configuration, trial.configuration);
+        }
+        let values = (problem.f)(&trial.configuration);
+        kept.tell(trial.number, Ok(Evaluation::new(values.clone()))).unwrap();
+        told.push((trial.configuration, values));
+    }
+}
+
+#[test]
+fn workers_that_ask_at_once_get_different_and_spread_out_points() {
+    let problem = branin();
+    let mut study = Study::builder(problem.space.clone(), problem.objectives.clone())
+        .boxed_sampler(gp(|_| {}))
+        .build()
+        .unwrap();
+    for _ in 0..12 {
+        let trial = study.ask().unwrap();
+        study.tell(trial.number, Ok(Evaluation::new((problem.f)(&trial.configuration)))).unwrap();
+    }
+    let points: Vec<(f64, f64)> = (0..8)
+        .map(|_| study.ask().unwrap().configuration)
+        .map(|c| ((get(&c, "x") + 5.0) / 15.0, get(&c, "y") / 15.0))
+        .collect();
+    let mut distances = Vec::new();
+    for i in 0..8 {
+        for j in 0..i {
+            distances.push((points[i].0 - points[j].0).hypot(points[i].1 - points[j].1));
+        }
+    }
+    distances.sort_by(f64::total_cmp);
+    assert!(distances[0] > 1e-3 && distances[27] > 0.5, "{distances:?}");
+}
+
+#[test]
+fn small_spaces_are_enumerated_without_repeats_and_bounds_of_cost_are_kept() {
+    let space = Space::builder().categorical("a", ["x", "y", "z"]).int("b", 0, 9).build().unwrap();
+    let preview = |c: &Configuration| Preview {
+        violation: (get(c, "b") > 7.0).then(|| "b is too large".to_owned()),
+        ..Preview::default()
+    };
+    let mut study = Study::builder(space, vec![ObjectiveInfo::minimize("loss")])
+        .boxed_sampler(gp(|_| {}))
+        .build()
+        .unwrap();
+    let mut seen = std::collections::HashSet::new();
+    for _ in 0..24 {
+        let trial = study.ask_with(&preview).unwrap();
+        assert!(get(&trial.configuration, "b") <= 7.0);
+        assert!(seen.insert(trial.configuration.key()), "{} again", trial.configuration);
+        study.tell(trial.number, Ok(Evaluation::new([get(&trial.configuration, "b")]))).unwrap();
+    }
+    // All 24 are known: a repeat is the best that can be had, an error is not.
+    study.ask_with(&preview).unwrap();
+}
+
+#[test]
+fn nothing_in_the_history_stops_it() {
+    let problem = network();
+    let kinds: [fn(usize) -> f64; 5] = [
+        |_| 0.5,
+        |i| 1e300 * (i as f64).sin(),
+        |i| 1e-300 * i as f64,
+        |_| f64::NAN,
+        |i| if i == 3 { -1e300 } else { 1.0 },
+    ];
+    for acquisition in [Acquisition::Ucb, Acquisition::GpUcb, Acquisition::LogEi] {
+        for kind in kinds {
+            let sampler = gp(|c| (c.acquisition, c.startup_trials) = (acquisition, 4));
+            let mut study = Study::builder(problem.space.clone(), problem.objectives.clone())
+                .boxed_sampler(sampler)
+                .build()
+                .unwrap();
+            for i in 0..14 {
+                let trial = study.ask_with(&|c| problem.preview(c)).unwrap();
+                problem.space.validate(&trial.configuration).unwrap();
+                let cost = (problem.f)(&trial.configuration)[1];
+                let outcome = match i % 5 {
+                    2 => Err(TrialError::Failed { reason: "diverged".to_owned() }),
+                    3 => {
+                        study.report(trial.number, 1, &[kind(i)]).ok();
+                        Err(TrialError::Pruned { reason: "hopeless".to_owned() })
+                    }
+                    _ => Ok(Evaluation::new([kind(i), cost])),
+                };
+                study.tell(trial.number, outcome).ok();
+            }
+        }
+    }
+}
+
+#[test]
+#[ignore = "minutes: prints the comparison with random search"]
+fn benchmark() {
+    let seeds: u64 = std::env::var("SEEDS").map_or(10, |s| s.parse().unwrap());
+    let first: u64 = std::env::var("FIRST").map_or(0, |s| s.parse().unwrap());
+    type Make = (&'static str, fn() -> Box<dyn Sampler>);
+    let samplers: Vec<Make> = vec![
+        ("random", || Box::new(RandomSampler::new())),
+        ("ucb 2", || gp(|c| c.kappa = 2.0)),
+        ("ucb 1.5", || gp(|c| c.kappa = 1.5)),
+        ("ucb 1", || gp(|c| c.kappa = 1.0)),
+        ("ucb 2 arc", || gp(|c| (c.kappa, c.conditional) = (2.0, Conditional::Arc))),
+        ("ucb 1 arc", || gp(|c| (c.kappa, c.conditional) = (1.0, Conditional::Arc))),
+        ("ucb 1 block", || gp(|c| (c.kappa, c.conditional) = (1.0, Conditional::CommonBlock))),
+        ("ucb 1 bilog", || gp(|c| (c.kappa, c.outliers) = (1.0, Outliers::Bilog))),
+        ("ucb 2 bilog", || gp(|c| (c.kappa, c.outliers) = (2.0, Outliers::Bilog))),
+        ("log_ei", || gp(|c| c.acquisition = Acquisition::LogEi)),
+        ("log_ei arc", || gp(|c| (c.acquisition, c.conditional) = (Acquisition::LogEi, Conditional::Arc))),
+        ("log_ei impute", || {
+            gp(|c| (c.acquisition, c.conditional) = (Acquisition::LogEi, Conditional::Impute))
+        }),
+        ("log_ei block", || {
+            gp(|c| (c.acquisition, c.conditional) = (Acquisition::LogEi, Conditional::CommonBlock))
+        }),
+        ("log_ei bilog", || gp(|c| (c.acquisition, c.outliers) = (Acquisition::LogEi, Outliers::Bilog))),
+    ];
+    let only = std::env::var("ONLY").unwrap_or_default();
+    for problem in [branin(), hartmann6(), jenatton(), zdt1(), network()] {
+        for (name, make) in &samplers {
+            let flat = !problem.space.is_conditional()
+                && ["impute", "arc", "block"].iter().any(|k| name.contains(k));
+            if flat || !only.is_empty() && !only.split(',').any(|o| o == *name) {
+                continue;
+            }
+            let begin = Instant::now();
+            let curves: Vec<Vec<f64>> =
+                (first..first + seeds).map(|seed| run(&problem, make(), seed, 50)).collect();
+            let seconds = begin.elapsed().as_secs_f64() / seeds as f64;
+            print!("{:10} {name:16}", problem.name);
+            for at in [20, 30, 50] {
+                let (mean, error) = moments(&curves.iter().map(|c| c[at - 1]).collect::<Vec<_>>());
+                print!("  @{at} {mean:.5} ± {error:.5}");
+            }
+            println!("  {seconds:.2} s a run");
+        }
+    }
+}
+
+#[test]
+#[ignore = "seconds: prints the time of one proposal"]
+fn timing() {
+    for stages in [4, 12] {
+        let space = network_space(stages);
+        let objectives = vec![ObjectiveInfo::maximize("accuracy"), ObjectiveInfo::minimize("cost")];
+        let problem = Problem { name: "", space, objectives, f: network_value, exact: 1, reference: vec![] };
+        for acquisition in [Acquisition::Ucb, Acquisition::LogEi] {
+            let sampler = gp(|c| c.acquisition = acquisition);
+            let builder = Study::builder(problem.space.clone(), problem.objectives.clone());
+            let mut study = builder.boxed_sampler(sampler).build().unwrap();
+            let mut random =
+                Study::builder(problem.space.clone(), problem.objectives.clone()).build().unwrap();
+            for n in [100usize, 300, 1000] {
+                while study.trials().len() < n {
+                    let configuration = random.ask().unwrap().configuration;
+                    study.enqueue(&configuration).unwrap();
+                    let number = study.ask_with(&|c| problem.preview(c)).unwrap().number;
+                    study.tell(number, Ok(Evaluation::new((problem.f)(&configuration)))).unwrap();
+                }
+                let mut times: Vec<f64> = (0..12)
+                    .map(|_| {
+                        let begin = Instant::now();
+                        let trial = study.ask_with(&|c| problem.preview(c)).unwrap();
+                        let seconds = begin.elapsed().as_secs_f64();
+                        study
+                            .tell(trial.number, Ok(Evaluation::new((problem.f)(&trial.configuration))))
+                            .unwrap();
+                        1e3 * seconds
+                    })
+                    .collect();
+                times.sort_by(f64::total_cmp);
+                let active = study.trials().iter().map(|t| t.configuration.len()).sum::<usize>()
+                    / study.trials().len();
+                let d = problem.space.len();
+                println!(
+                    "{acquisition:?} n = {n}, {d} parameters, {active} active: median {:.0} ms, slowest {:.0} ms",
+                    times[6], times[11]
+                );
+            }
+        }
+    }
+}
