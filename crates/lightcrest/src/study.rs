@@ -281,11 +281,17 @@ impl Study {
     /// It is stored with the trial's end.
     ///
     /// # Errors
-    /// If there is no such trial or it is not running.
+    /// If there is no such trial, it is not running, a value is not finite, or steps do not ascend.
     pub fn report(&mut self, number: u64, step: u64, values: &[f64]) -> Result<(), StudyError> {
         let trial = self.history.get_mut(number).ok_or(StudyError::UnknownTrial { number })?;
         if trial.state != TrialState::Running {
             return Err(StudyError::NotRunning { number, state: trial.state });
+        }
+        if let Some(value) = values.iter().copied().find(|value| !value.is_finite()) {
+            return Err(StudyError::NonFiniteReport { number, step, value });
+        }
+        if let Some(last) = trial.last_step().filter(|last| *last >= step) {
+            return Err(StudyError::StepNotAscending { number, step, last });
         }
         trial.reports.push((step, values.to_vec()));
         Ok(())
@@ -405,6 +411,10 @@ pub enum StudyError {
     UnknownTrial { number: u64 },
     #[error("trial {number} is {state}, not running")]
     NotRunning { number: u64, state: TrialState },
+    #[error("trial {number} reported {value} at step {step}, but reports must be finite")]
+    NonFiniteReport { number: u64, step: u64, value: f64 },
+    #[error("trial {number} reported step {step} after step {last}, but steps must ascend")]
+    StepNotAscending { number: u64, step: u64, last: u64 },
     #[error("trial {number} gave {found} values, but the study has {expected} objectives")]
     WrongValueCount { number: u64, expected: usize, found: usize },
     #[error(transparent)]

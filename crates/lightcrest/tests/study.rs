@@ -216,7 +216,13 @@ fn enqueued_configurations_come_first_and_are_checked() {
     assert_eq!((asked.number, asked.configuration), (number, wish));
     assert_ne!(study.ask().unwrap().number, number);
 
+    study.report(number, 2, &[1.0]).unwrap();
+    let nan = study.report(number, 3, &[f64::NAN]).unwrap_err();
+    assert_eq!(nan.to_string(), "trial 0 reported NaN at step 3, but reports must be finite");
+    assert!(matches!(study.report(number, 2, &[1.0]), Err(StudyError::StepNotAscending { last: 2, .. })));
+
     study.tell(number, Ok(Evaluation::new([1.0]))).unwrap();
+    assert!(matches!(study.report(number, 4, &[1.0]), Err(StudyError::NotRunning { .. })));
     let again = study.tell(number, Ok(Evaluation::new([1.0]))).unwrap_err();
     assert_eq!(again.to_string(), "trial 0 is complete, not running");
     assert!(matches!(

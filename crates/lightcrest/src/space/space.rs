@@ -87,40 +87,6 @@ impl Space {
         self.parameters.iter().any(|parameter| !parameter.when.is_empty())
     }
 
-    /// How many different configurations there are; `None` when infinitely many or more than 2^63.
-    ///
-    /// Conditions reduce the number, but are counted only where each parameter has at most one parent; with
-    /// several parents the result is an upper bound.
-    pub fn cardinality(&self) -> Option<u64> {
-        // From the last parameter backwards: the configurations below each value of each parameter.
-        let mut below: Vec<HashMap<String, u64>> = vec![HashMap::new(); self.len()];
-        let mut total: u64 = 1;
-        for i in (0..self.len()).rev() {
-            let cells = self.parameters[i].domain.cells()?;
-            let mut count: u64 = 0;
-            if below[i].is_empty() {
-                count = cells;
-            } else {
-                let special = below[i].len() as u64;
-                for factor in below[i].values() {
-                    count = count.checked_add(*factor)?;
-                }
-                count = count.checked_add(cells.saturating_sub(special))?;
-            }
-            match self.parameters[i].when.first() {
-                None => total = total.checked_mul(count)?,
-                Some(condition) => {
-                    let parent = self.parents[i][0];
-                    for value in &condition.values {
-                        let factor = below[parent].entry(value.to_string()).or_insert(1);
-                        *factor = factor.checked_mul(count)?;
-                    }
-                }
-            }
-        }
-        (total <= i64::MAX as u64).then_some(total)
-    }
-
     /// Which parameters are active given these values, in the order of [`parameters`](Self::parameters).
     pub fn active(&self, configuration: &Configuration) -> Vec<bool> {
         let values: Vec<_> = self.parameters.iter().map(|p| configuration.get(&p.name)).collect();
