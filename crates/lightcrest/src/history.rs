@@ -5,7 +5,7 @@ use crate::pareto;
 use crate::space::Configuration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 /// Where a trial is in its life: waiting → running → complete, pruned or failed.
@@ -125,16 +125,19 @@ impl FrozenTrial {
 }
 
 /// The trials of a study, by number, and the objectives that their values belong to.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct History {
     objectives: Vec<ObjectiveInfo>,
     trials: Vec<FrozenTrial>,
+    /// How many trials have each configuration, by its key: asking must not cost more as a study grows.
+    configurations: HashMap<String, usize>,
+    waiting: BTreeSet<u64>,
 }
 
 impl History {
     /// No trials yet.
     pub fn new(objectives: Vec<ObjectiveInfo>) -> Self {
-        Self { objectives, trials: Vec::new() }
+        Self { objectives, trials: Vec::new(), configurations: HashMap::new(), waiting: BTreeSet::new() }
     }
 
     /// The objectives of the study.
@@ -171,13 +174,37 @@ impl History {
     /// # Panics
     /// If the number would leave a gap.
     pub fn put(&mut self, trial: FrozenTrial) {
-        match self.get_mut(trial.number) {
-            Some(slot) => *slot = trial,
+        let number = trial.number;
+        if trial.state == TrialState::Waiting {
+            self.waiting.insert(number);
+        } else {
+            self.waiting.remove(&number);
+        }
+        match self.get_mut(number) {
+            Some(slot) if slot.configuration == trial.configuration => *slot = trial,
+            Some(slot) => {
+                let old = std::mem::replace(slot, trial.clone()).configuration.key();
+                if let Some(count) = self.configurations.get_mut(&old) {
+                    *count = count.saturating_sub(1);
+                }
+                *self.configurations.entry(trial.configuration.key()).or_insert(0) += 1;
+            }
             None => {
-                assert_eq!(trial.number as usize, self.trials.len(), "trial numbers have no gaps");
+                assert_eq!(number as usize, self.trials.len(), "trial numbers have no gaps");
+                *self.configurations.entry(trial.configuration.key()).or_insert(0) += 1;
                 self.trials.push(trial);
             }
         }
+    }
+
+    /// Whether a trial, in whatever state, has this configuration.
+    pub fn contains(&self, configuration: &Configuration) -> bool {
+        self.configurations.get(&configuration.key()).is_some_and(|count| *count > 0)
+    }
+
+    /// The waiting trial of the lowest number.
+    pub fn next_waiting(&self) -> Option<&FrozenTrial> {
+        self.waiting.first().and_then(|number| self.get(*number))
     }
 
     /// The trials in one state.

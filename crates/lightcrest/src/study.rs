@@ -225,7 +225,7 @@ impl Study {
     ) -> Result<FrozenTrial, StudyError> {
         loop {
             self.synchronize()?;
-            let waiting = self.history.in_state(TrialState::Waiting).next().cloned();
+            let waiting = self.history.next_waiting().cloned();
             let from = waiting.as_ref().map(|trial| trial.state);
             let mut trial = match waiting {
                 Some(trial) => trial,

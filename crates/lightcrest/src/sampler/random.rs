@@ -6,7 +6,7 @@
 use super::{Capabilities, Context, Sampler, SamplerError};
 use crate::space::Configuration;
 use rand_chacha::ChaCha8Rng;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// How many draws may be infeasible before the feasible space is declared empty.
 const INFEASIBLE_DRAWS: usize = 20_000;
@@ -47,14 +47,11 @@ impl Sampler for RandomSampler {
 /// # Errors
 /// [`SamplerError::EmptyFeasibleSpace`] after 20,000 infeasible draws in a row.
 pub fn draw(context: &Context<'_>, rng: &mut ChaCha8Rng) -> Result<Configuration, SamplerError> {
-    let known: HashSet<String> =
-        context.history.trials().iter().map(|trial| trial.configuration.key()).collect();
     let mut reasons: HashMap<String, (String, usize)> = HashMap::new();
     let (mut infeasible, mut repeated) = (0, 0);
     loop {
         let configuration = context.space.sample(rng);
-        let is_known = known.contains(&configuration.key());
-        if is_known && repeated < REPEATED_DRAWS {
+        if repeated < REPEATED_DRAWS && context.history.contains(&configuration) {
             repeated += 1;
             continue;
         }
@@ -83,6 +80,7 @@ mod tests {
     use crate::objective::{ObjectiveInfo, Preview};
     use crate::space::Space;
     use crate::study::Study;
+    use std::collections::HashSet;
 
     #[test]
     fn conforms() {
