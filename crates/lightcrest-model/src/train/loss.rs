@@ -82,9 +82,9 @@ impl LossConfig {
 
 /// log sum exp(z), shifted by the largest value so that nothing overflows.
 pub(super) fn log_sum_exp(z: &[f32]) -> f64 {
-    let largest = z.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f64 = z.iter().map(|&v| f64::from(v - largest).exp()).sum();
-    f64::from(largest) + sum.ln()
+    let largest = f64::from(z.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+    let sum: f64 = z.iter().map(|&v| (f64::from(v) - largest).exp()).sum();
+    largest + sum.ln()
 }
 
 fn cross_entropy(z: &[f32], t: &[f32], d: &mut [f32], log_sum: f64, smoothing: f64, n: f64) -> f64 {

@@ -4,7 +4,10 @@
 //! dropout) comes from one seed, and sums run in one order, so the same seed gives the same weights bit for bit.
 
 pub mod augmentation;
+mod average;
 mod config;
+mod error;
+mod fit;
 pub mod loss;
 pub mod metrics;
 pub mod optimizer;
@@ -13,8 +16,13 @@ pub mod schedule;
 
 pub use augmentation::AugmentationConfig;
 pub use config::{ConfigError, EarlyStoppingConfig, TrainConfig};
+pub use error::{Divergence, StopReason, TrainError};
+pub use fit::{EpochReport, Observer, Trained, evaluate, train};
 pub use loss::LossConfig;
 pub use metrics::{ConfusionMatrix, Metrics};
 pub use optimizer::OptimizerConfig;
 pub use plan::{ParameterMut, Plan, PlanMode};
 pub use schedule::ScheduleConfig;
+
+#[cfg(test)]
+mod test;

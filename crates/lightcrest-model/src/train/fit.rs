@@ -1,0 +1,274 @@
+//! The training loop.
+
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use super::augmentation::Batcher;
+use super::average::AveragedWeights;
+use super::error::{Divergence, StopReason, TrainError};
+use super::metrics::{Metrics, MetricsSum};
+use super::optimizer::Optimizer;
+use super::plan::{Plan, PlanMode};
+use super::schedule::Schedule;
+use super::{EarlyStoppingConfig, TrainConfig};
+use crate::data::{Dataset, Normalization, Splits};
+use crate::network::{Network, Shape, Weights};
+
+/// A batch loss above so many times that of a guess, ln(classes), counts as divergence.
+const DIVERGED_LOSS_FACTOR: f64 = 100.0;
+
+/// Images of one pass of [`evaluate`]; small enough that activations stay in the cache.
+const EVALUATION_BATCH: usize = 32;
+
+/// What happened in an epoch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EpochReport {
+    /// Number of the epoch, from 1.
+    pub epoch: usize,
+    /// Epochs that the configuration asks for.
+    pub epochs: usize,
+    /// Learning rate of the last step.
+    pub learning_rate: f64,
+    /// Mean training loss over the epoch, on augmented images and with the configured loss.
+    pub train_loss: f64,
+    /// Metrics on the validation images after the epoch.
+    pub validation: Metrics,
+    /// Wall-clock seconds of the training steps.
+    pub train_seconds: f64,
+    /// Wall-clock seconds of the validation.
+    pub validation_seconds: f64,
+}
+
+/// Watches a training and may end it. A closure `|report: &EpochReport| ...` is an observer of epochs.
+pub trait Observer {
+    /// Called after optimizer step `step` of `steps` (from 1, over all epochs).
+    fn step(&mut self, step: usize, steps: usize) -> ControlFlow<StopReason> {
+        let _ = (step, steps);
+        ControlFlow::Continue(())
+    }
+
+    /// Called after the validation of an epoch.
+    fn epoch(&mut self, report: &EpochReport) -> ControlFlow<StopReason>;
+}
+
+impl<F: FnMut(&EpochReport) -> ControlFlow<StopReason>> Observer for F {
+    fn epoch(&mut self, report: &EpochReport) -> ControlFlow<StopReason> {
+        self(report)
+    }
+}
+
+/// A trained network.
+#[derive(Clone, Debug)]
+pub struct Trained {
+    /// The weights: with early stopping those of the best epoch, else of the last.
+    pub weights: Weights,
+    /// Their metrics on the validation images.
+    pub validation: Metrics,
+    /// Number of the epoch they come from, from 1.
+    pub epoch: usize,
+    /// Every epoch that was run.
+    pub epochs: Vec<EpochReport>,
+}
+
+/// Trains `network` from `weights` on one thread.
+///
+/// The order of the images, augmentation and dropout come from `seed`: the same arguments give the same weights, bit for bit,
+/// on the same instruction set. When fewer images than a batch are left in an epoch, they are dropped; an epoch over fewer
+/// images than one batch is one batch of all of them.
+///
+/// # Errors
+/// [`TrainError::Diverged`] when a loss or a weight is not finite or the loss is far above that of a guess;
+/// [`TrainError::Stopped`] when `observer` says so; the others when the arguments do not fit together.
+pub fn train(
+    network: &Network,
+    weights: Weights,
+    data: &Splits,
+    config: &TrainConfig,
+    seed: u64,
+    observer: &mut dyn Observer,
+) -> Result<Trained, TrainError> {
+    config.validate()?;
+    check_shapes(network, &data.train)?;
+    let classes = data.train.classes().len();
+    let batch = config.batch_size.min(data.train.len());
+    let steps_per_epoch = data.train.len() / batch;
+    let steps = steps_per_epoch * config.epochs;
+    let bound = DIVERGED_LOSS_FACTOR * (classes.max(2) as f64).ln();
+
+    // One stream for each purpose, so that augmentation does not change the order of the images.
+    let stream = |number: u64| {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(number);
+        rng
+    };
+    let (mut order_rng, mut augmentation_rng, mut dropout_rng) = (stream(0), stream(1), stream(2));
+
+    let mut plan = Plan::new(network, &weights, batch, PlanMode::Train)?;
+    let mut average = config.ema_decay.map(|decay| AveragedWeights::new(decay, weights));
+    let sizes: Vec<usize> = plan.parameters_mut().map(|p| p.value.len()).collect();
+    let mut optimizer = Optimizer::new(config.optimizer, config.weight_decay, sizes);
+    let mut schedule = Schedule::new(config.schedule, config.learning_rate, config.epochs, steps_per_epoch);
+    let mut batcher = Batcher::new(config.augmentation, &data.train, &data.normalization, batch);
+    let mut d_outputs = vec![0.0; batch * classes];
+    let mut order: Vec<usize> = (0..data.train.len()).collect();
+    let mut keeper = Keeper::new(config.early_stopping);
+    let mut reports = Vec::with_capacity(config.epochs);
+    let mut step = 0;
+
+    for epoch in 1..=config.epochs {
+        let start = Instant::now();
+        order.shuffle(&mut order_rng);
+        let mut loss_sum = 0.0;
+        let mut learning_rate = 0.0;
+        for indices in order.chunks_exact(batch) {
+            let (images, targets) = batcher.augmented(&data.train, indices, &mut augmentation_rng);
+            let outputs = plan.forward(images, batch, true, &mut dropout_rng);
+            let loss = config.loss.value_and_gradient(outputs, targets, classes, &mut d_outputs);
+            let diverged = |divergence| TrainError::Diverged { epoch, step: step + 1, divergence };
+            if !loss.is_finite() {
+                return Err(diverged(Divergence::Loss));
+            }
+            if loss > bound {
+                return Err(diverged(Divergence::LossAbove { loss, bound }));
+            }
+            loss_sum += loss;
+            plan.backward(&d_outputs);
+            learning_rate = schedule.learning_rate(step);
+            let scale = config.clip_norm.map_or(1.0, |norm| clip_scale(&mut plan, norm));
+            optimizer.begin_step();
+            for (index, p) in plan.parameters_mut().enumerate() {
+                optimizer.update(index, learning_rate, scale, p.decay, p.value, p.gradient);
+            }
+            step += 1;
+            if let Some(average) = &mut average {
+                average.update(step, &plan);
+            }
+            if let ControlFlow::Break(reason) = observer.step(step, steps) {
+                return Err(TrainError::Stopped { reason, epoch });
+            }
+        }
+        let train_seconds = start.elapsed().as_secs_f64();
+
+        let start = Instant::now();
+        let weights = average.as_ref().map_or_else(|| plan.weights(), |average| average.weights(&plan));
+        let diverged = |divergence| TrainError::Diverged { epoch, step, divergence };
+        if let Some(name) = first_not_finite(&weights) {
+            return Err(diverged(Divergence::Weight { name }));
+        }
+        let validation = metrics(network, &weights, &data.validation, &data.normalization)?
+            .ok_or_else(|| diverged(Divergence::Validation))?;
+        schedule.epoch_ended(validation.loss);
+        let report = EpochReport {
+            epoch,
+            epochs: config.epochs,
+            learning_rate,
+            train_loss: loss_sum / steps_per_epoch as f64,
+            validation,
+            train_seconds,
+            validation_seconds: start.elapsed().as_secs_f64(),
+        };
+        let control = observer.epoch(&report);
+        let patience_over = keeper.offer(&report, weights);
+        reports.push(report);
+        if let ControlFlow::Break(reason) = control {
+            return Err(TrainError::Stopped { reason, epoch });
+        }
+        if patience_over {
+            break;
+        }
+    }
+    let (weights, validation, epoch) = keeper.kept.expect("at least one epoch was run");
+    Ok(Trained { weights, validation, epoch, epochs: reports })
+}
+
+/// Metrics of a network on `data`, with batch normalisation in inference mode and without augmentation.
+///
+/// # Errors
+/// [`TrainError::NotFinite`] when an output is not finite; the others when the arguments do not fit together.
+pub fn evaluate(
+    network: &Network,
+    weights: &Weights,
+    data: &Dataset,
+    normalization: &Normalization,
+) -> Result<Metrics, TrainError> {
+    check_shapes(network, data)?;
+    metrics(network, weights, data, normalization)?.ok_or(TrainError::NotFinite)
+}
+
+fn metrics(
+    network: &Network,
+    weights: &Weights,
+    data: &Dataset,
+    normalization: &Normalization,
+) -> Result<Option<Metrics>, TrainError> {
+    let batch = EVALUATION_BATCH.min(data.len().max(1));
+    let mut plan = Plan::new(network, weights, batch, PlanMode::Infer)?;
+    let mut batcher = Batcher::new(Default::default(), data, normalization, batch);
+    let mut unused_rng = ChaCha8Rng::seed_from_u64(0); // nothing is random in inference
+    let mut sum = MetricsSum::new(data.classes().len());
+    for start in (0..data.len()).step_by(batch) {
+        let end = (start + batch).min(data.len());
+        let images = batcher.plain(data, start..end);
+        let outputs = plan.forward(images, end - start, false, &mut unused_rng);
+        sum.add(outputs, data.labels()[start..end].iter().copied());
+    }
+    Ok(sum.finish())
+}
+
+fn check_shapes(network: &Network, data: &Dataset) -> Result<(), TrainError> {
+    let (expected, found) = (data.shape(), network.input_shape());
+    if expected != found {
+        return Err(TrainError::Input { network: found, data: expected });
+    }
+    let (output, classes) = (network.output_shape(), data.classes().len());
+    if output != Shape::vector(classes) {
+        return Err(TrainError::Output { output, classes });
+    }
+    Ok(())
+}
+
+/// What the gradient is multiplied by so that its norm is at most `norm`; 1e-6 keeps the division finite, as in PyTorch's
+/// `clip_grad_norm_`. A norm that is not finite leaves the gradient alone: the next loss shows the divergence.
+fn clip_scale(plan: &mut Plan, norm: f64) -> f64 {
+    let squares = |values: &[f32]| values.iter().map(|&g| f64::from(g) * f64::from(g)).sum::<f64>();
+    let total = plan.parameters_mut().map(|p| squares(p.gradient)).sum::<f64>().sqrt();
+    if total.is_finite() { (norm / (total + 1e-6)).min(1.0) } else { 1.0 }
+}
+
+fn first_not_finite(weights: &Weights) -> Option<String> {
+    let broken = |data: &[f32]| data.iter().any(|v| !v.is_finite());
+    weights.iter().find(|(_, tensor)| broken(&tensor.data)).map(|(name, _)| name.to_string())
+}
+
+/// Keeps the weights that training returns.
+struct Keeper {
+    config: Option<EarlyStoppingConfig>,
+    kept: Option<(Weights, Metrics, usize)>,
+    /// Accuracy that the next rise is measured from, and its epoch.
+    reference: (f64, usize),
+}
+
+impl Keeper {
+    fn new(config: Option<EarlyStoppingConfig>) -> Self {
+        Self { config, kept: None, reference: (f64::NEG_INFINITY, 0) }
+    }
+
+    /// Takes the weights of an epoch; true when patience is over.
+    fn offer(&mut self, report: &EpochReport, weights: Weights) -> bool {
+        let accuracy = report.validation.accuracy;
+        let best = self.kept.as_ref().map_or(f64::NEG_INFINITY, |(_, metrics, _)| metrics.accuracy);
+        if self.config.is_none() || accuracy > best {
+            self.kept = Some((weights, report.validation.clone(), report.epoch));
+        }
+        let Some(EarlyStoppingConfig { patience, min_delta }) = self.config else { return false };
+        if accuracy > self.reference.0 + min_delta {
+            self.reference = (accuracy, report.epoch);
+        }
+        report.epoch - self.reference.1 >= patience
+    }
+}

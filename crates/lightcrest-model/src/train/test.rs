@@ -1,0 +1,162 @@
+//! Trainings on the bundled digits.
+
+use std::ops::ControlFlow;
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use super::*;
+use crate::block::{ConvConfig, GlobalAvgPoolConfig, LinearConfig, Module, stage};
+use crate::data::{DataConfig, SourceKind, Splits};
+use crate::network::{Network, Op, Shape, Weights};
+
+fn digits() -> Splits {
+    DataConfig::new(SourceKind::Digits).load().unwrap().0
+}
+
+/// Two convolutions, 5,178 parameters.
+fn small() -> Network {
+    let mut network = Network::new(Shape::new(1, 8, 8));
+    let modules = [
+        Module::Conv(ConvConfig::new(16, 3, 1)),
+        Module::Conv(ConvConfig::new(32, 3, 2)),
+        Module::GlobalAvgPool(GlobalAvgPoolConfig {}),
+        Module::Linear(LinearConfig { out_features: 10, activation: None, bias: true }),
+    ];
+    let mut last = 0;
+    for (index, module) in modules.iter().enumerate() {
+        last = stage(&mut network, &format!("stage{index}"), module, 1, last).unwrap();
+    }
+    network
+}
+
+/// One linear layer on the pixels.
+fn linear() -> Network {
+    let mut network = Network::new(Shape::new(1, 8, 8));
+    let flat = network.push("flatten", Op::Flatten, &[0]).unwrap();
+    let op = Op::Linear { in_features: 64, out_features: 10, bias: true };
+    network.push("classifier", op, &[flat]).unwrap();
+    network
+}
+
+fn config() -> TrainConfig {
+    TrainConfig { epochs: 6, batch_size: 32, ..TrainConfig::default() }
+}
+
+fn init(network: &Network) -> Weights {
+    Weights::init(network, &mut ChaCha8Rng::seed_from_u64(7))
+}
+
+fn watch(_: &EpochReport) -> ControlFlow<StopReason> {
+    ControlFlow::Continue(())
+}
+
+#[test]
+fn a_small_network_learns_the_digits_and_repeats_bit_for_bit() {
+    let (network, splits) = (small(), digits());
+    let config = TrainConfig {
+        epochs: 15,
+        learning_rate: 0.2,
+        augmentation: AugmentationConfig { shift: 1, mixup: 0.2, ..AugmentationConfig::default() },
+        ..config()
+    };
+    let run = |seed| train(&network, init(&network), &splits, &config, seed, &mut watch).unwrap();
+    let first = run(1);
+    assert!(first.validation.accuracy >= 0.9, "{}", first.validation.accuracy);
+    assert_eq!(first.epochs.len(), 15);
+    let again = run(1);
+    assert_eq!(first.weights, again.weights);
+    assert_eq!(first.validation, again.validation);
+    assert_ne!(first.weights, run(2).weights);
+
+    let evaluated = evaluate(&network, &first.weights, &splits.validation, &splits.normalization).unwrap();
+    assert_eq!(evaluated, first.validation);
+}
+
+#[test]
+fn every_part_of_a_configuration_learns() {
+    let (network, splits) = (small(), digits());
+    let adam = OptimizerConfig::Adam { beta1: 0.9, beta2: 0.99, epsilon: 1e-8 };
+    let adam_w = OptimizerConfig::AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
+    let one_cycle = ScheduleConfig::OneCycle { rise: 0.3 };
+    let step = ScheduleConfig::Step { warmup_epochs: 0.5, every_epochs: 2.0, factor: 0.5 };
+    let focal = LossConfig::Focal { gamma: 1.0 };
+    let smooth = LossConfig::CrossEntropy { label_smoothing: 0.1 };
+    let cases = [
+        TrainConfig { optimizer: adam, learning_rate: 0.01, weight_decay: 1e-4, loss: focal, ..config() },
+        TrainConfig { optimizer: adam_w, learning_rate: 0.01, schedule: one_cycle, loss: smooth, ..config() },
+        TrainConfig { schedule: step, clip_norm: Some(1.0), ..config() },
+        TrainConfig { ema_decay: Some(0.95), ..config() },
+    ];
+    for config in cases {
+        let trained = train(&network, init(&network), &splits, &config, 1, &mut watch).unwrap();
+        assert!(trained.validation.accuracy >= 0.8, "{config:?}: {}", trained.validation.accuracy);
+    }
+}
+
+#[test]
+fn a_divergence_is_an_error_with_its_step() {
+    let (network, splits) = (linear(), digits());
+    let config = TrainConfig { learning_rate: 1e6, ..config() };
+    let error = train(&network, init(&network), &splits, &config, 1, &mut watch).unwrap_err();
+    assert!(matches!(error, TrainError::Diverged { epoch: 1, step: 2..=5, .. }), "{error}");
+    assert!(error.to_string().starts_with("diverged in epoch 1, step "), "{error}");
+
+    let mut weights = init(&network);
+    weights.get_mut("classifier.bias").unwrap().data[3] = f32::NAN;
+    let error = train(&network, weights.clone(), &splits, &config, 1, &mut watch).unwrap_err();
+    assert_eq!(error, TrainError::Diverged { epoch: 1, step: 1, divergence: Divergence::Loss });
+    let error = evaluate(&network, &weights, &splits.validation, &splits.normalization).unwrap_err();
+    assert_eq!(error, TrainError::NotFinite);
+}
+
+#[test]
+fn an_observer_ends_a_training() {
+    let (network, splits) = (linear(), digits());
+    let mut pruner = |report: &EpochReport| match report.epoch {
+        2 => ControlFlow::Break(StopReason::Pruned("below the median".into())),
+        _ => ControlFlow::Continue(()),
+    };
+    let error = train(&network, init(&network), &splits, &config(), 1, &mut pruner).unwrap_err();
+    assert_eq!(error.to_string(), "stopped in epoch 2: pruned: below the median");
+
+    struct Impatient;
+    impl Observer for Impatient {
+        fn step(&mut self, step: usize, steps: usize) -> ControlFlow<StopReason> {
+            assert_eq!(steps, 6 * (1294 / 32));
+            if step == 3 { ControlFlow::Break(StopReason::Interrupted) } else { ControlFlow::Continue(()) }
+        }
+        fn epoch(&mut self, _: &EpochReport) -> ControlFlow<StopReason> {
+            unreachable!("the third step ends the training")
+        }
+    }
+    let error = train(&network, init(&network), &splits, &config(), 1, &mut Impatient).unwrap_err();
+    assert_eq!(error, TrainError::Stopped { reason: StopReason::Interrupted, epoch: 1 });
+}
+
+#[test]
+fn early_stopping_returns_the_best_epoch() {
+    let (network, splits) = (linear(), digits());
+    let early_stopping = Some(EarlyStoppingConfig { patience: 3, min_delta: 0.0 });
+    let config = TrainConfig { epochs: 100, early_stopping, ..config() };
+    let trained = train(&network, init(&network), &splits, &config, 1, &mut watch).unwrap();
+    let accuracies: Vec<f64> = trained.epochs.iter().map(|report| report.validation.accuracy).collect();
+    let best = accuracies.iter().copied().fold(0.0, f64::max);
+    assert_eq!(trained.validation.accuracy, best);
+    assert_eq!(accuracies[trained.epoch - 1], best);
+    assert_eq!(accuracies.len(), trained.epoch + 3);
+    let evaluated = evaluate(&network, &trained.weights, &splits.validation, &splits.normalization).unwrap();
+    assert_eq!(evaluated, trained.validation);
+}
+
+#[test]
+fn network_and_data_must_fit() {
+    let (network, splits) = (linear(), digits());
+    let resized = splits.resized(9, 9);
+    let error = train(&network, init(&network), &resized, &config(), 1, &mut watch).unwrap_err();
+    assert_eq!(error.to_string(), "the network reads 1x8x8 images, but the data set has 1x9x9");
+    let mut headless = Network::new(Shape::new(1, 8, 8));
+    headless.push("flatten", Op::Flatten, &[0]).unwrap();
+    let error = train(&headless, Weights::new(), &splits, &config(), 1, &mut watch).unwrap_err();
+    assert_eq!(error.to_string(), "the network returns 64x1x1, but the data set has 10 classes");
+}
