@@ -123,6 +123,15 @@ impl Named {
         self.values.iter().find(|(name, _)| *name == key).map(|(_, value)| value)
     }
 
+    /// All settings as the type that holds them, such as the sampler's `GpConfig`; what the spec leaves out keeps the
+    /// default of that type.
+    ///
+    /// # Errors
+    /// [`ConfigurationError::Value`] when the type does not know a setting.
+    pub fn config<T: serde::de::DeserializeOwned>(&self) -> Result<T, ConfigurationError> {
+        tree::deserialize(self.name, self.values.clone())
+    }
+
     /// A setting that is a number.
     pub fn get_f64(&self, key: &str) -> Option<f64> {
         self.get(key).and_then(Value::as_f64)

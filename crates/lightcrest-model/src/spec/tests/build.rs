@@ -166,6 +166,25 @@ fn the_refit_trains_longer_on_all_images() {
 }
 
 #[test]
+fn the_sampler_is_configured() {
+    use lightcrest::sampler::gp::{Acquisition, GpConfig};
+    let text = BASE.to_owned()
+        + "[sampler]\nacquisition = \"log_ei\"\nkappa = 1\nstartup_trials = 7\ncandidates = 50\nmax_trials = 99\n";
+    let spec = Spec::parse(&text, "a.toml").unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(spec.sampler.name, "gp");
+    let config: GpConfig = spec.sampler.config().unwrap();
+    let expected = GpConfig {
+        acquisition: Acquisition::LogEi,
+        kappa: 1.0,
+        startup_trials: 7,
+        candidates: 50,
+        max_trials: 99,
+        ..GpConfig::default()
+    };
+    assert_eq!(config, expected);
+}
+
+#[test]
 fn an_augmentation_level_grows_with_the_image() {
     let text = BASE.to_owned() + "[training.augmentation]\nlevel = 6\nflip = false\n";
     let spec = Spec::parse(&text, "a.toml").unwrap();
