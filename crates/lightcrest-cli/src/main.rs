@@ -1,2 +1,38 @@
 //! The program `lightcrest`.
-fn main() {}
+
+mod arguments;
+mod commands;
+mod deliver;
+mod error;
+mod metric;
+mod output;
+mod prepare;
+mod progress;
+mod report;
+mod run;
+mod stop;
+mod view;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Search(arguments) => commands::search(&arguments),
+        Command::Train(arguments) => commands::train(&arguments),
+        Command::Show(arguments) => commands::show(&arguments),
+        Command::Report(arguments) => commands::report(&arguments),
+        Command::Check(arguments) => commands::check(&arguments),
+        Command::Schema => commands::schema(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}", error.report());
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! What the command line may say.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "lightcrest",
+    version,
+    about = "Finds models that are good and light",
+    long_about = "Finds models that are good and light: searches the architecture and the training of a light \
+                  neural network for a set of images, on the CPU.",
+    after_help = EXAMPLES,
+    disable_help_subcommand = true,
+    arg_required_else_help = true
+)]
+pub(crate) struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  lightcrest search examples/digits.toml        search; the run's folder is runs/digits
+  lightcrest show runs/digits                   print the front
+  lightcrest train runs/digits/front/trial-0012/config.toml
+
+Exit codes:
+    0  done
+    1  failed while running: the disk is full, training diverged, ...; what was stored is whole
+    2  the input is wrong: the command line, a file, the data; nothing was written
+  130  interrupted by Ctrl-C; what was finished is stored";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Search the models that a spec describes
+    #[command(after_help = SEARCH_EXAMPLES)]
+    Search(SearchArguments),
+    /// Train one model
+    #[command(after_help = TRAIN_EXAMPLES)]
+    Train(TrainArguments),
+    /// Print the front of a run
+    #[command(after_help = "Example:\n  lightcrest show runs/digits")]
+    Show(RunArguments),
+    /// Draw the report of a run again
+    #[command(after_help = "Example:\n  lightcrest report runs/digits     writes runs/digits/report.html")]
+    Report(RunArguments),
+    /// Check a spec and its data without running anything
+    #[command(after_help = "Example:\n  lightcrest check examples/digits.toml")]
+    Check(CheckArguments),
+    /// Print the JSON schema of spec files, for editors
+    #[command(after_help = "Example:\n  lightcrest schema > spec.schema.json")]
+    Schema,
+}
+
+const SEARCH_EXAMPLES: &str = "\
+The same command again goes on where the run ended; one whose budget is spent only writes its results again.
+Ctrl-C ends after storing what is finished; a second Ctrl-C ends at once.
+
+The run's folder holds
+  report.html           everything to look at, in one page
+  front.csv             the models of the front, one a line
+  front/trial-NNNN/     model.onnx, model.safetensors, config.toml, metrics.json
+  study.db              every trial (SQLite)
+  spec.toml             the spec
+  weights/              what was trained so far of the front, while the search runs
+
+Examples:
+  lightcrest search examples/digits.toml
+  lightcrest search examples/digits.toml --out /tmp/digits --workers 4
+  lightcrest search examples/digits.toml --fresh";
+
+const TRAIN_EXAMPLES: &str = "\
+A config.toml of a run trains exactly that model again. A kindle-style YAML file describes an architecture only: --data
+names the images, and the training is Lightcrest's default unless options say otherwise.
+
+Examples:
+  lightcrest train runs/digits/front/trial-0012/config.toml
+  lightcrest train model.yaml --data fashion-mnist --epochs 20
+  lightcrest train model.yaml --data photos/ --image-size 64 --out trained";
+
+/// `lightcrest search`
+#[derive(Debug, Args)]
+pub(crate) struct SearchArguments {
+    /// The spec, a TOML file
+    #[arg(value_name = "SPEC")]
+    pub(crate) spec: PathBuf,
+    /// Folder of the run [default: runs/NAME of the spec]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Start anew; an earlier run is moved aside, to DIR.old-N
+    #[arg(long)]
+    pub(crate) fresh: bool,
+    /// Trials that run at once [default: the spec's, or one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) workers: Option<u16>,
+    /// Print nothing but errors
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+/// `lightcrest train`
+#[derive(Debug, Args)]
+pub(crate) struct TrainArguments {
+    /// A config.toml of a run, or a kindle-style model.yaml
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: PathBuf,
+    /// Images for a YAML model: digits, mnist, fashion-mnist, cifar10, cifar100, or a folder with one sub-folder a class
+    #[arg(long, value_name = "DATA")]
+    pub(crate) data: Option<String>,
+    /// Folder of the data set's files
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_path: Option<PathBuf>,
+    /// Height and width to resize images to
+    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) image_size: Option<u16>,
+    /// Number of epochs
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) epochs: Option<u32>,
+    /// Seed of the initial weights and the order of the images
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Folder for model.onnx, model.safetensors, config.toml and metrics.json [default: trained]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Print nothing but errors
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+/// `lightcrest show` and `lightcrest report`
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    /// Folder of the run
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
+}
+
+/// `lightcrest check`
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    /// The spec, a TOML file
+    #[arg(value_name = "SPEC")]
+    pub(crate) spec: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,149 @@
+//! Keeps the weights of the trials that are on the front so far.
+//!
+//! They are written before the trial is told to the study: a trial that is stored as complete has its weights. They are
+//! removed when another trial dominates it. So the search ends without training anything again.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use lightcrest::history::{FrozenTrial, History};
+use lightcrest::objective::{self, Evaluation, ObjectiveInfo, Preview, TrialError};
+use lightcrest::pareto;
+use lightcrest::{Configuration, Objective, Observer, Trial};
+use lightcrest_model::objective::NetworkObjective;
+
+use crate::error::CliError;
+use crate::run::{RunError, RunFolder};
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Wraps the objective and listens to what became of its trials.
+pub(super) struct Keeper<'a> {
+    inner: &'a NetworkObjective,
+    folder: &'a RunFolder,
+    stop: Arc<AtomicBool>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The trials of the front so far, with their oriented values.
+    front: Vec<(u64, Vec<f64>)>,
+    /// Why nothing more can be kept.
+    error: Option<CliError>,
+}
+
+impl<'a> Keeper<'a> {
+    /// Goes on with a history; removes weights that are not of its front. `stop` is set when weights cannot be kept.
+    pub(super) fn new(
+        inner: &'a NetworkObjective,
+        folder: &'a RunFolder,
+        history: &History,
+        stop: Arc<AtomicBool>,
+    ) -> Result<Self, RunError> {
+        folder.make(&folder.root().join("weights"))?;
+        let front: Vec<_> =
+            history.front().into_iter().filter_map(|t| Some((t.number, history.oriented(t)?))).collect();
+        for number in folder.kept_weights()? {
+            if !front.iter().any(|(other, _)| *other == number) {
+                folder.forget_weights(number)?;
+            }
+        }
+        let state = Mutex::new(State { front, error: None });
+        Ok(Self { inner, folder, stop, state })
+    }
+
+    /// Why weights could not be kept, if they could not.
+    pub(super) fn into_error(self) -> Option<CliError> {
+        self.state.into_inner().unwrap_or_else(PoisonError::into_inner).error
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    fn fail(&self, error: CliError) {
+        self.stop.store(true, Ordering::SeqCst);
+        self.state().error.get_or_insert(error);
+    }
+}
+
+impl Objective for Keeper<'_> {
+    fn objectives(&self) -> &[ObjectiveInfo] {
+        self.inner.objectives()
+    }
+
+    fn preview(&self, configuration: &Configuration) -> Preview {
+        self.inner.preview(configuration)
+    }
+
+    fn evaluate(&self, trial: &mut Trial) -> Result<Evaluation, TrialError> {
+        let (evaluation, model) = self.inner.run(trial)?;
+        let feasible = evaluation.constraints.iter().all(|(_, excess)| *excess <= 0.0);
+        let finite = evaluation.values.iter().all(|value| value.is_finite());
+        let point = objective::orient(self.objectives(), &evaluation.values);
+        let dominated = self.state().front.iter().any(|(_, other)| pareto::dominates(other, &point));
+        if feasible && finite && !dominated {
+            let path = self.folder.weights(trial.number());
+            if let Err(error) = model.weights.save(&path, "lightcrest") {
+                // The trial is not at fault: it goes back to waiting.
+                self.fail(CliError::Model { trial: trial.number(), source: error.into() });
+                return Err(TrialError::Interrupted);
+            }
+        }
+        Ok(evaluation)
+    }
+}
+
+impl Observer for Keeper<'_> {
+    fn finished(&self, trial: &FrozenTrial) {
+        let Some(values) = trial.values.as_deref().filter(|_| trial.is_feasible()) else { return };
+        let point = objective::orient(self.objectives(), values);
+        let mut state = self.state();
+        let mut gone = Vec::new();
+        if state.front.iter().any(|(_, other)| pareto::dominates(other, &point)) {
+            // It was on the front when it ended; another trial came first.
+            gone.push(trial.number);
+        } else {
+            state.front.retain(|(number, other)| {
+                let stays = !pareto::dominates(&point, other);
+                gone.extend((!stays).then_some(*number));
+                stays
+            });
+            state.front.push((trial.number, point));
+        }
+        drop(state);
+        for number in gone {
+            if let Err(error) = self.folder.forget_weights(number) {
+                self.fail(error.into());
+            }
+        }
+    }
+}
+
+/// Tells two observers.
+pub(super) struct Both<'a>(pub(super) &'a dyn Observer, pub(super) &'a dyn Observer);
+
+impl Observer for Both<'_> {
+    fn started(&self, trial: &FrozenTrial) {
+        self.0.started(trial);
+        self.1.started(trial);
+    }
+
+    fn reported(&self, number: u64, step: u64, values: &[f64]) {
+        self.0.reported(number, step, values);
+        self.1.reported(number, step, values);
+    }
+
+    fn finished(&self, trial: &FrozenTrial) {
+        self.0.finished(trial);
+        self.1.finished(trial);
+    }
+
+    fn interrupted(&self, trial: &FrozenTrial) {
+        self.0.interrupted(trial);
+        self.1.interrupted(trial);
+    }
+}

@@ -1,0 +1,16 @@
+//! `lightcrest show`: a run as text.
+
+use super::print;
+use crate::arguments::RunArguments;
+use crate::error::CliError;
+use crate::output;
+use crate::run::RunFolder;
+use crate::view::View;
+
+/// Prints the front of a run.
+pub(crate) fn show(arguments: &RunArguments) -> Result<(), CliError> {
+    let folder = RunFolder::open(&arguments.run)?;
+    let view = View::read(&folder)?;
+    print(&output::text(&view));
+    Ok(())
+}

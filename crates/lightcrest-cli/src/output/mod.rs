@@ -1,0 +1,13 @@
+//! What is made of a [`View`](crate::view::View): `front.csv`, the table on the terminal, and the data of the report.
+
+mod csv;
+mod hypervolume;
+mod page;
+mod table;
+
+pub(crate) use csv::front_csv;
+pub(crate) use page::report_data;
+pub(crate) use table::{closing, text};
+
+#[cfg(test)]
+pub(crate) mod sample;

@@ -1,0 +1,209 @@
+//! The page on made-up runs: no training is needed to look at it.
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::run::Layer;
+
+/// A run that looks like a real one: conditional parameters, stopped and failed trials, two objectives.
+fn synthetic(count: u64) -> ReportData {
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let number = |name: &str, scale, low: f64, high: f64| Parameter {
+        name: name.into(),
+        scale,
+        low: Some(low),
+        high: Some(high),
+        choices: vec![],
+    };
+    let choice = |name: &str, choices: &[&str]| Parameter {
+        name: name.into(),
+        scale: Scale::Categorical,
+        low: None,
+        high: None,
+        choices: choices.iter().map(|c| json!(c)).collect(),
+    };
+    let mut parameters = vec![
+        number("learning_rate", Scale::Log, 1e-4, 1e-1),
+        choice("optimizer", &["sgd", "adam", "adamw"]),
+        number("optimizer.momentum", Scale::Linear, 0.5, 0.99),
+        number("batch_size", Scale::Log, 16.0, 256.0),
+    ];
+    for stage in 1..=4 {
+        parameters.push(choice(&format!("stage{stage}.module"), &["Conv", "DWConv", "MBConv", "Pass"]));
+        parameters.push(number(&format!("stage{stage}.channels"), Scale::Linear, 8.0, 64.0));
+        parameters.push(number(&format!("stage{stage}.expansion"), Scale::Linear, 1.0, 6.0));
+    }
+    let mut trials = Vec::new();
+    for n in 0..count {
+        let learning_rate = 10f64.powf(-rng.random_range(1.0..4.0));
+        let optimizer = ["sgd", "adam", "adamw"][rng.random_range(0..3)];
+        let momentum = if optimizer == "sgd" { json!(rng.random_range(0.5..0.99)) } else { Value::Null };
+        let mut values =
+            vec![json!(learning_rate), json!(optimizer), momentum, json!(1 << rng.random_range(4..9))];
+        let mut width = 0.0;
+        for _ in 0..4 {
+            let module = ["Conv", "DWConv", "MBConv", "Pass"][rng.random_range(0..4)];
+            let channels = rng.random_range(1..=8) * 8;
+            width += channels as f64;
+            values.push(json!(module));
+            values.push(if module == "Pass" { Value::Null } else { json!(channels) });
+            values.push(if module == "MBConv" { json!(rng.random_range(1.0..6.0)) } else { Value::Null });
+        }
+        let macs = (width * width * rng.random_range(8.0..60.0f64)).round();
+        let fit = (-(learning_rate.log10() + 2.5).powi(2) / 2.0).exp();
+        let accuracy = (0.86 + 0.012 * macs.ln() * fit - rng.random_range(0.0..0.05)).clamp(0.1, 0.995);
+        let epochs = if n % 3 == 1 { 4 } else { 20 };
+        let curve: Vec<(u64, f64)> =
+            (1..=epochs).map(|e| (e, accuracy * (1.0 - (-(e as f64) / 3.0).exp()))).collect();
+        let state = if n % 17 == 5 {
+            "failed"
+        } else if n % 3 == 1 {
+            "pruned"
+        } else {
+            "complete"
+        };
+        let complete = state == "complete";
+        trials.push(Trial {
+            number: n,
+            state,
+            front: false,
+            seconds: Some(rng.random_range(2.0..90.0)),
+            metrics: vec![
+                complete.then_some(accuracy),
+                Some(macs),
+                Some((macs / 90.0).round()),
+                complete.then_some(macs / 4e6 + 0.02),
+            ],
+            parameters: values,
+            curve: if state == "failed" { curve[..2].to_vec() } else { curve },
+            reason: match state {
+                "failed" => Some("the loss is not finite after epoch 2".into()),
+                "pruned" => Some("below the better half after epoch 4".into()),
+                _ => None,
+            },
+        });
+    }
+    let complete: Vec<(u64, f64, f64)> = trials
+        .iter()
+        .filter(|t| t.state == "complete")
+        .map(|t| (t.number, t.metrics[0].unwrap(), t.metrics[1].unwrap()))
+        .collect();
+    for &(n, accuracy, macs) in &complete {
+        trials[n as usize].front =
+            !complete.iter().any(|&(_, a, m)| a >= accuracy && m <= macs && (a, m) != (accuracy, macs));
+    }
+    let layer = |path: &str, operator: &str, shape: &str, parameters, macs| Layer {
+        path: path.into(),
+        operator: operator.into(),
+        shape: shape.into(),
+        parameters,
+        macs,
+    };
+    let models = trials.iter().filter(|t| t.front).map(|t| Model {
+        trial: t.number,
+        files: vec![
+            format!("front/trial-{:04}/model.onnx", t.number),
+            format!("front/trial-{:04}/config.toml", t.number),
+        ],
+        layers: vec![
+            layer("stage1.0.conv", "Conv2d", "16x28x28", 144, 112_896),
+            layer("stage1.0.bn", "BatchNorm", "16x28x28", 32, 0),
+            layer("stage1.0.act", "ReLU", "16x28x28", 0, 0),
+            layer("stage2.0.expand.conv", "Conv2d", "64x28x28", 1_024, 802_816),
+            layer("head.linear", "Linear", "10x1x1", 650, 640),
+        ],
+    });
+    let mut volume = 0.3;
+    let hypervolume = trials
+        .iter()
+        .map(|t| {
+            if t.front {
+                volume += 0.05
+            }
+            t.front.then_some(volume).or(Some(volume))
+        })
+        .collect();
+    ReportData {
+        title: "fashion-mnist".into(),
+        summary: format!("{count} trials of a made-up run."),
+        facts: vec![
+            Fact { label: "Data".into(), value: "Fashion-MNIST, 10 classes, 1x28x28".into() },
+            Fact { label: "Sampler".into(), value: "gp".into() },
+            Fact { label: "Pruner".into(), value: "halving".into() },
+        ],
+        metrics: vec![
+            Metric::new("validation_accuracy", Some("maximize")),
+            Metric::new("macs", Some("minimize")),
+            Metric::new("parameters", None),
+            Metric::new("latency_ms", None),
+        ],
+        importance: vec![
+            Importance {
+                label: "Validation accuracy".into(),
+                shares: (0..parameters.len()).map(|i| Some(0.3 / (i + 1) as f64)).collect(),
+            },
+            Importance {
+                label: "MACs".into(),
+                shares: (0..parameters.len()).map(|i| Some(i as f64 / 120.0)).collect(),
+            },
+        ],
+        parameters,
+        curve_metric: Some(0),
+        hypervolume,
+        models: models.collect(),
+        trials,
+    }
+}
+
+#[test]
+fn the_page_needs_nothing_but_itself() {
+    let page = render(&synthetic(60));
+    if let Some(folder) = std::env::var_os("LIGHTCREST_REPORT_SAMPLES") {
+        let folder = std::path::PathBuf::from(folder);
+        std::fs::write(folder.join("report-60.html"), &page).unwrap();
+        std::fs::write(folder.join("report-5000.html"), render(&synthetic(5_000))).unwrap();
+        std::fs::write(folder.join("report-0.html"), render(&empty())).unwrap();
+    }
+    for reference in ["src=", "@import", "url(", "fetch(", "import("] {
+        assert!(!page.contains(reference), "the page refers to something else: {reference}");
+    }
+    // The only address is the name of SVG's elements, which no browser opens.
+    let addresses: Vec<&str> = page.match_indices("http").map(|(at, _)| &page[at..at + 26]).collect();
+    assert!(addresses.iter().all(|a| a.starts_with("http://www.w3.org/2000/svg")), "{addresses:?}");
+    assert!(page.len() < 400_000, "{} bytes", page.len());
+}
+
+fn empty() -> ReportData {
+    let data = synthetic(1);
+    ReportData { trials: vec![], models: vec![], importance: vec![], hypervolume: vec![], ..data }
+}
+
+#[test]
+fn text_of_the_user_cannot_break_out() {
+    let mut data = synthetic(2);
+    let hostile = "</script><script>alert(1)</script><img src=x onerror=alert(1)>&\"'";
+    data.title = hostile.into();
+    data.summary = hostile.into();
+    data.facts[0].value = hostile.into();
+    data.parameters[0].name = hostile.into();
+    data.trials[0].reason = Some(hostile.into());
+    let page = render(&data);
+    assert!(!page.contains("<script>alert"));
+    assert!(!page.contains("<img"));
+    let start = page.find("type=\"application/json\">").unwrap() + "type=\"application/json\">".len();
+    let end = start + page[start..].find("</script>").unwrap();
+    let parsed: Value = serde_json::from_str(&page[start..end]).unwrap();
+    assert_eq!(parsed["title"], hostile);
+    assert_eq!(parsed["parameters"][0]["name"], hostile);
+}
+
+#[test]
+fn numbers_that_are_not_finite_stay_json() {
+    let mut data = synthetic(2);
+    data.trials[0].metrics[0] = Some(f64::NAN);
+    data.trials[0].curve = vec![(1, f64::INFINITY)];
+    let page = render(&data);
+    assert!(!page.contains("NaN,") && !page.contains("inf,"));
+}

@@ -1,0 +1,22 @@
+//! The folder of a run.
+//!
+//! ```text
+//! runs/NAME/
+//!   study.db              every trial, as it ends
+//!   spec.toml             the spec as it was read last
+//!   weights/              trained weights of the trials that are on the front so far
+//!   front/trial-NNNN/     the models of the front
+//!   front.csv  report.html
+//!   lock                  held by the process that searches
+//! ```
+//!
+//! Files appear whole or not at all ([`write_file`]). Weights are written before their trial is told to the study, so
+//! whatever the study calls complete has its weights; what a killed process left over is swept away by the next.
+
+mod file;
+mod folder;
+mod model;
+
+pub(crate) use file::write_file;
+pub(crate) use folder::{RunError, RunFolder};
+pub(crate) use model::{FILES, Layer, ModelCard};

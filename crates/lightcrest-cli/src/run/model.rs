@@ -1,0 +1,80 @@
+//! `metrics.json` of a model of the front: what is known of it, and the sign that its folder is complete.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::{RunError, RunFolder, write_file};
+
+/// The files beside `metrics.json`, for whoever lists them.
+pub(crate) const FILES: [&str; 3] = ["model.onnx", "model.safetensors", "config.toml"];
+
+/// What is known of a model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ModelCard {
+    /// Name of the data set.
+    pub(crate) data: String,
+    /// The classes, in the order of the outputs.
+    pub(crate) classes: Vec<String>,
+    /// Shape of the input image, channels x height x width.
+    pub(crate) input: String,
+    /// Numbers by name, `test_accuracy` among them.
+    pub(crate) metrics: BTreeMap<String, f64>,
+    /// The layers in order.
+    pub(crate) layers: Vec<Layer>,
+}
+
+/// A layer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Layer {
+    /// Path, such as `stage2.0.expand.conv`.
+    pub(crate) path: String,
+    /// Operator.
+    pub(crate) operator: String,
+    /// Shape of its output, channels x height x width.
+    pub(crate) shape: String,
+    /// Trainable numbers.
+    pub(crate) parameters: u64,
+    /// Multiply-accumulates for one image.
+    pub(crate) macs: u64,
+}
+
+impl ModelCard {
+    /// Name of the file.
+    pub(crate) const FILE: &str = "metrics.json";
+
+    /// The card in a folder whose files are all there; none when the folder is not complete.
+    ///
+    /// # Errors
+    /// [`RunError::Read`] when there is a card that cannot be read.
+    pub(crate) fn read(folder: &Path) -> Result<Option<Self>, RunError> {
+        let path = folder.join(Self::FILE);
+        if !path.is_file() || FILES.iter().any(|name| !folder.join(name).is_file()) {
+            return Ok(None);
+        }
+        let read = |source| RunError::Read { path: path.clone(), source };
+        let text = fs::read_to_string(&path).map_err(read)?;
+        serde_json::from_str(&text).map(Some).map_err(|error| read(error.into()))
+    }
+
+    /// Writes the card, after the other files.
+    pub(crate) fn write(&self, folder: &Path) -> Result<(), RunError> {
+        let text = serde_json::to_string_pretty(self).expect("plain data with string keys is JSON");
+        write_file(&folder.join(Self::FILE), format!("{text}\n").as_bytes())
+    }
+}
+
+impl RunFolder {
+    /// The cards of all complete models, by trial.
+    pub(crate) fn cards(&self) -> Result<BTreeMap<u64, ModelCard>, RunError> {
+        let mut cards = BTreeMap::new();
+        for trial in self.models()? {
+            if let Some(card) = ModelCard::read(&self.model(trial))? {
+                cards.insert(trial, card);
+            }
+        }
+        Ok(cards)
+    }
+}
