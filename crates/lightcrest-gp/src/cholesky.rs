@@ -1,4 +1,4 @@
-//! Cholesky factor that grows by a row, with an explicit jitter ladder.
+//! Cholesky factor that grows by rows, with an explicit jitter ladder.
 
 use crate::error::GpError;
 use faer::dyn_stack::{MemBuffer, MemStack};
@@ -96,19 +96,31 @@ impl Cholesky {
         inverse
     }
 
-    /// Adds one row and column in O(n²): `k` holds the covariances with the n rows, `diagonal` its own variance (noise included).
+    /// Adds m rows and columns in O(m n² + m³): `k` holds their covariances with the n rows, (n, m), `own` those among
+    /// themselves, (m, m), lower triangle, noise included.
     ///
-    /// A pivot that rounding or a duplicate makes vanish is lifted to the last step of the ladder, so that an append always succeeds.
-    pub fn append(&mut self, k: &[f64], diagonal: f64) {
-        let n = self.len();
-        let mut row = Mat::from_fn(n, 1, |i, _| k[i]);
-        self.forward(row.as_mut());
-        let rest = diagonal + self.jitter - (0..n).map(|i| row[(i, 0)] * row[(i, 0)]).sum::<f64>();
-        let pivot = rest.max(JITTER_LADDER[JITTER_LADDER.len() - 3] * diagonal).sqrt();
-        self.l.resize_with(n + 1, n + 1, |i, j| match (i == n, j == n) {
-            (true, true) => pivot,
-            (true, false) => row[(j, 0)],
+    /// Where duplicates and rounding leave a new block that is not positive definite, 1e-6 of its own mean diagonal is added.
+    ///
+    /// # Errors
+    /// [`GpError::NotPositiveDefinite`] when that does not help either; then nothing is added.
+    pub fn append(&mut self, mut k: Mat<f64>, own: &Mat<f64>) -> Result<(), GpError> {
+        let (n, m) = (self.len(), own.nrows());
+        if m == 0 {
+            return Ok(());
+        }
+        self.forward(k.as_mut()); // (n, m)
+        let mut rest = own - k.transpose() * &k; // the Schur complement
+        (0..m).for_each(|i| rest[(i, i)] += self.jitter);
+        let corner = Self::new(&rest).or_else(|_| {
+            let mean = (0..m).map(|i| own[(i, i)]).sum::<f64>() / m as f64;
+            (0..m).for_each(|i| rest[(i, i)] = rest[(i, i)].max(0.0) + 1e-6 * mean);
+            Self::new(&rest)
+        })?;
+        self.l.resize_with(n + m, n + m, |i, j| match (i < n, j < n) {
+            (false, true) => k[(j, i - n)],
+            (false, false) => corner.l[(i - n, j - n)],
             _ => 0.0,
         });
+        Ok(())
     }
 }

@@ -71,7 +71,7 @@ impl<'a> Likelihood<'a> {
     /// # Errors
     /// The rows must fit the kernel.
     pub fn new(kernel: &'a Kernel, data: &'a Data) -> Result<Self, GpError> {
-        let features = kernel.features(&data.rows)?;
+        let features = kernel.features(&data.rows, 1.0)?;
         let n2 = data.y.len() * data.y.len();
         let buffers = vec![vec![0.0; n2]; kernel.blocks.len()];
         Ok(Self { kernel, data, features, r2: vec![0.0; n2], slopes: buffers.clone(), values: buffers })
@@ -86,6 +86,7 @@ impl<'a> Likelihood<'a> {
         let (d, blocks) = (kernel.columns.len(), kernel.blocks.len());
         let h = Hyperparameters::from_theta(d, blocks, theta)?;
         let metric = kernel.metric(&h);
+        self.features.iter_mut().for_each(|feature| feature.bend(h.embedding));
         let mut k = Mat::<f64>::zeros(n, n);
         for b in 0..blocks {
             self.fill_block(b, &h);

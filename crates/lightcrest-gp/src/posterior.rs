@@ -2,7 +2,7 @@
 
 use crate::cholesky::Cholesky;
 use crate::error::{GpError, finite, length};
-use crate::kernel::{Feature, Hyperparameters, Kernel, prepared};
+use crate::kernel::{Feature, Hyperparameters, Kernel};
 use crate::likelihood::Data;
 use crate::rows::Rows;
 use faer::Mat;
@@ -47,7 +47,7 @@ impl Posterior {
     /// When data, kernel and hyperparameters do not fit together, or the matrix cannot be factorised.
     pub fn new(kernel: &Kernel, hyperparameters: &Hyperparameters, data: &Data) -> Result<Self, GpError> {
         hyperparameters.validate(kernel.columns(), kernel.blocks())?;
-        let features = kernel.features(&data.rows)?;
+        let features = kernel.features(&data.rows, hyperparameters.embedding)?;
         let n = data.y.len();
         let mut k = Mat::<f64>::zeros(n, n);
         let mut row = vec![0.0; n];
@@ -104,10 +104,10 @@ impl Posterior {
         &self.kernel
     }
 
-    /// Adds observations in O(n²) each, with the hyperparameters as they are; `noise` is added to the common noise.
+    /// Adds m observations in O(m n² + m³), with the hyperparameters as they are; `noise` is added to the common noise.
     ///
     /// # Errors
-    /// When the rows do not fit the kernel or a value is not finite; then nothing is added.
+    /// When the rows do not fit the kernel, a value is not finite or the grown matrix cannot be factorised; then nothing is added.
     pub fn append(&mut self, rows: &Rows, y: &[f64], noise: f64) -> Result<(), GpError> {
         length("columns", self.kernel.columns(), rows.columns())?;
         length("y", rows.len(), y.len())?;
@@ -115,29 +115,19 @@ impl Posterior {
         if !(noise.is_finite() && noise >= 0.0) {
             return Err(GpError::Hyperparameter { what: "noise of a row", value: noise });
         }
-        for i in 0..rows.len() {
-            self.kernel.check_blocks(rows.active(i), i)?;
+        if rows.is_empty() {
+            return Ok(());
         }
+        let (k, _) = self.cross(rows)?;
+        let mut own = self.covariance(rows)?;
+        (0..rows.len()).for_each(|i| own[(i, i)] += self.hyperparameters.noise + noise);
+        self.cholesky.append(k, &own)?;
         for i in 0..rows.len() {
-            let mut k = vec![0.0; self.len()];
-            let own = self.kernel.row(
-                &self.hyperparameters,
-                &self.features,
-                rows.values(i),
-                rows.active(i),
-                &mut k,
-                None,
-            );
-            self.cholesky.append(&k, own + self.hyperparameters.noise + noise);
             for (c, feature) in self.features.iter_mut().enumerate() {
-                let (x, m) = prepared(rows.values(i)[c], rows.active(i)[c]);
-                feature.varies |= x != feature.x[0] || m != feature.m[0];
-                feature.x.push(x);
-                feature.m.push(m);
-                feature.always &= m == 1.0;
+                feature.push(rows.values(i)[c], rows.active(i)[c], self.hyperparameters.embedding);
             }
-            self.y.push(y[i]);
         }
+        self.y.extend_from_slice(y);
         self.alpha = self.cholesky.solve(&self.y);
         Ok(())
     }
@@ -236,20 +226,10 @@ impl Posterior {
         let (mut k, _) = self.cross(rows)?;
         let mean: Vec<f64> = (0..m).map(|j| self.mean_of(&k, j)).collect();
         self.cholesky.forward(k.as_mut());
-        let own = self.kernel.features(rows)?;
-        let mut covariance = Mat::<f64>::zeros(m, m);
-        let mut row = vec![0.0; m];
+        let mut covariance = self.covariance(rows)?;
         for i in 0..m {
-            self.kernel.row(
-                &self.hyperparameters,
-                &own,
-                rows.values(i),
-                rows.active(i),
-                &mut row[..=i],
-                None,
-            );
             for j in 0..=i {
-                covariance[(i, j)] = row[j] - (0..self.len()).map(|t| k[(t, i)] * k[(t, j)]).sum::<f64>();
+                covariance[(i, j)] -= (0..self.len()).map(|t| k[(t, i)] * k[(t, j)]).sum::<f64>();
             }
         }
         // Rounding leaves eigenvalues of about -1e-16 s where rows repeat; the absolute floor keeps the factor real.
@@ -258,6 +238,20 @@ impl Posterior {
         let factor = Cholesky::new(&covariance)?;
         let z: Vec<f64> = (0..m).map(|_| StandardNormal.sample(rng)).collect();
         Ok((0..m).map(|i| mean[i] + (0..=i).map(|j| factor.l()[(i, j)] * z[j]).sum::<f64>()).collect())
+    }
+
+    /// K(rows, rows), lower triangle. (m, m)
+    fn covariance(&self, rows: &Rows) -> Result<Mat<f64>, GpError> {
+        let features = self.kernel.features(rows, self.hyperparameters.embedding)?;
+        let m = rows.len();
+        let mut covariance = Mat::<f64>::zeros(m, m);
+        let mut row = vec![0.0; m];
+        for i in 0..m {
+            let (values, active) = (rows.values(i), rows.active(i));
+            self.kernel.row(&self.hyperparameters, &features, values, active, &mut row[..=i], None);
+            (0..=i).for_each(|j| covariance[(i, j)] = row[j]);
+        }
+        Ok(covariance)
     }
 
     /// K(X, rows), (n, m), and the prior variances.

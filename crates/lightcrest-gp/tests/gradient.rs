@@ -11,7 +11,7 @@ const N: usize = 9;
 /// Column 0 continuous, 1 categorical and parent of the others, 2 and 3 continuous children, 4 a categorical child.
 const COLUMNS: [Column; 5] =
     [Column::Continuous, Column::Categorical, Column::Continuous, Column::Continuous, Column::Categorical];
-const GROUPS: [usize; 5] = [0, 0, 1, 1, 1];
+const GROUPS: [Option<usize>; 5] = [None, None, Some(1), Some(1), Some(1)];
 
 fn kernel(family: Family, conditional: Conditional) -> Kernel {
     Kernel::new(family, COLUMNS.to_vec()).conditional(conditional, &GROUPS).unwrap()

@@ -277,7 +277,7 @@ fn workers_that_ask_at_once_get_different_and_spread_out_points() {
         }
     }
     distances.sort_by(f64::total_cmp);
-    assert!(distances[0] > 1e-3 && distances[27] > 0.5, "{distances:?}");
+    assert!(distances[0] > 1e-3 && distances[27] > 0.15, "{distances:?}");
 }
 
 #[test]
@@ -345,16 +345,14 @@ fn benchmark() {
     type Make = (&'static str, fn() -> Box<dyn Sampler>);
     let samplers: Vec<Make> = vec![
         ("random", || Box::new(RandomSampler::new())),
-        ("ucb 2", || gp(|c| c.kappa = 2.0)),
-        ("ucb 1.5", || gp(|c| c.kappa = 1.5)),
-        ("ucb 1", || gp(|c| c.kappa = 1.0)),
-        ("ucb 2 arc", || gp(|c| (c.kappa, c.conditional) = (2.0, Conditional::Arc))),
-        ("ucb 1 arc", || gp(|c| (c.kappa, c.conditional) = (1.0, Conditional::Arc))),
-        ("ucb 1 block", || gp(|c| (c.kappa, c.conditional) = (1.0, Conditional::CommonBlock))),
-        ("ucb 1 bilog", || gp(|c| (c.kappa, c.outliers) = (1.0, Outliers::Bilog))),
-        ("ucb 2 bilog", || gp(|c| (c.kappa, c.outliers) = (2.0, Outliers::Bilog))),
+        ("ucb", || gp(|_| {})),
+        ("ucb 1.5", || gp(|c| c.kappa = Some(1.5))),
+        ("ucb 1", || gp(|c| c.kappa = Some(1.0))),
+        ("gp_ucb", || gp(|c| c.acquisition = Acquisition::GpUcb)),
         ("log_ei", || gp(|c| c.acquisition = Acquisition::LogEi)),
-        ("log_ei arc", || gp(|c| (c.acquisition, c.conditional) = (Acquisition::LogEi, Conditional::Arc))),
+        ("log_ei wedge", || {
+            gp(|c| (c.acquisition, c.conditional) = (Acquisition::LogEi, Conditional::Wedge))
+        }),
         ("log_ei impute", || {
             gp(|c| (c.acquisition, c.conditional) = (Acquisition::LogEi, Conditional::Impute))
         }),
@@ -367,7 +365,7 @@ fn benchmark() {
     for problem in [branin(), hartmann6(), jenatton(), zdt1(), network()] {
         for (name, make) in &samplers {
             let flat = !problem.space.is_conditional()
-                && ["impute", "arc", "block"].iter().any(|k| name.contains(k));
+                && ["impute", "wedge", "block"].iter().any(|k| name.contains(k));
             if flat || !only.is_empty() && !only.split(',').any(|o| o == *name) {
                 continue;
             }
@@ -383,6 +381,12 @@ fn benchmark() {
             println!("  {seconds:.2} s a run");
         }
     }
+}
+
+/// Time on the processor of this thread, so that a busy machine does not count.
+fn cpu_ms() -> f64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux");
+    text.split(' ').next().and_then(|ns| ns.parse::<f64>().ok()).expect("a number") / 1e6
 }
 
 #[test]
@@ -407,13 +411,13 @@ fn timing() {
                 }
                 let mut times: Vec<f64> = (0..12)
                     .map(|_| {
-                        let begin = Instant::now();
+                        let begin = cpu_ms();
                         let trial = study.ask_with(&|c| problem.preview(c)).unwrap();
-                        let seconds = begin.elapsed().as_secs_f64();
+                        let spent = cpu_ms() - begin;
                         study
                             .tell(trial.number, Ok(Evaluation::new((problem.f)(&trial.configuration))))
                             .unwrap();
-                        1e3 * seconds
+                        spent
                     })
                     .collect();
                 times.sort_by(f64::total_cmp);

@@ -1,25 +1,57 @@
 //! Squared distances of one column, and how an inactive value is placed among the active ones.
 //!
-//! Inactive cells are set to 1/2 before anything is computed, so that the continuous branch needs no `if` in its loop.
+//! Whatever can be computed once a row (1/2 in inactive cells, points on the arc) is, so that no loop has an `if`.
 
 use super::{Column, Conditional};
+use std::f64::consts::PI;
 
 /// One column of the training rows, ready for the loops.
 #[derive(Debug, Clone)]
 pub(crate) struct Feature {
     pub(crate) kind: Column,
+    /// Whether the kernel bends it: a conditional continuous column under `Arc`.
+    pub(crate) bent: bool,
     /// Values, 1/2 where inactive. (n)
     pub(crate) x: Vec<f64>,
     /// 1 where active, 0 elsewhere. (n)
     pub(crate) m: Vec<f64>,
+    /// sin(av)/a and cos(av)/a of a bent column, a = πρ; 0 where inactive. (n)
+    pub(crate) arc: Vec<(f64, f64)>,
     /// Whether every training row is active here.
     pub(crate) always: bool,
     /// Whether two training rows differ at all; a column that does not vary says nothing.
     pub(crate) varies: bool,
 }
 
+impl Feature {
+    /// Computes the arcs for ρ = `eta`.
+    pub(crate) fn bend(&mut self, eta: f64) {
+        if self.bent {
+            self.arc = self.x.iter().zip(&self.m).map(|(&x, &m)| on_arc(x, m, eta)).collect();
+        }
+    }
+
+    /// Adds one row.
+    pub(crate) fn push(&mut self, value: f64, active: bool, eta: f64) {
+        let (x, m) = prepared(value, active);
+        self.varies |= self.x.first().is_some_and(|v| *v != x) || self.m.first().is_some_and(|v| *v != m);
+        self.always &= active;
+        self.x.push(x);
+        self.m.push(m);
+        if self.bent {
+            self.arc.push(on_arc(x, m, eta));
+        }
+    }
+}
+
 pub(crate) fn prepared(value: f64, active: bool) -> (f64, f64) {
     if active { (value, 1.0) } else { (0.5, 0.0) }
+}
+
+fn on_arc(x: f64, m: f64, eta: f64) -> (f64, f64) {
+    let a = PI * eta;
+    let (sin, cos) = (a * x).sin_cos();
+    (m * sin / a, m * cos / a)
 }
 
 /// Distances of one column to row (x, m), under one embedding with parameter `eta`.
@@ -34,31 +66,26 @@ impl Metric {
     pub(crate) fn accumulate(self, feature: &Feature, x: f64, m: f64, w: f64, out: &mut [f64]) {
         let n = out.len();
         let (xs, ms) = (&feature.x[..n], &feature.m[..n]);
-        let plain = feature.always && m == 1.0;
-        match (feature.kind, self.conditional) {
-            (Column::Continuous, Conditional::Wedge) if !plain => {
-                let h2 = self.eta * self.eta;
-                for ((o, xj), mj) in out.iter_mut().zip(xs).zip(ms) {
-                    let (a, b) = (x - xj, m - mj);
-                    *o += w * (a * a + h2 * b * b);
-                }
+        if feature.kind == Column::Categorical {
+            for ((o, xj), mj) in out.iter_mut().zip(xs).zip(ms) {
+                *o += w * self.label(x, m, *xj, *mj).0;
             }
-            (Column::Continuous, Conditional::Wedge | Conditional::Impute | Conditional::CommonBlock) => {
-                for (o, xj) in out.iter_mut().zip(xs) {
-                    let a = x - xj;
-                    *o += w * a * a;
-                }
+        } else if feature.bent {
+            let (sin, cos) = on_arc(x, m, self.eta);
+            for (o, (s, c)) in out.iter_mut().zip(&feature.arc) {
+                let (a, b) = (sin - s, cos - c);
+                *o += w * (a * a + b * b);
             }
-            (Column::Continuous, Conditional::Arc) if plain => {
-                for (o, xj) in out.iter_mut().zip(xs) {
-                    let a = x - xj;
-                    *o += w * a * a;
-                }
+        } else if self.is_flat(feature, m) {
+            for (o, xj) in out.iter_mut().zip(xs) {
+                let a = x - xj;
+                *o += w * a * a;
             }
-            _ => {
-                for ((o, xj), mj) in out.iter_mut().zip(xs).zip(ms) {
-                    *o += w * self.pair(feature, x, m, *xj, *mj).0;
-                }
+        } else {
+            let h2 = self.eta * self.eta;
+            for ((o, xj), mj) in out.iter_mut().zip(xs).zip(ms) {
+                let (a, b) = (x - xj, m - mj);
+                *o += w * (a * a + h2 * b * b);
             }
         }
     }
@@ -67,39 +94,46 @@ impl Metric {
     pub(crate) fn weighted(self, feature: &Feature, x: f64, m: f64, t: &[f64]) -> (f64, f64) {
         let n = t.len();
         let (xs, ms) = (&feature.x[..n], &feature.m[..n]);
-        let plain = feature.always && m == 1.0;
-        if feature.kind == Column::Continuous
-            && (plain || matches!(self.conditional, Conditional::Impute | Conditional::CommonBlock))
-        {
+        let (mut near, mut turn) = (0.0, 0.0);
+        if feature.kind == Column::Categorical {
+            for ((t, xj), mj) in t.iter().zip(xs).zip(ms) {
+                let (d, slope) = self.label(x, m, *xj, *mj);
+                near += t * d;
+                turn += t * slope;
+            }
+            (near, turn)
+        } else if feature.bent {
+            let a = PI * self.eta;
+            let (sin, cos) = on_arc(x, m, self.eta);
+            for ((t, xj), (s, c)) in t.iter().zip(xs).zip(&feature.arc) {
+                let (u, v) = (sin - s, cos - c);
+                near += t * (u * u + v * v);
+                // sin(a(x - x_j)) / a = a (sin c - cos s), and 0 where either is inactive.
+                turn += t * (x - xj) * a * (sin * c - cos * s);
+            }
+            (near, 2.0 * (turn - near))
+        } else if self.is_flat(feature, m) {
+            // Four sums side by side, so that the additions need not wait for each other.
             let mut sum = [0.0; 4];
-            let (tc, xc) = (t.chunks_exact(4), xs.chunks_exact(4));
-            let rest: f64 =
-                tc.remainder().iter().zip(xc.remainder()).map(|(t, xj)| t * (x - xj) * (x - xj)).sum();
-            for (t, xj) in tc.zip(xc) {
+            let (t4, x4) = (t.chunks_exact(4), xs.chunks_exact(4));
+            let rest = t4.remainder().iter().zip(x4.remainder());
+            near = rest.map(|(t, xj)| t * (x - xj) * (x - xj)).sum();
+            for (t, xj) in t4.zip(x4) {
                 for k in 0..4 {
                     let a = x - xj[k];
                     sum[k] += t[k] * a * a;
                 }
             }
-            return (sum.iter().sum::<f64>() + rest, 0.0);
-        }
-        if feature.kind == Column::Continuous && self.conditional == Conditional::Wedge {
+            (near + sum.iter().sum::<f64>(), 0.0)
+        } else {
             let h2 = self.eta * self.eta;
-            let (mut near, mut apart) = (0.0, 0.0);
             for ((t, xj), mj) in t.iter().zip(xs).zip(ms) {
                 let (a, b) = (x - xj, m - mj);
                 near += t * a * a;
-                apart += t * b * b;
+                turn += t * b * b;
             }
-            return (near + h2 * apart, 2.0 * h2 * apart);
+            (near + h2 * turn, 2.0 * h2 * turn)
         }
-        let (mut value, mut slope) = (0.0, 0.0);
-        for ((t, xj), mj) in t.iter().zip(xs).zip(ms) {
-            let (d, s) = self.pair(feature, x, m, *xj, *mj);
-            value += t * d;
-            slope += t * s;
-        }
-        (value, slope)
     }
 
     /// Σ_j t_j dD_j/dx for a continuous column.
@@ -107,40 +141,26 @@ impl Metric {
         if feature.kind == Column::Categorical || m == 0.0 {
             return 0.0;
         }
-        let plain = feature.always || self.conditional != Conditional::Arc;
-        let mut sum = 0.0;
-        for ((t, xj), mj) in t.iter().zip(&feature.x).zip(&feature.m) {
-            if plain {
-                sum += t * 2.0 * (x - xj);
-            } else if *mj == 1.0 {
-                let a = std::f64::consts::PI * self.eta;
-                sum += t * 2.0 * (a * (x - xj)).sin() / a;
-            }
+        if feature.bent {
+            let a = PI * self.eta;
+            let (sin, cos) = on_arc(x, m, self.eta);
+            return t.iter().zip(&feature.arc).map(|(t, (s, c))| t * 2.0 * a * (sin * c - cos * s)).sum();
         }
-        sum
+        t.iter().zip(&feature.x).map(|(t, xj)| t * 2.0 * (x - xj)).sum()
     }
 
-    /// D and dD/dlog eta of two cells.
-    fn pair(self, feature: &Feature, x: f64, m: f64, xj: f64, mj: f64) -> (f64, f64) {
-        let mixed = m != mj;
-        match (feature.kind, self.conditional) {
-            (Column::Categorical, Conditional::Wedge) if mixed => {
-                let h2 = self.eta * self.eta;
-                (0.5 + h2, 2.0 * h2)
-            }
-            // An inactive choice is one more choice.
-            (Column::Categorical, _) => (if mixed || x != xj { 1.0 } else { 0.0 }, 0.0),
-            (Column::Continuous, Conditional::Arc) if !feature.always => {
-                let a = std::f64::consts::PI * self.eta;
-                let d = if mixed { 1.0 / (a * a) } else { 2.0 * (1.0 - (a * (x - xj)).cos()) / (a * a) };
-                let turn = if mixed { 0.0 } else { 2.0 * (x - xj) * (a * (x - xj)).sin() / a };
-                (d, turn - 2.0 * d)
-            }
-            (Column::Continuous, Conditional::Wedge) if mixed => {
-                let h2 = self.eta * self.eta;
-                ((x - xj) * (x - xj) + h2, 2.0 * h2)
-            }
-            (Column::Continuous, _) => ((x - xj) * (x - xj), 0.0),
+    /// Whether no height is added where activity differs.
+    fn is_flat(self, feature: &Feature, m: f64) -> bool {
+        self.conditional != Conditional::Wedge || feature.always && m == 1.0
+    }
+
+    /// D and dD/dlog eta of two cells of a categorical column.
+    fn label(self, x: f64, m: f64, xj: f64, mj: f64) -> (f64, f64) {
+        if m != mj && self.conditional == Conditional::Wedge {
+            let h2 = self.eta * self.eta;
+            return (0.5 + h2, 2.0 * h2);
         }
+        // An inactive choice is one more choice.
+        (if m != mj || x != xj { 1.0 } else { 0.0 }, 0.0)
     }
 }

@@ -56,8 +56,9 @@ pub enum Acquisition {
 pub struct GpConfig {
     /// What is maximised.
     pub acquisition: Acquisition,
-    /// κ of `ucb`: how many standard deviations of doubt count as good.
-    pub kappa: f64,
+    /// κ of `ucb`: how many standard deviations of doubt count as good. Unless given, 2 with one objective and 1 with several,
+    /// where the random weights explore as well.
+    pub kappa: Option<f64>,
     /// How many trials are random at first.
     pub startup_trials: usize,
     /// How many configurations are scored before the local search.
@@ -76,7 +77,7 @@ impl Default for GpConfig {
     fn default() -> Self {
         Self {
             acquisition: Acquisition::default(),
-            kappa: 2.0,
+            kappa: None,
             startup_trials: 10,
             candidates: 400,
             max_trials: 1000,
@@ -94,9 +95,9 @@ pub struct GpSampler {
 }
 
 impl GpSampler {
-    /// A sampler with these settings. A κ that is negative or not finite counts as 0.
+    /// A sampler with these settings. A κ that is negative or not finite counts as 0; at least 10 trials inform the surrogate.
     pub fn new(mut config: GpConfig) -> Self {
-        config.kappa = if config.kappa.is_finite() { config.kappa.max(0.0) } else { 0.0 };
+        config.kappa = config.kappa.map(|kappa| if kappa.is_finite() { kappa.max(0.0) } else { 0.0 });
         config.max_trials = config.max_trials.max(10);
         Self { config, caches: Vec::new() }
     }

@@ -89,6 +89,15 @@ impl Model {
         Ok(Self { roles, goal, parents })
     }
 
+    /// The largest number of observations behind a prediction.
+    pub(super) fn observations(&self) -> usize {
+        let len = |role: &Role| match role {
+            Role::Exact { .. } => 0,
+            Role::Modelled(posterior) => posterior.len(),
+        };
+        self.roles.iter().map(len).max().unwrap_or(0)
+    }
+
     /// Scores of candidates; `None` for those whose exact objectives are not known.
     pub(super) fn score(&self, candidates: &[Candidate]) -> Result<Vec<Option<f64>>, SamplerError> {
         let Some(first) = candidates.first() else { return Ok(Vec::new()) };
@@ -163,7 +172,7 @@ fn kernel(config: &GpConfig, encoder: &Encoder<'_>) -> Result<Kernel, SamplerErr
     for parameter in encoder.space().parameters() {
         let when: Vec<String> = parameter.when.iter().map(ToString::to_string).collect();
         let next = seen.len();
-        groups.push(*seen.entry(when).or_insert(next));
+        groups.push((!when.is_empty()).then(|| *seen.entry(when).or_insert(next)));
     }
     Kernel::new(Family::Matern52, columns.collect())
         .conditional(config.conditional, &groups)
@@ -208,7 +217,7 @@ fn observations(encoded: &[Encoded], values: &[Option<f64>]) -> Result<Observati
     Ok(Observations { rows, values: told })
 }
 
-/// At most `limit` trials: the front of the first quarter, the others the latest.
+/// At most `limit` trials: the best for a quarter, the latest for the rest.
 fn limited<'a>(trials: Vec<&'a FrozenTrial>, context: &Context<'_>, limit: usize) -> Vec<&'a FrozenTrial> {
     if trials.len() <= limit {
         return trials;
@@ -264,8 +273,11 @@ fn goal(
             let active = context.history.trials().last().map_or(1, |t| t.configuration.len());
             gp_ucb_kappa(context.history.finished(), active, 0.1)
         }
-        Acquisition::Ucb | Acquisition::LogEi => config.kappa,
+        Acquisition::Ucb | Acquisition::LogEi => config.kappa.unwrap_or(if m == 1 { 2.0 } else { 1.0 }),
     };
+    // Predicted results of awaited trials make the surrogate too sure of itself (Desautels et al. 2014, GP-BUCB, widen the
+    // bounds for that); without this, workers crowd around one optimum.
+    let kappa = kappa * (1.0 + pending(context).len() as f64).powf(0.25);
     if m == 1 {
         let best = leaders.iter().map(|&i| believed[i][0]).fold(f64::NEG_INFINITY, f64::max);
         return match config.acquisition {

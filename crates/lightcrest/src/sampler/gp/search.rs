@@ -16,6 +16,8 @@ const STARTS: usize = 4;
 const NEIGHBOURS: usize = 40;
 /// Rounds of local search, at most.
 const ROUNDS: usize = 8;
+/// From how many observations on only the best candidate is climbed from.
+const LARGE: usize = 300;
 /// Previews a candidate may cost where most configurations are infeasible or known.
 const TRIES: usize = 4;
 
@@ -56,8 +58,10 @@ pub(super) fn best(
             }
         }
         if round % 3 == 0 {
+            // A gradient costs as much as a hundred predictions in a batch, so large histories get fewer.
+            let climbs = if model.observations() > LARGE { 1 } else { starts };
             let polished: Vec<Vec<f64>> =
-                scored.iter().take(starts).filter_map(|(_, c)| polish(model, source, c)).collect();
+                scored.iter().take(climbs).filter_map(|(_, c)| polish(model, source, c)).collect();
             found.extend(polished.into_iter().filter_map(|row| source.admit(row)));
         }
         let before = scored.first().map(|(value, _)| *value);
@@ -103,7 +107,8 @@ fn polish(model: &Model, source: &Source<'_>, candidate: &Candidate) -> Option<V
     };
     let start: Vec<f64> = free.iter().map(|&i| candidate.row[i]).collect();
     let (lower, upper) = (vec![0.0; free.len()], vec![1.0; free.len()]);
-    let config = LbfgsConfig { iterations: 20, gradient_tolerance: 1e-4, value_tolerance: 1e-6, memory: 6 };
+    let iterations = if model.observations() > LARGE { 8 } else { 20 };
+    let config = LbfgsConfig { iterations, gradient_tolerance: 1e-4, value_tolerance: 1e-6, memory: 6 };
     let found = minimise(&mut objective, &start, &lower, &upper, &config);
     let mut row = candidate.row.clone();
     free.iter().zip(found.x).for_each(|(&i, v)| row[i] = v);
