@@ -57,7 +57,7 @@ pub(crate) fn sampler(spec: &Spec) -> Box<dyn Sampler> {
         _ => {
             let mut config = GpConfig::default();
             if let Some(kappa) = named.get_f64("kappa") {
-                config.kappa = kappa;
+                config.kappa = Some(kappa);
             }
             if let Some(trials) = named.get_usize("startup_trials") {
                 config.startup_trials = trials;

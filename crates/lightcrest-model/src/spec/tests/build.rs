@@ -175,7 +175,7 @@ fn the_sampler_is_configured() {
     let config: GpConfig = spec.sampler.config().unwrap();
     let expected = GpConfig {
         acquisition: Acquisition::LogEi,
-        kappa: 1.0,
+        kappa: Some(1.0),
         startup_trials: 7,
         candidates: 50,
         max_trials: 99,

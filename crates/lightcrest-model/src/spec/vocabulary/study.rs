@@ -155,7 +155,11 @@ pub(crate) const SAMPLERS: &[Section] = &[
                 Kind::Word(&["ucb", "gp_ucb", "log_ei"]),
                 "what is maximised: ucb, gp_ucb (its kappa grows) or log_ei; default ucb",
             ),
-            Key::optional("kappa", NON_NEGATIVE, "weight of the uncertainty in ucb; default 2"),
+            Key::optional(
+                "kappa",
+                NON_NEGATIVE,
+                "weight of the uncertainty in ucb; default 2, or 1 with several objectives",
+            ),
             Key::optional("startup_trials", int(1), "random trials before the first model; default 10"),
             Key::optional("candidates", int(1), "configurations scored before the local search; default 400"),
             Key::optional("max_trials", int(10), "trials that inform the model at most; default 1000"),
