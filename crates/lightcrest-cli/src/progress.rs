@@ -185,7 +185,7 @@ impl<'a> Progress<'a> {
     }
 }
 
-/// A bar over the steps of something that follows the search.
+/// A bar over the steps of something that follows the trials.
 pub(crate) fn steps(style: Style, title: &str, count: usize) -> ProgressBar {
     let target =
         if style == Style::Bars { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
@@ -193,7 +193,7 @@ pub(crate) fn steps(style: Style, title: &str, count: usize) -> ProgressBar {
     bar.set_style(style_of("{prefix:>8} {bar:32.cyan/dim} {pos}/{len}  {wide_msg}"));
     bar.set_prefix(title.to_owned());
     if style == Style::Lines && count > 0 {
-        eprintln!("writing {count} {title} of the front");
+        eprintln!("{title} of the front: {count} to do");
     }
     bar
 }

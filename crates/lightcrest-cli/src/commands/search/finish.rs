@@ -16,6 +16,7 @@ use std::time::Instant;
 use indicatif::ProgressBar;
 use lightcrest::history::{FrozenTrial, History};
 use lightcrest_model::data::{Dataset, Splits};
+use lightcrest_model::measure::{LatencyConfig, latency};
 use lightcrest_model::network::{Network, Weights};
 use lightcrest_model::objective::{ModelError, NetworkObjective};
 use lightcrest_model::spec::{Phase, Spec};
@@ -92,8 +93,39 @@ impl Finish<'_> {
         bar.finish_and_clear();
         match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
             Some(error) => Err(error),
-            None => Ok(()),
+            None => self.measure(&front),
         }
+    }
+
+    /// Measures the latency of the models, one after the other, now that the machine is free. Where latency is an
+    /// objective or a constraint, what the trial measured stays: the front was chosen by it.
+    fn measure(&self, front: &[&FrozenTrial]) -> Result<(), CliError> {
+        const NAME: &str = "latency_ms";
+        let objectives = self.spec.objectives.iter().flat_map(|objective| objective.metrics());
+        let constraints = self.spec.constraints.iter().map(|constraint| constraint.metric);
+        if objectives.chain(constraints).any(|metric| metric == NAME) {
+            return Ok(());
+        }
+        let bar = progress::steps(self.style, "latency", front.len());
+        for trial in front.iter().filter(|_| !self.stopped()) {
+            let folder = self.folder.model(trial.number);
+            let failed = |source: Cause| CliError::Model { trial: trial.number, source };
+            if let Some(mut card) = ModelCard::read(&folder)?.filter(|card| !card.metrics.contains_key(NAME))
+            {
+                let candidate = self.search.objective.candidate(&trial.configuration, Phase::Search);
+                let candidate = candidate.map_err(|error| failed(error.into()))?;
+                let weights = Weights::load(&folder.join("model.safetensors"));
+                let (weights, _) = weights.map_err(|error| failed(error.into()))?;
+                let found = latency(&candidate.network, &weights, &LatencyConfig::default());
+                let found = found.map_err(|error| failed(error.into()))?;
+                card.metrics.insert(NAME.into(), found.median_ms);
+                card.metrics.insert("latency_p90_ms".into(), found.p90_ms);
+                card.write(&folder)?;
+            }
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        Ok(())
     }
 
     fn stopped(&self) -> bool {
