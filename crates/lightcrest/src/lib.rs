@@ -1,6 +1,6 @@
 //! Lightcrest's engine: finds the configuration of anything that is both good and light.
 //!
-//! A [`Space`](space::Space) says what may vary, an [`Objective`] evaluates a configuration, a
+//! A [`Space`] says what may vary, an [`Objective`] evaluates a configuration, a
 //! [`Sampler`](sampler::Sampler) proposes the next one from the history, a [`Pruner`](pruner::Pruner) stops hopeless
 //! trials early, a [`Storage`](storage::Storage) keeps every trial as it ends, and an [`Executor`] runs the [`Study`]
 //! on several threads. The engine knows nothing of networks.

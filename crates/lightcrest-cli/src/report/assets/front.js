@@ -14,7 +14,7 @@ function drawFront() {
   if (!scored.length || !indices.length) return nothing(holder, "No trial is complete yet.");
   xs.sort((a, b) => COSTS.indexOf(data.metrics[a].name) - COSTS.indexOf(data.metrics[b].name));
   ys.sort((a, b) => Number(data.metrics[b].objective) - Number(data.metrics[a].objective));
-  let x = xs[0], y = ys.find((i) => i !== x) ?? ys[0], wide = false;
+  let x = xs.find((i) => data.metrics[i].objective) ?? xs[0], y = ys.find((i) => i !== x) ?? ys[0], wide = false;
 
   const redraw = chart("front-chart", 440, "The front: quality against cost of every complete trial", (drawing, width, height) => {
     const mx = data.metrics[x], my = data.metrics[y];
