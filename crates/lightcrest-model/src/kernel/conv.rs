@@ -11,6 +11,7 @@
 //! and linear layers are the case of one tap.
 
 use super::geometry::Phase;
+use super::simd::MAX_LANES;
 use super::{Element, Isa, Kernel, Layout};
 use crate::network::{Activation, Conv2d};
 
@@ -92,11 +93,14 @@ struct Row<'a, E> {
     weight: *const E,
     /// Elements from one input channel's weights to the next.
     pitch: usize,
-    bias: Option<*const E>,
-    accumulate: bool,
+    /// What the sums of the first pixel start from, and the distance to the next pixel's: the bias or zeros (0), or y.
+    start: *const E,
+    start_column: usize,
     activation: Option<Activation>,
     /// Lanes of the last vector that are stored.
     tail: usize,
+    /// Room for a tile, used where `tail` is not a whole vector.
+    aside: *mut E,
 }
 
 impl<E: Element> Kernel<E> for Correlate<'_, E> {
@@ -107,8 +111,10 @@ impl<E: Element> Kernel<E> for Correlate<'_, E> {
         let c = self.channels;
         let taps: usize = self.phases.iter().map(|p| p.offsets.len()).sum();
         assert_eq!(self.weight.len(), c.groups * taps * c.run * c.padded, "packed weights");
-        assert!(self.bias.is_none_or(|b| b.len() == c.groups * c.padded), "packed bias");
+        assert!(self.bias.is_none_or(|b| b.len() == c.groups * c.padded && !self.accumulate), "packed bias");
         let vectors = c.padded / I::LANES;
+        let zeros = [E::default(); MAX_LANES * 3];
+        let mut aside = [E::default(); MAX_LANES * 3 * 8];
         for phase in self.phases {
             let x_reach = (c.groups - 1) * c.input + c.run;
             let y_reach = if c.groups == 1 { c.padded } else { c.groups * c.output };
@@ -136,21 +142,29 @@ impl<E: Element> Kernel<E> for Correlate<'_, E> {
                                 + row * phase.y_row
                                 + group * c.output
                                 + v * I::LANES;
-                            let channel = group * c.padded + v * I::LANES;
+                            let y = self.y.as_mut_ptr().wrapping_add(y);
+                            let (start, start_column) = match self.bias {
+                                _ if self.accumulate => (y.cast_const(), phase.y_column),
+                                Some(bias) => {
+                                    (bias.as_ptr().wrapping_add(group * c.padded + v * I::LANES), 0)
+                                }
+                                None => (zeros.as_ptr(), 0),
+                            };
                             let job = Row {
                                 x: self.x.as_ptr().wrapping_add(x),
                                 x_column: phase.x_column,
-                                y: self.y.as_mut_ptr().wrapping_add(y),
+                                y,
                                 y_column: phase.y_column,
                                 columns,
                                 offsets: &phase.offsets,
                                 run: c.run,
                                 weight: self.weight.as_ptr().wrapping_add(weight_at + v * I::LANES),
                                 pitch: c.padded,
-                                bias: self.bias.map(|b| b.as_ptr().wrapping_add(channel)),
-                                accumulate: self.accumulate,
+                                start,
+                                start_column,
                                 activation: self.activation,
                                 tail,
+                                aside: aside.as_mut_ptr(),
                             };
                             // SAFETY: `check` above bounds every read of x and write of y; the weights and the
                             // bias have their packed lengths.
@@ -182,33 +196,43 @@ unsafe fn row_of_tiles<I: Isa, const N: usize>(isa: I, job: &Row<'_, I::E>) {
         let r = if left >= 4 * largest { largest } else { even_part(left, largest) };
         let x = job.x.wrapping_add(column * job.x_column);
         let y = job.y.wrapping_add(column * job.y_column);
+        let start = job.start.wrapping_add(column * job.start_column);
         // SAFETY: the tile covers pixels of the row; the caller vouches for the row.
         unsafe {
             match r {
-                1 => tile::<I, 1, N>(isa, job, x, y),
-                2 => tile::<I, 2, N>(isa, job, x, y),
-                3 => tile::<I, 3, N>(isa, job, x, y),
-                4 => tile::<I, 4, N>(isa, job, x, y),
-                5 => tile::<I, 5, N>(isa, job, x, y),
-                6 => tile::<I, 6, N>(isa, job, x, y),
-                7 => tile::<I, 7, N>(isa, job, x, y),
-                _ => tile::<I, 8, N>(isa, job, x, y),
+                1 => tile::<I, 1, N>(isa, job, x, y, start),
+                2 => tile::<I, 2, N>(isa, job, x, y, start),
+                3 => tile::<I, 3, N>(isa, job, x, y, start),
+                4 => tile::<I, 4, N>(isa, job, x, y, start),
+                5 => tile::<I, 5, N>(isa, job, x, y, start),
+                6 => tile::<I, 6, N>(isa, job, x, y, start),
+                7 => tile::<I, 7, N>(isa, job, x, y, start),
+                _ => tile::<I, 8, N>(isa, job, x, y, start),
             }
         }
         column += r;
     }
 }
 
+/// Straight code on both sides of the loop, so that the sums never leave the registers.
+///
 /// # Safety
-/// R pixels from `x` on, R pixels from `y` on, and the weights must be in bounds.
+/// R pixels from `x` and `start` on, R pixels from `y` on, and the weights must be in bounds.
 #[inline(always)]
 unsafe fn tile<I: Isa, const R: usize, const N: usize>(
     isa: I,
     job: &Row<'_, I::E>,
     x: *const I::E,
     y: *mut I::E,
+    start: *const I::E,
 ) {
     let mut sums = [[isa.zero(); N]; R];
+    for r in 0..R {
+        for v in 0..N {
+            // SAFETY: pixel r of the tile, or the bias, padded like the weights.
+            sums[r][v] = unsafe { isa.load(start.wrapping_add(r * job.start_column + v * I::LANES)) };
+        }
+    }
     let mut weight = job.weight;
     for &offset in job.offsets {
         let mut x = x.wrapping_offset(offset);
@@ -229,31 +253,62 @@ unsafe fn tile<I: Isa, const R: usize, const N: usize>(
             x = x.wrapping_add(1);
         }
     }
+    let partial = job.tail < I::LANES;
+    let (target, column) = if partial { (job.aside, N * I::LANES) } else { (y, job.y_column) };
     for r in 0..R {
         for v in 0..N {
-            let at = y.wrapping_add(r * job.y_column + v * I::LANES);
-            let mut value = sums[r][v];
-            if let Some(bias) = job.bias {
-                // SAFETY: the bias is padded like the weights.
-                value = isa.add(value, unsafe { isa.load(bias.wrapping_add(v * I::LANES)) });
-            }
-            if let Some(activation) = job.activation {
-                value = bounded(isa, activation, value);
-            }
-            // SAFETY: pixel r of the tile; the last vector of a group stores only its channels.
+            // SAFETY: pixel r of the tile, or room for a tile.
+            unsafe { isa.store(target.wrapping_add(r * column + v * I::LANES), sums[r][v]) };
+        }
+    }
+    // SAFETY: the same pixels; a group's last vector stores only its channels.
+    unsafe {
+        if partial {
+            copy_tile(target, y, job.y_column, (R, (N - 1) * I::LANES + job.tail, N * I::LANES));
+        }
+        if let Some(activation) = job.activation {
+            bound_tile::<I>(isa, activation, y, job.y_column, (R, (N - 1) * I::LANES + job.tail));
+        }
+    }
+}
+
+/// # Safety
+/// `pixels` pixels of `channels` values must be in bounds of both.
+unsafe fn copy_tile<E: Element>(
+    from: *const E,
+    to: *mut E,
+    to_column: usize,
+    (pixels, channels, from_column): (usize, usize, usize),
+) {
+    for pixel in 0..pixels {
+        let (from, to) = (from.wrapping_add(pixel * from_column), to.wrapping_add(pixel * to_column));
+        // SAFETY: the caller's promise.
+        unsafe { std::ptr::copy_nonoverlapping(from, to, channels) };
+    }
+}
+
+/// Applies an activation to a tile that was just stored.
+///
+/// # Safety
+/// `pixels` pixels of `channels` values must be in bounds.
+#[inline(always)]
+unsafe fn bound_tile<I: Isa>(
+    isa: I,
+    activation: Activation,
+    y: *mut I::E,
+    column: usize,
+    (pixels, channels): (usize, usize),
+) {
+    for pixel in 0..pixels {
+        for channel in (0..channels).step_by(I::LANES) {
+            let at = y.wrapping_add(pixel * column + channel);
+            let count = (channels - channel).min(I::LANES);
+            // SAFETY: the caller's promise.
             unsafe {
-                if v + 1 < N || job.tail == I::LANES {
-                    if job.accumulate {
-                        value = isa.add(value, isa.load(at));
-                    }
-                    isa.store(at, value);
-                } else if job.accumulate {
-                    let lanes = (&raw const value).cast::<I::E>();
-                    for lane in 0..job.tail {
-                        *at.wrapping_add(lane) += *lanes.wrapping_add(lane);
-                    }
+                if count == I::LANES {
+                    isa.store(at, bounded(isa, activation, isa.load(at)));
                 } else {
-                    isa.store_first(at, value, job.tail);
+                    isa.store_first(at, bounded(isa, activation, isa.load_first(at, count)), count);
                 }
             }
         }

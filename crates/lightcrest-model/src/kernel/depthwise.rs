@@ -7,6 +7,7 @@
 
 use super::conv::{bounded, even_part};
 use super::geometry::Phase;
+use super::simd::MAX_LANES;
 use super::{Element, Isa, Kernel};
 use crate::network::{Activation, Conv2d};
 
@@ -32,10 +33,11 @@ impl<E: Element> Kernel<E> for Depthwise<'_, E> {
 
     #[inline(always)]
     fn run<I: Isa<E = E>>(self, isa: I) {
+        let zeros = [E::default(); MAX_LANES];
         for phase in self.phases {
             let taps = phase.taps.iter().max().map_or(0, |t| t + 1);
             assert!(taps * self.padded <= self.weight.len(), "packed depthwise weights");
-            assert!(self.bias.is_none_or(|b| b.len() == self.padded), "padded bias");
+            assert!(self.bias.is_none_or(|b| b.len() == self.padded && !self.accumulate), "padded bias");
             phase.check(
                 self.images,
                 (self.x.len(), self.x_image, self.padded),
@@ -50,16 +52,22 @@ impl<E: Element> Kernel<E> for Depthwise<'_, E> {
                         let mut column = 0;
                         while column < columns {
                             let r = even_part(columns - column, 8);
+                            let y = self.y.as_mut_ptr().wrapping_add(y + column * phase.y_column + channel);
+                            let (start, start_column) = match self.bias {
+                                _ if self.accumulate => (y.cast_const(), phase.y_column),
+                                Some(bias) => (bias.as_ptr().wrapping_add(channel), 0),
+                                None => (zeros.as_ptr(), 0),
+                            };
                             let tile = Tile {
                                 x: self.x.as_ptr().wrapping_add(x + column * phase.x_column + channel),
-                                y: self.y.as_mut_ptr().wrapping_add(y + column * phase.y_column + channel),
+                                y,
                                 x_column: phase.x_column,
                                 y_column: phase.y_column,
                                 phase,
                                 weight: self.weight.as_ptr().wrapping_add(channel),
                                 pitch: self.padded,
-                                bias: self.bias.map(|b| b.as_ptr().wrapping_add(channel)),
-                                accumulate: self.accumulate,
+                                start,
+                                start_column,
                                 activation: self.activation,
                             };
                             // SAFETY: `check` above bounds every read and write, the assertions the weights.
@@ -92,8 +100,9 @@ struct Tile<'a, E> {
     phase: &'a Phase,
     weight: *const E,
     pitch: usize,
-    bias: Option<*const E>,
-    accumulate: bool,
+    /// What the sums of the first pixel start from, and the distance to the next pixel's.
+    start: *const E,
+    start_column: usize,
     activation: Option<Activation>,
 }
 
@@ -102,6 +111,10 @@ struct Tile<'a, E> {
 #[inline(always)]
 unsafe fn forward_tile<I: Isa, const R: usize>(isa: I, tile: &Tile<'_, I::E>) {
     let mut sums = [isa.zero(); R];
+    for r in 0..R {
+        // SAFETY: pixel r of the tile, or the bias.
+        sums[r] = unsafe { isa.load(tile.start.wrapping_add(r * tile.start_column)) };
+    }
     for (&offset, &tap) in tile.phase.offsets.iter().zip(&tile.phase.taps) {
         // SAFETY: weights hold every tap.
         let w = unsafe { isa.load(tile.weight.wrapping_add(tap * tile.pitch)) };
@@ -114,18 +127,14 @@ unsafe fn forward_tile<I: Isa, const R: usize>(isa: I, tile: &Tile<'_, I::E>) {
     }
     for r in 0..R {
         let at = tile.y.wrapping_add(r * tile.y_column);
-        // SAFETY: pixel r of the tile; the bias is padded like the weights.
-        unsafe {
-            if let Some(bias) = tile.bias {
-                sums[r] = isa.add(sums[r], isa.load(bias));
-            }
-            if let Some(activation) = tile.activation {
-                sums[r] = bounded(isa, activation, sums[r]);
-            }
-            if tile.accumulate {
-                sums[r] = isa.add(sums[r], isa.load(at));
-            }
-            isa.store(at, sums[r]);
+        // SAFETY: pixel r of the tile.
+        unsafe { isa.store(at, sums[r]) };
+    }
+    if let Some(activation) = tile.activation {
+        for r in 0..R {
+            let at = tile.y.wrapping_add(r * tile.y_column);
+            // SAFETY: pixel r of the tile.
+            unsafe { isa.store(at, bounded(isa, activation, isa.load(at))) };
         }
     }
 }

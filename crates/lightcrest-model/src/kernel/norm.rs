@@ -11,6 +11,7 @@
 //! computed anew from x wherever it is needed, which costs one multiply-add and saves a pass over memory.
 
 use super::activation::{Pointwise, with_activation};
+use super::conv::even_part;
 use super::layout::Runs;
 use super::{Element, Isa, Kernel, Layout};
 use crate::network::Activation;
@@ -99,20 +100,19 @@ impl<E: Element> Normalize<'_, E> {
     fn with<I: Isa<E = E>, F: Pointwise>(self, isa: I) {
         let stride = self.x_layout.stride;
         let (scale, shift) = (isa.vectors(&self.scale[..stride]), isa.vectors(&self.shift[..stride]));
-        let mut runs = Runs::new([self.x_layout, self.y_layout], self.images, (BLOCK / stride).max(16));
+        let mut runs = Runs::new([self.x_layout, self.y_layout], self.images, usize::MAX);
         while let Some(([x, y], pixels)) = runs.next() {
-            let x = &self.x[x..][..pixels * stride];
-            let y = &mut self.y[y..][..pixels * stride];
-            for v in 0..scale.len() {
-                let (a, b) = (scale[v], shift[v]);
-                let x = x.as_ptr().wrapping_add(v * I::LANES);
-                let y = y.as_mut_ptr().wrapping_add(v * I::LANES);
-                for pixel in 0..pixels {
-                    // SAFETY: vector v of a pixel of the runs.
-                    unsafe {
-                        let z = isa.mul_add(isa.load(x.wrapping_add(pixel * stride)), a, b);
-                        isa.store(y.wrapping_add(pixel * stride), F::value(isa, z));
-                    }
+            let x = isa.vectors(&self.x[x..][..pixels * stride]);
+            let y = isa.vectors_mut(&mut self.y[y..][..pixels * stride]);
+            if let ([a], [b]) = (scale, shift) {
+                for (y, &x) in y.iter_mut().zip(x) {
+                    *y = F::value(isa, isa.mul_add(x, *a, *b));
+                }
+                continue;
+            }
+            for (y, x) in y.chunks_exact_mut(scale.len()).zip(x.chunks_exact(scale.len())) {
+                for (((y, &x), &a), &b) in y.iter_mut().zip(x).zip(scale).zip(shift) {
+                    *y = F::value(isa, isa.mul_add(x, a, b));
                 }
             }
         }
@@ -162,31 +162,86 @@ impl<E: Element> NormalizeGradient<'_, E> {
             let x = self.x[x..][..pixels * stride].as_ptr();
             let dy = self.dy[dy..][..pixels * stride].as_ptr();
             let dz = self.dz.as_mut().map(|d| d.0[dz..][..pixels * stride].as_mut_ptr());
-            for v in 0..scale.len() {
-                let (a, b, m) = (scale[v], shift[v], mean[v]);
-                let (mut s, mut q) = ([isa.zero(); 2], [isa.zero(); 2]);
-                let mut pixel = 0;
-                while pixel < pixels {
-                    let pair = if pixel + 2 <= pixels { 2 } else { 1 };
-                    for lane in 0..pair {
-                        let at = (pixel + lane) * stride + v * I::LANES;
-                        // SAFETY: vector v of a pixel of the runs.
-                        let (x, dy) =
-                            unsafe { (isa.load(x.wrapping_add(at)), isa.load(dy.wrapping_add(at))) };
-                        let g = F::gradient(isa, isa.mul_add(x, a, b), dy);
-                        if let Some(dz) = dz {
-                            // SAFETY: as above.
-                            unsafe { isa.store(dz.wrapping_add(at), g) };
-                        }
-                        s[lane] = isa.add(s[lane], g);
-                        q[lane] = isa.mul_add(g, isa.sub(x, m), q[lane]);
+            let mut v = 0;
+            while v < scale.len() {
+                let n = even_part(scale.len() - v, 3);
+                let at = v * I::LANES;
+                let run = GradientRun {
+                    pixels,
+                    stride,
+                    x: x.wrapping_add(at),
+                    dy: dy.wrapping_add(at),
+                    dz: dz.map(|dz| dz.wrapping_add(at)),
+                    scale: &scale[v..v + n],
+                    shift: &shift[v..v + n],
+                    mean: &mean[v..v + n],
+                };
+                let (sum, product) = (&mut sum[v..v + n], &mut product[v..v + n]);
+                // SAFETY: the slices above hold every pixel of the run.
+                unsafe {
+                    match n {
+                        1 => gradient_run::<I, F, 1>(isa, &run, sum, product),
+                        2 => gradient_run::<I, F, 2>(isa, &run, sum, product),
+                        _ => gradient_run::<I, F, 3>(isa, &run, sum, product),
                     }
-                    pixel += pair;
                 }
-                sum[v] = isa.add(sum[v], isa.add(s[0], s[1]));
-                product[v] = isa.add(product[v], isa.add(q[0], q[1]));
+                v += n;
             }
         }
+    }
+}
+
+struct GradientRun<'a, I: Isa> {
+    pixels: usize,
+    stride: usize,
+    x: *const I::E,
+    dy: *const I::E,
+    dz: Option<*mut I::E>,
+    scale: &'a [I::V],
+    shift: &'a [I::V],
+    mean: &'a [I::V],
+}
+
+/// N neighbouring vectors of a run; two pixels at a time, so that the sums do not wait for each other.
+///
+/// # Safety
+/// Every pixel of the run must be in bounds.
+#[inline(always)]
+unsafe fn gradient_run<I: Isa, F: Pointwise, const N: usize>(
+    isa: I,
+    run: &GradientRun<'_, I>,
+    sum: &mut [I::V],
+    product: &mut [I::V],
+) {
+    let (mut s, mut q) = ([[isa.zero(); N]; 2], [[isa.zero(); N]; 2]);
+    macro_rules! one {
+        ($pixel:expr, $lane:expr) => {
+            for v in 0..N {
+                let at = $pixel * run.stride + v * I::LANES;
+                // SAFETY: vector v of a pixel of the run.
+                let (x, dy) =
+                    unsafe { (isa.load(run.x.wrapping_add(at)), isa.load(run.dy.wrapping_add(at))) };
+                let g = F::gradient(isa, isa.mul_add(x, run.scale[v], run.shift[v]), dy);
+                if let Some(dz) = run.dz {
+                    // SAFETY: as above.
+                    unsafe { isa.store(dz.wrapping_add(at), g) };
+                }
+                s[$lane][v] = isa.add(s[$lane][v], g);
+                q[$lane][v] = isa.mul_add(g, isa.sub(x, run.mean[v]), q[$lane][v]);
+            }
+        };
+    }
+    let whole = run.pixels & !1;
+    for pixel in (0..whole).step_by(2) {
+        one!(pixel, 0);
+        one!(pixel + 1, 1);
+    }
+    for pixel in whole..run.pixels {
+        one!(pixel, 0);
+    }
+    for v in 0..N {
+        sum[v] = isa.add(sum[v], isa.add(s[0][v], s[1][v]));
+        product[v] = isa.add(product[v], isa.add(q[0][v], q[1][v]));
     }
 }
 
@@ -214,24 +269,16 @@ impl<E: Element> Kernel<E> for NormalizeInput<'_, E> {
         let (a, b) = (isa.vectors(&self.a[..stride]), isa.vectors(&self.b[..stride]));
         let c = isa.vectors(&self.c[..stride]);
         let layouts = [self.x_layout, self.dz_layout, self.dx_layout];
-        let mut runs = Runs::new(layouts, self.images, (BLOCK / stride).max(16));
+        let mut runs = Runs::new(layouts, self.images, usize::MAX);
         while let Some(([x, dz, dx], pixels)) = runs.next() {
-            let x = self.x[x..][..pixels * stride].as_ptr();
-            let dz = self.dz[dz..][..pixels * stride].as_ptr();
-            let dx = self.dx[dx..][..pixels * stride].as_mut_ptr();
-            for v in 0..a.len() {
-                let (a, b, c) = (a[v], b[v], c[v]);
-                for pixel in 0..pixels {
-                    let at = pixel * stride + v * I::LANES;
-                    // SAFETY: vector v of a pixel of the runs.
-                    unsafe {
-                        let rest = isa.mul_add(isa.load(x.wrapping_add(at)), b, c);
-                        let mut value = isa.mul_add(isa.load(dz.wrapping_add(at)), a, rest);
-                        if self.accumulate {
-                            value = isa.add(value, isa.load(dx.wrapping_add(at)));
-                        }
-                        isa.store(dx.wrapping_add(at), value);
-                    }
+            let len = pixels * stride;
+            let (x, dz) = (isa.vectors(&self.x[x..][..len]), isa.vectors(&self.dz[dz..][..len]));
+            let dx = isa.vectors_mut(&mut self.dx[dx..][..len]);
+            let pixels = x.chunks_exact(a.len()).zip(dz.chunks_exact(a.len()));
+            for (dx, (x, dz)) in dx.chunks_exact_mut(a.len()).zip(pixels) {
+                for v in 0..a.len() {
+                    let value = isa.mul_add(dz[v], a[v], isa.mul_add(x[v], b[v], c[v]));
+                    dx[v] = if self.accumulate { isa.add(value, dx[v]) } else { value };
                 }
             }
         }

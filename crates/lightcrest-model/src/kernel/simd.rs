@@ -4,6 +4,9 @@ use pulp::{Arch, Simd, WithSimd};
 
 use super::Element;
 
+/// Elements of the widest vector of any instruction set.
+pub(super) const MAX_LANES: usize = 16;
+
 /// Vectors of one instruction set.
 pub(crate) trait Isa: Copy {
     /// What a lane holds.
@@ -57,15 +60,33 @@ pub(crate) trait Isa: Copy {
         unsafe { pointer.cast::<Self::V>().write_unaligned(value) }
     }
 
+    /// The first `count` lanes of memory, zeros beyond.
+    ///
+    /// # Safety
+    /// `count` elements must be readable at `pointer`.
+    #[inline(always)]
+    unsafe fn load_first(self, pointer: *const Self::E, count: usize) -> Self::V {
+        let mut lanes = [Self::E::default(); MAX_LANES];
+        // SAFETY: the array holds the widest vector; the rest is the caller's promise.
+        unsafe {
+            std::ptr::copy_nonoverlapping(pointer, lanes.as_mut_ptr(), count.min(Self::LANES));
+            self.load(lanes.as_ptr())
+        }
+    }
+
     /// Stores the first `count` lanes.
     ///
     /// # Safety
     /// `count` elements must be writable at `pointer`.
     #[inline(always)]
     unsafe fn store_first(self, pointer: *mut Self::E, value: Self::V, count: usize) {
-        let lanes = (&raw const value).cast::<Self::E>();
-        // SAFETY: the caller's promise; a vector holds `LANES` elements.
-        unsafe { std::ptr::copy_nonoverlapping(lanes, pointer, count.min(Self::LANES)) }
+        // through memory of its own: the address of `value` would keep its register tile out of the registers
+        let mut lanes = [Self::E::default(); MAX_LANES];
+        // SAFETY: the array holds the widest vector; the rest is the caller's promise.
+        unsafe {
+            self.store(lanes.as_mut_ptr(), value);
+            std::ptr::copy_nonoverlapping(lanes.as_ptr(), pointer, count.min(Self::LANES));
+        }
     }
 }
 

@@ -1,0 +1,202 @@
+//! Our side of `cargo xtask bench train`: one JSON line of figures on standard output, one thread.
+//!
+//! ```text
+//! train_speed list                          names of the networks
+//! train_speed speed NAME                    images/s in training and inference, time at batch 1, peak memory
+//! ```
+#![allow(clippy::print_stdout)] // its output is what it is for
+
+use std::time::Instant;
+
+use lightcrest_model::block::{Module, stage};
+use lightcrest_model::network::{
+    Activation, Conv2d, Network, NetworkError, NodeId, Op, Pool2d, Shape, Weights,
+};
+use lightcrest_model::train::optimizer::Optimizer;
+use lightcrest_model::train::{LossConfig, OptimizerConfig, Plan, PlanMode};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use serde_json::{Value, json};
+
+type Failure = Box<dyn std::error::Error>;
+
+const BATCH: usize = 64;
+const CLASSES: usize = 10;
+
+/// Arguments of a module for a number of channels and a stride.
+type Arguments = fn(usize, usize) -> Value;
+
+/// One network a module of the vocabulary: three stages of two modules on 28 x 28 images.
+fn modules() -> Vec<(&'static str, &'static str, Arguments)> {
+    vec![
+        ("conv", "Conv", |c, s| json!([c, 3, s])),
+        ("dw-conv", "DWConv", |c, s| json!([c, 3, s])),
+        ("separable-conv", "SeparableConv", |c, s| json!([c, 3, s])),
+        ("basic-block", "BasicBlock", |c, s| json!([c, s])),
+        ("bottleneck", "Bottleneck", |c, _| json!([c])),
+        ("inverted-residual-v2", "InvertedResidualv2", |c, s| json!([c, 3, s])),
+        ("inverted-residual-v3", "InvertedResidualv3", |c, s| json!([5, 3, c, true, true, s])),
+        ("eca-inverted-residual", "ECAInvertedResidual", |c, s| json!([c, 3, s])),
+        ("mb-conv", "MBConv", |c, s| json!([3, c, s, 3])),
+        ("fused-mb-conv", "FusedMBConv", |c, s| json!([3, c, s, 3])),
+        ("fire", "Fire", |c, _| json!([c / 4, c / 2, c / 2])),
+        ("ghost", "GhostBottleneck", |c, s| json!([3, 3, c, true, s])),
+        ("shuffle-net-v2", "ShuffleNetV2", |c, s| json!([c, s])),
+    ]
+}
+
+fn names() -> Vec<&'static str> {
+    ["net-a", "net-b"].into_iter().chain(modules().iter().map(|m| m.0)).collect()
+}
+
+fn network(name: &str) -> Result<Network, Failure> {
+    let mut network = Network::new(Shape::new(1, 28, 28));
+    let last = match name {
+        "net-a" => net_a(&mut network)?,
+        "net-b" => net_b(&mut network)?,
+        _ => {
+            let list = modules();
+            let (_, module, arguments) =
+                list.iter().find(|m| m.0 == name).ok_or(format!("no network is called `{name}`"))?;
+            let mut x = conv_norm(&mut network, "stem", 0, Conv2d::new(1, 16, 3, 1), true)?;
+            for (index, (channels, stride)) in [(16, 1), (24, 2), (40, 2)].into_iter().enumerate() {
+                let arguments = arguments(channels, stride);
+                let positional = arguments.as_array().expect("arguments are a list");
+                let module = Module::parse(module, positional, &serde_json::Map::new())?;
+                x = stage(&mut network, &format!("stage{index}"), &module, 2, x)?;
+                // modules without a stride
+                if stride == 2 && network.shape(x).height > 28 >> index {
+                    x = network.push(format!("pool{index}"), Op::MaxPool(HALF), &[x])?;
+                }
+            }
+            x
+        }
+    };
+    let pooled = network.push("pool", Op::GlobalAvgPool, &[last])?;
+    let in_features = network.shape(pooled).channels;
+    network.push("linear", Op::Linear { in_features, out_features: CLASSES, bias: true }, &[pooled])?;
+    Ok(network)
+}
+
+const HALF: Pool2d = Pool2d { kernel: (2, 2), stride: (2, 2), padding: (0, 0) };
+
+fn conv_norm(
+    network: &mut Network,
+    path: &str,
+    input: NodeId,
+    conv: Conv2d,
+    relu: bool,
+) -> Result<NodeId, NetworkError> {
+    let x = network.push(format!("{path}.conv"), Op::Conv2d(conv), &[input])?;
+    let x = network.push(format!("{path}.norm"), Op::BatchNorm { channels: conv.out_channels }, &[x])?;
+    if relu { network.push(format!("{path}.relu"), Op::Activation(Activation::ReLU), &[x]) } else { Ok(x) }
+}
+
+/// Three 3x3 convolutions, 16-32-64.
+fn net_a(network: &mut Network) -> Result<NodeId, NetworkError> {
+    let mut x = 0;
+    for (index, (from, to)) in [(1, 16), (16, 32), (32, 64)].into_iter().enumerate() {
+        x = conv_norm(network, &format!("layer{index}"), x, Conv2d::new(from, to, 3, 1), true)?;
+        if index < 2 {
+            x = network.push(format!("layer{index}.pool"), Op::MaxPool(HALF), &[x])?;
+        }
+    }
+    Ok(x)
+}
+
+/// Three MBConv without squeeze-and-excite, 16-24-40, expansion 3.
+fn net_b(network: &mut Network) -> Result<NodeId, NetworkError> {
+    let mut x = conv_norm(network, "stem", 0, Conv2d::new(1, 16, 3, 1), true)?;
+    for (index, (from, to, stride)) in [(16, 16, 1), (16, 24, 2), (24, 40, 2)].into_iter().enumerate() {
+        let (path, middle) = (format!("block{index}"), 3 * from);
+        let e = conv_norm(network, &format!("{path}.expand"), x, Conv2d::new(from, middle, 1, 1), true)?;
+        let depthwise = Conv2d::new(middle, middle, 3, stride).with_groups(middle);
+        let d = conv_norm(network, &format!("{path}.depthwise"), e, depthwise, true)?;
+        let p = conv_norm(network, &format!("{path}.project"), d, Conv2d::new(middle, to, 1, 1), false)?;
+        x = if stride == 1 && from == to {
+            network.push(format!("{path}.add"), Op::Add, &[x, p])?
+        } else {
+            p
+        };
+    }
+    Ok(x)
+}
+
+/// Best images/s of `rounds` stretches of `seconds`; `work` handles `count` images.
+fn best_rate(mut work: impl FnMut(), count: usize, seconds: f64, rounds: usize) -> f64 {
+    for _ in 0..3 {
+        work();
+    }
+    let mut best = 0.0f64;
+    for _ in 0..rounds {
+        let (start, mut done) = (Instant::now(), 0);
+        while start.elapsed().as_secs_f64() < seconds {
+            work();
+            done += count;
+        }
+        best = best.max(done as f64 / start.elapsed().as_secs_f64());
+    }
+    best
+}
+
+/// Largest resident memory so far, in MB; 0 where the system does not tell.
+fn peak_mb() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|l| l.split_whitespace().next()?.parse::<f64>().ok()).map_or(0.0, |kb| kb / 1024.0)
+}
+
+fn speed(name: &str) -> Result<Value, Failure> {
+    let network = network(name)?;
+    let rng = &mut ChaCha8Rng::seed_from_u64(0);
+    let weights = Weights::init(&network, rng);
+    let images: Vec<f32> = (0..BATCH * network.input_shape().len())
+        .map(|i| (i as u32).wrapping_mul(2_654_435_761) as f32 / u32::MAX as f32 * 2.0 - 1.0)
+        .collect();
+    let targets: Vec<f32> =
+        (0..BATCH * CLASSES).map(|i| f32::from(u8::from(i / CLASSES % CLASSES == i % CLASSES))).collect();
+
+    let mut plan = Plan::new(&network, &weights, BATCH, PlanMode::Train)?;
+    let sizes: Vec<usize> = plan.parameters_mut().map(|p| p.value.len()).collect();
+    let sgd = OptimizerConfig::Sgd { momentum: 0.9, nesterov: false };
+    let mut optimizer = Optimizer::new(sgd, 0.0, sizes.iter().copied());
+    let mut gradient = vec![0.0; BATCH * CLASSES];
+    let train = best_rate(
+        || {
+            let outputs = plan.forward(&images, BATCH, true, rng);
+            LossConfig::default().value_and_gradient(outputs, &targets, CLASSES, &mut gradient);
+            plan.backward(&gradient);
+            optimizer.begin_step();
+            for (index, p) in plan.parameters_mut().enumerate() {
+                optimizer.update(index, 0.01, 1.0, p.decay, p.value, p.gradient);
+            }
+        },
+        BATCH,
+        0.7,
+        3,
+    );
+    let train_peak_mb = peak_mb();
+    let mut plan = Plan::new(&network, &weights, BATCH, PlanMode::Infer)?;
+    let infer = best_rate(|| _ = plan.forward(&images, BATCH, false, rng), BATCH, 0.4, 3);
+    let mut plan = Plan::new(&network, &weights, 1, PlanMode::Infer)?;
+    let one = &images[..network.input_shape().len()];
+    let batch1 = best_rate(|| _ = plan.forward(one, 1, false, rng), 1, 0.4, 3);
+    Ok(json!({
+        "train_images_per_s": train,
+        "infer64_images_per_s": infer,
+        "batch1_us": 1e6 / batch1,
+        "train_peak_mb": train_peak_mb,
+        "parameters": sizes.iter().sum::<usize>(),
+    }))
+}
+
+fn main() -> Result<(), Failure> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        ["list"] => println!("{}", names().join("\n")),
+        ["speed", name] => println!("{}", speed(name)?),
+        _ => return Err("usage: train_speed list | speed NAME".into()),
+    }
+    Ok(())
+}
