@@ -43,7 +43,7 @@ pub(crate) enum Command {
     /// Train one model
     #[command(after_help = TRAIN_EXAMPLES)]
     Train(TrainArguments),
-    /// Print the front of a run
+    /// Print a run: its front, what mattered, the layers of its models
     #[command(after_help = "Example:\n  lightcrest show runs/digits")]
     Show(RunArguments),
     /// Draw the report of a run again

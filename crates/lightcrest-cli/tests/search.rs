@@ -53,6 +53,8 @@ fn a_search_leaves_everything_a_user_needs() {
         shown.contains("learning_rate=") && shown.contains(&format!("trial {}:", best["trial"])),
         "{shown}"
     );
+    assert!(shown.contains("importance for Validation accuracy"), "{shown}");
+    assert!(shown.contains("stem.0.conv"), "the layers of the models: {shown}");
     std::fs::remove_file(place.path("runs/tiny/report.html")).unwrap();
     place.succeed(&["report", "runs/tiny"]);
     assert_eq!(place.read("runs/tiny/report.html"), page, "the redrawn page is the same");

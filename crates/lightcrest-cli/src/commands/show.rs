@@ -7,7 +7,7 @@ use crate::output;
 use crate::run::RunFolder;
 use crate::view::View;
 
-/// Prints the front of a run.
+/// Prints the front of a run, which parameters mattered, and the layers of its models.
 pub(crate) fn show(arguments: &RunArguments) -> Result<(), CliError> {
     let folder = RunFolder::open(&arguments.run)?;
     let view = View::read(&folder)?;

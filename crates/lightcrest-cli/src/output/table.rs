@@ -1,11 +1,16 @@
-//! The front on the terminal.
+//! A run on the terminal.
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use lightcrest::history::TrialState;
 
+use super::report_data;
 use crate::metric::{self, Kind};
+use crate::report::{Importance, Model, Parameter};
 use crate::run::RunFolder;
 use crate::view::View;
+
+/// How many parameters a list of importances names.
+const IMPORTANT: usize = 12;
 
 const COLUMNS: [&str; 5] = ["validation_accuracy", "test_accuracy", "macs", "parameters", "latency_ms"];
 
@@ -42,8 +47,7 @@ pub(crate) fn front_table(view: &View) -> String {
         .chain(COLUMNS)
         .filter(|name| metrics.iter().any(|known| known.contains_key(*name)))
         .collect();
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    let mut table = plain_table();
     table.set_header(std::iter::once("Trial".into()).chain(names.iter().map(|name| metric::label(name))));
     for (trial, known) in front.iter().zip(&metrics) {
         let cells = names
@@ -67,13 +71,60 @@ pub(crate) fn configurations(view: &View) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// The whole run as text.
+/// The whole run as text: what the report shows, but for its charts and the list of all trials.
 pub(crate) fn text(view: &View) -> String {
-    let mut parts = vec![format!("{}: {}", view.definition.name, summary(view)), front_table(view)];
+    let data = report_data(view);
+    let facts = data.facts.iter().map(|fact| format!("{}: {}", fact.label, fact.value));
+    let mut parts = vec![
+        format!("{}: {}", view.definition.name, summary(view)),
+        facts.collect::<Vec<_>>().join("\n"),
+        front_table(view),
+    ];
     if !view.front().is_empty() {
         parts.push(configurations(view));
     }
-    parts.join("\n")
+    parts.extend(data.importance.iter().map(|importance| importance_table(importance, &data.parameters)));
+    parts.extend(data.models.iter().map(layer_table));
+    parts.join("\n\n")
+}
+
+/// The parameters that matter for one objective, the most important first.
+fn importance_table(importance: &Importance, parameters: &[Parameter]) -> String {
+    let mut shares: Vec<(f64, &str)> = importance
+        .shares
+        .iter()
+        .zip(parameters)
+        .filter_map(|(share, parameter)| Some(((*share)?, parameter.name.as_str())))
+        .collect();
+    shares.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let lines = shares.iter().take(IMPORTANT).map(|(share, name)| {
+        format!("{:>5.1}%  {:<20}  {name}", 100.0 * share, "#".repeat((20.0 * share).round() as usize))
+    });
+    format!("importance for {} (PED-ANOVA)\n{}", importance.label, lines.collect::<Vec<_>>().join("\n"))
+}
+
+/// The layers of a model of the front.
+fn layer_table(model: &Model) -> String {
+    let mut table = plain_table();
+    table.set_header(["Layer", "Operator", "Output", "Parameters", "MACs"]);
+    for layer in &model.layers {
+        let count = |count: u64| if count == 0 { String::new() } else { count.to_string() };
+        table.add_row([
+            layer.path.clone(),
+            layer.operator.clone(),
+            layer.shape.clone(),
+            count(layer.parameters),
+            count(layer.macs),
+        ]);
+    }
+    table.column_iter_mut().skip(2).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
+    format!("trial {}\n{table}", model.trial)
+}
+
+fn plain_table() -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table
 }
 
 /// What a search prints at its end.
