@@ -2,19 +2,26 @@
 //!
 //! ```text
 //! train_speed list                          names of the networks
+//! train_speed describe NAME JSON ONNX       the layer graph for PyTorch, the inference graph for onnxruntime
 //! train_speed speed NAME                    images/s in training and inference, time at batch 1, peak memory
+//! train_speed data FOLDER                   10,000 training and test images of Fashion-MNIST as raw bytes
+//! train_speed accuracy NAME FOLDER SEED     test accuracy after 3 epochs on them
 //! ```
 #![allow(clippy::print_stdout)] // its output is what it is for
 
+use std::path::Path;
 use std::time::Instant;
 
 use lightcrest_model::block::{Module, stage};
+use lightcrest_model::data::idx;
 use lightcrest_model::network::{
     Activation, Conv2d, Network, NetworkError, NodeId, Op, Pool2d, Shape, Weights,
 };
+use lightcrest_model::onnx::{self, ExportConfig};
 use lightcrest_model::train::optimizer::Optimizer;
 use lightcrest_model::train::{LossConfig, OptimizerConfig, Plan, PlanMode};
 use rand::SeedableRng;
+use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
@@ -22,6 +29,7 @@ type Failure = Box<dyn std::error::Error>;
 
 const BATCH: usize = 64;
 const CLASSES: usize = 10;
+const SGD: OptimizerConfig = OptimizerConfig::Sgd { momentum: 0.9, nesterov: false };
 
 /// Arguments of a module for a number of channels and a stride.
 type Arguments = fn(usize, usize) -> Value;
@@ -158,8 +166,7 @@ fn speed(name: &str) -> Result<Value, Failure> {
 
     let mut plan = Plan::new(&network, &weights, BATCH, PlanMode::Train)?;
     let sizes: Vec<usize> = plan.parameters_mut().map(|p| p.value.len()).collect();
-    let sgd = OptimizerConfig::Sgd { momentum: 0.9, nesterov: false };
-    let mut optimizer = Optimizer::new(sgd, 0.0, sizes.iter().copied());
+    let mut optimizer = Optimizer::new(SGD, 0.0, sizes.iter().copied());
     let mut gradient = vec![0.0; BATCH * CLASSES];
     let train = best_rate(
         || {
@@ -190,13 +197,128 @@ fn speed(name: &str) -> Result<Value, Failure> {
     }))
 }
 
+/// The layer graph as JSON, one object a node with the fields that `torch_network.py` reads.
+fn description(network: &Network) -> Value {
+    let pool = |p: &Pool2d| json!({ "kernel": p.kernel, "stride": p.stride, "padding": p.padding });
+    let nodes: Vec<Value> = network
+        .nodes()
+        .iter()
+        .map(|node| {
+            let mut fields = match &node.op {
+                Op::Conv2d(c) => json!({
+                    "in_channels": c.in_channels, "out_channels": c.out_channels, "kernel": c.kernel,
+                    "stride": c.stride, "padding": c.padding, "dilation": c.dilation, "groups": c.groups,
+                    "bias": c.bias,
+                }),
+                Op::BatchNorm { channels } => json!({ "channels": channels }),
+                Op::MaxPool(p) | Op::AvgPool(p) => pool(p),
+                Op::Linear { in_features, out_features, bias } => {
+                    json!({ "in_features": in_features, "out_features": out_features, "bias": bias })
+                }
+                Op::Dropout { p } => json!({ "p": p }),
+                Op::Slice { start, len } => json!({ "start": start, "len": len }),
+                Op::ChannelShuffle { groups } => json!({ "groups": groups }),
+                Op::ChannelConv { kernel } => json!({ "kernel": kernel }),
+                _ => json!({}),
+            };
+            let op = if matches!(node.op, Op::Conv2d(_)) { "Conv2d" } else { node.op.name() };
+            fields["op"] = json!(op);
+            fields["name"] = json!(node.name);
+            fields["inputs"] = json!(node.inputs);
+            fields
+        })
+        .collect();
+    let shape = network.input_shape();
+    json!({ "input": [shape.channels, shape.height, shape.width], "nodes": nodes, "output": network.output() })
+}
+
+fn describe(name: &str, description_file: &str, onnx_file: &str) -> Result<(), Failure> {
+    let network = network(name)?;
+    std::fs::write(description_file, description(&network).to_string())?;
+    let weights = Weights::init(&network, &mut ChaCha8Rng::seed_from_u64(0));
+    onnx::save(&network, &weights, &ExportConfig::default(), Path::new(onnx_file))?;
+    Ok(())
+}
+
+/// Images of a part of the accuracy comparison.
+const IMAGES: usize = 10_000;
+
+fn data(folder: &str) -> Result<(), Failure> {
+    let source = idx::fashion_mnist(Path::new(idx::FASHION_MNIST_FOLDER))?;
+    let test = source.test.ok_or("Fashion-MNIST has a test split")?;
+    for (part, set) in [("train", source.train), ("test", test)] {
+        let images: Vec<u8> = (0..IMAGES).flat_map(|i| set.image(i).to_vec()).collect();
+        let labels: Vec<u8> = set.labels()[..IMAGES].iter().map(|&l| l as u8).collect();
+        std::fs::write(Path::new(folder).join(format!("{part}_images.u8")), images)?;
+        std::fs::write(Path::new(folder).join(format!("{part}_labels.u8")), labels)?;
+    }
+    Ok(())
+}
+
+/// SGD 0.05 with momentum 0.9, cosine schedule, batch 64: the same as `train_speed.py`.
+fn accuracy(name: &str, folder: &str, seed: u64) -> Result<Value, Failure> {
+    let read = |file: &str| std::fs::read(Path::new(folder).join(file));
+    let images = |file: &str| -> Result<Vec<f32>, Failure> {
+        Ok(read(file)?.iter().map(|&v| (f32::from(v) / 255.0 - 0.2860) / 0.3530).collect())
+    };
+    let (x, y) = (images("train_images.u8")?, read("train_labels.u8")?);
+    let (x_test, y_test) = (images("test_images.u8")?, read("test_labels.u8")?);
+    let network = network(name)?;
+    let pixels = network.input_shape().len();
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let weights = Weights::init(&network, &mut rng);
+    let mut plan = Plan::new(&network, &weights, BATCH, PlanMode::Train)?;
+    let sizes: Vec<usize> = plan.parameters_mut().map(|p| p.value.len()).collect();
+    let mut optimizer = Optimizer::new(SGD, 0.0, sizes);
+    let (steps, mut step) = (3 * (IMAGES / BATCH), 0);
+    let (mut batch, mut gradient) = (vec![0.0; BATCH * pixels], vec![0.0; BATCH * CLASSES]);
+    let mut order: Vec<usize> = (0..IMAGES).collect();
+    for _ in 0..3 {
+        order.shuffle(&mut rng);
+        for chosen in order.chunks_exact(BATCH) {
+            let mut targets = vec![0.0; BATCH * CLASSES];
+            for (i, &image) in chosen.iter().enumerate() {
+                batch[i * pixels..][..pixels].copy_from_slice(&x[image * pixels..][..pixels]);
+                targets[i * CLASSES + usize::from(y[image])] = 1.0;
+            }
+            let rate = 0.025 * (1.0 + (std::f64::consts::PI * f64::from(step) / steps as f64).cos());
+            step += 1;
+            let outputs = plan.forward(&batch, BATCH, true, &mut rng);
+            LossConfig::default().value_and_gradient(outputs, &targets, CLASSES, &mut gradient);
+            plan.backward(&gradient);
+            optimizer.begin_step();
+            for (index, p) in plan.parameters_mut().enumerate() {
+                optimizer.update(index, rate, 1.0, p.decay, p.value, p.gradient);
+            }
+        }
+    }
+    let mut plan = Plan::new(&network, &plan.weights(), BATCH, PlanMode::Infer)?;
+    let mut hits = 0;
+    for (images, labels) in x_test.chunks(BATCH * pixels).zip(y_test.chunks(BATCH)) {
+        let outputs = plan.forward(images, labels.len(), false, &mut rng);
+        for (row, &label) in outputs.chunks_exact(CLASSES).zip(labels) {
+            let best = (0..CLASSES).max_by(|&a, &b| row[a].total_cmp(&row[b]));
+            hits += usize::from(best == Some(usize::from(label)));
+        }
+    }
+    Ok(json!({ "accuracy": hits as f64 / IMAGES as f64 }))
+}
+
 fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["list"] => println!("{}", names().join("\n")),
+        ["describe", name, json, onnx] => describe(name, json, onnx)?,
         ["speed", name] => println!("{}", speed(name)?),
-        _ => return Err("usage: train_speed list | speed NAME".into()),
+        ["data", folder] => data(folder)?,
+        ["accuracy", name, folder, seed] => println!("{}", accuracy(name, folder, seed.parse()?)?),
+        _ => {
+            return Err(
+                "usage: train_speed list | describe | speed | data | accuracy, see the head of the file"
+                    .into(),
+            );
+        }
     }
     Ok(())
 }

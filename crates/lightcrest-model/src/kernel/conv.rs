@@ -16,14 +16,20 @@ use super::{Element, Isa, Kernel, Layout};
 use crate::network::{Activation, Conv2d};
 
 /// Channels of a grouped correlation.
+///
+/// Groups with fewer outputs than a vector has lanes are joined, as many as fit a vector; weights between channels
+/// of different groups are zero.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Channels {
+    /// Joined groups.
     pub(crate) groups: usize,
+    /// Groups of the convolution in each of them.
+    pub(crate) joined: usize,
     /// Consecutive inputs of a tap.
     pub(crate) run: usize,
-    /// Input channels of a group: the distance of the groups in a pixel.
+    /// Input channels of a joined group: the distance of the groups in a pixel.
     pub(crate) input: usize,
-    /// Output channels of a group.
+    /// Output channels of a joined group.
     pub(crate) output: usize,
     /// The same, padded to whole vectors.
     pub(crate) padded: usize,
@@ -32,14 +38,20 @@ pub(crate) struct Channels {
 impl Channels {
     /// Channels of the forward convolution.
     pub(crate) fn forward(conv: &Conv2d, lanes: usize) -> Self {
-        let (input, output) = (conv.in_channels / conv.groups, conv.out_channels / conv.groups);
-        Self { groups: conv.groups, run: input, input, output, padded: output.next_multiple_of(lanes) }
+        Self::new(conv.groups, conv.in_channels, conv.out_channels, lanes)
     }
 
     /// Channels of the gradient for the input: from output to input.
     pub(crate) fn backward(conv: &Conv2d, lanes: usize) -> Self {
-        let (input, output) = (conv.out_channels / conv.groups, conv.in_channels / conv.groups);
-        Self { groups: conv.groups, run: input, input, output, padded: output.next_multiple_of(lanes) }
+        Self::new(conv.groups, conv.out_channels, conv.in_channels, lanes)
+    }
+
+    fn new(groups: usize, input: usize, output: usize, lanes: usize) -> Self {
+        let fits = |joined: &usize| groups.is_multiple_of(*joined) && joined * output / groups <= lanes;
+        let joined = (1..=groups).filter(fits).max().unwrap_or(1);
+        let groups = groups / joined;
+        let (input, output) = (input / groups, output / groups);
+        Self { groups, joined, run: input, input, output, padded: output.next_multiple_of(lanes) }
     }
 }
 
@@ -57,6 +69,8 @@ pub(crate) struct Correlate<'a, E> {
     pub(crate) x_image: usize,
     pub(crate) y: &'a mut [E],
     pub(crate) y_image: usize,
+    /// Elements of a pixel of y.
+    pub(crate) y_stride: usize,
     /// Packed; the phases follow each other within a group.
     pub(crate) weight: &'a [E],
     /// Padded like the outputs of the weights.
@@ -117,7 +131,7 @@ impl<E: Element> Kernel<E> for Correlate<'_, E> {
         let mut aside = [E::default(); MAX_LANES * 3 * 8];
         for phase in self.phases {
             let x_reach = (c.groups - 1) * c.input + c.run;
-            let y_reach = if c.groups == 1 { c.padded } else { c.groups * c.output };
+            let y_reach = if c.groups == 1 { c.padded } else { self.y_stride };
             phase.check(
                 self.images,
                 (self.x.len(), self.x_image, x_reach),
@@ -131,7 +145,9 @@ impl<E: Element> Kernel<E> for Correlate<'_, E> {
                 let mut v = 0;
                 while v < vectors {
                     let n = even_part(vectors - v, 3);
-                    let partial = c.groups > 1 && v + n == vectors;
+                    // what a group writes beyond its channels (zeros, or what is there) the next group overwrites
+                    // or adds to; beyond the pixel nobody would
+                    let partial = v + n == vectors && group * c.output + c.padded > self.y_stride;
                     let tail = if partial { c.output - (vectors - 1) * I::LANES } else { I::LANES };
                     for image in 0..images {
                         for row in 0..rows {
@@ -338,17 +354,16 @@ pub(crate) fn pack_forward<E: Element>(
     lanes: usize,
     packed: &mut [E],
 ) {
-    let c = Channels::forward(conv, lanes);
     let taps = conv.kernel.0 * conv.kernel.1;
-    for group in 0..c.groups {
-        for o in 0..c.output {
-            let channel = group * c.output + o;
-            for i in 0..c.input {
-                let source = &weight[(channel * c.input + i) * taps..][..taps];
-                for (tap, &value) in source.iter().enumerate() {
-                    let value = scale.map_or(value, |s| value * s[channel]);
-                    packed[((group * taps + tap) * c.input + i) * c.padded + o] = value;
-                }
+    let size = conv.in_channels / conv.groups;
+    let c = Channels::forward(conv, lanes);
+    for channel in 0..conv.out_channels {
+        let scale = scale.map(|s| s[channel]);
+        let (row, step) = packed_row(&c, taps, channel);
+        for i in 0..size {
+            let source = &weight[(channel * size + i) * taps..][..taps];
+            for (tap, &value) in source.iter().enumerate() {
+                packed[row + tap * step.0 + i * step.1] = scale.map_or(value, |s| value * s);
             }
         }
     }
@@ -356,18 +371,26 @@ pub(crate) fn pack_forward<E: Element>(
 
 /// The inverse of [`pack_forward`] for the gradient.
 pub(crate) fn unpack_forward<E: Element>(conv: &Conv2d, packed: &[E], lanes: usize, weight: &mut [E]) {
-    let c = Channels::forward(conv, lanes);
     let taps = conv.kernel.0 * conv.kernel.1;
-    for group in 0..c.groups {
-        for o in 0..c.output {
-            for i in 0..c.input {
-                let target = &mut weight[((group * c.output + o) * c.input + i) * taps..][..taps];
-                for (tap, value) in target.iter_mut().enumerate() {
-                    *value = packed[((group * taps + tap) * c.input + i) * c.padded + o];
-                }
+    let size = conv.in_channels / conv.groups;
+    let c = Channels::forward(conv, lanes);
+    for channel in 0..conv.out_channels {
+        let (row, step) = packed_row(&c, taps, channel);
+        for i in 0..size {
+            let target = &mut weight[(channel * size + i) * taps..][..taps];
+            for (tap, value) in target.iter_mut().enumerate() {
+                *value = packed[row + tap * step.0 + i * step.1];
             }
         }
     }
+}
+
+/// Where the weights of an output channel lie: the first, and the steps from tap to tap and from input to input.
+fn packed_row(c: &Channels, taps: usize, channel: usize) -> (usize, (usize, usize)) {
+    let (group, output) = (channel / c.output, channel % c.output);
+    let member = output / (c.output / c.joined);
+    let first = group * taps * c.input + member * (c.input / c.joined);
+    (first * c.padded + output, (c.input * c.padded, c.padded))
 }
 
 /// Packs weights for the gradient of the input: input and output channels change places, taps in the order of
@@ -381,12 +404,15 @@ pub(crate) fn pack_backward<E: Element>(
 ) {
     let c = Channels::backward(conv, lanes);
     let taps = conv.kernel.0 * conv.kernel.1;
+    // inputs of the convolution, here outputs, of one of its own groups
+    let size = conv.in_channels / conv.groups;
     let mut at = 0;
     for group in 0..c.groups {
         for tap in phases.iter().flat_map(|p| &p.taps) {
             for o in 0..c.input {
-                let row = &mut packed[at..at + c.output];
-                let source = (group * c.input + o) * c.output * taps + tap;
+                let member = o / (c.input / c.joined);
+                let row = &mut packed[at + member * size..][..size];
+                let source = (group * c.input + o) * size * taps + tap;
                 for (i, value) in row.iter_mut().enumerate() {
                     *value = weight[source + i * taps];
                 }

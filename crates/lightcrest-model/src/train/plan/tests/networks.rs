@@ -109,6 +109,10 @@ fn groups() -> Network {
     // one input, two outputs a group
     let x = m.push(Op::Conv2d(Conv2d::new(18, 36, 3, 1).with_groups(18)), &[x]);
     let x = m.norm(x);
+    // groups that are joined, and their gradient added to another
+    let a = m.push(Op::Conv2d(Conv2d::new(36, 24, 3, 1).with_groups(12)), &[x]);
+    let b = m.push(Op::Conv2d(Conv2d::new(36, 24, 1, 1).with_groups(4)), &[x]);
+    let x = m.push(Op::Add, &[a, b]);
     m.head(x)
 }
 
