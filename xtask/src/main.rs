@@ -16,6 +16,8 @@ cargo xtask COMMAND
   test          format, clippy, all tests, doc tests, documentation, ONNX files against onnxruntime
   bench train   training and inference speed against PyTorch and onnxruntime, network by network
                 (--net NAME for one of them, --accuracy for the accuracy after three epochs instead)
+  bench search SPEC   hypervolume of a spec's front under its sampler and under random search, trials alike
+                (--seeds N, default 5; --trials N, default the spec's)
 ";
 
 fn main() -> ExitCode {
@@ -24,6 +26,7 @@ fn main() -> ExitCode {
     let result = match words.as_slice() {
         ["test"] => test::run_all(),
         ["bench", "train", rest @ ..] => bench::train(rest),
+        ["bench", "search", rest @ ..] => bench::search(rest),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             Ok(())

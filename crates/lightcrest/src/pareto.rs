@@ -103,6 +103,37 @@ pub fn ranking(points: &[Vec<f64>]) -> Vec<usize> {
     order
 }
 
+/// At most `count` points that stand for all: `first`, if given, then again and again the one that adds the most
+/// hypervolume, the earlier of equals. Points that add nothing are left out.
+///
+/// Greedy subset selection: at least 1 - 1/e of the volume of the best subset (Guerreiro et al. 2016,
+/// Evolutionary Computation 24(3)).
+///
+/// # Shapes
+/// `points` (n, m), `reference` (m,), m >= 1.
+pub fn representatives(
+    points: &[Vec<f64>],
+    reference: &[f64],
+    first: Option<usize>,
+    count: usize,
+) -> Vec<usize> {
+    let mut chosen: Vec<usize> = first.into_iter().take(count).collect();
+    let mut kept: Vec<Vec<f64>> = chosen.iter().map(|&i| points[i].clone()).collect();
+    while chosen.len() < count {
+        let before = hypervolume(&kept, reference);
+        let gain = |i: usize| {
+            let with: Vec<Vec<f64>> = kept.iter().chain([&points[i]]).cloned().collect();
+            hypervolume(&with, reference) - before
+        };
+        let rest = (0..points.len()).filter(|i| !chosen.contains(i));
+        let best = rest.map(|i| (gain(i), i)).reduce(|a, b| if b.0 > a.0 { b } else { a });
+        let Some((_, i)) = best.filter(|(gain, _)| *gain > 0.0) else { break };
+        chosen.push(i);
+        kept.push(points[i].clone());
+    }
+    chosen
+}
+
 /// The volume that the points dominate above the reference, exactly.
 ///
 /// Two objectives: a sweep, O(n log n). Three: a sweep over the third with a staircase of the other two
@@ -218,6 +249,16 @@ mod tests {
 
     proptest! {
         #[test]
+    fn representatives_cover_the_front_before_they_crowd_it() {
+        let points = [[1.0, 0.0], [0.9, 0.6], [0.8, 0.61], [0.0, 1.0], [0.5, 0.5]].map(Vec::from);
+        let origin = [-0.1, -0.1];
+        assert_eq!(representatives(&points, &origin, None, 1), [1]);
+        assert_eq!(representatives(&points, &origin, Some(3), 2), [3, 1]);
+        // The last is dominated by what is chosen before it.
+        assert_eq!(representatives(&points, &origin, Some(0), 9), [0, 1, 3, 2]);
+    }
+
+    #[test]
         fn fronts_are_what_dominance_says(points in points(30)) {
             let fronts = non_dominated_sort(&points);
             let mut rank = vec![usize::MAX; points.len()];

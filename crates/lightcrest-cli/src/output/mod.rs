@@ -4,6 +4,7 @@ mod csv;
 mod hypervolume;
 mod page;
 mod table;
+mod trials;
 
 pub(crate) use csv::front_csv;
 pub(crate) use page::report_data;

@@ -1,9 +1,10 @@
 //! A run on the terminal.
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use lightcrest::history::TrialState;
+use lightcrest::history::{FrozenTrial, TrialState};
+use lightcrest::space::{Configuration, Value};
 
-use super::report_data;
+use super::{report_data, trials};
 use crate::metric::{self, Kind};
 use crate::report::{Importance, Model, Parameter};
 use crate::run::RunFolder;
@@ -61,17 +62,20 @@ pub(crate) fn front_table(view: &View) -> String {
 
 /// λ of every model of the front.
 pub(crate) fn configurations(view: &View) -> String {
-    let lines = view.front().into_iter().map(|trial| {
-        let pairs = trial.configuration.iter().map(|(name, value)| {
-            let value = value.to_string();
-            format!("{name}={}", value.trim_matches('"'))
-        });
-        format!("trial {}: {}", trial.number, pairs.collect::<Vec<_>>().join(" "))
-    });
-    lines.collect::<Vec<_>>().join("\n")
+    let line = |trial: &FrozenTrial| format!("trial {}: {}", trial.number, pairs(&trial.configuration));
+    view.front().into_iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// The whole run as text: what the report shows, but for its charts and the list of all trials.
+/// A configuration as `name=value` pairs.
+pub(super) fn pairs(configuration: &Configuration) -> String {
+    let pair = |(name, value): (&str, &Value)| {
+        let value = value.to_string();
+        format!("{name}={}", value.trim_matches('"'))
+    };
+    configuration.iter().map(pair).collect::<Vec<_>>().join(" ")
+}
+
+/// The whole run as text: what the report shows.
 pub(crate) fn text(view: &View) -> String {
     let data = report_data(view);
     let facts = data.facts.iter().map(|fact| format!("{}: {}", fact.label, fact.value));
@@ -83,8 +87,10 @@ pub(crate) fn text(view: &View) -> String {
     if !view.front().is_empty() {
         parts.push(configurations(view));
     }
+    parts.push(trials::history(&data));
     parts.extend(data.importance.iter().map(|importance| importance_table(importance, &data.parameters)));
     parts.extend(data.models.iter().map(layer_table));
+    parts.push(trials::trials(view, &data));
     parts.join("\n\n")
 }
 

@@ -130,13 +130,13 @@ fn other_image_sizes_and_the_validation_images_are_prepared() {
         .replace("[[architecture.stages]]", "[architecture]\nimage_size = [8, 12]\n[[architecture.stages]]")
         + "[refit]\nepochs = 1\nimages = \"train+validation\"\n";
     let spec = Spec::parse(&text, "t.toml").unwrap_or_else(|errors| panic!("{errors}"));
-    let (splits, _) = spec.data(Phase::Refit).load().unwrap();
+    let (splits, _) = spec.data(Phase::Refit(1)).load().unwrap();
     let count = splits.train.len() + splits.validation.len();
     let objective = NetworkObjective::new(&spec, splits);
     let mut configuration = configuration(2, 8);
     configuration.set("image_size", 12);
     let mut silent = |_: &EpochReport| ControlFlow::Continue(());
-    let model = objective.train(&configuration, Phase::Refit, 1, &mut silent).unwrap();
+    let model = objective.train(&configuration, Phase::Refit(1), 1, &mut silent).unwrap();
     assert_eq!((model.epochs.len(), model.network.input_shape().height), (1, 12));
     let variants = objective.variants.lock().unwrap();
     assert_eq!(variants.values().next().unwrap().train.len(), count);

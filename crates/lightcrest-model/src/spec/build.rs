@@ -55,11 +55,11 @@ impl Spec {
     ) -> Result<Candidate, BuildError> {
         let (network, halvings) = self.network(configuration, input, classes)?;
         let side = network.input_shape().height.min(network.input_shape().width);
-        let mut train = self.train_config(configuration, side)?;
+        let mut train = self.train_config(configuration, side, phase)?;
         let images = self.training.group.value("images", configuration)?;
         let mut validation_too = images.is_some_and(|value| value.as_str() == Some("train+validation"));
-        if let (Phase::Refit, Some(refit)) = (phase, self.refit) {
-            train.epochs = refit.epochs;
+        if let (Phase::Refit(epochs), Some(refit)) = (phase, self.refit) {
+            train.epochs = epochs;
             validation_too |= refit.validation_too;
         }
         if validation_too {
@@ -104,7 +104,30 @@ impl Spec {
         Ok((network, halvings))
     }
 
-    fn train_config(&self, configuration: &Configuration, side: usize) -> Result<TrainConfig, BuildError> {
+    /// The keys of the augmentation: the trial's, in a refit those of `[refit.augmentation]` before them.
+    pub(super) fn augmentation(
+        &self,
+        configuration: &Configuration,
+        phase: Phase,
+    ) -> Result<Vec<(&'static str, Value)>, ConfigurationError> {
+        let mut values = match phase {
+            Phase::Search => vec![],
+            Phase::Refit(_) => self.refit_augmentation.values(configuration)?,
+        };
+        for (key, value) in self.training.augmentation.values(configuration)? {
+            if !values.iter().any(|(other, _)| *other == key) {
+                values.push((key, value));
+            }
+        }
+        Ok(values)
+    }
+
+    fn train_config(
+        &self,
+        configuration: &Configuration,
+        side: usize,
+        phase: Phase,
+    ) -> Result<TrainConfig, BuildError> {
         let training = &self.training;
         let mut values = training.group.values(configuration)?;
         values.retain(|(key, _)| !matches!(*key, "seed" | "images" | "early_stopping"));
@@ -122,7 +145,7 @@ impl Spec {
         if let Some(loss) = chosen::<LossConfig>(&training.loss, configuration)? {
             config.loss = loss;
         }
-        config.augmentation = augmentation(&training.augmentation, configuration, side)?;
+        config.augmentation = augmentation(self.augmentation(configuration, phase)?, side)?;
         Ok(config)
     }
 }
@@ -209,11 +232,9 @@ fn chosen<T: serde::de::DeserializeOwned>(
 
 /// The augmentation of images with sides of `side` pixels: the level's, where a key does not say otherwise.
 fn augmentation(
-    group: &Group,
-    configuration: &Configuration,
+    mut values: Vec<(&'static str, Value)>,
     side: usize,
 ) -> Result<AugmentationConfig, ConfigurationError> {
-    let mut values = group.values(configuration)?;
     let level = match values.iter().position(|(key, _)| *key == "level") {
         Some(index) => values.swap_remove(index).1.as_i64().unwrap_or(0),
         None => 0,

@@ -80,6 +80,7 @@ pub struct Spec {
     data_group: Group,
     training: Training,
     architecture: Architecture,
+    refit_augmentation: Group,
     space: Space,
     fingerprint: String,
 }
@@ -99,7 +100,7 @@ pub struct Budget {
 /// comes from the refit, which trains each configuration of the front anew with its own seed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Refit {
-    /// Epochs of the second training.
+    /// Epochs of the second training, at most.
     pub epochs: usize,
     /// Whether it trains on the validation images too.
     pub validation_too: bool,
@@ -188,7 +189,7 @@ impl Spec {
     pub fn data(&self, phase: Phase) -> DataConfig {
         match phase {
             Phase::Search => self.data.clone(),
-            Phase::Refit => DataConfig { train_images: None, ..self.data.clone() },
+            Phase::Refit(_) => DataConfig { train_images: None, ..self.data.clone() },
         }
     }
 

@@ -81,7 +81,7 @@ fn document_to_spec(errors: &mut Errors, document: &DeTable<'_>) -> Option<Spec>
     let architecture = read_architecture(errors, architecture, there("architecture"));
     let budget = group(errors, &BUDGET, budget, "[budget]", "", &[]);
     let workers = group(errors, &WORKERS, workers, "[workers]", "", &[]);
-    let refit = there("refit").then(|| group(errors, &REFIT, refit, "[refit]", "", &[]));
+    let refit = there("refit").then(|| read_refit(errors, refit));
     let sampler = named(errors, SAMPLERS, "gp", sampler, "[sampler]");
     let pruner = named(errors, PRUNERS, "none", pruner, "[pruner]");
     let objectives = objective::objectives(errors, document);
@@ -117,7 +117,8 @@ fn document_to_spec(errors: &mut Errors, document: &DeTable<'_>) -> Option<Spec>
         architecture,
         budget: Budget { trials: count(&budget, "trials"), time: time(&budget, "time") },
         workers: count(&workers, "count"),
-        refit: refit.map(|group| Refit {
+        refit_augmentation: refit.as_ref().map(|(_, augmentation)| augmentation.clone()).unwrap_or_default(),
+        refit: refit.map(|(group, _)| Refit {
             epochs: count(&group, "epochs").unwrap_or(1),
             validation_too: fixed(&group, "images").is_some_and(|v| v.as_str() == Some("train+validation")),
             time: time(&group, "time"),
@@ -320,6 +321,15 @@ fn read_training(errors: &mut Errors, (table, place): Table<'_, '_>) -> Training
         self::group(errors, &AUGMENTATION, table, "[training.augmentation]", "augmentation", &[])
     });
     Training { group, optimizer, schedule, loss, augmentation }
+}
+
+/// The plain keys and the augmentation.
+fn read_refit(errors: &mut Errors, (table, place): Table<'_, '_>) -> (Group, Group) {
+    let own = group(errors, &REFIT, (table, place), "[refit]", "", &["augmentation"]);
+    let augmentation = self::table(errors, table, "augmentation").map_or_else(Group::default, |table| {
+        group(errors, &REFIT_AUGMENTATION, table, "[refit.augmentation]", "", &[])
+    });
+    (own, augmentation)
 }
 
 fn read_architecture(errors: &mut Errors, (table, place): Table<'_, '_>, there: bool) -> Architecture {

@@ -4,17 +4,17 @@ use std::fmt::Write;
 
 use lightcrest::space::{Configuration, Value};
 
-use super::Spec;
 use super::tree::{Choice, ConfigurationError, Group};
 use super::vocabulary::{repeats, strides};
+use super::{Refit, Spec};
 
 /// Which training of a configuration is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// The trial of the search.
     Search,
-    /// The second training that `[refit]` describes; the same as the first where the spec has none.
-    Refit,
+    /// The second training that `[refit]` describes, of so many epochs; the same as the first where the spec has none.
+    Refit(usize),
 }
 
 impl Spec {
@@ -28,7 +28,10 @@ impl Spec {
         seed: u64,
         phase: Phase,
     ) -> Result<String, ConfigurationError> {
-        let refit = self.refit.filter(|_| phase == Phase::Refit);
+        let refit = match phase {
+            Phase::Search => None,
+            Phase::Refit(epochs) => self.refit.map(|refit| Refit { epochs, ..refit }),
+        };
         let mut writer = Writer { text: String::new(), configuration };
         writer.section("study");
         writer.line("name", &Value::from(self.name.as_str()));
@@ -58,9 +61,10 @@ impl Spec {
         writer.choice("training.optimizer", &training.optimizer)?;
         writer.choice("training.schedule", &training.schedule)?;
         writer.choice("training.loss", &training.loss)?;
-        if !training.augmentation.entries.is_empty() {
+        let augmentation = self.augmentation(configuration, phase)?;
+        if !augmentation.is_empty() {
             writer.section("training.augmentation");
-            writer.group(&training.augmentation)?;
+            writer.values(&augmentation);
         }
 
         let architecture = &self.architecture;

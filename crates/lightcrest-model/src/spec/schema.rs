@@ -57,7 +57,9 @@ pub fn json_schema() -> Value {
     put("sampler", named(SAMPLERS));
     put("pruner", named(PRUNERS));
     put(WORKERS.name, section(&WORKERS));
-    put(REFIT.name, section(&REFIT));
+    let mut refit = section(&REFIT);
+    refit["properties"]["augmentation"] = section(&REFIT_AUGMENTATION);
+    put(REFIT.name, refit);
     let required: Vec<&str> =
         SECTIONS.iter().filter(|(_, required)| *required).map(|(name, _)| *name).collect();
     json!({

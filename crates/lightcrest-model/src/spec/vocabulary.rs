@@ -13,7 +13,7 @@ pub(crate) use study::{
     BUDGET, CONSTRAINT, DATA, METRICS, OBJECTIVE, PRUNERS, REFIT, SAMPLERS, STUDY, WORKERS, is_static,
     metric_index,
 };
-pub(crate) use training::{AUGMENTATION, LOSSES, OPTIMIZERS, SCHEDULES, TRAINING};
+pub(crate) use training::{AUGMENTATION, LOSSES, OPTIMIZERS, REFIT_AUGMENTATION, SCHEDULES, TRAINING};
 
 /// A table of a spec.
 #[derive(Debug, PartialEq)]

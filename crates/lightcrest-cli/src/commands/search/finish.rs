@@ -1,9 +1,9 @@
 //! The end of a search: the models of the front are written.
 //!
 //! Their weights were kept while the search ran; where they are missing, the training is run again from its seed. With
-//! `[refit]` they are trained anew, longer, several at a time. A model whose folder is complete, for the same
-//! configuration and training, is left as it is: going on costs nothing, and the test images are looked at once for
-//! each model.
+//! `[refit]` they are trained anew, longer, several at a time ([`super::refit`] says which and how long). A model whose
+//! folder is complete, for the same configuration and training, is left as it is: going on costs nothing, and the test
+//! images are looked at once for each model.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -22,6 +22,7 @@ use lightcrest_model::objective::{ModelError, NetworkObjective};
 use lightcrest_model::spec::{Phase, Spec};
 use lightcrest_model::train::{EpochReport, Observer, StopReason, TrainError};
 
+use super::refit::{self, Planned};
 use crate::deliver::Delivery;
 use crate::error::CliError;
 use crate::progress::{self, Style};
@@ -66,7 +67,10 @@ impl Finish<'_> {
                 self.folder.forget_model(number)?;
             }
         }
-        let refitted = self.refitted(&front);
+        let planned = self.planned(&front)?;
+        // The longest trainings first: what is planned to end in time must not begin late.
+        let place = |trial: &FrozenTrial| planned.iter().position(|plan| plan.trial == trial.number);
+        front.sort_by_key(|trial| place(trial).unwrap_or(usize::MAX));
         let bar = progress::steps(self.style, "models", front.len());
         let next = AtomicUsize::new(0);
         let failure = Mutex::new(None);
@@ -75,7 +79,8 @@ impl Finish<'_> {
                 if self.stopped() || failure.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
                     return;
                 }
-                match self.one(trial, refitted.contains(&trial.number), &bar) {
+                let epochs = place(trial).map(|place| planned[place].epochs);
+                match self.one(trial, epochs, &bar) {
                     Ok(()) => bar.inc(1),
                     Err(source) => {
                         let error = CliError::Model { trial: trial.number, source };
@@ -136,49 +141,72 @@ impl Finish<'_> {
         self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
 
-    /// The trials whose models are trained again: all, or `refit.models` of them, spread evenly over the front.
-    fn refitted(&self, front: &[&FrozenTrial]) -> Vec<u64> {
-        let Some(refit) = self.spec.refit else { return vec![] };
-        let value = |trial: &FrozenTrial| self.history.oriented(trial).map_or(0.0, |values| values[0]);
-        let mut order: Vec<&FrozenTrial> = front.to_vec();
-        order.sort_by(|a, b| value(b).total_cmp(&value(a)).then(a.number.cmp(&b.number)));
-        spread(order.len(), refit.models.unwrap_or(usize::MAX)).map(|i| order[i].number).collect()
+    /// The models that are trained again and were not yet, with their epochs, the longest training first.
+    fn planned(&self, front: &[&FrozenTrial]) -> Result<Vec<Planned>, CliError> {
+        let (Some(refit), Some(trainer)) = (self.spec.refit, &self.refit) else { return Ok(vec![]) };
+        let chosen = refit::choose(self.history, front, refit.models.unwrap_or(front.len()));
+        let images = |data: &Splits| data.train.len() as f64;
+        let more = images(trainer.splits) / images(self.search.splits);
+        let mut costs = Vec::new();
+        for trial in front.iter().filter(|trial| chosen.contains(&trial.number)) {
+            let failed = |source| CliError::Model { trial: trial.number, source };
+            if !self.is_refitted(trial).map_err(failed)? {
+                let number = |name: &str| trial.attributes.get(name).and_then(|value| value.as_f64());
+                // What a trial does not tell costs nothing known: such a training goes last.
+                let epoch =
+                    number("seconds").zip(number("epochs")).map_or(0.0, |(s, e)| more * s / e.max(1.0));
+                costs.push((trial.number, epoch));
+            }
+        }
+        let time = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        Ok(refit::plan(&costs, refit.epochs, time, self.workers))
     }
 
-    /// Writes one model, unless it is there.
-    fn one(&self, trial: &FrozenTrial, refit: bool, bar: &ProgressBar) -> Result<(), Cause> {
+    /// Whether the model that is written is one that `[refit]` trained, with however many epochs.
+    fn is_refitted(&self, trial: &FrozenTrial) -> Result<bool, Cause> {
+        let folder = self.folder.model(trial.number);
+        let (Some(_), Some(refit)) = (ModelCard::read(&folder)?, self.spec.refit) else { return Ok(false) };
+        let Ok(written) = fs::read_to_string(folder.join("config.toml")) else { return Ok(false) };
+        let seed = (self.seed)(trial.number);
+        for epochs in 1..=refit.epochs {
+            if self.spec.resolve(&trial.configuration, seed, Phase::Refit(epochs))? == written {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Writes one model, unless it is there; `epochs` if it is to be trained again.
+    fn one(&self, trial: &FrozenTrial, epochs: Option<usize>, bar: &ProgressBar) -> Result<(), Cause> {
         let number = trial.number;
         let seed = (self.seed)(number);
         let folder = self.folder.model(number);
         let config = |phase| self.spec.resolve(&trial.configuration, seed, phase);
-        let written =
-            ModelCard::read(&folder)?.and_then(|_| fs::read_to_string(folder.join("config.toml")).ok());
-        if let Some(refit) = self.refit.as_ref().filter(|_| refit) {
-            let config = config(Phase::Refit)?;
-            if written.as_deref() == Some(&config) {
-                return Ok(());
-            }
-            if !self.late() {
-                bar.set_message(format!("trial {number} is trained again"));
-                let mut watch = Watch { finish: self, with_deadline: true };
-                match refit.objective.train(&trial.configuration, Phase::Refit, seed, &mut watch) {
-                    Ok(model) => {
-                        let mut metrics = BTreeMap::new();
-                        if !self.spec.refit.is_some_and(|refit| refit.validation_too) {
-                            let accuracy = model.metrics.get("validation_accuracy");
-                            metrics.extend(
-                                accuracy.map(|value| ("refit_validation_accuracy".to_owned(), value)),
-                            );
-                        }
-                        return self.deliver(refit, trial, &model.network, &model.weights, config, metrics);
+        if self.is_refitted(trial)? {
+            return Ok(());
+        }
+        if let Some((refit, epochs)) = self.refit.as_ref().zip(epochs).filter(|_| !self.late()) {
+            bar.set_message(format!("trial {number} is trained again, {epochs} epochs"));
+            let phase = Phase::Refit(epochs);
+            let mut watch = Watch { finish: self, with_deadline: true };
+            match refit.objective.train(&trial.configuration, phase, seed, &mut watch) {
+                Ok(model) => {
+                    let mut metrics = BTreeMap::new();
+                    if !self.spec.refit.is_some_and(|refit| refit.validation_too) {
+                        let accuracy = model.metrics.get("validation_accuracy");
+                        metrics.extend(accuracy.map(|value| ("refit_validation_accuracy".to_owned(), value)));
                     }
-                    // Too late: the weights of the search are good as well.
-                    Err(ModelError::Train(TrainError::Stopped { .. })) if !self.stopped() => {}
-                    Err(ModelError::Train(TrainError::Stopped { .. })) => return Ok(()),
-                    Err(error) => return Err(error.into()),
+                    let config = config(phase)?;
+                    return self.deliver(refit, trial, &model.network, &model.weights, config, metrics);
                 }
+                // Too late: the weights of the search are good as well.
+                Err(ModelError::Train(TrainError::Stopped { .. })) if !self.stopped() => {}
+                Err(ModelError::Train(TrainError::Stopped { .. })) => return Ok(()),
+                Err(error) => return Err(error.into()),
             }
         }
+        let written =
+            ModelCard::read(&folder)?.and_then(|_| fs::read_to_string(folder.join("config.toml")).ok());
         let config = config(Phase::Search)?;
         if written.as_deref() == Some(&config) {
             return Ok(());
@@ -236,27 +264,5 @@ impl Observer for Watch<'_> {
 
     fn epoch(&mut self, _: &EpochReport) -> ControlFlow<StopReason> {
         ControlFlow::Continue(())
-    }
-}
-
-/// `count` of `len` positions, the first and the last among them, evenly between.
-fn spread(len: usize, count: usize) -> impl Iterator<Item = usize> {
-    let count = count.min(len);
-    (0..count).map(move |i| match count {
-        1 => 0,
-        _ => (i * (len - 1) + (count - 1) / 2) / (count - 1),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_part_of_the_front_has_its_ends() {
-        assert_eq!(spread(9, 3).collect::<Vec<_>>(), [0, 4, 8]);
-        assert_eq!(spread(3, 9).collect::<Vec<_>>(), [0, 1, 2]);
-        assert_eq!(spread(5, 1).collect::<Vec<_>>(), [0]);
-        assert_eq!(spread(0, 2).count(), 0);
     }
 }

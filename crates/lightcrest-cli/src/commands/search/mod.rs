@@ -6,6 +6,7 @@
 
 mod finish;
 mod keeper;
+mod refit;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -91,8 +92,8 @@ pub(crate) fn search(arguments: &SearchArguments) -> Result<(), CliError> {
 
     let deadline = times.refit();
     let again_on = match spec.refit {
-        Some(_) => {
-            let (splits, _) = spec.data(Phase::Refit).load()?;
+        Some(refit) => {
+            let (splits, _) = spec.data(Phase::Refit(refit.epochs)).load()?;
             Some((NetworkObjective::new(&spec, splits.clone()), splits))
         }
         None => None,

@@ -145,20 +145,22 @@ fn a_resolved_spec_builds_the_same_model() {
 }
 
 #[test]
-fn the_refit_trains_longer_on_all_images() {
+fn the_refit_trains_longer_on_all_images_with_its_own_augmentation() {
     let text = BASE.replace("source = \"digits\"", "source = \"digits\"\ntrain_images = 100")
-        + "[refit]\nepochs = 50\nimages = \"train+validation\"\n";
+        + "[refit]\nepochs = 50\nimages = \"train+validation\"\n[refit.augmentation]\ncutout = 3\n";
     let spec = Spec::parse(&text, "a.toml").unwrap();
     let configuration = &samples(&spec, 1)[0];
     let input = Shape::new(1, 8, 8);
     let search = spec.build(configuration, input, 10, Phase::Search).unwrap();
-    let refit = spec.build(configuration, input, 10, Phase::Refit).unwrap();
+    let refit = spec.build(configuration, input, 10, Phase::Refit(50)).unwrap();
     assert!(search.train.epochs <= 5 && !search.validation_too);
     assert!(refit.train.epochs == 50 && refit.validation_too);
+    let (trial, again) = (search.train.augmentation, refit.train.augmentation);
+    assert_eq!((trial.cutout, again.cutout, again.shift), (0, 3, trial.shift), "only what `[refit]` names");
     assert_eq!(search.network, refit.network);
     assert_eq!(spec.data(Phase::Search).train_images, Some(100));
-    assert_eq!(spec.data(Phase::Refit).train_images, None);
-    let resolved = spec.resolve(configuration, 1, Phase::Refit).unwrap();
+    assert_eq!(spec.data(Phase::Refit(50)).train_images, None);
+    let resolved = spec.resolve(configuration, 1, Phase::Refit(50)).unwrap();
     let again = Spec::parse(&resolved, "config.toml").unwrap_or_else(|errors| panic!("{errors}\n{resolved}"));
     let found = again.build(&Configuration::new(), input, 10, Phase::Search).unwrap();
     assert_eq!((found.train, found.validation_too), (refit.train, true));

@@ -131,7 +131,7 @@ pub(crate) const REFIT: Section = Section {
     doc: "After the search the models of the front are trained again, longer. Brief trials rank candidates cheaply; \
           the accuracy that counts comes from here.",
     keys: &[
-        Key::required("epochs", int(1), "epochs of the second training"),
+        Key::required("epochs", int(1), "epochs of the second training; fewer where the time would not do"),
         Key::optional(
             "images",
             Kind::Word(&["train", "train+validation"]),
@@ -139,7 +139,12 @@ pub(crate) const REFIT: Section = Section {
              keeps none back, so that only the test accuracy says how good the model is",
         ),
         Key::optional("time", Kind::Duration, "part of the budget's time kept for it; default what is left"),
-        Key::optional("models", int(1), "train at most so many models, spread over the front; default all"),
+        Key::optional(
+            "models",
+            int(1),
+            "train at most so many models: the best in the first objective, then those that stand for the rest of the \
+             front; default all",
+        ),
     ],
 };
 

@@ -115,20 +115,31 @@ pub(crate) const LOSSES: &[Section] = &[
     },
 ];
 
+const LEVEL: Key = Key::optional(
+    "level",
+    int_in(0, 6),
+    "strength of everything not set here: flip from 1 on, shift by level/48 of the side, cutout of level/24 of the side \
+     from 3 on, mixup 0.2 from 5 on; default 0",
+);
+const FLIP: Key = Key::optional("flip", Kind::Bool, "mirror half of the images left to right; default false");
+const SHIFT: Key = Key::optional("shift", int(0), "move by at most so many pixels; default 0");
+const CUTOUT: Key = Key::optional("cutout", int(0), "side of a square that is blanked; default 0");
+const MIXUP: Key = Key::optional("mixup", NON_NEGATIVE, "alpha of mixup; default 0");
+
 pub(crate) const AUGMENTATION: Section = Section {
     name: "augmentation",
     doc: "How training images are varied.",
     keys: &[
-        Key::optional(
-            "level",
-            int_in(0, 6),
-            "strength of everything not set here: flip from 1 on, shift by level/48 of the side, cutout of level/24 \
-             of the side from 3 on, mixup 0.2 from 5 on; default 0",
-        )
-        .searchable(),
-        Key::optional("flip", Kind::Bool, "mirror half of the images left to right; default false").searchable(),
-        Key::optional("shift", int(0), "move by at most so many pixels; default 0").searchable(),
-        Key::optional("cutout", int(0), "side of a square that is blanked; default 0").searchable(),
-        Key::optional("mixup", NON_NEGATIVE, "alpha of mixup; default 0").searchable(),
+        LEVEL.searchable(),
+        FLIP.searchable(),
+        SHIFT.searchable(),
+        CUTOUT.searchable(),
+        MIXUP.searchable(),
     ],
+};
+
+pub(crate) const REFIT_AUGMENTATION: Section = Section {
+    name: "augmentation",
+    doc: "How the images of the refit are varied, where that differs from the trials: a longer training bears more.",
+    keys: &[LEVEL, FLIP, SHIFT, CUTOUT, MIXUP],
 };

@@ -1,8 +1,9 @@
-//! `cargo xtask bench`: figures as ratios against a peer in the same run.
+//! `cargo xtask bench train`: images/s in training and inference, accuracy, as ratios against a peer in the same run.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
+use std::process::Command;
 
+use super::{mean_and_error, output};
 use crate::process::{cargo, root, run, target_folder};
 use crate::python;
 
@@ -177,23 +178,4 @@ fn number(line: &str, key: &str) -> Result<f64, String> {
     let text = line[start..].trim_start();
     let end = text.find([',', '}']).ok_or_else(missing)?;
     text[..end].trim().parse().map_err(|_| missing())
-}
-
-fn mean_and_error(values: &[f64]) -> (f64, f64) {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
-    (mean, (variance / n).sqrt())
-}
-
-fn output(command: &mut Command) -> Result<String, String> {
-    let program = Path::new(command.get_program()).display().to_string();
-    let result =
-        command.stderr(Stdio::inherit()).output().map_err(|e| format!("{program} did not start: {e}"))?;
-    if !result.status.success() {
-        return Err(format!("{program} failed ({})", result.status));
-    }
-    String::from_utf8(result.stdout)
-        .map(|text| text.trim_end().to_owned())
-        .map_err(|e| format!("{program}: {e}"))
 }

@@ -1,0 +1,114 @@
+//! Which models of the front are trained again, and for how long.
+
+use std::time::Duration;
+
+use lightcrest::history::{FrozenTrial, History};
+use lightcrest::objective::Direction;
+use lightcrest::pareto;
+
+/// The part of the time that is planned for: a training alone and one beside others do not run at the same speed.
+const PLANNED: f64 = 0.85;
+
+/// `count` trials that stand for the front: the best in the first objective, then those that add the most hypervolume.
+/// Costs that span more than a factor of ten count by their logarithms.
+pub(super) fn choose(history: &History, front: &[&FrozenTrial], count: usize) -> Vec<u64> {
+    let objectives = history.objectives();
+    let mut points: Vec<Vec<f64>> =
+        front.iter().map(|trial| history.oriented(trial).unwrap_or_default()).collect();
+    for (j, objective) in objectives.iter().enumerate() {
+        let oriented = |points: &[Vec<f64>]| {
+            let ends = (f64::INFINITY, f64::NEG_INFINITY);
+            points.iter().map(|p| p[j]).fold(ends, |(low, high), v| (low.min(v), high.max(v)))
+        };
+        let (low, high) = oriented(&points);
+        // Oriented costs are negative: the largest is the smallest cost.
+        if objective.direction == Direction::Minimize && high < 0.0 && low < 10.0 * high {
+            points.iter_mut().for_each(|p| p[j] = -(-p[j]).ln());
+        }
+        let (low, high) = oriented(&points);
+        let width = if high > low { high - low } else { 1.0 };
+        points.iter_mut().for_each(|p| p[j] = (p[j] - low) / width);
+    }
+    // Below the worst, so that the ends of the front count too.
+    let reference = vec![-0.1; objectives.len()];
+    let first = (0..points.len()).max_by(|&a, &b| points[a][0].total_cmp(&points[b][0]).then(b.cmp(&a)));
+    let chosen = pareto::representatives(&points, &reference, first, count);
+    chosen.into_iter().map(|i| front[i].number).collect()
+}
+
+/// One training that is planned.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Planned {
+    pub(super) trial: u64,
+    pub(super) epochs: usize,
+}
+
+/// Epochs for each training, the longest training first: `epochs`, or as many as let all end in time when `workers` share
+/// them. `costs` are seconds an epoch, by trial.
+pub(super) fn plan(
+    costs: &[(u64, f64)],
+    epochs: usize,
+    time: Option<Duration>,
+    workers: usize,
+) -> Vec<Planned> {
+    let mut costs = costs.to_vec();
+    costs.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    let budget = time.map_or(f64::INFINITY, |time| PLANNED * time.as_secs_f64());
+    // No training may be longer than the time on its own.
+    let at_most = |limit: usize, cost: f64| limit.min((budget / cost) as usize).max(1);
+    let fits = |limit: &usize| {
+        let mut busy = vec![0.0f64; workers.max(1)];
+        for (_, cost) in &costs {
+            // The next free worker takes the next training.
+            if let Some(free) = busy.iter_mut().min_by(|a, b| a.total_cmp(b)) {
+                *free += cost * at_most(*limit, *cost) as f64;
+            }
+        }
+        busy.into_iter().all(|seconds| seconds <= budget)
+    };
+    let limit = (1..=epochs).rev().find(fits).unwrap_or(1);
+    costs.iter().map(|&(trial, cost)| Planned { trial, epochs: at_most(limit, cost) }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lightcrest::Configuration;
+    use lightcrest::objective::ObjectiveInfo;
+
+    #[test]
+    fn the_chosen_models_have_the_best_one_and_spread_over_the_front() {
+        let objectives = vec![ObjectiveInfo::maximize("accuracy"), ObjectiveInfo::minimize("parameters")];
+        let mut history = History::new(objectives);
+        let values = [
+            [0.9, 90_000.0],
+            [0.899, 80_000.0],
+            [0.898, 79_000.0],
+            [0.8, 5_000.0],
+            [0.5, 500.0],
+            [0.4, 490.0],
+        ];
+        for (number, values) in values.into_iter().enumerate() {
+            history.put(FrozenTrial::complete(number as u64, Configuration::new(), values.to_vec()));
+        }
+        let front = history.front();
+        assert_eq!(choose(&history, &front, 1), [0]);
+        assert_eq!(choose(&history, &front, 3), [0, 3, 4]);
+        assert_eq!(choose(&history, &front, 10).len(), 6);
+    }
+
+    #[test]
+    fn the_plan_ends_in_time() {
+        let costs = [(7, 10.0), (8, 40.0), (9, 1.0)];
+        let epochs = |time: Option<u64>, workers| -> Vec<(u64, usize)> {
+            let plan = plan(&costs, 12, time.map(Duration::from_secs), workers);
+            plan.iter().map(|planned| (planned.trial, planned.epochs)).collect()
+        };
+        assert_eq!(epochs(None, 1), [(8, 12), (7, 12), (9, 12)]);
+        assert_eq!(epochs(Some(10_000), 1), [(8, 12), (7, 12), (9, 12)]);
+        // 400 s, 85 % of it planned: 8 epochs of the large one, while a second worker has time for all of the others.
+        assert_eq!(epochs(Some(400), 2), [(8, 8), (7, 12), (9, 12)]);
+        assert_eq!(epochs(Some(400), 1), [(8, 6), (7, 6), (9, 6)]);
+        assert_eq!(epochs(Some(1), 1), [(8, 1), (7, 1), (9, 1)], "the deadline ends what does not fit");
+    }
+}
