@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rand::Rng;
-use rand_distr::{Distribution, Normal, Uniform};
+use rand_distr::{Distribution, Uniform};
 
 use super::{Network, NetworkError, Op};
 
@@ -36,31 +36,29 @@ impl Weights {
         Self::default()
     }
 
-    /// Fresh values: convolutions He-normal over the fan-out of ONE group, `kh * kw * out / groups` (He et al. 2015),
-    /// linear and channel convolutions uniform in +-1/sqrt(fan-in), biases zero, batch normalisation the identity.
+    /// Fresh values as PyTorch draws them: weights and biases of convolutions and linear layers uniform in
+    /// +-1/sqrt(fan-in), the fan-in of a convolution being that of ONE group, `kh * kw * in / groups`; batch
+    /// normalisation the identity.
     ///
-    /// torchvision does not divide by the groups, which makes a depthwise filter sqrt(channels) times too small; the
-    /// authors' TensorFlow code of MobileNet and EfficientNet counts as here.
+    /// Batch normalisation makes the scale of the weights before it a matter of the step size alone: the gradient
+    /// grows as they shrink. He's scale (2015, over the fan-out) makes every step of the first epochs shorter; after
+    /// three epochs of Fashion-MNIST a network of three convolutions was one to two points less accurate with it.
     pub fn init(network: &Network, rng: &mut impl Rng) -> Self {
         let mut weights = Self::new();
         for node in network.nodes() {
+            let mut bound = None;
             for (role, shape) in node.op.parameters() {
                 let mut tensor = Tensor::full(shape, 0.0);
-                match (&node.op, role) {
-                    (Op::Conv2d(c), "weight") => {
-                        let fan_out = c.kernel.0 * c.kernel.1 * c.out_channels / c.groups;
-                        let normal =
-                            Normal::new(0.0, (2.0 / fan_out as f32).sqrt()).expect("finite deviation");
-                        tensor.data.iter_mut().for_each(|v| *v = normal.sample(rng));
-                    }
-                    (Op::BatchNorm { .. }, "weight") => tensor.data.fill(1.0),
-                    (Op::Linear { .. } | Op::ChannelConv { .. }, "weight") => {
-                        let fan_in = tensor.shape[1..].iter().product::<usize>();
-                        let bound = 1.0 / (fan_in as f32).sqrt();
-                        let uniform = Uniform::new_inclusive(-bound, bound).expect("finite bound");
-                        tensor.data.iter_mut().for_each(|v| *v = uniform.sample(rng));
-                    }
-                    _ => {}
+                if matches!(node.op, Op::BatchNorm { .. }) {
+                    tensor.data.fill(if role == "weight" { 1.0 } else { 0.0 });
+                } else {
+                    // the weight comes first, and its fan-in bounds the bias too
+                    let bound = *bound.get_or_insert_with(|| {
+                        let fan_in: usize = tensor.shape[1..].iter().product();
+                        1.0 / (fan_in as f32).sqrt()
+                    });
+                    let uniform = Uniform::new_inclusive(-bound, bound).expect("finite bound");
+                    tensor.data.iter_mut().for_each(|v| *v = uniform.sample(rng));
                 }
                 weights.insert(format!("{}.{role}", node.name), tensor);
             }
