@@ -28,7 +28,7 @@ def load(path):
         return json.load(file)
 
 
-def best_rate(work, count, seconds, rounds=3):
+def best_rate(work, count, seconds, rounds=2):
     """Best images/s of `rounds` stretches of `seconds` each; `work()` handles `count` images."""
     for _ in range(3):
         work()
@@ -55,11 +55,11 @@ def speed(description, onnx_file, layout):
         F.cross_entropy(net(x), y).backward()
         optimizer.step()
 
-    train = best_rate(step, BATCH, 0.7)
+    train = best_rate(step, BATCH, 0.5)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     net.eval()
     with torch.inference_mode():
-        infer = best_rate(lambda: net(x), BATCH, 0.4)
+        infer = best_rate(lambda: net(x), BATCH, 0.25)
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -67,7 +67,7 @@ def speed(description, onnx_file, layout):
     session = onnxruntime.InferenceSession(onnx_file, options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
     image = np.random.default_rng(0).standard_normal((1, *description["input"]), dtype=np.float32)
-    one = best_rate(lambda: session.run(None, {name: image}), 1, 0.4)
+    one = best_rate(lambda: session.run(None, {name: image}), 1, 0.25)
     return {
         "train_images_per_s": train,
         "infer64_images_per_s": infer,

@@ -3,7 +3,7 @@
 //! At a kink the slope is PyTorch's: 0 at 0 for ReLU, 0 at both ends of ReLU6 and Hardsigmoid.
 
 use super::layout::Runs;
-use super::{Element, Isa, Kernel, Layout};
+use super::{Element, Isa, Kernel, Layout, Paired};
 use crate::network::Activation;
 
 /// One non-linearity, chosen at compile time.
@@ -180,7 +180,11 @@ impl<E: Element> Kernel<E> for Activate<'_, E> {
             while let Some(([x, y], pixels)) = runs.next() {
                 let len = pixels * self.x_layout.stride;
                 let (x, y) = (isa.vectors(&self.x[x..][..len]), isa.vectors_mut(&mut self.y[y..][..len]));
+                let ((x, x_rest), (y, y_rest)) = (x.as_chunks(), y.as_chunks_mut());
                 for (y, &x) in y.iter_mut().zip(x) {
+                    *y = F::value(Paired(isa), x);
+                }
+                for (y, &x) in y_rest.iter_mut().zip(x_rest) {
                     *y = F::value(isa, x);
                 }
             }

@@ -81,13 +81,21 @@ pub(crate) struct Correlate<'a, E> {
     pub(crate) activation: Option<Activation>,
 }
 
-/// Largest R for N vectors: R N sums, N weights and a broadcast fit the registers.
-const fn largest_tile(registers: usize, vectors: usize) -> usize {
+/// Largest R (or K, see [`super::conv_gradient`]) for N vectors: R N sums, N vectors and a broadcast leave a register
+/// over. With none over, compilers spill a sum in every turn of the loop.
+pub(super) const fn largest_tile(registers: usize, vectors: usize) -> usize {
     match (registers >= 32, vectors) {
         (_, 1) | (true, _) => 8,
         (false, 2) => 6,
-        (false, _) => 4,
+        (false, _) => 3,
     }
+}
+
+/// N for the first of `left` vectors. Two share the loads of six broadcasts on 16 registers, which beats three that
+/// share three; but a single one left over would be worse than either.
+#[inline(always)]
+pub(super) fn next_vectors(registers: usize, left: usize) -> usize {
+    if registers >= 32 || left == 3 { even_part(left, 3) } else { left.min(2) }
 }
 
 /// Size of the next of the parts that `total` is split into, as even as can be.
@@ -144,7 +152,7 @@ impl<E: Element> Kernel<E> for Correlate<'_, E> {
                 let (images, rows, columns) = phase.merged(self.images, self.x_image, self.y_image);
                 let mut v = 0;
                 while v < vectors {
-                    let n = even_part(vectors - v, 3);
+                    let n = next_vectors(I::REGISTERS, vectors - v);
                     // what a group writes beyond its channels (zeros, or what is there) the next group overwrites
                     // or adds to; beyond the pixel nobody would
                     let partial = v + n == vectors && group * c.output + c.padded > self.y_stride;

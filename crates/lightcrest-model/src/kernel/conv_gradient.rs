@@ -12,7 +12,7 @@
 //! The tile holds K x N vectors of sums over all pixels of a block of images: an outer product a pixel, inputs
 //! broadcast from memory. Pixels are those of the forward phase.
 
-use super::conv::{Channels, even_part};
+use super::conv::{Channels, even_part, largest_tile, next_vectors};
 use super::geometry::Phase;
 use super::layout::Runs;
 use super::{Element, Isa, Kernel, Layout};
@@ -66,7 +66,7 @@ impl<E: Element> Kernel<E> for CorrelateGradient<'_, E> {
         for group in 0..c.groups {
             let mut v = 0;
             while v < vectors {
-                let n = even_part(vectors - v, 3);
+                let n = next_vectors(I::REGISTERS, vectors - v);
                 for (tap, &offset) in phase.offsets.iter().enumerate() {
                     let x = self
                         .x
@@ -112,21 +112,23 @@ impl<E: Element> Kernel<E> for CorrelateGradient<'_, E> {
     }
 }
 
-/// Does the largest tile that fits `left` inputs and the registers and returns its K.
+/// Does the first of the tiles that `left` inputs are split into and returns its K.
 ///
 /// # Safety
 /// Every pixel of the block and the gradients must be in bounds.
 #[inline(always)]
 unsafe fn tiles<I: Isa, const N: usize>(isa: I, block: &Block<I::E>, left: usize) -> usize {
-    let largest = if I::REGISTERS >= 32 || N == 1 { 8 } else { 4 };
     // SAFETY: the caller's promise.
     unsafe {
-        match left.min(largest) {
-            8 => tile::<I, 8, N>(isa, block),
-            4..8 => tile::<I, 4, N>(isa, block),
-            3 => tile::<I, 3, N>(isa, block),
+        match even_part(left, const { largest_tile(I::REGISTERS, N) }) {
+            1 => tile::<I, 1, N>(isa, block),
             2 => tile::<I, 2, N>(isa, block),
-            _ => tile::<I, 1, N>(isa, block),
+            3 => tile::<I, 3, N>(isa, block),
+            4 => tile::<I, 4, N>(isa, block),
+            5 => tile::<I, 5, N>(isa, block),
+            6 => tile::<I, 6, N>(isa, block),
+            7 => tile::<I, 7, N>(isa, block),
+            _ => tile::<I, 8, N>(isa, block),
         }
     }
 }

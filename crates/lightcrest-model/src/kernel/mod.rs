@@ -30,10 +30,10 @@ mod simd;
 
 pub(crate) use buffer::Buffer;
 pub(crate) use layout::Layout;
-pub(crate) use simd::{Isa, Kernel, Machine};
+pub(crate) use simd::{Isa, Kernel, Machine, Paired};
 
 #[cfg(test)]
-pub(crate) use simd::Exact;
+pub(crate) use simd::{Exact, archs};
 
 /// A number that the kernels compute with.
 pub(crate) trait Element:

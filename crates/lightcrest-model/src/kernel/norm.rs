@@ -13,7 +13,7 @@
 use super::activation::{Pointwise, with_activation};
 use super::conv::even_part;
 use super::layout::Runs;
-use super::{Element, Isa, Kernel, Layout};
+use super::{Element, Isa, Kernel, Layout, Paired};
 use crate::network::Activation;
 
 /// Elements of a block that stays in the first cache while every vector of channels passes over it.
@@ -105,15 +105,29 @@ impl<E: Element> Normalize<'_, E> {
             let x = isa.vectors(&self.x[x..][..pixels * stride]);
             let y = isa.vectors_mut(&mut self.y[y..][..pixels * stride]);
             if let ([a], [b]) = (scale, shift) {
+                let ((x, x_rest), (y, y_rest)) = (x.as_chunks(), y.as_chunks_mut());
                 for (y, &x) in y.iter_mut().zip(x) {
+                    *y = F::value(Paired(isa), Paired(isa).mul_add(x, [*a; 2], [*b; 2]));
+                }
+                for (y, &x) in y_rest.iter_mut().zip(x_rest) {
                     *y = F::value(isa, isa.mul_add(x, *a, *b));
                 }
                 continue;
             }
-            for (y, x) in y.chunks_exact_mut(scale.len()).zip(x.chunks_exact(scale.len())) {
-                for (((y, &x), &a), &b) in y.iter_mut().zip(x).zip(scale).zip(shift) {
-                    *y = F::value(isa, isa.mul_add(x, a, b));
+            let n = scale.len();
+            let (mut two_y, two_x) = (y.chunks_exact_mut(2 * n), x.chunks_exact(2 * n));
+            let rest = two_x.remainder();
+            for (y, x) in (&mut two_y).zip(two_x) {
+                let (y0, y1) = y.split_at_mut(n);
+                let (x0, x1) = x.split_at(n);
+                let pixels = y0.iter_mut().zip(y1).zip(x0.iter().zip(x1));
+                for (((y0, y1), (&x0, &x1)), (&a, &b)) in pixels.zip(scale.iter().zip(shift)) {
+                    let z = Paired(isa).mul_add([x0, x1], [a; 2], [b; 2]);
+                    [*y0, *y1] = F::value(Paired(isa), z);
                 }
+            }
+            for (((y, &x), &a), &b) in two_y.into_remainder().iter_mut().zip(rest).zip(scale).zip(shift) {
+                *y = F::value(isa, isa.mul_add(x, a, b));
             }
         }
     }
@@ -164,7 +178,7 @@ impl<E: Element> NormalizeGradient<'_, E> {
             let dz = self.dz.as_mut().map(|d| d.0[dz..][..pixels * stride].as_mut_ptr());
             let mut v = 0;
             while v < scale.len() {
-                let n = even_part(scale.len() - v, 3);
+                let n = even_part(scale.len() - v, 2);
                 let at = v * I::LANES;
                 let run = GradientRun {
                     pixels,
@@ -181,8 +195,7 @@ impl<E: Element> NormalizeGradient<'_, E> {
                 unsafe {
                     match n {
                         1 => gradient_run::<I, F, 1>(isa, &run, sum, product),
-                        2 => gradient_run::<I, F, 2>(isa, &run, sum, product),
-                        _ => gradient_run::<I, F, 3>(isa, &run, sum, product),
+                        _ => gradient_run::<I, F, 2>(isa, &run, sum, product),
                     }
                 }
                 v += n;
@@ -202,7 +215,7 @@ struct GradientRun<'a, I: Isa> {
     mean: &'a [I::V],
 }
 
-/// N neighbouring vectors of a run; two pixels at a time, so that the sums do not wait for each other.
+/// N neighbouring vectors of a run; two pixels at a time, so that neither slopes nor sums wait for each other.
 ///
 /// # Safety
 /// Every pixel of the run must be in bounds.
@@ -213,35 +226,49 @@ unsafe fn gradient_run<I: Isa, F: Pointwise, const N: usize>(
     sum: &mut [I::V],
     product: &mut [I::V],
 ) {
-    let (mut s, mut q) = ([[isa.zero(); N]; 2], [[isa.zero(); N]; 2]);
-    macro_rules! one {
-        ($pixel:expr, $lane:expr) => {
-            for v in 0..N {
-                let at = $pixel * run.stride + v * I::LANES;
-                // SAFETY: vector v of a pixel of the run.
-                let (x, dy) =
-                    unsafe { (isa.load(run.x.wrapping_add(at)), isa.load(run.dy.wrapping_add(at))) };
-                let g = F::gradient(isa, isa.mul_add(x, run.scale[v], run.shift[v]), dy);
-                if let Some(dz) = run.dz {
-                    // SAFETY: as above.
-                    unsafe { isa.store(dz.wrapping_add(at), g) };
+    let two = Paired(isa);
+    let (mut s, mut q) = ([two.zero(); N], [two.zero(); N]);
+    let mut at = 0;
+    for _ in 0..run.pixels / 2 {
+        for v in 0..N {
+            let (first, second) = (at + v * I::LANES, at + run.stride + v * I::LANES);
+            // SAFETY: vector v of two pixels of the run.
+            let (x, dy) = unsafe {
+                (
+                    [isa.load(run.x.wrapping_add(first)), isa.load(run.x.wrapping_add(second))],
+                    [isa.load(run.dy.wrapping_add(first)), isa.load(run.dy.wrapping_add(second))],
+                )
+            };
+            let g = F::gradient(two, two.mul_add(x, [run.scale[v]; 2], [run.shift[v]; 2]), dy);
+            if let Some(dz) = run.dz {
+                // SAFETY: as above.
+                unsafe {
+                    isa.store(dz.wrapping_add(first), g[0]);
+                    isa.store(dz.wrapping_add(second), g[1]);
                 }
-                s[$lane][v] = isa.add(s[$lane][v], g);
-                q[$lane][v] = isa.mul_add(g, isa.sub(x, run.mean[v]), q[$lane][v]);
             }
-        };
+            s[v] = two.add(s[v], g);
+            q[v] = two.mul_add(g, two.sub(x, [run.mean[v]; 2]), q[v]);
+        }
+        at += 2 * run.stride;
     }
-    let whole = run.pixels & !1;
-    for pixel in (0..whole).step_by(2) {
-        one!(pixel, 0);
-        one!(pixel + 1, 1);
-    }
-    for pixel in whole..run.pixels {
-        one!(pixel, 0);
+    if run.pixels % 2 == 1 {
+        for v in 0..N {
+            let at = at + v * I::LANES;
+            // SAFETY: vector v of the last pixel of the run.
+            let (x, dy) = unsafe { (isa.load(run.x.wrapping_add(at)), isa.load(run.dy.wrapping_add(at))) };
+            let g = F::gradient(isa, isa.mul_add(x, run.scale[v], run.shift[v]), dy);
+            if let Some(dz) = run.dz {
+                // SAFETY: as above.
+                unsafe { isa.store(dz.wrapping_add(at), g) };
+            }
+            s[v][0] = isa.add(s[v][0], g);
+            q[v][0] = isa.mul_add(g, isa.sub(x, run.mean[v]), q[v][0]);
+        }
     }
     for v in 0..N {
-        sum[v] = isa.add(sum[v], isa.add(s[0][v], s[1][v]));
-        product[v] = isa.add(product[v], isa.add(q[0][v], q[1][v]));
+        sum[v] = isa.add(sum[v], isa.add(s[v][0], s[v][1]));
+        product[v] = isa.add(product[v], isa.add(q[v][0], q[v][1]));
     }
 }
 

@@ -4,13 +4,12 @@
 mod networks;
 mod reference;
 
-use pulp::Arch;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::execute::Executor;
 use super::{Plan, PlanMode};
-use crate::kernel::Exact;
+use crate::kernel::{Exact, archs};
 use crate::network::{Network, Op, Pool2d, Shape, Tensor, Weights};
 
 /// Two full chunks and a rest, whatever the chunks are.
@@ -65,18 +64,6 @@ fn difference(found: &[f64], expected: &[f64]) -> f64 {
     })
 }
 
-fn archs() -> Vec<Arch> {
-    #[cfg(target_arch = "x86_64")]
-    {
-        let mut archs = vec![Arch::Scalar];
-        archs.extend(pulp::x86::V3::try_new().map(Arch::V3));
-        archs.extend(pulp::x86::V4::try_new().map(Arch::V4));
-        archs
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    vec![Arch::Scalar, Arch::new()]
-}
-
 #[test]
 fn outputs_are_those_of_the_definitions() {
     for case in cases() {
@@ -111,20 +98,26 @@ fn gradients_are_those_of_finite_differences() {
             for parameter in 0..gradients.len() {
                 let len = gradients[parameter].len();
                 for index in (0..len).step_by(1 + len / 7) {
-                    let h = 1e-5;
                     let value = plan.parameters[parameter].value[index];
-                    // the running statistics move with every forward pass in training and are not read there
-                    plan.parameters[parameter].value[index] = value + h;
-                    let above = loss(&mut plan);
-                    plan.parameters[parameter].value[index] = value - h;
-                    let below = loss(&mut plan);
-                    plan.parameters[parameter].value[index] = value;
-                    let (found, expected) = (gradients[parameter][index], (above - below) / (2.0 * h));
+                    let found = gradients[parameter][index];
+                    // a value that passes a kink of its activation between the two points spoils a difference, but
+                    // not at every distance; a wrong gradient fails at all of them
+                    let mut differences = vec![];
+                    let agrees = [1e-5, 1e-6, 1e-7].into_iter().any(|h| {
+                        // the running statistics move with every forward pass in training and are not read there
+                        plan.parameters[parameter].value[index] = value + h;
+                        let above = loss(&mut plan);
+                        plan.parameters[parameter].value[index] = value - h;
+                        let below = loss(&mut plan);
+                        plan.parameters[parameter].value[index] = value;
+                        let difference = (above - below) / (2.0 * h);
+                        differences.push(difference);
+                        (found - difference).abs() <= 1e-6 * (1.0 + difference.abs())
+                    });
                     assert!(
-                        (found - expected).abs() <= 1e-6 * (1.0 + expected.abs()),
-                        "{} (training {training}): d {}[{index}] = {found}, differences say {expected}",
-                        case.name,
-                        plan.parameters[parameter].name,
+                        agrees,
+                        "{} (training {training}): d {}[{index}] = {found}, differences say {differences:?}",
+                        case.name, plan.parameters[parameter].name,
                     );
                 }
             }
