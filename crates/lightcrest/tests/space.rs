@@ -231,7 +231,7 @@ fn wrong_configurations_are_refused_in_words() {
     );
     check(
         &[("learning_rate", 2.0.into()), sgd],
-        "parameter `learning_rate` must be a float from 0.0001 to 1.0, but got 2.0",
+        "parameter `learning_rate` must be a float from 0.0001 to 1.0 (log), but got 2.0",
     );
     check(
         &[rate, ("optimizer", "adamw".into())],

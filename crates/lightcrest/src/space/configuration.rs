@@ -5,13 +5,15 @@ use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
+use std::sync::Arc;
 
 /// Values by parameter name: the active parameters only, in the order of the space when the engine made it.
 ///
 /// Two configurations are equal when they assign the same values, in whatever order. As JSON it is an object.
 #[derive(Debug, Clone, Default)]
 pub struct Configuration {
-    entries: Vec<(String, Value)>,
+    /// Names are shared with the space: configurations are copied far more often than made.
+    entries: Vec<(Arc<str>, Value)>,
 }
 
 impl Configuration {
@@ -21,7 +23,7 @@ impl Configuration {
     }
 
     /// Assigns a value, in place of an earlier one of that name.
-    pub fn set(&mut self, name: impl Into<String>, value: impl Into<Value>) {
+    pub fn set(&mut self, name: impl Into<Arc<str>>, value: impl Into<Value>) {
         let (name, value) = (name.into(), value.into());
         match self.entries.iter_mut().find(|(n, _)| *n == name) {
             Some(entry) => entry.1 = value,
@@ -31,7 +33,7 @@ impl Configuration {
 
     /// The value of a parameter; `None` where it is inactive.
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.entries.iter().find(|(n, _)| n == name).map(|(_, value)| value)
+        self.entries.iter().find(|(n, _)| **n == *name).map(|(_, value)| value)
     }
 
     /// The value as a number; integers are converted.
@@ -56,7 +58,18 @@ impl Configuration {
 
     /// Names and values in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Value)> {
-        self.entries.iter().map(|(name, value)| (name.as_str(), value))
+        self.entries.iter().map(|(name, value)| (&**name, value))
+    }
+
+    /// Keeps the assignments of these names only, in their order.
+    pub(crate) fn select<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) {
+        let mut kept = Vec::with_capacity(self.entries.len());
+        for name in names {
+            if let Some(i) = self.entries.iter().position(|(n, _)| **n == *name) {
+                kept.push(self.entries.swap_remove(i));
+            }
+        }
+        self.entries = kept;
     }
 
     /// How many parameters are assigned.
@@ -99,7 +112,7 @@ impl fmt::Display for Configuration {
     }
 }
 
-impl<N: Into<String>, V: Into<Value>> FromIterator<(N, V)> for Configuration {
+impl<N: Into<Arc<str>>, V: Into<Value>> FromIterator<(N, V)> for Configuration {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
         let mut configuration = Self::new();
         for (name, value) in pairs {

@@ -6,6 +6,7 @@ use super::{Condition, Configuration, Parameter, SpaceError, Value};
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// The parameters of a study, checked.
 ///
@@ -15,6 +16,8 @@ use std::collections::HashMap;
 #[serde(try_from = "Parameters", into = "Parameters")]
 pub struct Space {
     parameters: Vec<Parameter>,
+    /// The names again, as configurations share them.
+    names: Vec<Arc<str>>,
     index: HashMap<String, usize>,
     /// For each parameter, the position of the parent of each of its conditions.
     parents: Vec<Vec<usize>>,
@@ -52,6 +55,18 @@ impl Space {
         SpaceBuilder::default()
     }
 
+    /// A space in which nothing varies.
+    pub fn empty() -> Self {
+        Self { parameters: Vec::new(), names: Vec::new(), index: HashMap::new(), parents: Vec::new() }
+    }
+
+    /// The parameters without conditions, as a space of their own.
+    pub(crate) fn flat(&self) -> Self {
+        let free = self.parameters.iter().filter(|parameter| parameter.when.is_empty());
+        let builder = free.cloned().fold(Self::builder(), SpaceBuilder::parameter);
+        builder.build().expect("parameters of a space without conditions make a space")
+    }
+
     /// All parameters, parents before children, otherwise as they were added.
     pub fn parameters(&self) -> &[Parameter] {
         &self.parameters
@@ -70,6 +85,29 @@ impl Space {
     /// A parameter by name.
     pub fn get(&self, name: &str) -> Option<&Parameter> {
         self.position(name).map(|i| &self.parameters[i])
+    }
+
+    /// A parameter by name.
+    ///
+    /// # Errors
+    /// If there is none of that name.
+    pub(crate) fn parameter(&self, name: &str) -> Result<&Parameter, SpaceError> {
+        self.get(name).ok_or_else(|| {
+            let names = self.parameters.iter().map(|p| p.name.as_str());
+            SpaceError::UnknownParameter { name: name.to_owned(), suggestion: nearest(name, names) }
+        })
+    }
+
+    /// Why a parameter is not active.
+    pub(crate) fn inactive(&self, name: &str, configuration: &Configuration) -> SpaceError {
+        let active = self.active(configuration);
+        let reason = self.position(name).map(|i| self.why_inactive(i, &active, configuration));
+        SpaceError::Inactive { name: name.to_owned(), reason: reason.unwrap_or_default() }
+    }
+
+    /// The name of the parameter at `position`, to be shared.
+    pub(crate) fn shared_name(&self, position: usize) -> Arc<str> {
+        self.names[position].clone()
     }
 
     /// Where a parameter stands in [`parameters`](Self::parameters).
@@ -105,13 +143,7 @@ impl Space {
     /// The first parameter that is unknown, missing, inactive or out of its domain.
     pub fn validate(&self, configuration: &Configuration) -> Result<(), SpaceError> {
         for (name, _) in configuration.iter() {
-            if self.position(name).is_none() {
-                let names = self.parameters.iter().map(|p| p.name.as_str());
-                return Err(SpaceError::UnknownParameter {
-                    name: name.to_owned(),
-                    suggestion: nearest(name, names),
-                });
-            }
+            self.parameter(name)?;
         }
         let active = self.active(configuration);
         for (i, parameter) in self.parameters.iter().enumerate() {
@@ -154,15 +186,10 @@ impl Space {
     pub fn conform(&self, configuration: &Configuration) -> Result<Configuration, SpaceError> {
         self.validate(configuration)?;
         let mut conformed = Configuration::new();
-        for parameter in &self.parameters {
-            let Some(value) = configuration.get(&parameter.name) else { continue };
-            let exact = parameter.domain.cell_of(value).and_then(|cell| parameter.domain.cell(cell));
-            let value = match (exact, value) {
-                (Some(exact), _) => exact,
-                (None, Value::Int(value)) => Value::Float(*value as f64),
-                (None, value) => value.clone(),
-            };
-            conformed.set(parameter.name.clone(), value);
+        for (parameter, name) in self.parameters.iter().zip(&self.names) {
+            if let Some(value) = configuration.get(&parameter.name) {
+                conformed.set(name.clone(), parameter.domain.conform(value));
+            }
         }
         Ok(conformed)
     }
@@ -258,7 +285,8 @@ impl SpaceBuilder {
         let parameters: Vec<_> = order.into_iter().filter_map(|i| slots[i].take()).collect();
         let index: HashMap<_, _> = parameters.iter().enumerate().map(|(i, p)| (p.name.clone(), i)).collect();
         let parents = parameters.iter().map(|p| p.when.iter().map(|c| index[&c.parent]).collect()).collect();
-        Ok(Space { parameters, index, parents })
+        let names = parameters.iter().map(|parameter| parameter.name.as_str().into()).collect();
+        Ok(Space { parameters, names, index, parents })
     }
 
     fn check_condition(

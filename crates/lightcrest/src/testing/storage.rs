@@ -2,7 +2,7 @@
 
 use crate::history::{FrozenTrial, TrialState};
 use crate::objective::ObjectiveInfo;
-use crate::space::{Configuration, Parameter, Space, Value};
+use crate::space::{Configuration, Domain, Parameter, Space, Value};
 use crate::storage::{Definition, Storage, StorageError, load};
 use serde_json::json;
 
@@ -18,6 +18,7 @@ fn definition() -> Definition {
     Definition {
         name: "suite".to_owned(),
         space: space.expect("the space of the suite is valid"),
+        discovered: false,
         objectives: vec![ObjectiveInfo::maximize("accuracy"), ObjectiveInfo::minimize("macs")],
         seed: u64::MAX - 5,
         spec: "epochs = 3\n".to_owned(),
@@ -32,6 +33,8 @@ fn full(number: u64, state: TrialState) -> FrozenTrial {
         [("learning rate", Value::Float(0.1 + 0.2)), ("optimizer", Value::Null), ("depth", Value::Int(-3))];
     let mut trial = FrozenTrial::waiting(number, values.into_iter().collect());
     trial.state = state;
+    let domain = |high| Domain::Float { low: -0.1, high, log: false, step: Some(0.1) };
+    trial.suggestions = [("learning rate", domain(0.3)), ("ä \"b\"", domain(1e3))].into_iter().collect();
     trial.known = vec![None, Some(1e300)];
     trial.values = (state == TrialState::Complete).then(|| vec![1.0 / 3.0, -5e-324]);
     trial.reports = vec![(1, vec![0.1]), (u64::from(u32::MAX), vec![1e-7])];
@@ -71,6 +74,7 @@ pub fn storage(fresh: &mut dyn FnMut() -> Box<dyn Storage>) {
         Definition { seed: 0, ..definition() },
         Definition { spec: "epochs = 4\n".to_owned(), ..definition() },
         Definition { objectives: vec![ObjectiveInfo::maximize("accuracy")], ..definition() },
+        Definition { discovered: true, ..definition() },
         Definition { space: Space::builder().build().expect("empty is valid"), ..definition() },
     ] {
         let refused = storage.open(&other);
