@@ -120,6 +120,12 @@ impl FrozenTrial {
         Some(self.finished?.saturating_sub(self.started?))
     }
 
+    /// The part of the configuration that the objective asked for, in that order.
+    pub fn suggested(&self) -> Configuration {
+        let entries = self.suggestions.iter();
+        entries.filter_map(|(name, _)| Some((name.clone(), self.configuration.get(name)?.clone()))).collect()
+    }
+
     /// What a finished trial shows about a space that is being discovered.
     pub(crate) fn sighting(&self) -> Option<Sighting<'_>> {
         self.state.is_finished().then_some(Sighting {

@@ -266,8 +266,11 @@ impl Objective for Tree {
 
     fn evaluate(&self, trial: &mut Trial<'_>) -> Result<Evaluation, TrialError> {
         let root = trial.suggest_categorical("x1", ["0", "1"])?;
-        let (branch, leaves, shared) =
-            if root.as_str() == Some("0") { ("x2", [("x4", 0.1), ("x5", 0.2)], "r8") } else { ("x3", [("x6", 0.3), ("x7", 0.4)], "r9") };
+        let (branch, leaves, shared) = if root.as_str() == Some("0") {
+            ("x2", [("x4", 0.1), ("x5", 0.2)], "r8")
+        } else {
+            ("x3", [("x6", 0.3), ("x7", 0.4)], "r9")
+        };
         let choice = trial.suggest_categorical(branch, ["0", "1"])?;
         let (leaf, offset) = leaves[usize::from(choice.as_str() == Some("1"))];
         let r = trial.suggest_float(shared, 0.0, 1.0)?;

@@ -3,7 +3,8 @@
 use super::encode::Encoder;
 use super::error::nearest;
 use super::{Condition, Configuration, Parameter, SpaceError, Value};
-use rand::{Rng, RngExt};
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -199,6 +200,11 @@ impl Space {
         let encoder = Encoder::new(self);
         let row: Vec<f64> = (0..self.len()).map(|i| encoder.column(i).spread(rng.random())).collect();
         encoder.decode(&row)
+    }
+
+    /// As [`sample`](Self::sample), from a seed.
+    pub fn sample_seeded(&self, seed: u64) -> Configuration {
+        self.sample(&mut ChaCha8Rng::seed_from_u64(seed))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Study, StudyError};
 use crate::history::FrozenTrial;
-use crate::space::{Configuration, Domain, SpaceError, Value, encode};
+use crate::space::{Configuration, Domain, SpaceError, Suggestions, Value, encode};
 use crate::trial::{Stream, derive_seed};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -44,6 +44,19 @@ impl Study {
         };
         self.history.amend(number, name, value.clone());
         Ok(value)
+    }
+
+    /// The domains of a trial's parameters: what it asked for, or what is declared.
+    ///
+    /// # Errors
+    /// If there is no such trial.
+    pub fn domains(&self, number: u64) -> Result<Suggestions, StudyError> {
+        let trial = self.history.get(number).ok_or(StudyError::UnknownTrial { number })?;
+        if self.discovery.is_some() {
+            return Ok(trial.suggestions.clone());
+        }
+        let active = trial.configuration.iter().filter_map(|(name, _)| self.definition.space.get(name));
+        Ok(active.map(|parameter| (parameter.name.as_str(), parameter.domain.clone())).collect())
     }
 
     fn declared(&self, number: u64, name: &str, asked: &Domain) -> Result<Value, StudyError> {
@@ -102,5 +115,7 @@ impl Study {
 
 /// FNV-1a (Fowler, Noll, Vo): the same for a name everywhere and always.
 fn hash(name: &str) -> u64 {
-    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }

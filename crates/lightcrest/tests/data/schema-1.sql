@@ -1,4 +1,4 @@
--- A study as the first released schema kept it: dumped from a database that lightcrest 0.1.0 wrote.
+-- A study as schema version 1 keeps it: the statements of its migration, and rows as that version writes them.
 BEGIN;
 CREATE TABLE study (
     id         INTEGER PRIMARY KEY,

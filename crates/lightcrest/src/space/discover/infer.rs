@@ -145,7 +145,8 @@ impl Evidence<'_> {
     /// conjunction admits stands in the way.
     fn widened(&self, atoms: &[Atom], chosen: &[usize], i: usize, absent: &[&Row]) -> Vec<u64> {
         let atom = &atoms[i];
-        let (Shape::Range, Some(&low), Some(&high)) = (atom.shape, atom.cells.first(), atom.cells.last()) else {
+        let (Shape::Range, Some(&low), Some(&high)) = (atom.shape, atom.cells.first(), atom.cells.last())
+        else {
             return atom.cells.clone();
         };
         let (mut from, mut to) = (0, self.domains[atom.parent].cells().unwrap_or(high + 1) - 1);

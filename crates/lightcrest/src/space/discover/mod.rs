@@ -191,7 +191,8 @@ impl Discovery {
                     None if domain.check(name).is_err() => {}
                     None => {
                         self.index.insert(name.clone(), self.known.len());
-                        let (name, domain, first) = (name.clone(), domain.clone(), (sighting.number, position));
+                        let (name, domain, first) =
+                            (name.clone(), domain.clone(), (sighting.number, position));
                         self.known.push(Known { name, domain, first, when: Activity::Always });
                     }
                 }

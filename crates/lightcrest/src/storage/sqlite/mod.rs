@@ -26,7 +26,8 @@ use std::time::Duration;
 /// Marks the file as ours: `LCST`.
 const APPLICATION_ID: i32 = 0x4c43_5354;
 /// The schemas, oldest first; number `i` leads to `user_version = i + 1`.
-const MIGRATIONS: [&str; 2] = [include_str!("../migrations/0001.sql"), include_str!("../migrations/0002.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("../migrations/0001.sql"), include_str!("../migrations/0002.sql")];
 /// How long to wait for another process to end its transaction.
 const BUSY: Duration = Duration::from_secs(30);
 
