@@ -43,7 +43,14 @@ fn package() -> Result<(), String> {
     // The profile of the other tests, so that nothing is compiled twice.
     run(here("maturin").args(["build", "--quiet", "--locked", "--strip", "--out"]).arg(&wheels))?;
     run(here("pip")
-        .args(["install", "--quiet", "--disable-pip-version-check", "--force-reinstall", "--no-deps", "--no-index"])
+        .args([
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--force-reinstall",
+            "--no-deps",
+            "--no-index",
+        ])
         .arg("--find-links")
         .arg(&wheels)
         .arg("lightcrest"))?;

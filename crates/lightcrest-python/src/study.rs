@@ -4,23 +4,54 @@ use crate::space::Space;
 use crate::trial::{Trial, datetime};
 use crate::{convert, error, pruner, sampler};
 use lightcrest::objective::{Evaluation, ObjectiveInfo, TrialError};
-use lightcrest::space::Configuration;
+use lightcrest::space::{Configuration, Domain, Suggestions};
 use lightcrest::{Direction, FrozenTrial, StudyError, TrialState};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
+use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 /// What a study and its running trials share.
 pub(crate) struct Shared {
     study: Mutex<lightcrest::Study>,
+    /// The Python objects of domains that trials share. Distributions are never changed, so trials share them too.
+    distributions: Mutex<HashMap<usize, (Arc<Domain>, Py<PyAny>)>>,
 }
 
 impl Shared {
     /// The engine changes nothing half-way before it could panic: a poisoned lock is as good as new.
     fn lock(&self) -> MutexGuard<'_, lightcrest::Study> {
         self.study.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The distributions of a trial's parameters, by name.
+    pub(crate) fn distributions<'py>(
+        &self,
+        py: Python<'py>,
+        domains: &Suggestions,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(py);
+        for (name, domain) in domains.iter() {
+            let key = Arc::as_ptr(domain) as usize;
+            let mut known = self.distributions.lock().unwrap_or_else(PoisonError::into_inner);
+            let found = known.get(&key).map(|(_, object)| object.clone_ref(py));
+            let object = match found {
+                Some(object) => object,
+                None => {
+                    drop(known); // Python may run other threads while it makes the object
+                    let object = convert::distribution(py, domain)?.unbind();
+                    known = self.distributions.lock().unwrap_or_else(PoisonError::into_inner);
+                    // Holding the domain keeps its address from being given to another.
+                    known.insert(key, (domain.clone(), object.clone_ref(py)));
+                    object
+                }
+            };
+            drop(known);
+            dict.set_item(&**name, object)?;
+        }
+        Ok(dict)
     }
 
     /// For what takes microseconds: other Python threads run only if the study is busy.
@@ -92,7 +123,7 @@ impl Study {
             .boxed_pruner(pruner::make(pruner, pruner_settings)?)
             .build()
             .map_err(error::study)?;
-        Ok(Self { shared: Arc::new(Shared { study: Mutex::new(study) }) })
+        Ok(Self { shared: Arc::new(Shared { study: Mutex::new(study), distributions: Mutex::default() }) })
     }
 
     /// The next trial, now running. `fixed`: distributions by name, or a Space, that the trial is asked for at once.
@@ -208,10 +239,7 @@ impl Study {
         if trial.state == TrialState::Running && !trial.suggestions.is_empty() {
             trial.configuration = trial.suggested();
         }
-        let distributions = PyDict::new(py);
-        for (name, domain) in domains.iter() {
-            distributions.set_item(&**name, convert::distribution(py, domain)?)?;
-        }
+        let distributions = self.shared.distributions(py, &domains)?;
         let reports = PyDict::new(py);
         for (step, values) in &trial.reports {
             match values.as_slice() {
@@ -252,7 +280,7 @@ impl Study {
 
 /// What a trial is asked for at once.
 enum Fixed {
-    Distributions(lightcrest::space::Suggestions),
+    Distributions(Suggestions),
     Space(lightcrest::Space),
 }
 

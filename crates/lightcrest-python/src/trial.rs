@@ -134,11 +134,7 @@ impl Trial {
     #[getter]
     fn distributions<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let domains = self.shared.quickly(py, |study| study.domains(self.number)).map_err(error::study)?;
-        let dict = PyDict::new(py);
-        for (name, domain) in domains.iter() {
-            dict.set_item(&**name, convert::distribution(py, domain)?)?;
-        }
-        Ok(dict)
+        self.shared.distributions(py, &domains)
     }
 
     /// What set_user_attr kept.

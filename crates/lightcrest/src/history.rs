@@ -139,7 +139,7 @@ impl FrozenTrial {
     /// Forgets what was proposed and not asked for.
     pub(crate) fn keep_suggested(&mut self) {
         let suggestions = &self.suggestions;
-        self.configuration.select(suggestions.iter().map(|(name, _)| &**name));
+        self.configuration.select(suggestions.iter().map(|(name, _)| name));
     }
 
     /// Puts the trial back to waiting: what it did so far is forgotten, but not what it was going to try.
@@ -156,8 +156,8 @@ impl FrozenTrial {
 pub struct History {
     objectives: Vec<ObjectiveInfo>,
     trials: Vec<FrozenTrial>,
-    /// How many trials have each configuration, by its key: asking must not cost more as a study grows.
-    configurations: HashMap<String, usize>,
+    /// How many trials have each configuration, by its fingerprint: asking must not cost more as a study grows.
+    configurations: HashMap<u64, usize>,
     waiting: BTreeSet<u64>,
 }
 
@@ -210,15 +210,15 @@ impl History {
         match self.get_mut(number) {
             Some(slot) if slot.configuration == trial.configuration => *slot = trial,
             Some(slot) => {
-                let old = std::mem::replace(slot, trial.clone()).configuration.key();
+                let old = std::mem::replace(slot, trial.clone()).configuration.fingerprint();
                 if let Some(count) = self.configurations.get_mut(&old) {
                     *count = count.saturating_sub(1);
                 }
-                *self.configurations.entry(trial.configuration.key()).or_insert(0) += 1;
+                *self.configurations.entry(trial.configuration.fingerprint()).or_insert(0) += 1;
             }
             None => {
                 assert_eq!(number as usize, self.trials.len(), "trial numbers have no gaps");
-                *self.configurations.entry(trial.configuration.key()).or_insert(0) += 1;
+                *self.configurations.entry(trial.configuration.fingerprint()).or_insert(0) += 1;
                 self.trials.push(trial);
             }
         }
@@ -227,16 +227,16 @@ impl History {
     /// Changes one value of a trial.
     pub(crate) fn amend(&mut self, number: u64, name: std::sync::Arc<str>, value: Value) {
         let Some(trial) = usize::try_from(number).ok().and_then(|i| self.trials.get_mut(i)) else { return };
-        if let Some(count) = self.configurations.get_mut(&trial.configuration.key()) {
+        if let Some(count) = self.configurations.get_mut(&trial.configuration.fingerprint()) {
             *count = count.saturating_sub(1);
         }
         trial.configuration.set(name, value);
-        *self.configurations.entry(trial.configuration.key()).or_insert(0) += 1;
+        *self.configurations.entry(trial.configuration.fingerprint()).or_insert(0) += 1;
     }
 
     /// Whether a trial, in whatever state, has this configuration.
     pub fn contains(&self, configuration: &Configuration) -> bool {
-        self.configurations.get(&configuration.key()).is_some_and(|count| *count > 0)
+        self.configurations.get(&configuration.fingerprint()).is_some_and(|count| *count > 0)
     }
 
     /// The waiting trial of the lowest number.

@@ -9,7 +9,7 @@ use crate::history::{FrozenTrial, History, TrialState};
 use crate::objective::{Evaluation, ObjectiveInfo, Preview, TrialError};
 use crate::pruner::{NoPruner, Pruner};
 use crate::sampler::{Context, RandomSampler, Sampler, SamplerError};
-use crate::space::{Configuration, Discovery, Space};
+use crate::space::{Configuration, Discovery, Space, Suggestions};
 use crate::storage::{Definition, MemoryStorage, Storage, StorageError};
 use crate::trial::{Stream, derive_seed};
 use rand::SeedableRng;
@@ -35,6 +35,8 @@ pub struct Study {
     revision: u64,
     /// Where the space is not declared.
     discovery: Option<Discovery>,
+    /// Where it is: its domains, as [`domains`](Self::domains) gives them out.
+    declared: Suggestions,
 }
 
 /// Collects what a study needs.
@@ -131,7 +133,10 @@ impl StudyBuilder {
         let history = History::new(definition.objectives.clone());
         let Self { sampler, pruner, storage, .. } = self;
         let discovery = definition.discovered.then(Discovery::new);
-        let mut study = Study { definition, sampler, pruner, storage, history, revision: 0, discovery };
+        let parameters = definition.space.parameters().iter();
+        let declared = parameters.map(|p| (p.name.as_str(), p.domain.clone())).collect();
+        let mut study =
+            Study { definition, sampler, pruner, storage, history, revision: 0, discovery, declared };
         study.synchronize()?;
         Ok(study)
     }
@@ -252,7 +257,10 @@ impl Study {
         loop {
             trial.number = self.history.len() as u64;
             match self.storage.create(&trial) {
-                Ok(()) => break,
+                Ok(revision) => {
+                    self.wrote(revision);
+                    break;
+                }
                 Err(StorageError::NumberTaken { .. }) => self.synchronize()?,
                 Err(error) => return Err(error.into()),
             }
@@ -303,7 +311,10 @@ impl Study {
                 None => self.storage.create(&trial),
             };
             match stored {
-                Ok(()) => self.history.put(trial.clone()),
+                Ok(revision) => {
+                    self.wrote(revision);
+                    self.take_over([trial.clone()]);
+                }
                 // Another process was faster: see what it did and ask again.
                 Err(StorageError::NumberTaken { .. } | StorageError::StateConflict { .. }) => continue,
                 Err(error) => return Err(error.into()),
@@ -428,7 +439,8 @@ impl Study {
             }
             Err(TrialError::Interrupted) => trial.reset(),
         }
-        self.storage.update(&trial, TrialState::Running)?;
+        let revision = self.storage.update(&trial, TrialState::Running)?;
+        self.wrote(revision);
         self.take_over([trial]);
         self.history.get(number).ok_or(StudyError::UnknownTrial { number })
     }
@@ -470,6 +482,13 @@ impl Study {
         let news: Vec<_> = news.collect();
         self.take_over(news);
         Ok(())
+    }
+
+    /// Takes note of a write of our own: unless others wrote since, there is nothing to read.
+    fn wrote(&mut self, revision: u64) {
+        if revision == self.revision + 1 {
+            self.revision = revision;
+        }
     }
 
     /// Takes stored trials into the history, and what they show into the space.

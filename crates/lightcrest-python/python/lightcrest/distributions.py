@@ -33,6 +33,12 @@ class BaseDistribution:
     def __hash__(self) -> int:
         return hash((type(self), self._key()))
 
+    def __copy__(self) -> BaseDistribution:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> BaseDistribution:
+        return self
+
     def __repr__(self) -> str:
         fields = ", ".join(f"{field}={getattr(self, field)!r}" for field in self._fields)
         return f"{type(self).__name__}({fields})"

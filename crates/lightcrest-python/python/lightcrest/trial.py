@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy as _copy
 import datetime as _datetime
 import enum as _enum
 
@@ -93,6 +94,21 @@ class FrozenTrial:
         if self.datetime_start is None or self.datetime_complete is None:
             return None
         return self.datetime_complete - self.datetime_start
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> FrozenTrial:
+        twin = FrozenTrial.__new__(FrozenTrial)
+        twin.__dict__.update(self.__dict__)
+        # Attributes may hold anything; what the others hold is never changed.
+        for field in ("user_attrs", "system_attrs"):
+            if getattr(self, field):
+                setattr(twin, field, _copy.deepcopy(getattr(self, field), memo))
+            else:
+                setattr(twin, field, {})
+        twin.values = None if self.values is None else list(self.values)
+        twin.params = dict(self.params)
+        twin.distributions = dict(self.distributions)
+        twin.intermediate_values = dict(self.intermediate_values)
+        return twin
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, FrozenTrial):

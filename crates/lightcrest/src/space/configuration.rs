@@ -5,6 +5,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 /// Values by parameter name: the active parameters only, in the order of the space when the engine made it.
@@ -61,15 +62,22 @@ impl Configuration {
         self.entries.iter().map(|(name, value)| (&**name, value))
     }
 
+    /// Assigns a value to a name that has none yet.
+    pub(crate) fn push(&mut self, name: Arc<str>, value: Value) {
+        debug_assert!(self.get(&name).is_none());
+        self.entries.push((name, value));
+    }
+
     /// Keeps the assignments of these names only, in their order.
-    pub(crate) fn select<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) {
-        let mut kept = Vec::with_capacity(self.entries.len());
-        for name in names {
-            if let Some(i) = self.entries.iter().position(|(n, _)| **n == *name) {
-                kept.push(self.entries.swap_remove(i));
-            }
+    pub(crate) fn select<'a>(&mut self, names: impl ExactSizeIterator<Item = &'a Arc<str>> + Clone) {
+        if names.len() == self.len() && names.clone().zip(&self.entries).all(|(a, (b, _))| a == b) {
+            return;
         }
-        self.entries = kept;
+        let mut rest: Vec<_> = std::mem::take(&mut self.entries).into_iter().map(Some).collect();
+        for name in names {
+            let entry = rest.iter_mut().find(|entry| entry.as_ref().is_some_and(|(n, _)| n == name));
+            self.entries.extend(entry.and_then(Option::take));
+        }
     }
 
     /// How many parameters are assigned.
@@ -80,6 +88,24 @@ impl Configuration {
     /// Whether nothing is assigned.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// A number that is the same for equal configurations, and for others only by a chance of 2^-64.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        // A sum, since the order does not matter.
+        self.entries.iter().fold(0, |sum: u64, (name, value)| {
+            let mut hasher = DefaultHasher::new();
+            name.hash(&mut hasher);
+            std::mem::discriminant(value).hash(&mut hasher);
+            match value {
+                Value::Null => {}
+                Value::Bool(value) => value.hash(&mut hasher),
+                Value::Int(value) => value.hash(&mut hasher),
+                Value::Float(value) => value.to_bits().hash(&mut hasher),
+                Value::Str(value) => value.hash(&mut hasher),
+            }
+            sum.wrapping_add(hasher.finish())
+        })
     }
 
     /// A text that is the same for equal configurations and differs for others: a key for sets and maps.
@@ -98,7 +124,9 @@ impl Configuration {
 
 impl PartialEq for Configuration {
     fn eq(&self, other: &Self) -> bool {
-        self.len() == other.len() && self.iter().all(|(name, value)| other.get(name) == Some(value))
+        self.len() == other.len()
+            && (self.entries == other.entries
+                || self.iter().all(|(name, value)| other.get(name) == Some(value)))
     }
 }
 
@@ -165,6 +193,8 @@ mod tests {
         let c: Configuration = [("y", Value::Float(2.5)), ("x", Value::Float(1.0))].into_iter().collect();
         assert_eq!(a, b);
         assert_eq!(a.key(), b.key());
+        assert_eq!(a.fingerprint(), b.fingerprint());
+        assert_ne!(a.fingerprint(), c.fingerprint());
         assert_ne!(a, c);
         assert_ne!(a.key(), c.key());
     }

@@ -173,7 +173,7 @@ impl<'a> Encoder<'a> {
     /// `row` has one number for each parameter of the space.
     pub fn decode(&self, row: &[f64]) -> Configuration {
         let mut configuration = Configuration::new();
-        self.walk(row, |i, value| configuration.set(self.space.shared_name(i), value));
+        self.walk(row, |i, value| configuration.push(self.space.shared_name(i), value));
         configuration
     }
 

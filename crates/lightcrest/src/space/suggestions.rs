@@ -31,13 +31,19 @@ impl Suggestions {
         }
     }
 
+    /// Adds a parameter that was not asked for before.
+    pub(crate) fn push(&mut self, name: Arc<str>, domain: Arc<Domain>) {
+        debug_assert!(self.get(&name).is_none());
+        self.entries.push((name, domain));
+    }
+
     /// The domain that was named for a parameter.
     pub fn get(&self, name: &str) -> Option<&Arc<Domain>> {
         self.entries.iter().find(|(n, _)| **n == *name).map(|(_, domain)| domain)
     }
 
     /// Names and domains in order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Arc<str>, &Arc<Domain>)> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Arc<str>, &Arc<Domain>)> + Clone {
         self.entries.iter().map(|(name, domain)| (name, domain))
     }
 

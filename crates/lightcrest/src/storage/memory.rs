@@ -36,17 +36,17 @@ impl Storage for MemoryStorage {
         Ok(stored)
     }
 
-    fn create(&mut self, trial: &FrozenTrial) -> Result<(), StorageError> {
+    fn create(&mut self, trial: &FrozenTrial) -> Result<u64, StorageError> {
         let (number, next) = (trial.number, self.trials.len() as u64);
         if number != next {
             return Err(StorageError::NumberTaken { number, next });
         }
         self.trials.push(trial.clone());
         self.writes.push(number);
-        Ok(())
+        Ok(self.writes.len() as u64)
     }
 
-    fn update(&mut self, trial: &FrozenTrial, from: TrialState) -> Result<(), StorageError> {
+    fn update(&mut self, trial: &FrozenTrial, from: TrialState) -> Result<u64, StorageError> {
         let number = trial.number;
         let slot = usize::try_from(number).ok().and_then(|i| self.trials.get_mut(i));
         let slot = slot.ok_or(StorageError::UnknownTrial { number })?;
@@ -56,7 +56,7 @@ impl Storage for MemoryStorage {
         }
         slot.clone_from(trial);
         self.writes.push(number);
-        Ok(())
+        Ok(self.writes.len() as u64)
     }
 
     fn changes(&mut self, since: u64) -> Result<Changes, StorageError> {

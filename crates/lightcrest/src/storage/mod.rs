@@ -122,7 +122,7 @@ pub struct Changes {
 ///   number gets [`StorageError::NumberTaken`] and asks again.
 /// - **One winner.** [`update`](Self::update) names the state that it found; if the trial is in another one by now,
 ///   nothing is written and the error says so. A finished trial never changes.
-/// - **Revisions.** Every write raises the revision, and [`changes`](Self::changes) tells everything since, whoever
+/// - **Revisions.** Every write raises the revision by one, and [`changes`](Self::changes) tells everything since, whoever
 ///   wrote it.
 /// - **Abandoned trials.** [`open`](Self::open) puts trials that were left running by processes which are gone back to
 ///   waiting, without their reports.
@@ -143,17 +143,17 @@ pub trait Storage: Send {
     /// [`StorageError::OtherStudy`] if a study of another definition is kept here; nothing is written then.
     fn open(&mut self, definition: &Definition) -> Result<Definition, StorageError>;
 
-    /// Adds a trial with the next number.
+    /// Adds a trial with the next number; the revision that this made.
     ///
     /// # Errors
     /// [`StorageError::NumberTaken`] if the number is not the next.
-    fn create(&mut self, trial: &FrozenTrial) -> Result<(), StorageError>;
+    fn create(&mut self, trial: &FrozenTrial) -> Result<u64, StorageError>;
 
-    /// Replaces a trial that is in the state `from`.
+    /// Replaces a trial that is in the state `from`; the revision that this made.
     ///
     /// # Errors
     /// [`StorageError::StateConflict`] if it is not, [`StorageError::UnknownTrial`] if there is no such trial.
-    fn update(&mut self, trial: &FrozenTrial, from: TrialState) -> Result<(), StorageError>;
+    fn update(&mut self, trial: &FrozenTrial, from: TrialState) -> Result<u64, StorageError>;
 
     /// The trials that were written after the revision; 0 for all.
     ///

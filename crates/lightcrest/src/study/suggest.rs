@@ -26,23 +26,21 @@ impl Study {
         let trial = self.running(number)?;
         let proposed = trial.configuration.get(&name).filter(|value| domain.contains(value));
         let value = match proposed {
-            Some(value) => {
-                let value = domain.conform(value);
-                let same = trial.configuration.get(&name) == Some(&value);
-                trial.suggestions.set(name.clone(), domain);
-                if same {
-                    return Ok(value);
-                }
-                value
-            }
+            Some(value) => domain.conform(value),
             None => {
                 let seed = derive_seed(seed ^ hash(&name), number, Stream::Suggestion);
-                let value = encode::draw(&domain, ChaCha8Rng::seed_from_u64(seed).random());
-                trial.suggestions.set(name.clone(), domain);
-                value
+                encode::draw(&domain, ChaCha8Rng::seed_from_u64(seed).random())
             }
         };
-        self.history.amend(number, name, value.clone());
+        let changed = proposed != Some(&value);
+        match trial.suggestions.get(&name) {
+            Some(earlier) if *earlier == domain => {}
+            Some(_) => trial.suggestions.set(name.clone(), domain),
+            None => trial.suggestions.push(name.clone(), domain),
+        }
+        if changed {
+            self.history.amend(number, name, value.clone());
+        }
         Ok(value)
     }
 
@@ -55,8 +53,8 @@ impl Study {
         if self.discovery.is_some() {
             return Ok(trial.suggestions.clone());
         }
-        let active = trial.configuration.iter().filter_map(|(name, _)| self.definition.space.get(name));
-        Ok(active.map(|parameter| (parameter.name.as_str(), parameter.domain.clone())).collect())
+        let domain = |(name, _)| Some((name, self.declared.get(name)?.clone()));
+        Ok(trial.configuration.iter().filter_map(domain).collect())
     }
 
     fn declared(&self, number: u64, name: &str, asked: &Domain) -> Result<Value, StudyError> {

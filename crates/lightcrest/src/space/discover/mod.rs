@@ -142,8 +142,13 @@ impl Discovery {
     fn contradicts(&self, sighting: &Sighting<'_>) -> bool {
         // position and cell of each known parameter
         let mut row: Row = vec![None; self.known.len()];
+        let mut next = 0;
         for (position, (name, domain)) in sighting.suggestions.iter().enumerate() {
-            let Some(&i) = self.index.get(name) else { return true };
+            // Mostly parameters are asked for one after the other.
+            let expected = self.known.get(next).is_some_and(|known| Arc::ptr_eq(&known.name, name));
+            let found = if expected { Some(&next) } else { self.index.get(name) };
+            let Some(&i) = found else { return true };
+            next = i + 1;
             let known = &self.known[i];
             if (sighting.number, position) < known.first {
                 return true;

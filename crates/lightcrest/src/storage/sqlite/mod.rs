@@ -174,11 +174,11 @@ impl SqliteStorage {
         Ok(())
     }
 
-    /// Runs `write` in a transaction, with the study and its new revision.
-    fn transact<T>(
+    /// Runs `write` in a transaction, with the study and its new revision, which is returned.
+    fn transact(
         &mut self,
-        write: impl FnOnce(&Transaction<'_>, i64, i64, &Path) -> Result<T, StorageError>,
-    ) -> Result<T, StorageError> {
+        write: impl FnOnce(&Transaction<'_>, i64, i64, &Path) -> Result<(), StorageError>,
+    ) -> Result<u64, StorageError> {
         let study = self.study()?;
         let path = &self.path;
         let refused = |source| refused(path, source);
@@ -188,9 +188,9 @@ impl SqliteStorage {
             .prepare_cached("UPDATE study SET revision = revision + 1 WHERE id = ?1 RETURNING revision")
             .and_then(|mut statement| statement.query_row([study], |row| row.get(0)))
             .map_err(refused)?;
-        let result = write(&transaction, study, revision, path)?;
+        write(&transaction, study, revision, path)?;
         transaction.commit().map_err(refused)?;
-        Ok(result)
+        Ok(revision as u64)
     }
 }
 
@@ -246,7 +246,7 @@ impl Storage for SqliteStorage {
         Ok(stored)
     }
 
-    fn create(&mut self, trial: &FrozenTrial) -> Result<(), StorageError> {
+    fn create(&mut self, trial: &FrozenTrial) -> Result<u64, StorageError> {
         self.transact(|transaction, study, revision, path| {
             let refused = |source| refused(path, source);
             let next: i64 = transaction
@@ -265,7 +265,7 @@ impl Storage for SqliteStorage {
         })
     }
 
-    fn update(&mut self, trial: &FrozenTrial, from: TrialState) -> Result<(), StorageError> {
+    fn update(&mut self, trial: &FrozenTrial, from: TrialState) -> Result<u64, StorageError> {
         self.transact(|transaction, study, revision, path| {
             let refused = |source| refused(path, source);
             let number = trial.number;
@@ -444,7 +444,7 @@ mod tests {
         trial.reason = Some("a long text. ".repeat(100));
         let error = loop {
             match storage.create(&trial) {
-                Ok(()) => trial.number += 1,
+                Ok(_) => trial.number += 1,
                 Err(error) => break error,
             }
         };
