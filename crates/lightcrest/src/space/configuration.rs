@@ -37,6 +37,14 @@ impl Configuration {
         self.entries.iter().find(|(n, _)| **n == *name).map(|(_, value)| value)
     }
 
+    /// As [`get`](Self::get), where the parameter probably is the `hint`-th.
+    pub(crate) fn get_near(&self, name: &str, hint: usize) -> Option<&Value> {
+        match self.entries.get(hint) {
+            Some((n, value)) if **n == *name => Some(value),
+            _ => self.get(name),
+        }
+    }
+
     /// The value as a number; integers are converted.
     pub fn get_f64(&self, name: &str) -> Option<f64> {
         self.get(name).and_then(Value::as_f64)

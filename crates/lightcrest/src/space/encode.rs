@@ -155,10 +155,11 @@ impl<'a> Encoder<'a> {
     /// discovered spaces (a trial that failed half-way, one that was proposed when less was known): what has no value
     /// of its domain counts as inactive.
     pub fn encode(&self, configuration: &Configuration) -> Encoded {
-        let mut active = self.space.active(configuration);
+        let values = self.space.values(configuration);
+        let mut active = self.space.active_given(&values);
         let mut row = vec![0.0; active.len()];
         for (i, parameter) in self.space.parameters().iter().enumerate() {
-            let value = configuration.get(&parameter.name).filter(|_| active[i]);
+            let value = values[i].filter(|_| active[i]);
             let x = value.and_then(|value| encode(&parameter.domain, &self.columns[i], value));
             active[i] = x.is_some();
             row[i] = x.unwrap_or(0.0);

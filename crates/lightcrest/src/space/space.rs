@@ -126,9 +126,23 @@ impl Space {
         self.parameters.iter().any(|parameter| !parameter.when.is_empty())
     }
 
+    /// The value of each parameter, in the order of [`parameters`](Self::parameters).
+    pub(crate) fn values<'c>(&self, configuration: &'c Configuration) -> Vec<Option<&'c Value>> {
+        let mut next = 0;
+        let value = |parameter: &Parameter| {
+            let value = configuration.get_near(&parameter.name, next);
+            next += usize::from(value.is_some());
+            value
+        };
+        self.parameters.iter().map(value).collect()
+    }
+
     /// Which parameters are active given these values, in the order of [`parameters`](Self::parameters).
     pub fn active(&self, configuration: &Configuration) -> Vec<bool> {
-        let values: Vec<_> = self.parameters.iter().map(|p| configuration.get(&p.name)).collect();
+        self.active_given(&self.values(configuration))
+    }
+
+    pub(crate) fn active_given(&self, values: &[Option<&Value>]) -> Vec<bool> {
         let mut active = Vec::with_capacity(self.len());
         for i in 0..self.len() {
             active.push(self.conditions(i).all(|(parent, condition)| {
@@ -146,10 +160,11 @@ impl Space {
         for (name, _) in configuration.iter() {
             self.parameter(name)?;
         }
-        let active = self.active(configuration);
+        let values = self.values(configuration);
+        let active = self.active_given(&values);
         for (i, parameter) in self.parameters.iter().enumerate() {
             let name = || parameter.name.clone();
-            match (active[i], configuration.get(&parameter.name)) {
+            match (active[i], values[i]) {
                 (true, None) => return Err(SpaceError::Missing { name: name() }),
                 (false, Some(_)) => {
                     let reason = self.why_inactive(i, &active, configuration);

@@ -42,6 +42,11 @@ impl Suggestions {
         self.entries.iter().find(|(n, _)| **n == *name).map(|(_, domain)| domain)
     }
 
+    /// As [`get`](Self::get), for a name that is shared with the entries.
+    pub(crate) fn get_shared(&self, name: &Arc<str>) -> Option<&Arc<Domain>> {
+        self.entries.iter().find(|(n, _)| Arc::ptr_eq(n, name)).map(|(_, domain)| domain)
+    }
+
     /// Names and domains in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Arc<str>, &Arc<Domain>)> + Clone {
         self.entries.iter().map(|(name, domain)| (name, domain))

@@ -24,7 +24,9 @@ impl Study {
         let (name, domain) = discovery.ask(name, domain)?;
         let seed = self.definition.seed;
         let trial = self.running(number)?;
-        let proposed = trial.configuration.get(&name).filter(|value| domain.contains(value));
+        // Mostly parameters are asked for in the order of the space.
+        let value = trial.configuration.get_near(&name, trial.suggestions.len());
+        let proposed = value.filter(|value| domain.contains(value));
         let value = match proposed {
             Some(value) => domain.conform(value),
             None => {
@@ -33,7 +35,7 @@ impl Study {
             }
         };
         let changed = proposed != Some(&value);
-        match trial.suggestions.get(&name) {
+        match trial.suggestions.get_shared(&name) {
             Some(earlier) if *earlier == domain => {}
             Some(_) => trial.suggestions.set(name.clone(), domain),
             None => trial.suggestions.push(name.clone(), domain),

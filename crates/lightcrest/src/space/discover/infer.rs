@@ -19,7 +19,8 @@
 use super::super::Domain;
 use super::Activity;
 
-/// For each known parameter: as the how manieth it was asked for, and the cell of its value if the domain has cells.
+/// For each known parameter that a trial asked for: its place in the order of asking, and the cell of its value if the
+/// domain has cells.
 pub(super) type Row = Vec<Option<(usize, Option<u64>)>>;
 
 /// Whole numbers of more values are no parents: no objective branches on each of them.

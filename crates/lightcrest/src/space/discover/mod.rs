@@ -58,7 +58,7 @@ struct Known {
     name: Arc<str>,
     /// The union of what was asked for.
     domain: Arc<Domain>,
-    /// The lowest trial that asked for it, and as the how manieth.
+    /// The lowest trial that asked for it, and the place in its order of asking.
     first: (u64, usize),
     when: Activity,
 }
@@ -140,7 +140,7 @@ impl Discovery {
     /// Trials that agree with the conditions cannot: they leave the chosen explanation as good as it was, and other explanations
     /// only get fewer and more complicated with every trial.
     fn contradicts(&self, sighting: &Sighting<'_>) -> bool {
-        // position and cell of each known parameter
+        // Mirrors what `infer` makes of a trial.
         let mut row: Row = vec![None; self.known.len()];
         let mut next = 0;
         for (position, (name, domain)) in sighting.suggestions.iter().enumerate() {
