@@ -17,8 +17,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 pub(crate) struct Shared {
     study: Mutex<lightcrest::Study>,
     /// The Python objects of domains that trials share. Distributions are never changed, so trials share them too.
-    distributions: Mutex<HashMap<usize, (Arc<Domain>, Py<PyAny>)>>,
+    distributions: Mutex<HashMap<usize, Distribution>>,
 }
+
+/// A domain and the Python object that stands for it.
+type Distribution = (Arc<Domain>, Py<PyAny>);
 
 impl Shared {
     /// The engine changes nothing half-way before it could panic: a poisoned lock is as good as new.
