@@ -13,7 +13,8 @@ use std::process::ExitCode;
 const HELP: &str = "\
 cargo xtask COMMAND
 
-  test          format, clippy, all tests, doc tests, documentation, ONNX files against onnxruntime
+  test          format, clippy, all tests, doc tests, documentation, ONNX files against onnxruntime,
+                the Python package
   bench train   training and inference speed against PyTorch and onnxruntime, network by network
                 (--net NAME for one of them, --accuracy for the accuracy after three epochs instead)
   bench search SPEC   hypervolume of a spec's front under its sampler and under random search, trials alike

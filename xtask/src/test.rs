@@ -5,7 +5,7 @@ use std::process::Command;
 use crate::process::{cargo, root, run, target_folder};
 use crate::python;
 
-/// Format, lints, tests, documentation, exported files.
+/// Format, lints, tests, documentation, exported files, the Python package.
 ///
 /// # Errors
 /// The first command that fails.
@@ -14,7 +14,8 @@ pub(crate) fn run_all() -> Result<(), String> {
     run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     run(cargo().args(["test", "--workspace"]))?;
     run(cargo().args(["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))?;
-    onnx()
+    onnx()?;
+    package()
 }
 
 /// Every operator and module, written as ONNX, must pass the ONNX checker and give the same output in onnxruntime.
@@ -27,4 +28,31 @@ fn onnx() -> Result<(), String> {
     let python = python::environment("onnx")?;
     let script = root().join("crates/lightcrest-model/tests/onnx/check_onnx.py");
     run(Command::new(python).arg(script).arg(&files))
+}
+
+/// The Python package, built as a wheel and installed into an environment of its own, must pass its tests there.
+fn package() -> Result<(), String> {
+    let python = python::environment("package")?;
+    let wheels = target_folder().join("python/wheels");
+    let _ = std::fs::remove_dir_all(&wheels);
+    let here = |module: &str| {
+        let mut command = Command::new(&python);
+        command.current_dir(root()).env("PYTHONDONTWRITEBYTECODE", "1").args(["-m", module]);
+        command
+    };
+    // The profile of the other tests, so that nothing is compiled twice.
+    run(here("maturin").args(["build", "--quiet", "--locked", "--strip", "--out"]).arg(&wheels))?;
+    run(here("pip")
+        .args([
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--force-reinstall",
+            "--no-deps",
+            "--no-index",
+        ])
+        .arg("--find-links")
+        .arg(&wheels)
+        .arg("lightcrest"))?;
+    run(here("pytest").args(["-q", "-p", "no:cacheprovider", "crates/lightcrest-python/tests"]))
 }

@@ -7,6 +7,7 @@
 
 use crate::history::{FrozenTrial, TrialState};
 use crate::objective::TrialError;
+use crate::space::{Domain, Value};
 use crate::study::{Study, StudyError};
 use crate::trial::{Link, Objective, Trial};
 use std::any::Any;
@@ -231,6 +232,10 @@ struct Connection<'a, 'b> {
 }
 
 impl Link for Connection<'_, '_> {
+    fn suggested(&self, number: u64, name: &str, domain: &Domain) -> Result<Value, String> {
+        self.run.study().suggest(number, name, domain).map_err(|error| error.to_string())
+    }
+
     fn reported(&self, number: u64, step: u64, values: &[f64]) {
         // The trial is running: it was asked for by this worker and is not told yet.
         let kept = self.run.study().report(number, step, values);

@@ -2,7 +2,7 @@
 
 use crate::objective::{ObjectiveInfo, orient};
 use crate::pareto;
-use crate::space::Configuration;
+use crate::space::{Configuration, Sighting, Suggestions, Value};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -55,8 +55,12 @@ pub struct FrozenTrial {
     pub number: u64,
     /// Where it is in its life.
     pub state: TrialState,
-    /// What is evaluated.
+    /// What is evaluated. While a trial of a discovered space runs, these are its [suggestions](Self::suggestions) so far and what
+    /// was proposed for those that may follow.
     pub configuration: Configuration,
+    /// What the objective asked for, in studies that discover their space; empty in others.
+    #[serde(default, skip_serializing_if = "Suggestions::is_empty")]
+    pub suggestions: Suggestions,
     /// For each objective its exact value if it was known before the evaluation; empty if none was.
     #[serde(default)]
     pub known: Vec<Option<f64>>,
@@ -84,6 +88,7 @@ impl FrozenTrial {
             number,
             state: TrialState::Waiting,
             configuration,
+            suggestions: Suggestions::new(),
             known: Vec::new(),
             values: None,
             reports: Vec::new(),
@@ -115,7 +120,29 @@ impl FrozenTrial {
         Some(self.finished?.saturating_sub(self.started?))
     }
 
-    /// Puts the trial back to waiting: what it did so far is forgotten.
+    /// The part of the configuration that the objective asked for, in that order.
+    pub fn suggested(&self) -> Configuration {
+        let entries = self.suggestions.iter();
+        entries.filter_map(|(name, _)| Some((name.clone(), self.configuration.get(name)?.clone()))).collect()
+    }
+
+    /// What a finished trial shows about a space that is being discovered.
+    pub(crate) fn sighting(&self) -> Option<Sighting<'_>> {
+        self.state.is_finished().then_some(Sighting {
+            number: self.number,
+            suggestions: &self.suggestions,
+            configuration: &self.configuration,
+            whole: self.state == TrialState::Complete,
+        })
+    }
+
+    /// Forgets what was proposed and not asked for.
+    pub(crate) fn keep_suggested(&mut self) {
+        let suggestions = &self.suggestions;
+        self.configuration.select(suggestions.iter().map(|(name, _)| name));
+    }
+
+    /// Puts the trial back to waiting: what it did so far is forgotten, but not what it was going to try.
     pub(crate) fn reset(&mut self) {
         *self = Self {
             known: std::mem::take(&mut self.known),
@@ -129,8 +156,8 @@ impl FrozenTrial {
 pub struct History {
     objectives: Vec<ObjectiveInfo>,
     trials: Vec<FrozenTrial>,
-    /// How many trials have each configuration, by its key: asking must not cost more as a study grows.
-    configurations: HashMap<String, usize>,
+    /// How many trials have each configuration, by its fingerprint: asking must not cost more as a study grows.
+    configurations: HashMap<u64, usize>,
     waiting: BTreeSet<u64>,
 }
 
@@ -183,23 +210,33 @@ impl History {
         match self.get_mut(number) {
             Some(slot) if slot.configuration == trial.configuration => *slot = trial,
             Some(slot) => {
-                let old = std::mem::replace(slot, trial.clone()).configuration.key();
+                let old = std::mem::replace(slot, trial.clone()).configuration.fingerprint();
                 if let Some(count) = self.configurations.get_mut(&old) {
                     *count = count.saturating_sub(1);
                 }
-                *self.configurations.entry(trial.configuration.key()).or_insert(0) += 1;
+                *self.configurations.entry(trial.configuration.fingerprint()).or_insert(0) += 1;
             }
             None => {
                 assert_eq!(number as usize, self.trials.len(), "trial numbers have no gaps");
-                *self.configurations.entry(trial.configuration.key()).or_insert(0) += 1;
+                *self.configurations.entry(trial.configuration.fingerprint()).or_insert(0) += 1;
                 self.trials.push(trial);
             }
         }
     }
 
+    /// Changes one value of a trial.
+    pub(crate) fn amend(&mut self, number: u64, name: std::sync::Arc<str>, value: Value) {
+        let Some(trial) = usize::try_from(number).ok().and_then(|i| self.trials.get_mut(i)) else { return };
+        if let Some(count) = self.configurations.get_mut(&trial.configuration.fingerprint()) {
+            *count = count.saturating_sub(1);
+        }
+        trial.configuration.set(name, value);
+        *self.configurations.entry(trial.configuration.fingerprint()).or_insert(0) += 1;
+    }
+
     /// Whether a trial, in whatever state, has this configuration.
     pub fn contains(&self, configuration: &Configuration) -> bool {
-        self.configurations.get(&configuration.key()).is_some_and(|count| *count > 0)
+        self.configurations.get(&configuration.fingerprint()).is_some_and(|count| *count > 0)
     }
 
     /// The waiting trial of the lowest number.

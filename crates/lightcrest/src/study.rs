@@ -1,10 +1,17 @@
 //! The study: the trials of one space and its objectives.
 
+mod builder;
+mod error;
+mod suggest;
+
+pub use builder::StudyBuilder;
+pub use error::StudyError;
+
 use crate::history::{FrozenTrial, History, TrialState};
 use crate::objective::{Evaluation, ObjectiveInfo, Preview, TrialError};
 use crate::pruner::{NoPruner, Pruner};
 use crate::sampler::{Context, RandomSampler, Sampler, SamplerError};
-use crate::space::{Configuration, Space, SpaceError};
+use crate::space::{Configuration, Discovery, Space, Suggestions};
 use crate::storage::{Definition, MemoryStorage, Storage, StorageError};
 use crate::trial::{Stream, derive_seed};
 use rand::SeedableRng;
@@ -18,6 +25,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// A study is driven by an [`Executor`](crate::executor::Executor), or by hand with [`ask`](Self::ask) and
 /// [`tell`](Self::tell). The random numbers of a proposal derive from the study's seed and the trial's number: when
 /// results arrive in the same order, the same seed gives the same sequence, also across interruptions.
+///
+/// The space is [declared](Self::builder), or [discovered](Self::define_by_run) from what objectives
+/// [ask for](Self::suggest) while they run.
 pub struct Study {
     definition: Definition,
     sampler: Box<dyn Sampler>,
@@ -25,113 +35,28 @@ pub struct Study {
     storage: Box<dyn Storage>,
     history: History,
     revision: u64,
-}
-
-/// Collects what a study needs.
-pub struct StudyBuilder {
-    definition: Definition,
-    sampler: Box<dyn Sampler>,
-    pruner: Box<dyn Pruner>,
-    storage: Box<dyn Storage>,
-}
-
-impl StudyBuilder {
-    /// The name; `study` unless given.
-    #[must_use]
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.definition.name = name.into();
-        self
-    }
-
-    /// What all random numbers derive from; 0 unless given.
-    #[must_use]
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.definition.seed = seed;
-        self
-    }
-
-    /// What else must stay the same between runs; see [`Definition::spec`].
-    #[must_use]
-    pub fn spec(mut self, spec: impl Into<String>) -> Self {
-        self.definition.spec = spec.into();
-        self
-    }
-
-    /// What proposes; [`RandomSampler`] unless given.
-    #[must_use]
-    pub fn sampler(mut self, sampler: impl Sampler + 'static) -> Self {
-        self.sampler = Box::new(sampler);
-        self
-    }
-
-    /// As [`sampler`](Self::sampler), chosen at run time.
-    #[must_use]
-    pub fn boxed_sampler(mut self, sampler: Box<dyn Sampler>) -> Self {
-        self.sampler = sampler;
-        self
-    }
-
-    /// What stops trials early; [`NoPruner`] unless given.
-    #[must_use]
-    pub fn pruner(mut self, pruner: impl Pruner + 'static) -> Self {
-        self.pruner = Box::new(pruner);
-        self
-    }
-
-    /// As [`pruner`](Self::pruner), chosen at run time.
-    #[must_use]
-    pub fn boxed_pruner(mut self, pruner: Box<dyn Pruner>) -> Self {
-        self.pruner = pruner;
-        self
-    }
-
-    /// Where the trials live; in memory unless given.
-    #[must_use]
-    pub fn storage(mut self, storage: impl Storage + 'static) -> Self {
-        self.storage = Box::new(storage);
-        self
-    }
-
-    /// Makes the study, or goes on with the one that the storage keeps. Trials that were left running go back to
-    /// waiting.
-    ///
-    /// # Errors
-    /// If the sampler cannot handle the space or the objectives, or the storage keeps another study.
-    pub fn build(mut self) -> Result<Study, StudyError> {
-        let Definition { space, objectives, .. } = &self.definition;
-        if objectives.is_empty() {
-            return Err(StudyError::NoObjectives);
-        }
-        for (i, objective) in objectives.iter().enumerate() {
-            if objectives[..i].iter().any(|other| other.name == objective.name) {
-                return Err(StudyError::DuplicateObjective { name: objective.name.clone() });
-            }
-        }
-        let (sampler, can) = (self.sampler.name(), self.sampler.capabilities());
-        if objectives.len() > 1 && !can.several_objectives {
-            let what = format!("{} objectives, only one", objectives.len());
-            return Err(StudyError::Unsupported { sampler, what });
-        }
-        let conditional = space.parameters().iter().find(|parameter| !parameter.when.is_empty());
-        if let Some(parameter) = conditional.filter(|_| !can.conditions) {
-            let what = format!("conditional parameters such as `{}`", parameter.name);
-            return Err(StudyError::Unsupported { sampler, what });
-        }
-        let definition = self.storage.open(&self.definition)?;
-        let history = History::new(definition.objectives.clone());
-        let Self { sampler, pruner, storage, .. } = self;
-        let mut study = Study { definition, sampler, pruner, storage, history, revision: 0 };
-        study.synchronize()?;
-        Ok(study)
-    }
+    /// Where the space is not declared.
+    discovery: Option<Discovery>,
+    /// Where it is: its domains, as [`domains`](Self::domains) gives them out.
+    declared: Suggestions,
 }
 
 impl Study {
-    /// Starts the description of a study.
+    /// Starts the description of a study of a declared space.
     pub fn builder(space: Space, objectives: Vec<ObjectiveInfo>) -> StudyBuilder {
+        Self::describe(space, false, objectives)
+    }
+
+    /// Starts the description of a study that discovers its space from what the objective asks for.
+    pub fn define_by_run(objectives: Vec<ObjectiveInfo>) -> StudyBuilder {
+        Self::describe(Space::empty(), true, objectives)
+    }
+
+    fn describe(space: Space, discovered: bool, objectives: Vec<ObjectiveInfo>) -> StudyBuilder {
         let definition = Definition {
             name: "study".to_owned(),
             space,
+            discovered,
             objectives,
             seed: 0,
             spec: String::new(),
@@ -151,7 +76,7 @@ impl Study {
         &self.definition
     }
 
-    /// What may vary.
+    /// What may vary; if it is discovered, as the finished trials show it.
     pub fn space(&self) -> &Space {
         &self.definition.space
     }
@@ -188,22 +113,60 @@ impl Study {
 
     /// Adds a configuration to be evaluated before any proposal; the number of its trial.
     ///
+    /// Where the space is discovered, it may be a part of a configuration: what the objective asks for beyond it is drawn at
+    /// random.
+    ///
     /// # Errors
     /// If it is not of the space, or the storage refuses.
     pub fn enqueue(&mut self, configuration: &Configuration) -> Result<u64, StudyError> {
-        let configuration = self.definition.space.conform(configuration)?;
+        let configuration = match &self.discovery {
+            Some(discovery) => discovery.conform(configuration)?,
+            None => self.definition.space.conform(configuration)?,
+        };
+        self.append(FrozenTrial::waiting(0, configuration))
+    }
+
+    /// Adds a trial with the next number, whatever its own says: one that ran elsewhere, or that waits to be run.
+    ///
+    /// Where the space is discovered, its [suggestions](FrozenTrial::suggestions) say what its values were asked for.
+    ///
+    /// # Errors
+    /// If it is running, incomplete in itself or not of the space, or the storage refuses.
+    pub fn add(&mut self, mut trial: FrozenTrial) -> Result<u64, StudyError> {
+        let number = self.history.len() as u64;
+        match (trial.state, &trial.values) {
+            (TrialState::Running, _) => return Err(StudyError::AddedRunning),
+            (TrialState::Complete, None) => return Err(StudyError::AddedWithoutValues),
+            (TrialState::Complete, Some(_)) => {
+                let evaluation = Evaluation {
+                    values: trial.values.take().unwrap_or_default(),
+                    constraints: std::mem::take(&mut trial.constraints),
+                    ..Evaluation::default()
+                };
+                trial.number = number;
+                self.complete(&mut trial, evaluation)?;
+            }
+            _ => trial.values = None,
+        }
+        self.conform(&mut trial)?;
+        self.append(trial)
+    }
+
+    fn append(&mut self, mut trial: FrozenTrial) -> Result<u64, StudyError> {
         loop {
-            let trial = FrozenTrial::waiting(self.history.len() as u64, configuration.clone());
+            trial.number = self.history.len() as u64;
             match self.storage.create(&trial) {
-                Ok(()) => {
-                    let number = trial.number;
-                    self.history.put(trial);
-                    return Ok(number);
+                Ok(revision) => {
+                    self.wrote(revision);
+                    break;
                 }
                 Err(StorageError::NumberTaken { .. }) => self.synchronize()?,
                 Err(error) => return Err(error.into()),
             }
         }
+        let number = trial.number;
+        self.take_over([trial]);
+        Ok(number)
     }
 
     /// The next trial to evaluate, now running: one that waits, or else a proposal.
@@ -247,7 +210,10 @@ impl Study {
                 None => self.storage.create(&trial),
             };
             match stored {
-                Ok(()) => self.history.put(trial.clone()),
+                Ok(revision) => {
+                    self.wrote(revision);
+                    self.take_over([trial.clone()]);
+                }
                 // Another process was faster: see what it did and ask again.
                 Err(StorageError::NumberTaken { .. } | StorageError::StateConflict { .. }) => continue,
                 Err(error) => return Err(error.into()),
@@ -261,6 +227,12 @@ impl Study {
     fn propose(&mut self, preview: &dyn Fn(&Configuration) -> Preview) -> Result<FrozenTrial, StudyError> {
         let number = self.history.len() as u64;
         let Definition { space, objectives, seed, .. } = &self.definition;
+        if self.discovery.is_some() && space.is_empty() {
+            return Ok(FrozenTrial::waiting(number, Configuration::new()));
+        }
+        // A study that is declared does not come this far; one that is discovered cannot know before.
+        let flat = (space.is_conditional() && !self.sampler.capabilities().conditions).then(|| space.flat());
+        let space = flat.as_ref().unwrap_or(space);
         let mut rng = ChaCha8Rng::seed_from_u64(derive_seed(*seed, number, Stream::Proposal));
         let context = Context { number, space, objectives, history: &self.history, preview };
         let configuration = self.sampler.propose(&context, &mut rng)?;
@@ -283,10 +255,7 @@ impl Study {
     /// # Errors
     /// If there is no such trial, it is not running, a value is not finite, or steps do not ascend.
     pub fn report(&mut self, number: u64, step: u64, values: &[f64]) -> Result<(), StudyError> {
-        let trial = self.history.get_mut(number).ok_or(StudyError::UnknownTrial { number })?;
-        if trial.state != TrialState::Running {
-            return Err(StudyError::NotRunning { number, state: trial.state });
-        }
+        let trial = self.running(number)?;
         if let Some(value) = values.iter().copied().find(|value| !value.is_finite()) {
             return Err(StudyError::NonFiniteReport { number, step, value });
         }
@@ -306,6 +275,28 @@ impl Study {
 
     pub(crate) fn pruner_name(&self) -> &'static str {
         self.pruner.name()
+    }
+
+    /// Keeps something with a running trial, however it ends; stored at its end.
+    ///
+    /// # Errors
+    /// If there is no such trial, or it is not running.
+    pub fn set_attribute(
+        &mut self,
+        number: u64,
+        name: impl Into<String>,
+        value: impl Into<Json>,
+    ) -> Result<(), StudyError> {
+        self.running(number)?.attributes.insert(name.into(), value.into());
+        Ok(())
+    }
+
+    fn running(&mut self, number: u64) -> Result<&mut FrozenTrial, StudyError> {
+        let trial = self.history.get_mut(number).ok_or(StudyError::UnknownTrial { number })?;
+        match trial.state {
+            TrialState::Running => Ok(trial),
+            state => Err(StudyError::NotRunning { number, state }),
+        }
     }
 
     /// Ends a running trial. An evaluation with a value that is not finite fails it; an interruption puts it back to
@@ -329,12 +320,12 @@ impl Study {
         outcome: Result<Evaluation, TrialError>,
         attributes: BTreeMap<String, Json>,
     ) -> Result<&FrozenTrial, StudyError> {
-        let mut trial = self.history.get(number).cloned().ok_or(StudyError::UnknownTrial { number })?;
-        if trial.state != TrialState::Running {
-            return Err(StudyError::NotRunning { number, state: trial.state });
-        }
-        trial.attributes = attributes;
+        let mut trial = self.running(number)?.clone();
+        trial.attributes.extend(attributes);
         trial.finished = Some(now());
+        if self.discovery.is_some() {
+            trial.keep_suggested();
+        }
         match outcome {
             Ok(evaluation) => self.complete(&mut trial, evaluation)?,
             Err(TrialError::Pruned { reason }) => {
@@ -347,8 +338,9 @@ impl Study {
             }
             Err(TrialError::Interrupted) => trial.reset(),
         }
-        self.storage.update(&trial, TrialState::Running)?;
-        self.history.put(trial);
+        let revision = self.storage.update(&trial, TrialState::Running)?;
+        self.wrote(revision);
+        self.take_over([trial]);
         self.history.get(number).ok_or(StudyError::UnknownTrial { number })
     }
 
@@ -379,48 +371,42 @@ impl Study {
     /// If the storage cannot be read.
     pub fn synchronize(&mut self) -> Result<(), StudyError> {
         let changes = self.storage.changes(self.revision)?;
-        for trial in changes.trials {
-            // Reports of running trials are stored at their end: ours are ahead.
-            let running = |trial: &FrozenTrial| trial.state == TrialState::Running;
-            if !(running(&trial) && self.history.get(trial.number).is_some_and(running)) {
-                self.history.put(trial);
-            }
-        }
         self.revision = changes.revision;
+        let news = changes.trials.into_iter().filter(|trial| match self.history.get(trial.number) {
+            // Reports and suggestions of running trials are stored at their end: ours are ahead.
+            Some(ours) if trial.state == TrialState::Running => ours.state != TrialState::Running,
+            Some(ours) => !ours.state.is_finished(),
+            None => true,
+        });
+        let news: Vec<_> = news.collect();
+        self.take_over(news);
         Ok(())
+    }
+
+    /// Takes note of a write of our own: unless others wrote since, there is nothing to read.
+    fn wrote(&mut self, revision: u64) {
+        if revision == self.revision + 1 {
+            self.revision = revision;
+        }
+    }
+
+    /// Takes stored trials into the history, and what they show into the space.
+    fn take_over(&mut self, trials: impl IntoIterator<Item = FrozenTrial>) {
+        let mut stale = false;
+        for trial in trials {
+            if let (Some(discovery), Some(sighting)) = (&mut self.discovery, trial.sighting()) {
+                stale = discovery.absorb(&sighting);
+            }
+            self.history.put(trial);
+        }
+        if let Some(discovery) = self.discovery.as_mut().filter(|_| stale) {
+            let sightings = self.history.trials().iter().filter_map(FrozenTrial::sighting);
+            self.definition.space = discovery.infer(sightings);
+        }
     }
 }
 
 fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     since.as_millis() as u64
-}
-
-/// Why a study cannot be made or cannot go on.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-#[expect(missing_docs, reason = "the messages say what the fields are")]
-pub enum StudyError {
-    #[error("a study needs at least one objective")]
-    NoObjectives,
-    #[error("objective names must differ, but `{name}` is there twice")]
-    DuplicateObjective { name: String },
-    #[error("sampler `{sampler}` cannot handle {what}")]
-    Unsupported { sampler: &'static str, what: String },
-    #[error("trial {number} does not exist")]
-    UnknownTrial { number: u64 },
-    #[error("trial {number} is {state}, not running")]
-    NotRunning { number: u64, state: TrialState },
-    #[error("trial {number} reported {value} at step {step}, but reports must be finite")]
-    NonFiniteReport { number: u64, step: u64, value: f64 },
-    #[error("trial {number} reported step {step} after step {last}, but steps must ascend")]
-    StepNotAscending { number: u64, step: u64, last: u64 },
-    #[error("trial {number} gave {found} values, but the study has {expected} objectives")]
-    WrongValueCount { number: u64, expected: usize, found: usize },
-    #[error(transparent)]
-    Space(#[from] SpaceError),
-    #[error(transparent)]
-    Sampler(#[from] SamplerError),
-    #[error(transparent)]
-    Storage(#[from] StorageError),
 }

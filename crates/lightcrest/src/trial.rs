@@ -2,7 +2,7 @@
 
 use crate::history::{FrozenTrial, TrialState};
 use crate::objective::{Evaluation, ObjectiveInfo, Preview, TrialError};
-use crate::space::Configuration;
+use crate::space::{Configuration, Domain, Value};
 use serde_json::Value as Json;
 
 /// Evaluates configurations. Several workers call it at once.
@@ -28,6 +28,8 @@ pub trait Objective: Sync {
 
 /// What a running trial is connected to.
 pub(crate) trait Link {
+    /// The value of a parameter, or why there is none.
+    fn suggested(&self, number: u64, name: &str, domain: &Domain) -> Result<Value, String>;
     fn reported(&self, number: u64, step: u64, values: &[f64]);
     /// The name of the pruner that wants the trial to stop.
     fn pruned_by(&self, number: u64) -> Option<&'static str>;
@@ -64,9 +66,83 @@ impl<'a> Trial<'a> {
         self.seed
     }
 
-    /// What to evaluate.
+    /// What to evaluate. Where the space is discovered, what was [suggested](Self::suggest) so far and what was proposed for
+    /// parameters that may be asked for yet.
     pub fn configuration(&self) -> &Configuration {
         &self.frozen.configuration
+    }
+
+    /// Asks for the value of a parameter: how an objective shows its space while it runs. What it asks for may depend on
+    /// earlier answers; in a study of a declared space it must be what is declared.
+    ///
+    /// A [detached](Self::detached) trial answers from its configuration.
+    ///
+    /// # Errors
+    /// [`TrialError::Failed`] if the domain makes no sense or has changed, or the parameter does not exist here: pass it on.
+    pub fn suggest(&mut self, name: &str, domain: &Domain) -> Result<Value, TrialError> {
+        let failed = |reason| TrialError::Failed { reason };
+        let value = match &self.link {
+            Some(link) => link.suggested(self.frozen.number, name, domain).map_err(failed)?,
+            None => {
+                let value = self.frozen.configuration.get(name).filter(|value| domain.contains(value));
+                let reason = || format!("parameter `{name}` has no value that is {domain}");
+                return value.map(|value| domain.conform(value)).ok_or_else(|| failed(reason()));
+            }
+        };
+        self.frozen.configuration.set(name, value.clone());
+        Ok(value)
+    }
+
+    /// Asks for a real number in `[low, high]`.
+    ///
+    /// # Errors
+    /// As [`suggest`](Self::suggest).
+    pub fn suggest_float(&mut self, name: &str, low: f64, high: f64) -> Result<f64, TrialError> {
+        self.number_of(name, &Domain::Float { low, high, log: false, step: None })
+    }
+
+    /// Asks for a real number in `[low, high]` on a logarithmic scale.
+    ///
+    /// # Errors
+    /// As [`suggest`](Self::suggest).
+    pub fn suggest_log_float(&mut self, name: &str, low: f64, high: f64) -> Result<f64, TrialError> {
+        self.number_of(name, &Domain::Float { low, high, log: true, step: None })
+    }
+
+    /// Asks for a whole number in `low..=high`.
+    ///
+    /// # Errors
+    /// As [`suggest`](Self::suggest).
+    pub fn suggest_int(&mut self, name: &str, low: i64, high: i64) -> Result<i64, TrialError> {
+        self.number_of(name, &Domain::Int { low, high, log: false, step: 1 }).map(|number| number as i64)
+    }
+
+    /// Asks for a whole number in `low..=high` on a logarithmic scale.
+    ///
+    /// # Errors
+    /// As [`suggest`](Self::suggest).
+    pub fn suggest_log_int(&mut self, name: &str, low: i64, high: i64) -> Result<i64, TrialError> {
+        self.number_of(name, &Domain::Int { low, high, log: true, step: 1 }).map(|number| number as i64)
+    }
+
+    /// Asks for one of the choices, between which there is no order.
+    ///
+    /// # Errors
+    /// As [`suggest`](Self::suggest).
+    pub fn suggest_categorical<V: Into<Value>>(
+        &mut self,
+        name: &str,
+        choices: impl IntoIterator<Item = V>,
+    ) -> Result<Value, TrialError> {
+        let choices = choices.into_iter().map(Into::into).collect();
+        self.suggest(name, &Domain::Categorical { choices, ordered: false })
+    }
+
+    /// Whole numbers have less than 2^53 values, so all of them are exact as `f64`.
+    fn number_of(&mut self, name: &str, domain: &Domain) -> Result<f64, TrialError> {
+        let value = self.suggest(name, domain)?;
+        let reason = || format!("parameter `{name}` is {value}, which is no number");
+        value.as_f64().ok_or_else(|| TrialError::Failed { reason: reason() })
     }
 
     /// What was reported so far.
@@ -147,6 +223,7 @@ impl<'a> Trial<'a> {
 pub(crate) enum Stream {
     Proposal,
     Evaluation,
+    Suggestion,
 }
 
 /// The seed of one trial's stream. SplitMix64's finaliser (Steele et al. 2014) decorrelates neighbours.

@@ -122,6 +122,19 @@ proptest! {
     }
 
     #[test]
+    fn toml_gives_the_same_space(space in space()) {
+        // TOML has no null.
+        let null = |value: &Value| *value == Value::Null;
+        let domains = space.parameters().iter().any(|p| match &p.domain {
+            Domain::Categorical { choices, .. } => choices.iter().any(null),
+            _ => false,
+        });
+        prop_assume!(!domains);
+        let text = toml::to_string(&space).unwrap();
+        prop_assert_eq!(toml::from_str::<Space>(&text).unwrap(), space);
+    }
+
+    #[test]
     fn parents_come_first_and_inactive_values_are_refused(space in space(), seed: u64) {
         for i in 0..space.len() {
             prop_assert!(space.conditions(i).all(|(parent, _)| parent < i));
@@ -142,6 +155,33 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_space_is_stated_in_toml() {
+    let text = r#"
+        [[parameters]]
+        name = "momentum"
+        domain = { type = "float", low = 0, high = 0.99 }
+        when = [{ parent = "optimizer", values = ["sgd"] }, { parent = "layers", values = [2, 3] }]
+
+        [[parameters]]
+        name = "optimizer"
+        domain = { type = "categorical", choices = ["sgd", "adam", 1, 0.5, true] }
+
+        [[parameters]]
+        name = "layers"
+        domain = { type = "int", low = 1, high = 3 }
+    "#;
+    let built = Space::builder()
+        .parameter(Parameter::float("momentum", 0.0, 0.99).when("optimizer", ["sgd"]).when("layers", [2, 3]))
+        .categorical("optimizer", [Value::from("sgd"), "adam".into(), 1.into(), 0.5.into(), true.into()])
+        .int("layers", 1, 3)
+        .build();
+    assert_eq!(toml::from_str::<Space>(text).unwrap(), built.unwrap());
+    let wrong = text.replace("low = 0,", "low = 1,");
+    let error = toml::from_str::<Space>(&wrong).unwrap_err().to_string();
+    assert!(error.contains("parameter `momentum`: `low <= high` must hold"), "{error}");
 }
 
 #[test]
@@ -231,7 +271,7 @@ fn wrong_configurations_are_refused_in_words() {
     );
     check(
         &[("learning_rate", 2.0.into()), sgd],
-        "parameter `learning_rate` must be a float from 0.0001 to 1.0, but got 2.0",
+        "parameter `learning_rate` must be a float from 0.0001 to 1.0 (log), but got 2.0",
     );
     check(
         &[rate, ("optimizer", "adamw".into())],

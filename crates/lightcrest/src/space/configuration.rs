@@ -5,13 +5,16 @@ use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 /// Values by parameter name: the active parameters only, in the order of the space when the engine made it.
 ///
 /// Two configurations are equal when they assign the same values, in whatever order. As JSON it is an object.
 #[derive(Debug, Clone, Default)]
 pub struct Configuration {
-    entries: Vec<(String, Value)>,
+    /// Names are shared with the space: configurations are copied far more often than made.
+    entries: Vec<(Arc<str>, Value)>,
 }
 
 impl Configuration {
@@ -21,7 +24,7 @@ impl Configuration {
     }
 
     /// Assigns a value, in place of an earlier one of that name.
-    pub fn set(&mut self, name: impl Into<String>, value: impl Into<Value>) {
+    pub fn set(&mut self, name: impl Into<Arc<str>>, value: impl Into<Value>) {
         let (name, value) = (name.into(), value.into());
         match self.entries.iter_mut().find(|(n, _)| *n == name) {
             Some(entry) => entry.1 = value,
@@ -31,7 +34,15 @@ impl Configuration {
 
     /// The value of a parameter; `None` where it is inactive.
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.entries.iter().find(|(n, _)| n == name).map(|(_, value)| value)
+        self.entries.iter().find(|(n, _)| **n == *name).map(|(_, value)| value)
+    }
+
+    /// As [`get`](Self::get), where the parameter probably is the `hint`-th.
+    pub(crate) fn get_near(&self, name: &str, hint: usize) -> Option<&Value> {
+        match self.entries.get(hint) {
+            Some((n, value)) if **n == *name => Some(value),
+            _ => self.get(name),
+        }
     }
 
     /// The value as a number; integers are converted.
@@ -56,7 +67,25 @@ impl Configuration {
 
     /// Names and values in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Value)> {
-        self.entries.iter().map(|(name, value)| (name.as_str(), value))
+        self.entries.iter().map(|(name, value)| (&**name, value))
+    }
+
+    /// Assigns a value to a name that has none yet.
+    pub(crate) fn push(&mut self, name: Arc<str>, value: Value) {
+        debug_assert!(self.get(&name).is_none());
+        self.entries.push((name, value));
+    }
+
+    /// Keeps the assignments of these names only, in their order.
+    pub(crate) fn select<'a>(&mut self, names: impl ExactSizeIterator<Item = &'a Arc<str>> + Clone) {
+        if names.len() == self.len() && names.clone().zip(&self.entries).all(|(a, (b, _))| a == b) {
+            return;
+        }
+        let mut rest: Vec<_> = std::mem::take(&mut self.entries).into_iter().map(Some).collect();
+        for name in names {
+            let entry = rest.iter_mut().find(|entry| entry.as_ref().is_some_and(|(n, _)| n == name));
+            self.entries.extend(entry.and_then(Option::take));
+        }
     }
 
     /// How many parameters are assigned.
@@ -67,6 +96,24 @@ impl Configuration {
     /// Whether nothing is assigned.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// A number that is the same for equal configurations, and for others only by a chance of 2^-64.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        // A sum, since the order does not matter.
+        self.entries.iter().fold(0, |sum: u64, (name, value)| {
+            let mut hasher = DefaultHasher::new();
+            name.hash(&mut hasher);
+            std::mem::discriminant(value).hash(&mut hasher);
+            match value {
+                Value::Null => {}
+                Value::Bool(value) => value.hash(&mut hasher),
+                Value::Int(value) => value.hash(&mut hasher),
+                Value::Float(value) => value.to_bits().hash(&mut hasher),
+                Value::Str(value) => value.hash(&mut hasher),
+            }
+            sum.wrapping_add(hasher.finish())
+        })
     }
 
     /// A text that is the same for equal configurations and differs for others: a key for sets and maps.
@@ -85,7 +132,9 @@ impl Configuration {
 
 impl PartialEq for Configuration {
     fn eq(&self, other: &Self) -> bool {
-        self.len() == other.len() && self.iter().all(|(name, value)| other.get(name) == Some(value))
+        self.len() == other.len()
+            && (self.entries == other.entries
+                || self.iter().all(|(name, value)| other.get(name) == Some(value)))
     }
 }
 
@@ -99,7 +148,7 @@ impl fmt::Display for Configuration {
     }
 }
 
-impl<N: Into<String>, V: Into<Value>> FromIterator<(N, V)> for Configuration {
+impl<N: Into<Arc<str>>, V: Into<Value>> FromIterator<(N, V)> for Configuration {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
         let mut configuration = Self::new();
         for (name, value) in pairs {
@@ -152,6 +201,8 @@ mod tests {
         let c: Configuration = [("y", Value::Float(2.5)), ("x", Value::Float(1.0))].into_iter().collect();
         assert_eq!(a, b);
         assert_eq!(a.key(), b.key());
+        assert_eq!(a.fingerprint(), b.fingerprint());
+        assert_ne!(a.fingerprint(), c.fingerprint());
         assert_ne!(a, c);
         assert_ne!(a.key(), c.key());
     }

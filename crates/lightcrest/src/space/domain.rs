@@ -114,6 +114,47 @@ impl Domain {
         }
     }
 
+    /// A value of this domain as the engine writes it: whole numbers of floats as floats, steps hit exactly.
+    pub(crate) fn conform(&self, value: &Value) -> Value {
+        let exact = self.cell_of(value).and_then(|cell| self.cell(cell));
+        match (exact, value) {
+            (Some(exact), _) => exact,
+            (None, Value::Int(value)) => Value::Float(*value as f64),
+            (None, value) => value.clone(),
+        }
+    }
+
+    /// The smallest domain of the same kind that holds both: ranges may grow, shrink and move from trial to trial. `None` if
+    /// the two are different things: another kind, another scale, other choices.
+    ///
+    /// Where steps do not fit together, whole numbers get the largest step that meets all values, and floats get none.
+    pub(crate) fn union(&self, other: &Self) -> Option<Self> {
+        let union = match (self, other) {
+            (
+                Self::Float { low, high, log, step },
+                Self::Float { low: low2, high: high2, log: log2, step: step2 },
+            ) if log == log2 => {
+                let step = step.filter(|step| {
+                    let apart = (low - low2) / step;
+                    *step2 == Some(*step) && (apart - apart.round()).abs() < 1e-6
+                });
+                Some(Self::Float { low: low.min(*low2), high: high.max(*high2), log: *log, step })
+            }
+            (
+                Self::Int { low, high, log, step },
+                Self::Int { low: low2, high: high2, log: log2, step: step2 },
+            ) if log == log2 => {
+                let step = common_divisor(common_divisor(*step, *step2), (low - low2).abs());
+                Some(Self::Int { low: *low.min(low2), high: *high.max(high2), log: *log, step })
+            }
+            (Self::Categorical { choices, .. }, Self::Categorical { choices: other, .. }) => {
+                (choices == other).then(|| self.clone())
+            }
+            _ => None,
+        };
+        union.filter(|domain| domain.check("").is_ok())
+    }
+
     /// Whether every bound, step and choice makes sense.
     pub(crate) fn check(&self, name: &str) -> Result<(), SpaceError> {
         let name = || name.to_owned();
@@ -187,6 +228,10 @@ impl Domain {
     }
 }
 
+fn common_divisor(a: i64, b: i64) -> i64 {
+    if b == 0 { a } else { common_divisor(b, a % b) }
+}
+
 /// Above this, an index is no longer exact as `f64`.
 const MAX_CELLS: f64 = 9_007_199_254_740_992.0; // 2^53
 
@@ -212,12 +257,12 @@ fn noise(size: f64) -> f64 {
 impl fmt::Display for Domain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Float { low, high, step, .. } => {
-                write!(f, "a float from {low:?} to {high:?}")?;
+            Self::Float { low, high, log, step } => {
+                write!(f, "a float from {low:?} to {high:?}{}", if *log { " (log)" } else { "" })?;
                 step.map_or(Ok(()), |step| write!(f, " in steps of {step:?}"))
             }
-            Self::Int { low, high, step, .. } => {
-                write!(f, "an int from {low} to {high}")?;
+            Self::Int { low, high, log, step } => {
+                write!(f, "an int from {low} to {high}{}", if *log { " (log)" } else { "" })?;
                 if *step == 1 { Ok(()) } else { write!(f, " in steps of {step}") }
             }
             Self::Categorical { choices, .. } => {
@@ -245,6 +290,27 @@ mod tests {
             assert_eq!(domain.cell_of(&value), Some(k));
         }
         assert!(!domain.contains(&Value::Float(1.05)));
+    }
+
+    #[test]
+    fn the_union_holds_the_values_of_both() {
+        let int = |low, high, step| Domain::Int { low, high, log: false, step };
+        assert_eq!(int(0, 8, 4).union(&int(2, 20, 6)), Some(int(0, 20, 2)));
+        assert_eq!(int(1, 4, 1).union(&int(1, 9, 1)), Some(int(1, 9, 1)));
+        let float = |low, high, step| Domain::Float { low, high, log: false, step };
+        assert_eq!(
+            float(0.0, 1.0, Some(0.1)).union(&float(0.3, 2.0, Some(0.1))),
+            Some(float(0.0, 2.0, Some(0.1)))
+        );
+        assert_eq!(float(0.0, 1.0, Some(0.1)).union(&float(0.0, 1.0, None)), Some(float(0.0, 1.0, None)));
+        let log = Domain::Float { low: 0.1, high: 1.0, log: true, step: None };
+        assert_eq!(log.union(&float(0.1, 1.0, None)), None);
+        assert_eq!(float(0.0, 1.0, None).union(&int(0, 1, 1)), None);
+        let choice = |choices: [&str; 2]| Domain::Categorical {
+            choices: choices.map(Value::from).to_vec(),
+            ordered: false,
+        };
+        assert_eq!(choice(["a", "b"]).union(&choice(["b", "a"])), None);
     }
 
     #[test]

@@ -151,15 +151,20 @@ impl<'a> Encoder<'a> {
         self.walk(row, |_, _| {})
     }
 
-    /// The configuration as a row. It must be [valid](Space::validate): a value outside its domain is moved into it.
+    /// The configuration as a row. A [valid](Space::validate) one comes back from [`decode`](Self::decode). Others occur in
+    /// discovered spaces (a trial that failed half-way, one that was proposed when less was known): what has no value
+    /// of its domain counts as inactive.
     pub fn encode(&self, configuration: &Configuration) -> Encoded {
-        let active = self.space.active(configuration);
-        let row = self.space.parameters().iter().zip(&self.columns).zip(&active);
-        let row = row.map(|((parameter, column), active)| match configuration.get(&parameter.name) {
-            Some(value) if *active => encode(&parameter.domain, column, value),
-            _ => 0.0,
-        });
-        Encoded { row: row.collect(), active }
+        let values = self.space.values(configuration);
+        let mut active = self.space.active_given(&values);
+        let mut row = vec![0.0; active.len()];
+        for (i, parameter) in self.space.parameters().iter().enumerate() {
+            let value = values[i].filter(|_| active[i]);
+            let x = value.and_then(|value| encode(&parameter.domain, &self.columns[i], value));
+            active[i] = x.is_some();
+            row[i] = x.unwrap_or(0.0);
+        }
+        Encoded { row, active }
     }
 
     /// The configuration that a row stands for. Numbers off the grid fall into the nearest cell; inactive columns
@@ -169,12 +174,12 @@ impl<'a> Encoder<'a> {
     /// `row` has one number for each parameter of the space.
     pub fn decode(&self, row: &[f64]) -> Configuration {
         let mut configuration = Configuration::new();
-        self.walk(row, |name, value| configuration.set(name, value));
+        self.walk(row, |i, value| configuration.push(self.space.shared_name(i), value));
         configuration
     }
 
     /// Decodes parameter by parameter, parents first, and tells `each` of the active ones.
-    fn walk(&self, row: &[f64], mut each: impl FnMut(&str, Value)) -> Vec<bool> {
+    fn walk(&self, row: &[f64], mut each: impl FnMut(usize, Value)) -> Vec<bool> {
         assert_eq!(row.len(), self.columns.len(), "a row has one number for each parameter");
         let mut values: Vec<Option<Value>> = Vec::with_capacity(row.len());
         for (i, parameter) in self.space.parameters().iter().enumerate() {
@@ -183,7 +188,7 @@ impl<'a> Encoder<'a> {
             });
             let value = active.then(|| decode(&parameter.domain, &self.columns[i], row[i]));
             if let Some(value) = &value {
-                each(&parameter.name, value.clone());
+                each(i, value.clone());
             }
             values.push(value);
         }
@@ -206,19 +211,25 @@ fn column(domain: &Domain) -> Column {
     }
 }
 
-fn encode(domain: &Domain, column: &Column, value: &Value) -> f64 {
+/// The value of a domain that a uniform number in `[0, 1)` falls on.
+pub(crate) fn draw(domain: &Domain, uniform: f64) -> Value {
+    let column = column(domain);
+    decode(domain, &column, column.spread(uniform))
+}
+
+fn encode(domain: &Domain, column: &Column, value: &Value) -> Option<f64> {
     match (domain, column) {
         (Domain::Float { low, high, log, .. }, Column::Continuous) => {
-            let value = value.as_f64().unwrap_or(*low);
+            let value = value.as_f64()?;
             let u = if *log {
                 (value.ln() - low.ln()) / (high.ln() - low.ln())
             } else {
                 (value - low) / (high - low)
             };
-            u.clamp(0.0, 1.0)
+            Some(u.clamp(0.0, 1.0))
         }
-        (_, Column::Discrete(grid)) => grid.position(domain.cell_of(value).unwrap_or(0)),
-        _ => domain.cell_of(value).unwrap_or(0) as f64,
+        (_, Column::Discrete(grid)) => Some(grid.position(domain.cell_of(value)?)),
+        _ => Some(domain.cell_of(value)? as f64),
     }
 }
 

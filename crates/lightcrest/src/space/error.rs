@@ -37,6 +37,13 @@ pub enum SpaceError {
     ImpossibleCondition { name: String, parent: String, value: Value, domain: Domain },
     #[error("conditions must not form a circle, but {} do", quoted(.names))]
     Cycle { names: Vec<String> },
+    #[error(
+        "parameter `{name}` was {known}, but is now asked for as {asked}: ranges may change, kinds, scales and choices may \
+         not; give it another name"
+    )]
+    ChangedDomain { name: String, known: Domain, asked: Domain },
+    #[error("parameter `{name}` is declared as {declared}, but is asked for as {asked}")]
+    OtherDomain { name: String, declared: Domain, asked: Domain },
 
     #[error("parameter `{name}` has no value, but it is active here")]
     Missing { name: String },

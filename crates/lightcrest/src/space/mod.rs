@@ -5,6 +5,8 @@
 //! [`Configuration`] assigns the active parameters and nothing else: an inactive parameter is absent, never NaN
 //! and never a default, so that no part of the engine can mistake a placeholder for a choice.
 //!
+//! A space is declared (by the builder here, or as JSON or TOML), or it is [discovered](discover) from what an objective asks for.
+//!
 //! Numbers meet configurations in one place only, [`encode`].
 //!
 //! ```
@@ -31,19 +33,23 @@
 
 mod condition;
 mod configuration;
+pub mod discover;
 mod domain;
 pub mod encode;
 mod error;
 mod parameter;
 #[expect(clippy::module_inception, reason = "the type `Space` lives in the file that is named for it")]
 mod space;
+mod suggestions;
 mod value;
 
 pub use condition::Condition;
 pub use configuration::Configuration;
+pub use discover::{Discovery, Sighting};
 pub use domain::Domain;
 pub use encode::{Column, Encoded, Encoder};
 pub use error::SpaceError;
 pub use parameter::Parameter;
 pub use space::{Space, SpaceBuilder};
+pub use suggestions::Suggestions;
 pub use value::Value;

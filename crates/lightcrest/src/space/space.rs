@@ -3,9 +3,11 @@
 use super::encode::Encoder;
 use super::error::nearest;
 use super::{Condition, Configuration, Parameter, SpaceError, Value};
-use rand::{Rng, RngExt};
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// The parameters of a study, checked.
 ///
@@ -15,6 +17,8 @@ use std::collections::HashMap;
 #[serde(try_from = "Parameters", into = "Parameters")]
 pub struct Space {
     parameters: Vec<Parameter>,
+    /// The names again, as configurations share them.
+    names: Vec<Arc<str>>,
     index: HashMap<String, usize>,
     /// For each parameter, the position of the parent of each of its conditions.
     parents: Vec<Vec<usize>>,
@@ -52,6 +56,18 @@ impl Space {
         SpaceBuilder::default()
     }
 
+    /// A space in which nothing varies.
+    pub fn empty() -> Self {
+        Self { parameters: Vec::new(), names: Vec::new(), index: HashMap::new(), parents: Vec::new() }
+    }
+
+    /// The parameters without conditions, as a space of their own.
+    pub(crate) fn flat(&self) -> Self {
+        let free = self.parameters.iter().filter(|parameter| parameter.when.is_empty());
+        let builder = free.cloned().fold(Self::builder(), SpaceBuilder::parameter);
+        builder.build().expect("parameters of a space without conditions make a space")
+    }
+
     /// All parameters, parents before children, otherwise as they were added.
     pub fn parameters(&self) -> &[Parameter] {
         &self.parameters
@@ -72,6 +88,29 @@ impl Space {
         self.position(name).map(|i| &self.parameters[i])
     }
 
+    /// A parameter by name.
+    ///
+    /// # Errors
+    /// If there is none of that name.
+    pub(crate) fn parameter(&self, name: &str) -> Result<&Parameter, SpaceError> {
+        self.get(name).ok_or_else(|| {
+            let names = self.parameters.iter().map(|p| p.name.as_str());
+            SpaceError::UnknownParameter { name: name.to_owned(), suggestion: nearest(name, names) }
+        })
+    }
+
+    /// Why a parameter is not active.
+    pub(crate) fn inactive(&self, name: &str, configuration: &Configuration) -> SpaceError {
+        let active = self.active(configuration);
+        let reason = self.position(name).map(|i| self.why_inactive(i, &active, configuration));
+        SpaceError::Inactive { name: name.to_owned(), reason: reason.unwrap_or_default() }
+    }
+
+    /// The name of the parameter at `position`, to be shared.
+    pub(crate) fn shared_name(&self, position: usize) -> Arc<str> {
+        self.names[position].clone()
+    }
+
     /// Where a parameter stands in [`parameters`](Self::parameters).
     pub fn position(&self, name: &str) -> Option<usize> {
         self.index.get(name).copied()
@@ -87,9 +126,23 @@ impl Space {
         self.parameters.iter().any(|parameter| !parameter.when.is_empty())
     }
 
+    /// The value of each parameter, in the order of [`parameters`](Self::parameters).
+    pub(crate) fn values<'c>(&self, configuration: &'c Configuration) -> Vec<Option<&'c Value>> {
+        let mut next = 0;
+        let value = |parameter: &Parameter| {
+            let value = configuration.get_near(&parameter.name, next);
+            next += usize::from(value.is_some());
+            value
+        };
+        self.parameters.iter().map(value).collect()
+    }
+
     /// Which parameters are active given these values, in the order of [`parameters`](Self::parameters).
     pub fn active(&self, configuration: &Configuration) -> Vec<bool> {
-        let values: Vec<_> = self.parameters.iter().map(|p| configuration.get(&p.name)).collect();
+        self.active_given(&self.values(configuration))
+    }
+
+    pub(crate) fn active_given(&self, values: &[Option<&Value>]) -> Vec<bool> {
         let mut active = Vec::with_capacity(self.len());
         for i in 0..self.len() {
             active.push(self.conditions(i).all(|(parent, condition)| {
@@ -105,18 +158,13 @@ impl Space {
     /// The first parameter that is unknown, missing, inactive or out of its domain.
     pub fn validate(&self, configuration: &Configuration) -> Result<(), SpaceError> {
         for (name, _) in configuration.iter() {
-            if self.position(name).is_none() {
-                let names = self.parameters.iter().map(|p| p.name.as_str());
-                return Err(SpaceError::UnknownParameter {
-                    name: name.to_owned(),
-                    suggestion: nearest(name, names),
-                });
-            }
+            self.parameter(name)?;
         }
-        let active = self.active(configuration);
+        let values = self.values(configuration);
+        let active = self.active_given(&values);
         for (i, parameter) in self.parameters.iter().enumerate() {
             let name = || parameter.name.clone();
-            match (active[i], configuration.get(&parameter.name)) {
+            match (active[i], values[i]) {
                 (true, None) => return Err(SpaceError::Missing { name: name() }),
                 (false, Some(_)) => {
                     let reason = self.why_inactive(i, &active, configuration);
@@ -154,15 +202,10 @@ impl Space {
     pub fn conform(&self, configuration: &Configuration) -> Result<Configuration, SpaceError> {
         self.validate(configuration)?;
         let mut conformed = Configuration::new();
-        for parameter in &self.parameters {
-            let Some(value) = configuration.get(&parameter.name) else { continue };
-            let exact = parameter.domain.cell_of(value).and_then(|cell| parameter.domain.cell(cell));
-            let value = match (exact, value) {
-                (Some(exact), _) => exact,
-                (None, Value::Int(value)) => Value::Float(*value as f64),
-                (None, value) => value.clone(),
-            };
-            conformed.set(parameter.name.clone(), value);
+        for (parameter, name) in self.parameters.iter().zip(&self.names) {
+            if let Some(value) = configuration.get(&parameter.name) {
+                conformed.set(name.clone(), parameter.domain.conform(value));
+            }
         }
         Ok(conformed)
     }
@@ -172,6 +215,11 @@ impl Space {
         let encoder = Encoder::new(self);
         let row: Vec<f64> = (0..self.len()).map(|i| encoder.column(i).spread(rng.random())).collect();
         encoder.decode(&row)
+    }
+
+    /// As [`sample`](Self::sample), from a seed.
+    pub fn sample_seeded(&self, seed: u64) -> Configuration {
+        self.sample(&mut ChaCha8Rng::seed_from_u64(seed))
     }
 }
 
@@ -258,7 +306,8 @@ impl SpaceBuilder {
         let parameters: Vec<_> = order.into_iter().filter_map(|i| slots[i].take()).collect();
         let index: HashMap<_, _> = parameters.iter().enumerate().map(|(i, p)| (p.name.clone(), i)).collect();
         let parents = parameters.iter().map(|p| p.when.iter().map(|c| index[&c.parent]).collect()).collect();
-        Ok(Space { parameters, index, parents })
+        let names = parameters.iter().map(|parameter| parameter.name.as_str().into()).collect();
+        Ok(Space { parameters, names, index, parents })
     }
 
     fn check_condition(

@@ -7,19 +7,15 @@ use crate::history::{FrozenTrial, TrialState};
 #[derive(Debug, Default)]
 pub struct MemoryStorage {
     definition: Option<Definition>,
-    trials: Vec<(u64, FrozenTrial)>, // revision of the last write, trial
-    revision: u64,
+    trials: Vec<FrozenTrial>,
+    /// Which trial each revision wrote; revision 1 is the first.
+    writes: Vec<u64>,
 }
 
 impl MemoryStorage {
     /// An empty storage.
     pub fn new() -> Self {
         Self::default()
-    }
-
-    fn next_revision(&mut self) -> u64 {
-        self.revision += 1;
-        self.revision
     }
 }
 
@@ -33,46 +29,43 @@ impl Storage for MemoryStorage {
         if let Some(difference) = stored.difference(definition) {
             return Err(StorageError::OtherStudy { difference });
         }
-        for i in 0..self.trials.len() {
-            if self.trials[i].1.state == TrialState::Running {
-                let revision = self.next_revision();
-                self.trials[i].1.reset();
-                self.trials[i].0 = revision;
-            }
+        for trial in self.trials.iter_mut().filter(|trial| trial.state == TrialState::Running) {
+            trial.reset();
+            self.writes.push(trial.number);
         }
         Ok(stored)
     }
 
-    fn create(&mut self, trial: &FrozenTrial) -> Result<(), StorageError> {
+    fn create(&mut self, trial: &FrozenTrial) -> Result<u64, StorageError> {
         let (number, next) = (trial.number, self.trials.len() as u64);
         if number != next {
             return Err(StorageError::NumberTaken { number, next });
         }
-        let revision = self.next_revision();
-        self.trials.push((revision, trial.clone()));
-        Ok(())
+        self.trials.push(trial.clone());
+        self.writes.push(number);
+        Ok(self.writes.len() as u64)
     }
 
-    fn update(&mut self, trial: &FrozenTrial, from: TrialState) -> Result<(), StorageError> {
-        let revision = self.revision + 1;
+    fn update(&mut self, trial: &FrozenTrial, from: TrialState) -> Result<u64, StorageError> {
         let number = trial.number;
         let slot = usize::try_from(number).ok().and_then(|i| self.trials.get_mut(i));
         let slot = slot.ok_or(StorageError::UnknownTrial { number })?;
-        let found = slot.1.state;
+        let found = slot.state;
         if found != from {
             return Err(StorageError::StateConflict { number, expected: from, found });
         }
-        *slot = (revision, trial.clone());
-        self.revision = revision;
-        Ok(())
+        slot.clone_from(trial);
+        self.writes.push(number);
+        Ok(self.writes.len() as u64)
     }
 
     fn changes(&mut self, since: u64) -> Result<Changes, StorageError> {
-        if since == self.revision {
-            return Ok(Changes { trials: Vec::new(), revision: since });
-        }
-        let newer = self.trials.iter().filter(|(revision, _)| *revision > since);
-        Ok(Changes { trials: newer.map(|(_, trial)| trial.clone()).collect(), revision: self.revision })
+        let since = usize::try_from(since).unwrap_or(usize::MAX).min(self.writes.len());
+        let mut numbers = self.writes[since..].to_vec();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let trials = numbers.into_iter().map(|number| self.trials[number as usize].clone()).collect();
+        Ok(Changes { trials, revision: self.writes.len() as u64 })
     }
 }
 

@@ -8,7 +8,7 @@ pub use sqlite::SqliteStorage;
 
 use crate::history::{FrozenTrial, History, TrialState};
 use crate::objective::ObjectiveInfo;
-use crate::space::Space;
+use crate::space::{Discovery, Space};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -17,8 +17,10 @@ use std::path::PathBuf;
 pub struct Definition {
     /// The name of the study.
     pub name: String,
-    /// What may vary.
+    /// What may vary. If it is discovered, what is known of it so far: stored empty, and found again from the trials.
     pub space: Space,
+    /// Whether the space is discovered from what the objective asks for.
+    pub discovered: bool,
     /// What is optimised, in the order of a trial's values.
     pub objectives: Vec<ObjectiveInfo>,
     /// What all random numbers derive from.
@@ -46,6 +48,35 @@ impl Definition {
             let (ours, theirs) = (names(&self.objectives), names(&other.objectives));
             return Some(format!("its objectives are {ours}, not {theirs}"));
         }
+        if self.discovered != other.discovered {
+            let word = |discovered| if discovered { "discovered" } else { "declared" };
+            return Some(format!("its space is {}, not {}", word(self.discovered), word(other.discovered)));
+        }
+        let difference = if self.discovered { None } else { self.space_difference(other) };
+        if difference.is_some() {
+            return difference;
+        }
+        if self.seed != other.seed {
+            return Some(format!("its seed is {}, not {}", self.seed, other.seed));
+        }
+        if self.spec != other.spec {
+            let (mut ours, mut theirs) = (self.spec.lines(), other.spec.lines());
+            loop {
+                match (ours.next(), theirs.next()) {
+                    (None, None) => return Some("its spec has other line ends".to_owned()),
+                    (a, b) if a == b => {}
+                    (Some(a), Some(b)) => {
+                        return Some(format!("its spec says `{}`, not `{}`", a.trim(), b.trim()));
+                    }
+                    (Some(a), None) => return Some(format!("its spec also says `{}`", a.trim())),
+                    (None, Some(b)) => return Some(format!("its spec does not say `{}`", b.trim())),
+                }
+            }
+        }
+        None
+    }
+
+    fn space_difference(&self, other: &Self) -> Option<String> {
         for parameter in self.space.parameters() {
             match other.space.get(&parameter.name) {
                 None => {
@@ -66,23 +97,6 @@ impl Definition {
         }
         if self.space != other.space {
             return Some("its parameters are in another order".to_owned());
-        }
-        if self.seed != other.seed {
-            return Some(format!("its seed is {}, not {}", self.seed, other.seed));
-        }
-        if self.spec != other.spec {
-            let (mut ours, mut theirs) = (self.spec.lines(), other.spec.lines());
-            loop {
-                match (ours.next(), theirs.next()) {
-                    (None, None) => return Some("its spec has other line ends".to_owned()),
-                    (a, b) if a == b => {}
-                    (Some(a), Some(b)) => {
-                        return Some(format!("its spec says `{}`, not `{}`", a.trim(), b.trim()));
-                    }
-                    (Some(a), None) => return Some(format!("its spec also says `{}`", a.trim())),
-                    (None, Some(b)) => return Some(format!("its spec does not say `{}`", b.trim())),
-                }
-            }
         }
         None
     }
@@ -108,7 +122,7 @@ pub struct Changes {
 ///   number gets [`StorageError::NumberTaken`] and asks again.
 /// - **One winner.** [`update`](Self::update) names the state that it found; if the trial is in another one by now,
 ///   nothing is written and the error says so. A finished trial never changes.
-/// - **Revisions.** Every write raises the revision, and [`changes`](Self::changes) tells everything since, whoever
+/// - **Revisions.** Every write raises the revision by one, and [`changes`](Self::changes) tells everything since, whoever
 ///   wrote it.
 /// - **Abandoned trials.** [`open`](Self::open) puts trials that were left running by processes which are gone back to
 ///   waiting, without their reports.
@@ -129,17 +143,17 @@ pub trait Storage: Send {
     /// [`StorageError::OtherStudy`] if a study of another definition is kept here; nothing is written then.
     fn open(&mut self, definition: &Definition) -> Result<Definition, StorageError>;
 
-    /// Adds a trial with the next number.
+    /// Adds a trial with the next number; the revision that this made.
     ///
     /// # Errors
     /// [`StorageError::NumberTaken`] if the number is not the next.
-    fn create(&mut self, trial: &FrozenTrial) -> Result<(), StorageError>;
+    fn create(&mut self, trial: &FrozenTrial) -> Result<u64, StorageError>;
 
-    /// Replaces a trial that is in the state `from`.
+    /// Replaces a trial that is in the state `from`; the revision that this made.
     ///
     /// # Errors
     /// [`StorageError::StateConflict`] if it is not, [`StorageError::UnknownTrial`] if there is no such trial.
-    fn update(&mut self, trial: &FrozenTrial, from: TrialState) -> Result<(), StorageError>;
+    fn update(&mut self, trial: &FrozenTrial, from: TrialState) -> Result<u64, StorageError>;
 
     /// The trials that were written after the revision; 0 for all.
     ///
@@ -148,15 +162,19 @@ pub trait Storage: Send {
     fn changes(&mut self, since: u64) -> Result<Changes, StorageError>;
 }
 
-/// Reads a whole study without opening it for work.
+/// Reads a whole study without opening it for work; if its space is discovered, with what its trials show of it.
 ///
 /// # Errors
 /// [`StorageError::NoStudy`] if none is kept there.
 pub fn load(storage: &mut dyn Storage) -> Result<(Definition, History), StorageError> {
-    let definition = storage.definition()?.ok_or(StorageError::NoStudy)?;
+    let mut definition = storage.definition()?.ok_or(StorageError::NoStudy)?;
     let mut history = History::new(definition.objectives.clone());
     for trial in storage.changes(0)?.trials {
         history.put(trial);
+    }
+    if definition.discovered {
+        let sightings = history.trials().iter().filter_map(FrozenTrial::sighting);
+        definition.space = Discovery::new().infer(sightings);
     }
     Ok((definition, history))
 }

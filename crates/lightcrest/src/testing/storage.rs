@@ -2,7 +2,7 @@
 
 use crate::history::{FrozenTrial, TrialState};
 use crate::objective::ObjectiveInfo;
-use crate::space::{Configuration, Parameter, Space, Value};
+use crate::space::{Configuration, Domain, Parameter, Space, Value};
 use crate::storage::{Definition, Storage, StorageError, load};
 use serde_json::json;
 
@@ -18,6 +18,7 @@ fn definition() -> Definition {
     Definition {
         name: "suite".to_owned(),
         space: space.expect("the space of the suite is valid"),
+        discovered: false,
         objectives: vec![ObjectiveInfo::maximize("accuracy"), ObjectiveInfo::minimize("macs")],
         seed: u64::MAX - 5,
         spec: "epochs = 3\n".to_owned(),
@@ -32,6 +33,8 @@ fn full(number: u64, state: TrialState) -> FrozenTrial {
         [("learning rate", Value::Float(0.1 + 0.2)), ("optimizer", Value::Null), ("depth", Value::Int(-3))];
     let mut trial = FrozenTrial::waiting(number, values.into_iter().collect());
     trial.state = state;
+    let domain = |high| Domain::Float { low: -0.1, high, log: false, step: Some(0.1) };
+    trial.suggestions = [("learning rate", domain(0.3)), ("ä \"b\"", domain(1e3))].into_iter().collect();
     trial.known = vec![None, Some(1e300)];
     trial.values = (state == TrialState::Complete).then(|| vec![1.0 / 3.0, -5e-324]);
     trial.reports = vec![(1, vec![0.1]), (u64::from(u32::MAX), vec![1e-7])];
@@ -71,6 +74,7 @@ pub fn storage(fresh: &mut dyn FnMut() -> Box<dyn Storage>) {
         Definition { seed: 0, ..definition() },
         Definition { spec: "epochs = 4\n".to_owned(), ..definition() },
         Definition { objectives: vec![ObjectiveInfo::maximize("accuracy")], ..definition() },
+        Definition { discovered: true, ..definition() },
         Definition { space: Space::builder().build().expect("empty is valid"), ..definition() },
     ] {
         let refused = storage.open(&other);
@@ -99,7 +103,9 @@ pub fn storage(fresh: &mut dyn FnMut() -> Box<dyn Storage>) {
             "only the next number can be created: {taken:?}"
         );
     }
-    storage.update(&full(1, TrialState::Failed), TrialState::Running).expect("a running trial can fail");
+    let revision = storage.update(&full(1, TrialState::Failed), TrialState::Running);
+    let revision = revision.expect("a running trial can fail");
+    assert_eq!(revision, all.revision + 1, "a write raises the revision by one and says so");
     let late = storage.update(&full(1, TrialState::Complete), TrialState::Running);
     assert!(
         matches!(late, Err(StorageError::StateConflict { number: 1, found: TrialState::Failed, .. })),
@@ -109,7 +115,7 @@ pub fn storage(fresh: &mut dyn FnMut() -> Box<dyn Storage>) {
     assert!(matches!(unknown, Err(StorageError::UnknownTrial { number: 9 })), "{unknown:?}");
     let news = changes(&mut storage, all.revision);
     assert_eq!(news.trials, [full(1, TrialState::Failed)], "exactly what was written is new");
-    assert!(news.revision > all.revision, "writing raises the revision");
+    assert_eq!(news.revision, revision);
 
     let (stored, history) = load(&mut *storage).expect("loads");
     assert_eq!(stored, definition());
@@ -160,7 +166,7 @@ pub fn shared_storage(place: &mut dyn FnMut() -> Box<dyn Fn() -> Box<dyn Storage
                     loop {
                         let trial = FrozenTrial::waiting(next, Configuration::new());
                         match storage.create(&FrozenTrial { state: TrialState::Running, ..trial }) {
-                            Ok(()) => break,
+                            Ok(_) => break,
                             Err(StorageError::NumberTaken { next: free, .. }) => next = free,
                             Err(error) => panic!("writers share: {error:?}"),
                         }

@@ -26,7 +26,8 @@ use std::time::Duration;
 /// Marks the file as ours: `LCST`.
 const APPLICATION_ID: i32 = 0x4c43_5354;
 /// The schemas, oldest first; number `i` leads to `user_version = i + 1`.
-const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("../migrations/0001.sql"), include_str!("../migrations/0002.sql")];
 /// How long to wait for another process to end its transaction.
 const BUSY: Duration = Duration::from_secs(30);
 
@@ -35,6 +36,8 @@ const BUSY: Duration = Duration::from_secs(30);
 pub struct SqliteStorage {
     path: PathBuf,
     connection: Connection,
+    /// How many migrations the file has had. A file that is only read may be of an older version.
+    schema: usize,
     study: Option<i64>,
     /// Holds the shared lock as long as this storage works on the study.
     lock: Option<File>,
@@ -67,10 +70,8 @@ impl SqliteStorage {
         let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(refused)?;
         connection.busy_timeout(BUSY).map_err(refused)?;
-        let mut storage = Self { path: path.to_owned(), connection, study: None, lock: None };
-        if storage.schema_version()? == MIGRATIONS.len() {
-            storage.find_study()?;
-        }
+        let mut storage = Self { path: path.to_owned(), connection, schema: 0, study: None, lock: None };
+        storage.find_study()?;
         Ok(storage)
     }
 
@@ -97,7 +98,12 @@ impl SqliteStorage {
         Err(StorageError::OtherProgram { path: self.path.clone(), application_id })
     }
 
+    /// Finds the study of the file, if there is one by now.
     fn find_study(&mut self) -> Result<(), StorageError> {
+        self.schema = self.schema_version()?;
+        if self.schema == 0 {
+            return Ok(());
+        }
         let found = self.connection.query_row("SELECT min(id) FROM study", [], |row| row.get(0));
         self.study = found.map_err(|e| refused(&self.path, e))?;
         Ok(())
@@ -110,6 +116,7 @@ impl SqliteStorage {
     /// Brings the schema up to date; another process may do so at the same time.
     fn migrate(&mut self) -> Result<(), StorageError> {
         if self.schema_version()? == MIGRATIONS.len() {
+            self.schema = MIGRATIONS.len();
             return Ok(());
         }
         let path = self.path.clone();
@@ -126,7 +133,14 @@ impl SqliteStorage {
             transaction.pragma_update(None, "user_version", i as i64 + 1).map_err(refused)?;
         }
         transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(refused)?;
-        transaction.commit().map_err(refused)
+        transaction.commit().map_err(refused)?;
+        self.schema = MIGRATIONS.len();
+        Ok(())
+    }
+
+    /// A column of the current schema, or what it was before the migration that made it.
+    fn column(&self, name: &'static str, migration: usize, before: &'static str) -> &'static str {
+        if self.schema < migration { before } else { name }
     }
 
     /// Takes part in the work. `true`: nobody else did, and running trials were put back to waiting.
@@ -160,11 +174,11 @@ impl SqliteStorage {
         Ok(())
     }
 
-    /// Runs `write` in a transaction, with the study and its new revision.
-    fn transact<T>(
+    /// Runs `write` in a transaction, with the study and its new revision, which is returned.
+    fn transact(
         &mut self,
-        write: impl FnOnce(&Transaction<'_>, i64, i64, &Path) -> Result<T, StorageError>,
-    ) -> Result<T, StorageError> {
+        write: impl FnOnce(&Transaction<'_>, i64, i64, &Path) -> Result<(), StorageError>,
+    ) -> Result<u64, StorageError> {
         let study = self.study()?;
         let path = &self.path;
         let refused = |source| refused(path, source);
@@ -174,76 +188,65 @@ impl SqliteStorage {
             .prepare_cached("UPDATE study SET revision = revision + 1 WHERE id = ?1 RETURNING revision")
             .and_then(|mut statement| statement.query_row([study], |row| row.get(0)))
             .map_err(refused)?;
-        let result = write(&transaction, study, revision, path)?;
+        write(&transaction, study, revision, path)?;
         transaction.commit().map_err(refused)?;
-        Ok(result)
+        Ok(revision as u64)
     }
 }
 
 impl Storage for SqliteStorage {
     fn definition(&mut self) -> Result<Option<Definition>, StorageError> {
-        if self.study.is_none() && self.schema_version()? == MIGRATIONS.len() {
+        if self.study.is_none() {
             self.find_study()?;
         }
         let Some(study) = self.study else { return Ok(None) };
-        let columns = self.connection.query_row(
-            "SELECT name, space, objectives, seed, spec, engine, created FROM study WHERE id = ?1",
-            [study],
-            |row| {
-                let json: (String, String) = (row.get(1)?, row.get(2)?);
-                Ok((
-                    row.get(0)?,
-                    json,
-                    row.get::<_, i64>(3)?,
-                    row.get(4)?,
-                    row.get(5)?,
-                    row.get::<_, i64>(6)?,
-                ))
-            },
+        let sql = format!(
+            "SELECT name, space, objectives, seed, spec, engine, created, {} FROM study WHERE id = ?1",
+            self.column("discovered", 2, "0")
         );
-        let (name, (space, objectives), seed, spec, engine, created) =
+        let columns = self.connection.query_row(&sql, [study], |row| {
+            let json: (String, String) = (row.get(1)?, row.get(2)?);
+            let numbers: (i64, i64) = (row.get(3)?, row.get(6)?);
+            Ok((row.get(0)?, json, numbers, row.get(4)?, row.get(5)?, row.get(7)?))
+        });
+        let (name, (space, objectives), (seed, created), spec, engine, discovered) =
             columns.map_err(|e| refused(&self.path, e))?;
         let space = parse(&self.path, "study.space", &space)?;
         let objectives = parse(&self.path, "study.objectives", &objectives)?;
         let (seed, created) = (seed as u64, created as u64);
-        Ok(Some(Definition { name, space, objectives, seed, spec, engine, created }))
+        Ok(Some(Definition { name, space, discovered, objectives, seed, spec, engine, created }))
     }
 
     fn open(&mut self, definition: &Definition) -> Result<Definition, StorageError> {
-        let mut stored = self.definition()?;
-        if stored.is_none() {
-            self.migrate()?;
-            let path = &self.path;
-            let done = self
-                .connection
-                .execute(
-                    // Another process may have been faster: then its study stays.
-                    "INSERT INTO study (id, name, space, objectives, seed, spec, engine, created, revision)
-                     VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, 0) ON CONFLICT DO NOTHING",
-                    params![
-                        definition.name,
-                        json(&definition.space),
-                        json(&definition.objectives),
-                        definition.seed as i64,
-                        definition.spec,
-                        definition.engine,
-                        definition.created as i64,
-                    ],
-                )
-                .map_err(|e| refused(path, e));
-            done?;
-            stored = self.definition()?;
+        // A file of another study is left as it is, also when its schema is an older one.
+        if let Some(stored) = self.definition()? {
+            same(&stored, definition)?;
         }
-        let stored = stored.ok_or(StorageError::NoStudy)?;
-        if let Some(difference) = stored.difference(definition) {
-            return Err(StorageError::OtherStudy { difference });
-        }
+        self.migrate()?;
+        let inserted = self.connection.execute(
+            // Another process may have been faster: then its study stays.
+            "INSERT INTO study (id, name, space, objectives, seed, spec, engine, created, discovered, revision)
+             VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0) ON CONFLICT DO NOTHING",
+            params![
+                definition.name,
+                json(&definition.space),
+                json(&definition.objectives),
+                definition.seed as i64,
+                definition.spec,
+                definition.engine,
+                definition.created as i64,
+                definition.discovered,
+            ],
+        );
+        inserted.map_err(|e| refused(&self.path, e))?;
+        let stored = self.definition()?.ok_or(StorageError::NoStudy)?;
+        same(&stored, definition)?;
         self.connection.pragma_update(None, "synchronous", "NORMAL").map_err(|e| refused(&self.path, e))?;
         self.join()?;
         Ok(stored)
     }
 
-    fn create(&mut self, trial: &FrozenTrial) -> Result<(), StorageError> {
+    fn create(&mut self, trial: &FrozenTrial) -> Result<u64, StorageError> {
         self.transact(|transaction, study, revision, path| {
             let refused = |source| refused(path, source);
             let next: i64 = transaction
@@ -255,14 +258,14 @@ impl Storage for SqliteStorage {
             }
             let sql =
                 "INSERT INTO trial (study, number, state, configuration, known, objective_values, reports,
-                           constraints, attributes, reason, started, finished, revision)
-                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+                           constraints, attributes, reason, started, finished, revision, suggestions)
+                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
             write_trial(transaction, sql, study, trial, revision).map_err(refused)?;
             Ok(())
         })
     }
 
-    fn update(&mut self, trial: &FrozenTrial, from: TrialState) -> Result<(), StorageError> {
+    fn update(&mut self, trial: &FrozenTrial, from: TrialState) -> Result<u64, StorageError> {
         self.transact(|transaction, study, revision, path| {
             let refused = |source| refused(path, source);
             let number = trial.number;
@@ -275,7 +278,8 @@ impl Storage for SqliteStorage {
                 return Err(StorageError::StateConflict { number, expected: from, found });
             }
             let sql = "UPDATE trial SET state = ?3, configuration = ?4, known = ?5, objective_values = ?6, reports = ?7,
-                           constraints = ?8, attributes = ?9, reason = ?10, started = ?11, finished = ?12, revision = ?13
+                           constraints = ?8, attributes = ?9, reason = ?10, started = ?11, finished = ?12, revision = ?13,
+                           suggestions = ?14
                        WHERE study = ?1 AND number = ?2";
             write_trial(transaction, sql, study, trial, revision).map_err(refused)?;
             Ok(())
@@ -284,6 +288,7 @@ impl Storage for SqliteStorage {
 
     fn changes(&mut self, since: u64) -> Result<Changes, StorageError> {
         let study = self.study()?;
+        let suggestions = self.column("suggestions", 2, "'{}'");
         let path = &self.path;
         let refused = |source| refused(path, source);
         // One read transaction, so that the revision belongs to the trials.
@@ -294,10 +299,12 @@ impl Storage for SqliteStorage {
             .map_err(refused)? as u64;
         let mut trials = Vec::new();
         if revision != since {
-            let sql = "SELECT number, state, configuration, known, objective_values, reports, constraints, attributes,
-                           reason, started, finished
-                       FROM trial WHERE study = ?1 AND revision > ?2 ORDER BY number";
-            let mut statement = transaction.prepare_cached(sql).map_err(refused)?;
+            let sql = format!(
+                "SELECT number, state, configuration, known, objective_values, reports, constraints, attributes,
+                        reason, started, finished, {suggestions}
+                 FROM trial WHERE study = ?1 AND revision > ?2 ORDER BY number"
+            );
+            let mut statement = transaction.prepare_cached(&sql).map_err(refused)?;
             let mut rows = statement.query([study, since as i64]).map_err(refused)?;
             while let Some(row) = rows.next().map_err(refused)? {
                 trials.push(read_trial(path, row)?);
@@ -305,6 +312,10 @@ impl Storage for SqliteStorage {
         }
         Ok(Changes { trials, revision })
     }
+}
+
+fn same(stored: &Definition, definition: &Definition) -> Result<(), StorageError> {
+    stored.difference(definition).map_or(Ok(()), |difference| Err(StorageError::OtherStudy { difference }))
 }
 
 /// What SQLite's refusal means.
@@ -325,6 +336,7 @@ mod tests {
     use super::*;
     use crate::objective::ObjectiveInfo;
     use crate::space::{Configuration, Space};
+    use crate::storage::load;
     use crate::study::{Study, StudyError};
     use crate::testing;
     use tempfile::TempDir;
@@ -388,6 +400,26 @@ mod tests {
     }
 
     #[test]
+    fn the_first_schema_is_read_as_it_is_and_migrated_when_the_study_goes_on() {
+        let (_folder, path) = folder();
+        let dump = include_str!("../../../tests/data/schema-1.sql");
+        Connection::open(&path).unwrap().execute_batch(dump).unwrap();
+        let before = std::fs::read(&path).unwrap();
+        let (definition, history) = load(&mut SqliteStorage::read(&path).unwrap()).unwrap();
+        assert!(!definition.discovered);
+        assert_eq!(history.trials()[0].values, Some(vec![0.5]));
+        assert!(study(&path, 2.0).is_err(), "another study does not touch it");
+        assert_eq!(std::fs::read(&path).unwrap(), before, "reading does not migrate");
+
+        let mut study = study(&path, 1.0).unwrap();
+        assert_eq!(study.trials()[..2], history.trials()[..2]);
+        assert_eq!(study.ask().unwrap().number, 2, "the abandoned trial is run again");
+        assert_eq!(study.ask().unwrap().number, 3);
+        let version = Connection::open(&path).unwrap().query_row("PRAGMA user_version", [], |row| row.get(0));
+        assert_eq!(version, Ok(MIGRATIONS.len() as i64));
+    }
+
+    #[test]
     fn another_spec_is_refused_and_named() {
         let (_folder, path) = folder();
         drop(study(&path, 1.0).unwrap());
@@ -412,7 +444,7 @@ mod tests {
         trial.reason = Some("a long text. ".repeat(100));
         let error = loop {
             match storage.create(&trial) {
-                Ok(()) => trial.number += 1,
+                Ok(_) => trial.number += 1,
                 Err(error) => break error,
             }
         };

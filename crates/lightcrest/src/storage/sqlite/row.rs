@@ -29,6 +29,7 @@ pub(super) fn write_trial(
         trial.started.map(|ms| ms as i64),
         trial.finished.map(|ms| ms as i64),
         revision,
+        json(&trial.suggestions),
     ])
 }
 
@@ -41,6 +42,7 @@ pub(super) fn read_trial(path: &Path, row: &Row<'_>) -> Result<FrozenTrial, Stor
         number: row.get::<_, i64>(0).map_err(refused)? as u64,
         state: state(path, &text(1)?)?,
         configuration: parse(path, "trial.configuration", &text(2)?)?,
+        suggestions: parse(path, "trial.suggestions", &text(11)?)?,
         known: parse(path, "trial.known", &text(3)?)?,
         values: values.map(|values| parse(path, "trial.objective_values", &values)).transpose()?,
         reports: parse(path, "trial.reports", &text(5)?)?,

@@ -1,0 +1,23 @@
+"""What Lightcrest raises, beside ValueError and TypeError for arguments that cannot be."""
+
+from __future__ import annotations
+
+
+class OptunaError(Exception):
+    """The base of the others; the name is the one that users of Optuna catch."""
+
+
+class TrialPruned(OptunaError):
+    """Raised by an objective to say that its trial was stopped early."""
+
+
+class StorageInternalError(OptunaError):
+    """The storage refuses: a full disk, a lost connection."""
+
+
+class DuplicatedStudyError(OptunaError):
+    """There is a study of that name already."""
+
+
+class UpdateFinishedTrialError(OptunaError, RuntimeError):
+    """A trial that has ended cannot be changed."""

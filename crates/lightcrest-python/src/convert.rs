@@ -1,0 +1,203 @@
+//! Values, domains, configurations and attributes, from Python and back.
+
+use lightcrest::space::{Configuration, Domain, Suggestions, Value};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
+use serde_json::Value as Json;
+
+/// A scalar. `name` is the parameter that it is of.
+pub(crate) fn value(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Value> {
+    if let Ok(text) = object.cast::<PyString>() {
+        return Ok(Value::Str(text.to_cow()?.into_owned()));
+    }
+    if let Ok(truth) = object.cast::<PyBool>() {
+        return Ok(Value::Bool(truth.is_true()));
+    }
+    if object.is_instance_of::<PyInt>() {
+        return Ok(Value::Int(object.extract()?));
+    }
+    if object.is_instance_of::<PyFloat>() {
+        return Ok(Value::Float(object.extract()?));
+    }
+    if object.is_none() {
+        return Ok(Value::Null);
+    }
+    // Scalars of other libraries, such as NumPy's.
+    if let Ok(number) = object.extract::<i64>() {
+        return Ok(Value::Int(number));
+    }
+    if let Ok(number) = object.extract::<f64>() {
+        return Ok(Value::Float(number));
+    }
+    let kind = object.get_type().name()?;
+    Err(PyTypeError::new_err(format!(
+        "parameter `{name}`: a value must be None, a bool, an int, a float or a str, but got {} of type {kind}",
+        object.repr()?
+    )))
+}
+
+pub(crate) fn scalar<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
+    Ok(match value {
+        Value::Null => py.None().into_bound(py),
+        Value::Bool(value) => PyBool::new(py, *value).to_owned().into_any(),
+        Value::Int(value) => value.into_pyobject(py)?.into_any(),
+        Value::Float(value) => PyFloat::new(py, *value).into_any(),
+        Value::Str(value) => PyString::new(py, value).into_any(),
+    })
+}
+
+/// The scalars of any iterable but a string.
+pub(crate) fn values(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Vec<Value>> {
+    if object.is_instance_of::<PyString>() {
+        let text = object.repr()?;
+        return Err(PyTypeError::new_err(format!(
+            "parameter `{name}`: choices must be a list, but got {text}"
+        )));
+    }
+    object.try_iter()?.map(|item| value(name, &item?)).collect()
+}
+
+/// A domain, from `FloatDistribution`, `IntDistribution` or `CategoricalDistribution`.
+pub(crate) fn domain(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Domain> {
+    let get = |attribute: &str| object.getattr(attribute);
+    let kind = object.get_type().name()?.to_cow()?.into_owned();
+    match kind.as_str() {
+        "FloatDistribution" => Ok(Domain::Float {
+            low: get("low")?.extract()?,
+            high: get("high")?.extract()?,
+            log: get("log")?.extract()?,
+            step: get("step")?.extract()?,
+        }),
+        "IntDistribution" => Ok(Domain::Int {
+            low: get("low")?.extract()?,
+            high: get("high")?.extract()?,
+            log: get("log")?.extract()?,
+            step: get("step")?.extract()?,
+        }),
+        "CategoricalDistribution" => {
+            Ok(Domain::Categorical { choices: values(name, &get("choices")?)?, ordered: false })
+        }
+        _ => Err(PyTypeError::new_err(format!(
+            "parameter `{name}`: a FloatDistribution, IntDistribution or CategoricalDistribution is needed, but got {}",
+            object.repr()?
+        ))),
+    }
+}
+
+/// The distribution that stands for a domain.
+pub(crate) fn distribution<'py>(py: Python<'py>, domain: &Domain) -> PyResult<Bound<'py, PyAny>> {
+    let module = py.import(pyo3::intern!(py, "lightcrest.distributions"))?;
+    let options = PyDict::new(py);
+    match domain {
+        Domain::Float { low, high, log, step } => {
+            options.set_item("log", log)?;
+            options.set_item("step", step)?;
+            module.getattr("FloatDistribution")?.call((low, high), Some(&options))
+        }
+        Domain::Int { low, high, log, step } => {
+            options.set_item("log", log)?;
+            options.set_item("step", step)?;
+            module.getattr("IntDistribution")?.call((low, high), Some(&options))
+        }
+        Domain::Categorical { choices, .. } => {
+            let choices = choices.iter().map(|choice| scalar(py, choice)).collect::<PyResult<Vec<_>>>()?;
+            module.getattr("CategoricalDistribution")?.call1((PyTuple::new(py, choices)?,))
+        }
+    }
+}
+
+pub(crate) fn configuration(object: &Bound<'_, PyDict>) -> PyResult<Configuration> {
+    let mut configuration = Configuration::new();
+    for (name, object) in object.iter() {
+        let name: String = name.extract()?;
+        let value = value(&name, &object)?;
+        configuration.set(name, value);
+    }
+    Ok(configuration)
+}
+
+/// Names and values as a dict.
+pub(crate) fn parameters<'a, 'py>(
+    py: Python<'py>,
+    entries: impl Iterator<Item = (&'a str, &'a Value)>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    for (name, value) in entries {
+        dict.set_item(name, scalar(py, value)?)?;
+    }
+    Ok(dict)
+}
+
+pub(crate) fn suggestions(object: &Bound<'_, PyDict>) -> PyResult<Suggestions> {
+    let mut suggestions = Suggestions::new();
+    for (name, object) in object.iter() {
+        let name: String = name.extract()?;
+        let domain = domain(&name, &object)?;
+        suggestions.set(name, domain);
+    }
+    Ok(suggestions)
+}
+
+/// Anything that JSON can say. `name` is the attribute that it is of.
+pub(crate) fn json(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Json> {
+    if let Ok(list) = object.cast::<PyList>() {
+        return list.iter().map(|item| json(name, &item)).collect();
+    }
+    if let Ok(tuple) = object.cast::<PyTuple>() {
+        return tuple.iter().map(|item| json(name, &item)).collect();
+    }
+    if let Ok(dict) = object.cast::<PyDict>() {
+        let entry = |(key, item): (Bound<'_, PyAny>, Bound<'_, PyAny>)| {
+            Ok((key.str()?.to_cow()?.into_owned(), json(name, &item)?))
+        };
+        return dict.iter().map(entry).collect();
+    }
+    let scalar = value(name, object).map_err(|_| {
+        let kind = object.get_type();
+        PyTypeError::new_err(format!(
+            "attribute `{name}` must be something that JSON can say, but holds {kind}"
+        ))
+    })?;
+    Ok(match scalar {
+        Value::Null => Json::Null,
+        Value::Bool(value) => value.into(),
+        Value::Int(value) => value.into(),
+        Value::Float(number) => {
+            let finite = serde_json::Number::from_f64(number).map(Json::Number);
+            finite.ok_or_else(|| {
+                PyValueError::new_err(format!("attribute `{name}` must be finite, but is {number}"))
+            })?
+        }
+        Value::Str(value) => value.into(),
+    })
+}
+
+pub(crate) fn attribute<'py>(py: Python<'py>, value: &Json) -> PyResult<Bound<'py, PyAny>> {
+    Ok(match value {
+        Json::Null => py.None().into_bound(py),
+        Json::Bool(value) => PyBool::new(py, *value).to_owned().into_any(),
+        Json::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(number), _) => number.into_pyobject(py)?.into_any(),
+            (None, Some(number)) => number.into_pyobject(py)?.into_any(),
+            (None, None) => PyFloat::new(py, number.as_f64().unwrap_or(f64::NAN)).into_any(),
+        },
+        Json::String(text) => PyString::new(py, text).into_any(),
+        Json::Array(items) => {
+            let items = items.iter().map(|item| attribute(py, item)).collect::<PyResult<Vec<_>>>()?;
+            PyList::new(py, items)?.into_any()
+        }
+        Json::Object(entries) => attributes(py, entries.iter())?.into_any(),
+    })
+}
+
+pub(crate) fn attributes<'a, 'py>(
+    py: Python<'py>,
+    entries: impl Iterator<Item = (&'a String, &'a Json)>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    for (name, value) in entries {
+        dict.set_item(name, attribute(py, value)?)?;
+    }
+    Ok(dict)
+}

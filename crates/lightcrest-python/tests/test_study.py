@@ -1,0 +1,309 @@
+"""Studies from Python: what a user calls, and what comes back."""
+
+import math
+import threading
+import warnings
+
+import lightcrest
+import pytest
+from lightcrest.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from lightcrest.trial import TrialState
+
+
+def quadratic(trial):
+    x = trial.suggest_float("x", -10, 10)
+    n = trial.suggest_int("n", 0, 5)
+    kind = trial.suggest_categorical("kind", ["good", "bad"])
+    return (x - 2) ** 2 + abs(n - 3) + (kind == "bad")
+
+
+def params(study):
+    return [trial.params for trial in study.trials]
+
+
+@pytest.mark.parametrize("sampler", ["random", "gp", "auto"])
+def test_optimize_finds_the_minimum_and_a_seed_gives_the_same_trials(sampler):
+    study = lightcrest.create_study(sampler=sampler, seed=1)
+    study.optimize(quadratic, n_trials=40)
+    assert len(study.trials) == 40
+    assert study.best_value == min(trial.value for trial in study.trials)
+    assert study.best_params == study.best_trial.params
+    assert study.best_value < (30 if sampler == "random" else 0.5)
+    again = lightcrest.create_study(sampler=sampler, seed=1)
+    again.optimize(quadratic, n_trials=40)
+    assert params(again) == params(study)
+    other = lightcrest.create_study(sampler=sampler, seed=2)
+    other.optimize(quadratic, n_trials=1)
+    assert params(other)[0] != params(study)[0]
+
+
+def test_the_seed_of_a_sampler_is_that_of_the_study():
+    def first(**options):
+        study = lightcrest.create_study(**options)
+        study.optimize(quadratic, n_trials=12)
+        return params(study)
+
+    samplers = lightcrest.samplers
+    assert first(sampler=samplers.GPSampler(seed=3)) == first(sampler="gp", seed=3)
+    assert first(sampler=samplers.AutoSampler(seed=3)) == first(seed=3)
+    assert first() != first(), "without a seed, each study has its own"
+    with pytest.raises(ValueError, match="the seed belongs to the sampler"):
+        lightcrest.create_study(sampler=samplers.RandomSampler(seed=3), seed=4)
+    with pytest.raises(ValueError, match="there is no sampler 'grid'"):
+        lightcrest.create_study(sampler="grid")
+
+
+def test_ask_and_tell():
+    study = lightcrest.create_study(direction="maximize", sampler="random", seed=0)
+    trial = study.ask()
+    x = trial.suggest_float("x", 1e-3, 1.0, log=True)
+    assert trial.suggest_float("x", 1e-3, 1.0, log=True) == x
+    assert trial.suggest_int("n", 2, 9, step=3) in (2, 5, 8)
+    half = trial.suggest_float("half", 0, 2, step=0.5)
+    assert half * 2 == int(half * 2) and type(half) is float
+    assert trial.number == 0 and list(trial.params) == ["x", "n", "half"]
+    assert trial.distributions["n"] == IntDistribution(2, 9, step=3)
+    assert study.trials[0].state is TrialState.RUNNING
+    frozen = study.tell(trial, 0.5)
+    assert (frozen.state, frozen.value, frozen.params["x"]) == (TrialState.COMPLETE, 0.5, x)
+    assert frozen.distributions["x"] == FloatDistribution(1e-3, 1.0, log=True)
+    assert frozen.duration.total_seconds() >= 0
+    assert study.best_value == 0.5
+    with pytest.raises(ValueError, match="cannot be told: it is COMPLETE"):
+        study.tell(trial, 1.0)
+    assert study.tell(0, 1.0, skip_if_finished=True).value == 0.5
+    with pytest.raises(ValueError, match="trial 7 does not exist"):
+        study.tell(7, 1.0)
+    for late in (lambda: trial.suggest_float("y", 0, 1), lambda: trial.report(1.0, 1)):
+        with pytest.raises(lightcrest.exceptions.UpdateFinishedTrialError, match="trial 0 is complete"):
+            late()
+
+
+def test_fixed_distributions_are_asked_for_at_once():
+    study = lightcrest.create_study()
+    fixed = {"x": FloatDistribution(0, 1), "c": CategoricalDistribution(["a", None])}
+    assert list(study.ask(fixed).params) == ["x", "c"]
+    space = lightcrest.Space().categorical("c", ["a", None]).int("n", 1, 3, when={"c": "a"})
+    for _ in range(10):
+        trial = study.ask(space)
+        assert list(trial.params) == (["c", "n"] if trial.params["c"] == "a" else ["c"])
+    with pytest.raises(TypeError, match="a dict of distributions or a Space is needed"):
+        study.ask(3)
+
+
+def test_the_choice_is_the_object_of_the_list():
+    class Text(str):
+        pass
+
+    choices = [None, True, 7, 2.5, Text("sgd")]
+    study = lightcrest.create_study(sampler="random", seed=0)
+    seen = set()
+    for _ in range(60):
+        trial = study.ask()
+        seen.add(id(trial.suggest_categorical("c", choices)))
+        study.tell(trial, 0.0)
+    assert seen == {id(choice) for choice in choices}
+    assert {type(value) for value in (trial.params["c"] for trial in study.trials)} == {type(None), bool, int, float, str}
+
+
+def test_what_an_objective_raises():
+    class Odd(Exception):
+        pass
+
+    error = Odd("unchanged")
+
+    def objective(trial):
+        trial.suggest_float("x", 0, 1)
+        if trial.number == 1:
+            raise lightcrest.TrialPruned
+        if trial.number == 2:
+            raise error
+        if trial.number == 3:
+            raise KeyboardInterrupt
+        return math.nan if trial.number == 4 else None if trial.number == 5 else [1, 2] if trial.number == 6 else 1.0
+
+    study = lightcrest.create_study(sampler="random")
+    with pytest.raises(Odd) as raised:
+        study.optimize(objective, n_trials=10)
+    assert raised.value is error
+    with pytest.raises(KeyboardInterrupt):
+        study.optimize(objective, n_trials=10, catch=Odd)
+    states = [trial.state for trial in study.trials]
+    assert states == [TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.WAITING]
+    interrupted = study.ask()
+    assert interrupted.number == 3, "an interrupted trial is run again"
+    study.tell(interrupted, 1.0)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        study.optimize(objective, n_trials=4)
+    assert [trial.state.name for trial in study.trials[3:]] == ["COMPLETE", "FAIL", "FAIL", "FAIL", "COMPLETE"]
+    assert [str(warning.message) for warning in caught] == [
+        "trial 4 failed: the value is NaN",
+        "trial 5 failed: the value None is not a number",
+        "trial 6 failed: 2 values were given, but the study has 1 objectives",
+    ]
+    assert study.best_trial.number == 0
+
+
+def test_telling_a_state():
+    study = lightcrest.create_study()
+    trial = study.ask()
+    trial.report(3.0, 1)
+    trial.report(2.0, 5)
+    frozen = study.tell(trial, state=TrialState.PRUNED)
+    assert (frozen.state, frozen.value, frozen.last_step) == (TrialState.PRUNED, 2.0, 5)
+    assert frozen.intermediate_values == {1: 3.0, 5: 2.0}
+    for values, state, message in [
+        (None, TrialState.COMPLETE, "the value None is not a number"),
+        (1.0, TrialState.PRUNED, "has no values, but got 1.0"),
+        (1.0, TrialState.RUNNING, "but not"),
+        ([1.0, 2.0], TrialState.COMPLETE, "2 values were given"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            study.tell(study.ask(), values, state)
+    with pytest.warns(UserWarning, match="the value is NaN"):
+        assert study.tell(study.ask(), math.nan).state is TrialState.FAIL
+
+
+def test_pruners_stop_hopeless_trials():
+    def objective(trial):
+        x = trial.suggest_float("x", 0, 1)
+        for step in range(10):
+            trial.report(x, step)
+            if trial.should_prune():
+                raise lightcrest.TrialPruned
+        return x
+
+    pruners = lightcrest.pruners
+    for pruner in (None, pruners.SuccessiveHalvingPruner(min_resource=1), pruners.MedianPruner(2, 1)):
+        study = lightcrest.create_study(sampler="random", seed=0, pruner=pruner)
+        study.optimize(objective, n_trials=40)
+        states = [trial.state for trial in study.trials]
+        assert 10 < states.count(TrialState.PRUNED) < 39
+        assert study.best_trial.state is TrialState.COMPLETE
+    study = lightcrest.create_study(sampler="random", pruner=pruners.NopPruner())
+    study.optimize(objective, n_trials=20)
+    assert all(trial.state is TrialState.COMPLETE for trial in study.trials)
+    with pytest.raises(ValueError, match="`reduction_factor` must be at least 2, but got 1"):
+        lightcrest.create_study(pruner=pruners.SuccessiveHalvingPruner(reduction_factor=1))
+
+
+def test_several_objectives():
+    study = lightcrest.create_study(directions=["minimize", "maximize"], seed=0)
+
+    def objective(trial):
+        x = trial.suggest_float("x", 0, 1)
+        return x, x * (1 - x)
+
+    study.optimize(objective, n_trials=20)
+    front = study.best_trials
+    assert front and all(trial.params["x"] <= 0.5 + 0.05 for trial in front)
+    for property in ("best_trial", "best_value", "direction"):
+        with pytest.raises(RuntimeError, match="several objectives"):
+            getattr(study, property)
+    with pytest.raises(RuntimeError, match="use `values`"):
+        study.trials[0].value
+
+
+def test_timeout_callbacks_stop_and_threads():
+    threads = set()
+    gate = threading.Barrier(3)
+
+    def objective(trial):
+        if trial.number < 3:
+            gate.wait(10)  # passes only if three trials run at once
+        threads.add(threading.get_ident())
+        return trial.suggest_float("x", 0, 1)
+
+    seen = []
+
+    def callback(study, trial):
+        seen.append(trial.number)
+        if len(seen) == 30:
+            study.stop()
+
+    study = lightcrest.create_study(sampler="random", seed=0)
+    study.optimize(objective, n_jobs=3, callbacks=[callback])
+    assert len(threads) == 3 and sorted(seen)[:30] == list(range(30)) and len(study.trials) <= 32
+    assert len({trial.params["x"] for trial in study.trials}) == len(study.trials)
+    study.optimize(objective, timeout=0)
+    assert len(study.trials) <= 32
+
+    def broken(trial):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        study.optimize(broken, n_trials=100, n_jobs=2)
+
+
+def test_enqueued_trials_come_first():
+    study = lightcrest.create_study()
+    study.enqueue_trial({"x": 2, "kind": "good"}, user_attrs={"why": ["known", 1, None]})
+    study.optimize(quadratic, n_trials=2)
+    first = study.trials[0]
+    assert first.params["x"] == 2.0 and first.params["kind"] == "good"
+    assert first.user_attrs == {"why": ["known", 1, None]}
+    study.enqueue_trial(first.params, skip_if_exists=True)
+    assert len(study.trials) == 2
+    with pytest.raises(ValueError, match="parameter `x` must be a float from -10.0 to 10.0, but got 11"):
+        study.enqueue_trial({"x": 11})
+
+
+def test_added_trials_inform_the_sampler():
+    study = lightcrest.create_study(sampler=lightcrest.samplers.GPSampler(seed=0, n_startup_trials=2))
+    distributions = {"x": FloatDistribution(-10, 10)}
+    for i in range(20):
+        x = i - 10.0
+        trial = lightcrest.create_trial(params={"x": x}, distributions=distributions, value=(x - 2) ** 2, user_attrs={"i": i})
+        study.add_trial(trial)
+    assert study.best_params == {"x": 2.0} and study.best_trial.user_attrs == {"i": 12}
+    assert abs(study.ask().suggest_float("x", -10, 10) - 2) < 2
+    copy = lightcrest.create_study()
+    copy.add_trials(study.trials[:20])
+    assert params(copy) == params(study)[:20]
+    with pytest.raises(ValueError, match="every parameter needs a value and a distribution, but y"):
+        lightcrest.create_trial(params={"y": 1}, value=1.0)
+    with pytest.raises(ValueError, match="parameter `x` must be a float from 0.0 to 1.0, but got 2.0"):
+        study.add_trial(lightcrest.create_trial(params={"x": 2.0}, distributions={"x": FloatDistribution(0, 1)}, value=1.0))
+
+
+def test_attributes():
+    study = lightcrest.create_study()
+    trial = study.ask()
+    value = {"list": [1, 2.5, None, True, "ü"], "nested": {"deep": (1, 2)}, "big": 2**60}
+    trial.set_user_attr("all", value)
+    expected = {"all": {**value, "nested": {"deep": [1, 2]}}}
+    assert trial.user_attrs == expected
+    assert study.tell(trial, 1.0).user_attrs == expected
+    with pytest.raises(TypeError, match="attribute `odd` must be something that JSON can say"):
+        study.ask().set_user_attr("odd", {"key": object()})
+
+
+def test_wrong_arguments_are_named():
+    study = lightcrest.create_study()
+    trial = study.ask()
+    trial.suggest_categorical("c", ["a", "b"])
+    trial.suggest_int("n", 1, 3)
+    for call, message in [
+        (lambda: trial.suggest_float("x", 2, 1), "parameter `x`: `low <= high` must hold, but got low = 2.0, high = 1.0"),
+        (lambda: trial.suggest_float("x", 0, 1, log=True), "parameter `x`: a logarithmic scale needs `low > 0`"),
+        (lambda: trial.suggest_float("x", 1, 2, log=True, step=0.5), r"parameter `x`: a step \(0.5\)"),
+        (lambda: trial.suggest_int("i", 0, 1, step=0), "parameter `i`: `step > 0` must hold"),
+        (lambda: trial.suggest_float("x", 0, math.inf), "parameter `x`: bounds must be finite"),
+        (lambda: trial.suggest_categorical("d", []), "parameter `d`: at least one choice is needed"),
+        (lambda: trial.suggest_categorical("c", ["a", "z"]), "parameter `c` was one of \"a\", \"b\", but is now asked for"),
+        (lambda: trial.suggest_float("n", 1, 3), "parameter `n` was an int from 1 to 3, but is now asked for as a float"),
+        (lambda: trial.report(math.nan, 1), "trial 0 reported NaN at step 1"),
+        (lambda: trial.report(1.0, -1), "`step` must be 0 or more, but got -1"),
+        (lambda: lightcrest.create_study(direction="up"), "a direction must be 'minimize' or 'maximize', but got 'up'"),
+        (lambda: lightcrest.create_study(direction="minimize", directions=["minimize"]), "cannot be given together"),
+        (lambda: lightcrest.create_study(directions=[]), "at least one direction"),
+        (lambda: FloatDistribution(1, 0), "`low <= high` must hold"),
+        (lambda: study.best_trial, "no trial is complete yet"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            call()
+    with pytest.raises(TypeError, match="parameter `o`: a value must be None, a bool, an int, a float or a str"):
+        trial.suggest_categorical("o", [object()])
+    with pytest.raises(TypeError, match="parameter `t`: choices must be a list, but got 'abc'"):
+        trial.suggest_categorical("t", "abc")

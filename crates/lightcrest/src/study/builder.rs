@@ -1,0 +1,111 @@
+//! What a study is made of, and whether its parts fit together.
+
+use super::{Study, StudyError};
+use crate::history::History;
+use crate::pruner::Pruner;
+use crate::sampler::Sampler;
+use crate::space::Discovery;
+use crate::storage::{Definition, Storage};
+
+/// Collects what a study needs.
+pub struct StudyBuilder {
+    pub(super) definition: Definition,
+    pub(super) sampler: Box<dyn Sampler>,
+    pub(super) pruner: Box<dyn Pruner>,
+    pub(super) storage: Box<dyn Storage>,
+}
+
+impl StudyBuilder {
+    /// The name; `study` unless given.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.definition.name = name.into();
+        self
+    }
+
+    /// What all random numbers derive from; 0 unless given.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.definition.seed = seed;
+        self
+    }
+
+    /// What else must stay the same between runs; see [`Definition::spec`].
+    #[must_use]
+    pub fn spec(mut self, spec: impl Into<String>) -> Self {
+        self.definition.spec = spec.into();
+        self
+    }
+
+    /// What proposes; [`RandomSampler`](crate::sampler::RandomSampler) unless given.
+    #[must_use]
+    pub fn sampler(mut self, sampler: impl Sampler + 'static) -> Self {
+        self.sampler = Box::new(sampler);
+        self
+    }
+
+    /// As [`sampler`](Self::sampler), chosen at run time.
+    #[must_use]
+    pub fn boxed_sampler(mut self, sampler: Box<dyn Sampler>) -> Self {
+        self.sampler = sampler;
+        self
+    }
+
+    /// What stops trials early; [`NoPruner`](crate::pruner::NoPruner) unless given.
+    #[must_use]
+    pub fn pruner(mut self, pruner: impl Pruner + 'static) -> Self {
+        self.pruner = Box::new(pruner);
+        self
+    }
+
+    /// As [`pruner`](Self::pruner), chosen at run time.
+    #[must_use]
+    pub fn boxed_pruner(mut self, pruner: Box<dyn Pruner>) -> Self {
+        self.pruner = pruner;
+        self
+    }
+
+    /// Where the trials live; in memory unless given.
+    #[must_use]
+    pub fn storage(mut self, storage: impl Storage + 'static) -> Self {
+        self.storage = Box::new(storage);
+        self
+    }
+
+    /// Makes the study, or goes on with the one that the storage keeps. Trials that were left running go back to
+    /// waiting.
+    ///
+    /// # Errors
+    /// If the sampler cannot handle the space or the objectives, or the storage keeps another study.
+    pub fn build(mut self) -> Result<Study, StudyError> {
+        let Definition { space, objectives, .. } = &self.definition;
+        if objectives.is_empty() {
+            return Err(StudyError::NoObjectives);
+        }
+        for (i, objective) in objectives.iter().enumerate() {
+            if objectives[..i].iter().any(|other| other.name == objective.name) {
+                return Err(StudyError::DuplicateObjective { name: objective.name.clone() });
+            }
+        }
+        let (sampler, can) = (self.sampler.name(), self.sampler.capabilities());
+        if objectives.len() > 1 && !can.several_objectives {
+            let what = format!("{} objectives, only one", objectives.len());
+            return Err(StudyError::Unsupported { sampler, what });
+        }
+        let conditional = space.parameters().iter().find(|parameter| !parameter.when.is_empty());
+        if let Some(parameter) = conditional.filter(|_| !can.conditions) {
+            let what = format!("conditional parameters such as `{}`", parameter.name);
+            return Err(StudyError::Unsupported { sampler, what });
+        }
+        let definition = self.storage.open(&self.definition)?;
+        let history = History::new(definition.objectives.clone());
+        let Self { sampler, pruner, storage, .. } = self;
+        let discovery = definition.discovered.then(Discovery::new);
+        let parameters = definition.space.parameters().iter();
+        let declared = parameters.map(|p| (p.name.as_str(), p.domain.clone())).collect();
+        let mut study =
+            Study { definition, sampler, pruner, storage, history, revision: 0, discovery, declared };
+        study.synchronize()?;
+        Ok(study)
+    }
+}
