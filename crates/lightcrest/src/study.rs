@@ -3,7 +3,7 @@
 use crate::history::{FrozenTrial, History, TrialState};
 use crate::objective::{Evaluation, ObjectiveInfo, Preview, TrialError};
 use crate::pruner::{NoPruner, Pruner};
-use crate::sampler::{Context, RandomSampler, Sampler, SamplerError};
+use crate::sampler::{AutoSampler, Context, Sampler, SamplerError};
 use crate::space::{Configuration, Space, SpaceError};
 use crate::storage::{Definition, MemoryStorage, Storage, StorageError};
 use crate::trial::{Stream, derive_seed};
@@ -57,7 +57,7 @@ impl StudyBuilder {
         self
     }
 
-    /// What proposes; [`RandomSampler`] unless given.
+    /// What proposes; [`AutoSampler`] unless given.
     #[must_use]
     pub fn sampler(mut self, sampler: impl Sampler + 'static) -> Self {
         self.sampler = Box::new(sampler);
@@ -140,7 +140,7 @@ impl Study {
         };
         StudyBuilder {
             definition,
-            sampler: Box::new(RandomSampler::new()),
+            sampler: Box::new(AutoSampler::new()),
             pruner: Box::new(NoPruner),
             storage: Box::new(MemoryStorage::new()),
         }
