@@ -19,6 +19,9 @@ cargo xtask COMMAND
                 (--net NAME for one of them, --accuracy for the accuracy after three epochs instead)
   bench search SPEC   hypervolume of a spec's front under its sampler and under random search, trials alike
                 (--seeds N, default 5; --trials N, default the spec's)
+  bench bo      regret of the samplers on suites of tuning problems (--suite A,B, --sampler 'A;B', --seeds 0-9,
+                --budget 100, --threads 2), beside peers (--peer 'optuna_tpe;optuna_gp;hyperopt_tpe;smac');
+                --speed for the time of an ask instead
 ";
 
 fn main() -> ExitCode {
@@ -28,6 +31,7 @@ fn main() -> ExitCode {
         ["test"] => test::run_all(),
         ["bench", "train", rest @ ..] => bench::train(rest),
         ["bench", "search", rest @ ..] => bench::search(rest),
+        ["bench", "bo", rest @ ..] => bench::bo(rest),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             Ok(())

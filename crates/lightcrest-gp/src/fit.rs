@@ -88,7 +88,7 @@ pub fn fit(kernel: &Kernel, data: &Data, config: &FitConfig) -> Result<Fit, GpEr
     let lower: Vec<f64> = (0..size).map(|p| limits(p).0.max(1e-300).ln()).collect();
     let upper: Vec<f64> = (0..size).map(|p| limits(p).1.max(1e-300).ln()).collect();
 
-    let mode = start(&config.priors, d, blocks, |p| (lower[p], upper[p]));
+    let mode = start(&config.priors, kernel, |p| (lower[p], upper[p]));
     let mut starts = Vec::new();
     if let Some(warm) = &config.warm {
         warm.validate(d, blocks)?;
@@ -127,10 +127,12 @@ pub fn fit(kernel: &Kernel, data: &Data, config: &FitConfig) -> Result<Fit, GpEr
 }
 
 /// The modes of the priors, or a plain guess where there is none, inside the bounds.
-fn start(priors: &Priors, d: usize, blocks: usize, bounds: impl Fn(usize) -> (f64, f64)) -> Vec<f64> {
+fn start(priors: &Priors, kernel: &Kernel, bounds: impl Fn(usize) -> (f64, f64)) -> Vec<f64> {
+    let (d, blocks) = (kernel.columns(), kernel.blocks());
     let at = |p: usize| {
         let (prior, guess) = match p {
-            p if p < d => (&priors.length_scale, 0.5f64),
+            p if p < d && kernel.optional[p] => (&priors.conditional, 0.5f64),
+            p if p < d => (&priors.length_scale, 0.5),
             p if p < d + blocks => (&priors.scale, 1.0 / blocks as f64),
             p if p == d + blocks => (&priors.embedding, 0.5),
             _ => (&priors.noise, 1e-2),

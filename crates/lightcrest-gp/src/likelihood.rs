@@ -143,6 +143,7 @@ impl<'a> Likelihood<'a> {
         let (mut value, mut gradient) = self.log_likelihood(theta)?;
         for (p, t) in theta.iter().enumerate() {
             let prior = match p {
+                p if p < d && self.kernel.optional[p] => &priors.conditional,
                 p if p < d => &priors.length_scale,
                 p if p < d + blocks => &priors.scale,
                 p if p == d + blocks => &priors.embedding,

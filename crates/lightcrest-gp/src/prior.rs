@@ -27,8 +27,10 @@ impl LogNormal {
 /// Priors of all hyperparameters. `None` leaves a hyperparameter to the likelihood alone.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Priors {
-    /// Of every length-scale.
+    /// Of the length-scale of every column that is always active.
     pub length_scale: Option<LogNormal>,
+    /// Of the length-scale of every conditional column.
+    pub conditional: Option<LogNormal>,
     /// Of the variance of every block.
     pub scale: Option<LogNormal>,
     /// Of the parameter of the conditional embedding.
@@ -39,24 +41,28 @@ pub struct Priors {
 
 impl Priors {
     /// Dimension-scaled priors of Hvarfner et al. 2024 (arXiv 2402.02229): ℓ ~ LogNormal(√2 + log(d)/2, √3), so that the expected
-    /// complexity of the function does not grow with the dimension; σ² ~ LogNormal(-4, 1). For conditional spaces, d is
-    /// the mean number of active columns ([`crate::Rows::mean_active`]): only those can tell two rows apart.
+    /// complexity of the function does not grow with the dimension. For conditional spaces, d is the mean number of active columns
+    /// ([`crate::Rows::mean_active`]): only those can tell two rows apart. A conditional column has the prior of one dimension: few rows
+    /// have it, so that the prior decides, and a long scale taken on trust would declare a branch hopeless after two bad trials.
+    ///
+    /// σ² ~ LogNormal(-4, 1.5), wider than the source's: most objectives of tuning repeat exactly, and noise that is not there
+    /// keeps the search where it is.
     pub fn dimension_scaled(d: f64, blocks: usize) -> Self {
         // The blocks share the variance of y, about 1; MAP starts at the mode.
         let share = 1.0 / blocks.max(1) as f64;
+        let length_scale =
+            |d: f64| LogNormal { mu: std::f64::consts::SQRT_2 + 0.5 * d.max(1.0).ln(), sigma: 3f64.sqrt() };
         Self {
-            length_scale: Some(LogNormal {
-                mu: std::f64::consts::SQRT_2 + 0.5 * d.max(1.0).ln(),
-                sigma: 3f64.sqrt(),
-            }),
+            length_scale: Some(length_scale(d)),
+            conditional: Some(length_scale(1.0)),
             scale: Some(LogNormal { mu: share.ln() + 0.25, sigma: 0.5 }),
             embedding: Some(LogNormal { mu: 0.0, sigma: 1.0 }),
-            noise: Some(LogNormal { mu: -4.0, sigma: 1.0 }),
+            noise: Some(LogNormal { mu: -4.0, sigma: 1.5 }),
         }
     }
 
     /// No priors: maximum likelihood.
     pub fn none() -> Self {
-        Self { length_scale: None, scale: None, embedding: None, noise: None }
+        Self { length_scale: None, conditional: None, scale: None, embedding: None, noise: None }
     }
 }

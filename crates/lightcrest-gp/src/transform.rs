@@ -5,9 +5,11 @@
 
 use crate::error::{GpError, finite};
 use crate::special::normal_quantile;
+use serde::{Deserialize, Serialize};
 
 /// How outliers are tamed before standardisation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outliers {
     /// Left as they are.
     Keep,

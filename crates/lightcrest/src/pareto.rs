@@ -92,6 +92,12 @@ pub fn crowding_distance(points: &[Vec<f64>]) -> Vec<f64> {
 
 /// All indices from best to worst: front by front, within a front the lonelier first, then the earlier.
 pub fn ranking(points: &[Vec<f64>]) -> Vec<usize> {
+    if points.iter().all(|point| point.len() == 1) {
+        // The same in O(n log n): with one objective, a front is the points of one value.
+        let mut order: Vec<usize> = (0..points.len()).collect();
+        order.sort_by(|&i, &j| points[j][0].total_cmp(&points[i][0]));
+        return order;
+    }
     let mut order = Vec::with_capacity(points.len());
     for mut front in non_dominated_sort(points) {
         let members: Vec<_> = front.iter().map(|&i| points[i].clone()).collect();

@@ -10,7 +10,7 @@ pub use error::StudyError;
 use crate::history::{FrozenTrial, History, TrialState};
 use crate::objective::{Evaluation, ObjectiveInfo, Preview, TrialError};
 use crate::pruner::{NoPruner, Pruner};
-use crate::sampler::{Context, RandomSampler, Sampler, SamplerError};
+use crate::sampler::{AutoSampler, Context, Sampler, SamplerError};
 use crate::space::{Configuration, Discovery, Space, Suggestions};
 use crate::storage::{Definition, MemoryStorage, Storage, StorageError};
 use crate::trial::{Stream, derive_seed};
@@ -65,7 +65,7 @@ impl Study {
         };
         StudyBuilder {
             definition,
-            sampler: Box::new(RandomSampler::new()),
+            sampler: Box::new(AutoSampler::new()),
             pruner: Box::new(NoPruner),
             storage: Box::new(MemoryStorage::new()),
         }

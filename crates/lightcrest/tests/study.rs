@@ -34,8 +34,10 @@ impl<F: Fn(&mut Trial<'_>) -> Result<Evaluation, TrialError> + Sync> With<F> {
         Self(vec![ObjectiveInfo::minimize("loss")], f)
     }
 
+    /// With random proposals, which do not depend on when results arrive.
     fn study(&self) -> Study {
-        Study::builder(space(), self.0.clone()).seed(7).build().unwrap()
+        let builder = Study::builder(space(), self.0.clone()).seed(7);
+        builder.sampler(RandomSampler::new()).build().unwrap()
     }
 }
 

@@ -3,9 +3,11 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+mod bo;
 mod search;
 mod train;
 
+pub(crate) use bo::bo;
 pub(crate) use search::search;
 pub(crate) use train::train;
 

@@ -13,6 +13,7 @@ pub use family::Family;
 
 use crate::error::{GpError, length};
 use crate::rows::Rows;
+use serde::{Deserialize, Serialize};
 
 /// What the values of a column mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +39,8 @@ pub enum Column {
 /// for all columns: columns that share a parent switch together, and only the sum of their heights can be seen in the data.
 /// `Arc` bends only conditional continuous columns. It is the default: with the sampler of this project it reached more on a space like a
 /// network's than `Wedge` and `Impute`, and as much on Jenatton's tree, where `CommonBlock` fell behind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Conditional {
     /// The middle of the range stands for "inactive".
     Impute,

@@ -1,8 +1,10 @@
 //! Samplers propose the next configuration from the history.
 
+mod auto;
 mod gp;
 mod random;
 
+pub use auto::AutoSampler;
 pub use gp::{Acquisition, Conditional, GpConfig, GpSampler, Outliers};
 pub use random::{RandomSampler, draw};
 
@@ -36,7 +38,7 @@ pub struct Context<'a> {
 ///   else, equal values, huge values.
 /// - Calls come one at a time, from any thread.
 pub trait Sampler: Send {
-    /// The name, as a person would write it in a spec: `random`, `gp`.
+    /// The name, as a person would write it in a spec: `auto`, `random`, `gp`.
     fn name(&self) -> &'static str;
 
     /// What it can do; checked once, when the study is made.

@@ -37,7 +37,7 @@ impl StudyBuilder {
         self
     }
 
-    /// What proposes; [`RandomSampler`](crate::sampler::RandomSampler) unless given.
+    /// What proposes; [`AutoSampler`](crate::sampler::AutoSampler) unless given.
     #[must_use]
     pub fn sampler(mut self, sampler: impl Sampler + 'static) -> Self {
         self.sampler = Box::new(sampler);

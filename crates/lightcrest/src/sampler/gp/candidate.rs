@@ -1,53 +1,96 @@
 //! Where proposals come from: random configurations, mutations, neighbours. All are screened here: a candidate decodes to a
 //! valid configuration, is new, and its preview shows no violation.
+//!
+//! Decoding, comparing and previewing a configuration costs more than scoring its row. So rows are scored first and only the best are
+//! screened, unless the preview has a say in the score or the first few rows show that it turns many away.
 
 use crate::sampler::Context;
-use crate::space::Configuration;
 use crate::space::encode::{Column, Encoder};
+use crate::space::{Condition, Configuration};
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use std::collections::HashSet;
 
-/// A configuration that may be proposed.
+/// A configuration that may be proposed, as a row.
 #[derive(Debug, Clone)]
 pub(super) struct Candidate {
-    pub(super) configuration: Configuration,
     pub(super) row: Vec<f64>,     // (d,), inactive columns 0
     pub(super) active: Vec<bool>, // (d,)
-    /// What the preview knows of the objectives, as it says it.
+    /// What the preview knows of the objectives, as it says it; empty before [`Source::screen`].
     pub(super) known: Vec<Option<f64>>,
+    configuration: Option<Configuration>,
 }
+
+/// Rows that are screened at once, to see whether many fail.
+const PROBES: usize = 16;
 
 /// Makes candidates and remembers those that it made.
 pub(super) struct Source<'a> {
     pub(super) encoder: &'a Encoder<'a>,
     context: &'a Context<'a>,
-    seen: HashSet<String>,
+    activity: Option<Activity>,
+    seen: HashSet<Vec<u64>>,
+    /// Whether candidates are screened as they are made.
+    eager: bool,
+    probes: usize,
 }
 
 impl<'a> Source<'a> {
-    pub(super) fn new(encoder: &'a Encoder<'a>, context: &'a Context<'a>) -> Self {
-        let seen = context.history.trials().iter().map(|trial| trial.configuration.key()).collect();
-        Self { encoder, context, seen }
+    /// `eager` where the preview has a say in the score.
+    pub(super) fn new(encoder: &'a Encoder<'a>, context: &'a Context<'a>, eager: bool) -> Self {
+        let activity = Activity::new(encoder);
+        Self { encoder, context, activity, seen: HashSet::new(), eager, probes: 0 }
     }
 
-    /// The candidate that a row stands for, if it is new and feasible.
+    /// The candidate that a row stands for, if it was not made before and, where that is asked at once, passes.
     pub(super) fn admit(&mut self, mut row: Vec<f64>) -> Option<Candidate> {
-        let active = self.encoder.active(&row);
+        let active = self.active(&row);
         for (i, value) in row.iter_mut().enumerate() {
             *value = if active[i] { self.encoder.column(i).snap(*value) } else { 0.0 };
         }
-        let configuration = self.encoder.decode(&row);
-        if !self.seen.insert(configuration.key()) {
+        if !self.seen.insert(row.iter().map(|v| v.to_bits()).collect()) {
             return None;
+        }
+        let mut candidate = Candidate { row, active, known: Vec::new(), configuration: None };
+        if self.eager {
+            return self.screen(&mut candidate).then_some(candidate);
+        }
+        if self.probes < PROBES {
+            self.probes += 1;
+            let passes = self.screen(&mut candidate);
+            self.eager = candidate.configuration.is_none();
+            return passes.then_some(candidate);
+        }
+        Some(candidate)
+    }
+
+    /// Whether a candidate may be proposed: it is new and its preview shows no violation.
+    pub(super) fn screen(&self, candidate: &mut Candidate) -> bool {
+        if candidate.configuration.is_some() {
+            return true;
+        }
+        let configuration = self.encoder.decode(&candidate.row);
+        if self.context.history.contains(&configuration) {
+            return false;
         }
         let preview = (self.context.preview)(&configuration);
         if preview.violation.is_some() {
-            return None;
+            return false;
         }
-        Some(Candidate { configuration, row, active, known: preview.objectives })
+        candidate.known = preview.objectives;
+        candidate.configuration = Some(configuration);
+        true
+    }
+
+    fn active(&self, row: &[f64]) -> Vec<bool> {
+        self.activity.as_ref().map_or_else(|| self.encoder.active(row), |activity| activity.of(row))
+    }
+
+    /// The configuration of a candidate.
+    pub(super) fn configuration(&self, candidate: Candidate) -> Configuration {
+        candidate.configuration.unwrap_or_else(|| self.encoder.decode(&candidate.row))
     }
 
     /// A row drawn uniformly.
@@ -143,11 +186,44 @@ impl<'a> Source<'a> {
         // Parents come first, so one pass a level of the tree is enough.
         let mut drawn = before.to_vec();
         loop {
-            let active = self.encoder.active(&row);
+            let active = self.active(&row);
             let Some(i) = (0..row.len()).find(|&i| active[i] && !drawn[i]) else { return row };
             row[i] = self.encoder.column(i).spread(rng.random());
             drawn[i] = true;
         }
+    }
+}
+
+/// Which columns are active in a row, without decoding it: for each column its parents and the values of theirs that it needs.
+struct Activity {
+    needs: Vec<Vec<(usize, Vec<f64>)>>,
+    columns: Vec<Column>,
+}
+
+impl Activity {
+    /// `None` where a column depends on a continuous one: then values must be compared, not rows.
+    fn new(encoder: &Encoder<'_>) -> Option<Self> {
+        let space = encoder.space();
+        let need = |(parent, condition): (usize, &Condition)| {
+            encoder.column(parent).cells()?;
+            let parameter = &space.parameters()[parent];
+            let cells = condition.values.iter().filter_map(|value| parameter.domain.cell_of(value));
+            Some((parent, cells.filter_map(|cell| encoder.column(parent).value(cell)).collect()))
+        };
+        let needs =
+            (0..space.len()).map(|i| space.conditions(i).map(need).collect()).collect::<Option<_>>()?;
+        Some(Self { needs, columns: encoder.columns().to_vec() })
+    }
+
+    fn of(&self, row: &[f64]) -> Vec<bool> {
+        let mut active = Vec::with_capacity(row.len());
+        for needs in &self.needs {
+            let met = |(parent, values): &(usize, Vec<f64>)| {
+                active[*parent] && values.contains(&self.columns[*parent].snap(row[*parent]))
+            };
+            active.push(needs.iter().all(met));
+        }
+        active
     }
 }
 

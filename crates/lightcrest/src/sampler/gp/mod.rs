@@ -40,8 +40,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Acquisition {
-    /// Upper confidence bound, μ + κσ. Several objectives: random weights each time.
+    /// What does best on the benchmark: `log_ei` with one objective, `ucb` with several.
     #[default]
+    Auto,
+    /// Upper confidence bound, μ + κσ. Several objectives: random weights each time.
     Ucb,
     /// The same with κ growing as in GP-UCB (Srinivas et al. 2010), probability 0.9.
     GpUcb,
@@ -66,10 +68,8 @@ pub struct GpConfig {
     /// Only that many trials inform the surrogate: the best quarter and the latest.
     pub max_trials: usize,
     /// How configurations are compared that have different active parameters.
-    #[serde(skip)]
     pub conditional: Conditional,
     /// How values far from the others are tamed.
-    #[serde(skip)]
     pub outliers: Outliers,
 }
 
@@ -129,8 +129,8 @@ impl Sampler for GpSampler {
             return spread(context, rng);
         }
         let encoder = Encoder::new(context.space);
-        let mut source = Source::new(&encoder, context);
         let model = Model::new(&self.config, &encoder, context, &mut self.caches, rng)?;
+        let mut source = Source::new(&encoder, context, model.needs_previews());
         match search::best(&model, &self.config, &mut source, rng)? {
             Some(configuration) => Ok(configuration),
             // Everything nearby is known or infeasible.

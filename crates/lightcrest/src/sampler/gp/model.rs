@@ -46,12 +46,13 @@ impl Model {
         let m = context.objectives.len();
         caches.resize_with(m, Cache::default);
         let kernel = kernel(config, encoder)?;
-        let trials = limited(informative(context), context, config.max_trials);
+        let (trials, c) = limited(informative(context), context, config.max_trials);
         let encoded: Vec<Encoded> = trials.iter().map(|t| encoder.encode(&t.configuration)).collect();
         let awaited: Vec<Encoded> =
             pending(context).iter().map(|t| encoder.encode(&t.configuration)).collect();
         let exact = exact_objectives(&trials, context);
 
+        let mut promised = f64::NEG_INFINITY;
         let mut roles = Vec::with_capacity(m);
         let mut believed: Vec<Vec<f64>> = vec![vec![f64::NAN; m]; trials.len()];
         for j in 0..m {
@@ -64,7 +65,6 @@ impl Model {
                 roles.push(role);
                 continue;
             }
-            let c = checkpoint(trials.len());
             let first = observations(&encoded[..c], &values(&trials[..c], context.objectives, j))?;
             let here: Vec<usize> = (0..all.len()).filter(|&i| all[i].is_some()).collect();
             let full = observations(&encoded, &all)?;
@@ -80,13 +80,20 @@ impl Model {
             }
             if !rows.is_empty() {
                 posterior.fantasise(&rows).map_err(internal)?;
+                // What awaited trials are expected to reach is no improvement any more.
+                promised = posterior.fitted()[full.values.len()..].iter().copied().fold(promised, f64::max);
             }
             roles.push(Role::Modelled(Box::new(posterior)));
         }
         let leaders = leaders(&trials, &believed);
-        let goal = goal(config, context, &exact, &believed, &leaders, rng);
+        let goal = goal(config, context, &exact, &believed, &leaders, promised, rng);
         let parents = leaders.iter().map(|&i| encoded[i].clone()).collect();
         Ok(Self { roles, goal, parents })
+    }
+
+    /// Whether a score depends on what a preview knows.
+    pub(super) fn needs_previews(&self) -> bool {
+        self.roles.iter().any(|role| matches!(role, Role::Exact { .. }))
     }
 
     /// The largest number of observations behind a prediction.
@@ -217,12 +224,22 @@ fn observations(encoded: &[Encoded], values: &[Option<f64>]) -> Result<Observati
     Ok(Observations { rows, values: told })
 }
 
-/// At most `limit` trials: the best for a quarter, the latest for the rest.
-fn limited<'a>(trials: Vec<&'a FrozenTrial>, context: &Context<'_>, limit: usize) -> Vec<&'a FrozenTrial> {
+/// The trials that inform the surrogate and how many of them come before the last checkpoint. At most `limit`: of those before it the
+/// best, a quarter, and the latest; those after it are few. The first part stays the same from one checkpoint to the next,
+/// and so does the fit.
+fn limited<'a>(
+    trials: Vec<&'a FrozenTrial>,
+    context: &Context<'_>,
+    limit: usize,
+) -> (Vec<&'a FrozenTrial>, usize) {
+    let step = (limit / 4).max(1);
+    let c = checkpoint(trials.len(), step);
     if trials.len() <= limit {
-        return trials;
+        return (trials, c);
     }
-    let points: Vec<(usize, Vec<f64>)> = trials
+    let (first, last) = trials.split_at(c);
+    let limit = limit - step;
+    let points: Vec<(usize, Vec<f64>)> = first
         .iter()
         .enumerate()
         .filter_map(|(i, t)| Some((i, context.history.oriented(t)?)))
@@ -231,12 +248,13 @@ fn limited<'a>(trials: Vec<&'a FrozenTrial>, context: &Context<'_>, limit: usize
     let oriented: Vec<Vec<f64>> = points.iter().map(|(_, p)| p.clone()).collect();
     let mut keep: Vec<usize> =
         pareto::ranking(&oriented).into_iter().take(limit / 4).map(|i| points[i].0).collect();
-    let mut kept = vec![false; trials.len()];
+    let mut kept = vec![false; first.len()];
     keep.iter().for_each(|&i| kept[i] = true);
-    let latest = (0..trials.len()).rev().filter(|&i| !kept[i]).take(limit - keep.len());
+    let latest = (0..first.len()).rev().filter(|&i| !kept[i]).take(limit - keep.len());
     keep.extend(latest);
     keep.sort_unstable();
-    keep.into_iter().map(|i| trials[i]).collect()
+    let count = keep.len();
+    (keep.into_iter().map(|i| first[i]).chain(last.iter().copied()).collect(), count)
 }
 
 /// The best few trials, best first, by what is believed of them: a front and what follows it.
@@ -264,23 +282,29 @@ fn goal(
     exact: &[bool],
     believed: &[Vec<f64>],
     leaders: &[usize],
+    promised: f64,
     rng: &mut ChaCha8Rng,
 ) -> Goal {
     let m = exact.len();
-    let kappa = match config.acquisition {
+    let acquisition = match config.acquisition {
+        Acquisition::Auto if m == 1 => Acquisition::LogEi,
+        Acquisition::Auto => Acquisition::Ucb,
+        named => named,
+    };
+    let kappa = match acquisition {
         // The effective dimension: one trial's active parameters.
         Acquisition::GpUcb => {
             let active = context.history.trials().last().map_or(1, |t| t.configuration.len());
             gp_ucb_kappa(context.history.finished(), active, 0.1)
         }
-        Acquisition::Ucb | Acquisition::LogEi => config.kappa.unwrap_or(if m == 1 { 2.0 } else { 1.0 }),
+        _ => config.kappa.unwrap_or(if m == 1 { 2.0 } else { 1.0 }),
     };
     // Predicted results of awaited trials make the surrogate too sure of itself (Desautels et al. 2014, GP-BUCB, widen the
     // bounds for that); without this, workers crowd around one optimum.
     let kappa = kappa * (1.0 + pending(context).len() as f64).powf(0.25);
     if m == 1 {
-        let best = leaders.iter().map(|&i| believed[i][0]).fold(f64::NEG_INFINITY, f64::max);
-        return match config.acquisition {
+        let best = leaders.iter().map(|&i| believed[i][0]).fold(promised, f64::max);
+        return match acquisition {
             Acquisition::LogEi if best.is_finite() => Goal::LogEi { best },
             _ => Goal::Ucb { kappa },
         };
@@ -304,7 +328,7 @@ fn goal(
         nadir.push(if low.is_finite() { low } else { 0.0 });
         range.push(if usable { width } else { 1.0 });
     }
-    if let (Acquisition::LogEi, 2, [a, b]) = (config.acquisition, m, exact)
+    if let (Acquisition::LogEi, 2, [a, b]) = (acquisition, m, exact)
         && a != b
     {
         let (sure, uncertain) = if *a { (0, 1) } else { (1, 0) };

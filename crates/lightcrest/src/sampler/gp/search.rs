@@ -18,7 +18,7 @@ const NEIGHBOURS: usize = 40;
 const ROUNDS: usize = 8;
 /// From how many observations on only the best candidate is climbed from.
 const LARGE: usize = 300;
-/// Previews a candidate may cost where most configurations are infeasible or known.
+/// Rounds of candidates, at most, where most configurations are infeasible or known.
 const TRIES: usize = 4;
 
 type Scored = (f64, Candidate);
@@ -30,22 +30,26 @@ pub(super) fn best(
     source: &mut Source<'_>,
     rng: &mut ChaCha8Rng,
 ) -> Result<Option<Configuration>, SamplerError> {
-    let mut pool = Vec::with_capacity(config.candidates);
-    for tries in 0..TRIES * config.candidates.max(2) {
-        if pool.len() >= config.candidates {
+    let mut scored = Vec::new();
+    for _ in 0..TRIES {
+        let mut pool = Vec::with_capacity(config.candidates);
+        for tries in 0..config.candidates {
+            let row = if tries % 2 == 0 || model.parents.is_empty() {
+                source.random(rng)
+            } else {
+                // The leaders come best first; the smaller of two draws prefers them.
+                let n = model.parents.len();
+                let parent = &model.parents[rng.random_range(0..n).min(rng.random_range(0..n))];
+                source.mutate(&parent.row, &parent.active, rng)
+            };
+            pool.extend(source.admit(row));
+        }
+        scored.extend(screened(score(model, pool)?, source));
+        if scored.len() >= STARTS {
             break;
         }
-        let row = if tries % 2 == 0 || model.parents.is_empty() {
-            source.random(rng)
-        } else {
-            // The leaders come best first; the smaller of two draws prefers them.
-            let n = model.parents.len();
-            let parent = &model.parents[rng.random_range(0..n).min(rng.random_range(0..n))];
-            source.mutate(&parent.row, &parent.active, rng)
-        };
-        pool.extend(source.admit(row));
     }
-    let mut scored = score(model, pool)?;
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0));
     scored.truncate(STARTS);
     for round in 0..ROUNDS {
         let mut found = Vec::new();
@@ -65,7 +69,7 @@ pub(super) fn best(
             found.extend(polished.into_iter().filter_map(|row| source.admit(row)));
         }
         let before = scored.first().map(|(value, _)| *value);
-        scored.extend(score(model, found)?);
+        scored.extend(screened(score(model, found)?, source));
         scored.sort_by(|a, b| b.0.total_cmp(&a.0));
         scored.truncate(STARTS);
         let gained = match (before, scored.first()) {
@@ -76,7 +80,13 @@ pub(super) fn best(
             break;
         }
     }
-    Ok(scored.into_iter().next().map(|(_, candidate)| candidate.configuration))
+    Ok(scored.into_iter().next().map(|(_, candidate)| source.configuration(candidate)))
+}
+
+/// The best few that may be proposed.
+fn screened(scored: Vec<Scored>, source: &Source<'_>) -> Vec<Scored> {
+    let passes = |(score, mut candidate): Scored| source.screen(&mut candidate).then_some((score, candidate));
+    scored.into_iter().filter_map(passes).take(STARTS).collect()
 }
 
 /// Candidates with finite scores, best first.

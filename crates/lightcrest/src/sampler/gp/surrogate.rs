@@ -27,11 +27,11 @@ pub(super) struct Observations {
     pub(super) values: Vec<f64>,
 }
 
-/// The largest checkpoint that is not above n.
-pub(super) fn checkpoint(n: usize) -> usize {
+/// The largest checkpoint that is not above n; checkpoints are at most `step` apart.
+pub(super) fn checkpoint(n: usize, step: usize) -> usize {
     let mut c = n.min(DENSE);
     loop {
-        let next = c + (c / 20).max(1);
+        let next = c + (c / 20).clamp(1, step);
         if next > n {
             return c;
         }
@@ -103,10 +103,12 @@ mod tests {
 
     #[test]
     fn checkpoints_are_every_trial_at_first_and_sparse_later() {
-        assert!((1..=DENSE).all(|n| checkpoint(n) == n));
-        let count = |from, to| (from..to).filter(|&n| checkpoint(n) == n).count();
+        assert!((1..=DENSE).all(|n| checkpoint(n, 250) == n));
+        let count = |from, to| (from..to).filter(|&n| checkpoint(n, 250) == n).count();
         assert!(count(100, 200) < 25 && count(1000, 2000) < 25);
-        assert!((1..3000).all(|n| checkpoint(n) <= n && checkpoint(n) as f64 > 0.94 * n as f64 - 1.0));
+        assert!(
+            (1..3000).all(|n| checkpoint(n, 250) <= n && checkpoint(n, 250) as f64 > 0.94 * n as f64 - 1.0)
+        );
     }
 
     #[test]
