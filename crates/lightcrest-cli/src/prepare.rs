@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use lightcrest::pruner::{
     HalvingConfig, MedianConfig, MedianPruner, MinResource, NoPruner, Pruner, SuccessiveHalving,
 };
-use lightcrest::sampler::{GpConfig, GpSampler, RandomSampler, Sampler};
+use lightcrest::sampler::{AutoSampler, GpConfig, GpSampler, RandomSampler, Sampler};
 use lightcrest::study::StudyBuilder;
 use lightcrest::{Objective, Study};
 use lightcrest_model::spec::Spec;
@@ -51,19 +51,13 @@ pub(crate) fn check_feasible(spec: &Spec, objective: &dyn Objective) -> Result<(
 
 /// The sampler that the spec names.
 pub(crate) fn sampler(spec: &Spec) -> Box<dyn Sampler> {
-    let named = &spec.sampler;
-    match named.name {
+    match spec.sampler.name {
         "random" => Box::new(RandomSampler::new()),
-        _ => {
-            let mut config = GpConfig::default();
-            if let Some(kappa) = named.get_f64("kappa") {
-                config.kappa = Some(kappa);
-            }
-            if let Some(trials) = named.get_usize("startup_trials") {
-                config.startup_trials = trials;
-            }
+        "gp" => {
+            let config: GpConfig = spec.sampler.config().expect("the vocabulary has the keys of the config");
             Box::new(GpSampler::new(config))
         }
+        _ => Box::new(AutoSampler::new()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Samplers by name.
 
-use lightcrest::sampler::{GpConfig, GpSampler, RandomSampler, Sampler};
+use lightcrest::sampler::{AutoSampler, GpConfig, GpSampler, RandomSampler, Sampler};
 use pyo3::PyResult;
 use pyo3::exceptions::PyValueError;
 
@@ -17,7 +17,7 @@ pub(crate) fn make(name: &str, startup_trials: Option<usize>) -> PyResult<Box<dy
         })
     };
     match name {
-        "auto" => Ok(Box::new(gp())), // the engine's own choice takes this line
+        "auto" => Ok(Box::new(AutoSampler::new())),
         "gp" => Ok(Box::new(gp())),
         "random" => Ok(Box::new(RandomSampler::new())),
         _ => Err(PyValueError::new_err(format!(

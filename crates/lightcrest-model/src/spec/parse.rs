@@ -82,7 +82,7 @@ fn document_to_spec(errors: &mut Errors, document: &DeTable<'_>) -> Option<Spec>
     let budget = group(errors, &BUDGET, budget, "[budget]", "", &[]);
     let workers = group(errors, &WORKERS, workers, "[workers]", "", &[]);
     let refit = there("refit").then(|| read_refit(errors, refit));
-    let sampler = named(errors, SAMPLERS, "gp", sampler, "[sampler]");
+    let sampler = named(errors, SAMPLERS, "auto", sampler, "[sampler]");
     let pruner = named(errors, PRUNERS, "none", pruner, "[pruner]");
     let objectives = objective::objectives(errors, document);
     let constraints = objective::constraints(errors, document);

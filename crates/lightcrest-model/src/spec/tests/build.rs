@@ -171,7 +171,7 @@ fn the_refit_trains_longer_on_all_images_with_its_own_augmentation() {
 fn the_sampler_is_configured() {
     use lightcrest::sampler::{Acquisition, GpConfig};
     let text = BASE.to_owned()
-        + "[sampler]\nacquisition = \"log_ei\"\nkappa = 1\nstartup_trials = 7\ncandidates = 50\nmax_trials = 99\n";
+        + "[sampler]\nname = \"gp\"\nacquisition = \"log_ei\"\nkappa = 1\nstartup_trials = 7\ncandidates = 50\nmax_trials = 99\n";
     let spec = Spec::parse(&text, "a.toml").unwrap_or_else(|errors| panic!("{errors}"));
     assert_eq!(spec.sampler.name, "gp");
     let config: GpConfig = spec.sampler.config().unwrap();

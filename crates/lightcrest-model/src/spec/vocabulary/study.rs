@@ -150,15 +150,21 @@ pub(crate) const REFIT: Section = Section {
 
 /// The samplers; `name` chooses one, the other keys are its own.
 pub(crate) const SAMPLERS: &[Section] = &[
+    Section {
+        name: "auto",
+        doc: "What does best on the benchmark for the space and the objectives (the default).",
+        keys: &[],
+    },
     Section { name: "random", doc: "Independent draws from the space.", keys: &[] },
     Section {
         name: "gp",
-        doc: "Gaussian process with an acquisition function (the default).",
+        doc: "Gaussian process with an acquisition function.",
         keys: &[
             Key::optional(
                 "acquisition",
-                Kind::Word(&["ucb", "gp_ucb", "log_ei"]),
-                "what is maximised: ucb, gp_ucb (its kappa grows) or log_ei; default ucb",
+                Kind::Word(&["auto", "ucb", "gp_ucb", "log_ei"]),
+                "what is maximised: ucb, gp_ucb (its kappa grows) or log_ei; default auto: log_ei with one objective, ucb \
+                 with several",
             ),
             Key::optional(
                 "kappa",
