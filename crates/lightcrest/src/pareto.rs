@@ -253,8 +253,7 @@ mod tests {
         sum
     }
 
-    proptest! {
-        #[test]
+    #[test]
     fn representatives_cover_the_front_before_they_crowd_it() {
         let points = [[1.0, 0.0], [0.9, 0.6], [0.8, 0.61], [0.0, 1.0], [0.5, 0.5]].map(Vec::from);
         let origin = [-0.1, -0.1];
@@ -264,7 +263,8 @@ mod tests {
         assert_eq!(representatives(&points, &origin, Some(0), 9), [0, 1, 3, 2]);
     }
 
-    #[test]
+    proptest! {
+        #[test]
         fn fronts_are_what_dominance_says(points in points(30)) {
             let fronts = non_dominated_sort(&points);
             let mut rank = vec![usize::MAX; points.len()];
