@@ -2,7 +2,7 @@
 //!
 //! An objective may ask for its parameters one by one while it runs, and what it asks for may depend on earlier answers. The
 //! union of what trials asked for is the space. When a parameter exists is not said anywhere, but it can be seen: the
-//! conditions are [inferred](infer) from the trials that asked for it and those that did not. So every sampler works on a
+//! conditions are [inferred](Discovery::infer) from the trials that asked for it and those that did not. So every sampler works on a
 //! discovered space as on a declared one.
 //!
 //! - A parameter that no complete trial went without is unconditional.
