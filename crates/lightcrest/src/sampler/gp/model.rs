@@ -52,6 +52,7 @@ impl Model {
             pending(context).iter().map(|t| encoder.encode(&t.configuration)).collect();
         let exact = exact_objectives(&trials, context);
 
+        let mut promised = f64::NEG_INFINITY;
         let mut roles = Vec::with_capacity(m);
         let mut believed: Vec<Vec<f64>> = vec![vec![f64::NAN; m]; trials.len()];
         for j in 0..m {
@@ -79,11 +80,13 @@ impl Model {
             }
             if !rows.is_empty() {
                 posterior.fantasise(&rows).map_err(internal)?;
+                // What awaited trials are expected to reach is no improvement any more.
+                promised = posterior.fitted()[full.values.len()..].iter().copied().fold(promised, f64::max);
             }
             roles.push(Role::Modelled(Box::new(posterior)));
         }
         let leaders = leaders(&trials, &believed);
-        let goal = goal(config, context, &exact, &believed, &leaders, rng);
+        let goal = goal(config, context, &exact, &believed, &leaders, promised, rng);
         let parents = leaders.iter().map(|&i| encoded[i].clone()).collect();
         Ok(Self { roles, goal, parents })
     }
@@ -279,6 +282,7 @@ fn goal(
     exact: &[bool],
     believed: &[Vec<f64>],
     leaders: &[usize],
+    promised: f64,
     rng: &mut ChaCha8Rng,
 ) -> Goal {
     let m = exact.len();
@@ -299,7 +303,7 @@ fn goal(
     // bounds for that); without this, workers crowd around one optimum.
     let kappa = kappa * (1.0 + pending(context).len() as f64).powf(0.25);
     if m == 1 {
-        let best = leaders.iter().map(|&i| believed[i][0]).fold(f64::NEG_INFINITY, f64::max);
+        let best = leaders.iter().map(|&i| believed[i][0]).fold(promised, f64::max);
         return match acquisition {
             Acquisition::LogEi if best.is_finite() => Goal::LogEi { best },
             _ => Goal::Ucb { kappa },
