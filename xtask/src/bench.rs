@@ -1,5 +1,8 @@
 //! `cargo xtask bench`: figures as ratios against a peer in the same run.
 
+mod bo;
+
+pub(crate) use bo::bo;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 

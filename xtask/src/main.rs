@@ -16,6 +16,9 @@ cargo xtask COMMAND
   test          format, clippy, all tests, doc tests, documentation, ONNX files against onnxruntime
   bench train   training and inference speed against PyTorch and onnxruntime, network by network
                 (--net NAME for one of them, --accuracy for the accuracy after three epochs instead)
+  bench bo      regret of the samplers on suites of tuning problems (--suite A,B, --sampler 'A;B', --seeds 0-9,
+                --budget 100, --threads 2), beside peers (--peer 'optuna_tpe;optuna_gp;hyperopt_tpe;smac');
+                --speed for the time of an ask instead
 ";
 
 fn main() -> ExitCode {
@@ -24,6 +27,7 @@ fn main() -> ExitCode {
     let result = match words.as_slice() {
         ["test"] => test::run_all(),
         ["bench", "train", rest @ ..] => bench::train(rest),
+        ["bench", "bo", rest @ ..] => bench::bo(rest),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             Ok(())

@@ -1,0 +1,118 @@
+//! Runs samplers one trial after the other and keeps what came of it.
+
+use crate::task::Task;
+use crate::{Options, conditional, function, mixed, peer, table};
+use lightcrest::sampler::{AutoSampler, GpConfig, GpSampler, RandomSampler, Sampler};
+use lightcrest::{Evaluation, ObjectiveInfo, Study};
+use std::collections::HashSet;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Mutex;
+
+pub const CHECKPOINTS: [usize; 6] = [10, 20, 30, 50, 75, 100];
+
+/// The tasks of one suite.
+pub fn suite(name: &str, tables: &Path) -> Vec<Task> {
+    match name {
+        "tree" => vec![conditional::jenatton()],
+        "conditional" => conditional::tasks(),
+        "continuous" => function::continuous(),
+        "noisy" => function::noisy(),
+        "mixed" => mixed::tasks(),
+        other => match table::SUITES.iter().find(|suite| **suite == other) {
+            Some(suite) => table::tasks(tables, suite),
+            None => panic!("no suite `{other}`"),
+        },
+    }
+}
+
+/// A sampler by name: `auto`, `random`, `gp`, `gp:{"kappa":1}` (any setting of it as JSON), or a peer.
+pub fn sampler(name: &str, seed: u64, peers: Option<&Path>) -> Box<dyn Sampler> {
+    let (kind, settings) = name.split_once(':').unwrap_or((name, "{}"));
+    match kind {
+        "auto" => Box::new(AutoSampler::new()),
+        "random" => Box::new(RandomSampler::new()),
+        "gp" => Box::new(GpSampler::new(serde_json::from_str::<GpConfig>(settings).unwrap())),
+        other => Box::new(peer::Peer::start(peers.expect("peers need --peers SCRIPT"), other, seed)),
+    }
+}
+
+/// Processor time of this thread, so that a busy machine does not count.
+pub fn cpu_seconds() -> f64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux");
+    text.split(' ').next().and_then(|ns| ns.parse::<f64>().ok()).expect("a number") / 1e9
+}
+
+/// Regret at the checkpoints, and seconds in the sampler.
+fn one(task: &Task, sampler: Box<dyn Sampler>, seed: u64, budget: usize) -> (Vec<f64>, f64) {
+    let mut study = Study::builder(task.space.clone(), vec![ObjectiveInfo::minimize("loss")])
+        .seed(seed)
+        .boxed_sampler(sampler)
+        .build()
+        .unwrap();
+    let mut regrets = Vec::new();
+    let (mut best, mut reached) = (f64::INFINITY, f64::INFINITY);
+    let begin = cpu_seconds();
+    for n in 1..=budget {
+        let trial = study.ask().unwrap();
+        task.space.validate(&trial.configuration).unwrap();
+        let loss = (task.loss)(&trial.configuration);
+        let told = task.observe(loss, seed, trial.number);
+        // With noise: what the trial that looks best is worth.
+        if told < best {
+            (best, reached) = (told, loss);
+        }
+        study.tell(trial.number, Ok(Evaluation::new([told]))).unwrap();
+        if CHECKPOINTS.contains(&n) {
+            regrets.push(task.regret(reached));
+        }
+    }
+    (regrets, cpu_seconds() - begin)
+}
+
+pub fn all(options: &Options) {
+    let out = options.path("out").expect("--out FILE");
+    let tables = options.path("tables").unwrap_or_default();
+    let peers = options.path("peers");
+    let budget = options.get("budget").map_or(100, |text| text.parse().unwrap());
+    let threads = options.get("threads").map_or(1, |text| text.parse().unwrap());
+    let done: HashSet<String> = std::fs::read_to_string(&out)
+        .map(|text| text.lines().filter_map(|line| Some(line.rsplit_once(";regret")?.0.to_owned())).collect())
+        .unwrap_or_default();
+    let only = options.list("task");
+    let tasks: Vec<Task> = options
+        .list("suite")
+        .iter()
+        .flat_map(|name| suite(name, &tables))
+        .filter(|task| only.is_empty() || only.contains(&task.name))
+        .collect();
+    let mut runs = Vec::new();
+    // Seeds outermost: what is stopped early has whole seeds.
+    for seed in options.seeds() {
+        for task in &tasks {
+            for name in options.get("sampler").unwrap_or("auto").split(';') {
+                runs.push((seed, task, name.to_owned()));
+            }
+        }
+    }
+    let file = Mutex::new(OpenOptions::new().create(true).append(true).open(&out).unwrap());
+    let next = Mutex::new(runs.into_iter());
+    let work = || {
+        loop {
+            let Some((seed, task, name)) = next.lock().unwrap().next() else { return };
+            let key = format!("{};{};{name};{seed}", task.suite, task.name);
+            if done.contains(&key) {
+                continue;
+            }
+            let sampler = sampler(&name, seed, peers.as_deref());
+            let (regrets, mut seconds) = one(task, sampler, seed, budget);
+            if let Some(theirs) = peer::seconds() {
+                seconds = theirs;
+            }
+            let regrets: Vec<String> = regrets.iter().map(|r| format!("{r:e}")).collect();
+            writeln!(file.lock().unwrap(), "{key};regret;{seconds:.4};{}", regrets.join(";")).unwrap();
+        }
+    };
+    std::thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
+}

