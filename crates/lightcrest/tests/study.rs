@@ -72,8 +72,9 @@ fn seeded(trial: &mut Trial<'_>) -> Result<Evaluation, TrialError> {
 
 #[test]
 fn the_same_seed_gives_the_same_sequence_also_across_interruptions_and_storages() {
+    // The sampler that every study has by default: what it keeps between calls must not show.
     let objective = With::new(seeded);
-    let mut whole = objective.study();
+    let mut whole = Study::builder(space(), objective.0.clone()).seed(7).build().unwrap();
     run(30, 1).run(&mut whole, &objective, &()).unwrap();
 
     let folder = tempfile::tempdir().unwrap();
@@ -271,8 +272,8 @@ fn trials_of_two_objectives_are_stopped_early_and_the_front_keeps_light_ones() {
     let objectives = vec![ObjectiveInfo::maximize("accuracy"), ObjectiveInfo::minimize("width")];
     let network = Network { objectives: objectives.clone(), epochs: AtomicUsize::new(0) };
     let halving = HalvingConfig { min_resource: MinResource::Steps(1), ..HalvingConfig::default() };
-    let mut study =
-        Study::builder(space(), objectives).pruner(SuccessiveHalving::new(halving).unwrap()).build().unwrap();
+    let builder = Study::builder(space(), objectives).sampler(RandomSampler::new());
+    let mut study = builder.pruner(SuccessiveHalving::new(halving).unwrap()).build().unwrap();
     let counter = Counter::default();
     let summary = run(200, 2).run(&mut study, &network, &counter).unwrap();
     assert_eq!(summary.complete + summary.pruned, 200);

@@ -135,7 +135,7 @@ mod tests {
         let chart: String = line.chars().skip(29).take(WIDTH).collect();
         assert_eq!(
             chart.chars().filter(|c| *c == ' ').count(),
-            5,
+            6,
             "the trials before the first value: {line}"
         );
         assert!(chart.ends_with('█') && line.ends_with("100 → 999"), "{line}");
