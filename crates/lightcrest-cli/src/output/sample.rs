@@ -23,6 +23,7 @@ pub(crate) fn view() -> View {
     let definition = Definition {
         name: "digits".into(),
         space,
+        discovered: false,
         objectives: objectives.clone(),
         seed: 7,
         spec: String::new(),
