@@ -37,8 +37,8 @@ pub enum Column {
 /// base) above the middle; `Impute` is the flat triangle, h = 0. For categorical columns the
 /// wedge puts "inactive" at squared distance 1/2 + h² of every choice, the others make it one more choice. h or ρ is learnt, one
 /// for all columns: columns that share a parent switch together, and only the sum of their heights can be seen in the data.
-/// `Arc` bends only conditional continuous columns. It is the default: with the sampler of this project it reached more on a space like a
-/// network's than `Wedge` and `Impute`, and as much on Jenatton's tree, where `CommonBlock` fell behind.
+/// `Arc` bends only conditional continuous columns. It is the default: it, `Wedge` and `Impute` could not be told apart, and `CommonBlock` fell
+/// behind (head to head in `docs/bayesian-optimization.md`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Conditional {

@@ -3,11 +3,11 @@
 //! | situation | choice | because |
 //! |---|---|---|
 //! | nothing varies | random | there is nothing to learn |
-//! | one objective | Gaussian process, log expected improvement | fewest trials on every suite, conditional ones above all |
-//! | several objectives | Gaussian process, confidence bounds with random weights | covers the whole front, also with more than two objectives |
+//! | one objective | Gaussian process, log expected improvement | fewer trials than the peers on tables of real tunings and on a conditional tree |
+//! | several objectives | Gaussian process, confidence bounds with random weights | covers the whole front, whatever the number of objectives; not compared with peers yet |
 //!
-//! Beyond [`GpConfig::max_trials`](super::GpConfig) the Gaussian process looks at the best and the latest trials only, so that it stays
-//! the choice however long the history is. What was chosen and why is logged when it changes (`log`, level info). The choice is a function of the context,
+//! `docs/bayesian-optimization.md` has the figures. Beyond [`GpConfig::max_trials`](super::GpConfig) the Gaussian process looks at the best and
+//! the latest trials only, so that it stays the choice however long the history is. What was chosen and why is logged when it changes (`log`, level info). The choice is a function of the context,
 //! so a sampler that is rebuilt chooses the same.
 
 use super::{Capabilities, Context, GpSampler, RandomSampler, Sampler, SamplerError};
