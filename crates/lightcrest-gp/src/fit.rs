@@ -4,7 +4,7 @@ use crate::error::GpError;
 use crate::kernel::{Conditional, Hyperparameters, Kernel};
 use crate::lbfgs::{LbfgsConfig, minimise};
 use crate::likelihood::{Data, Likelihood};
-use crate::prior::Priors;
+use crate::prior::{LogNormal, Priors};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -130,15 +130,14 @@ pub fn fit(kernel: &Kernel, data: &Data, config: &FitConfig) -> Result<Fit, GpEr
 fn start(priors: &Priors, kernel: &Kernel, bounds: impl Fn(usize) -> (f64, f64)) -> Vec<f64> {
     let (d, blocks) = (kernel.columns(), kernel.blocks());
     let at = |p: usize| {
-        let (prior, guess) = match p {
-            p if p < d && kernel.optional[p] => (&priors.conditional, 0.5f64),
-            p if p < d => (&priors.length_scale, 0.5),
-            p if p < d + blocks => (&priors.scale, 1.0 / blocks as f64),
-            p if p == d + blocks => (&priors.embedding, 0.5),
-            _ => (&priors.noise, 1e-2),
+        let guess = match p {
+            p if p < d => 0.5f64,
+            p if p < d + blocks => 1.0 / blocks as f64,
+            p if p == d + blocks => 0.5,
+            _ => 1e-2,
         };
         let (lower, upper) = bounds(p);
-        prior.map_or(guess.ln(), |prior| prior.log_mode()).max(lower).min(upper)
+        priors.of(kernel, p).map_or(guess.ln(), LogNormal::log_mode).max(lower).min(upper)
     };
     (0..d + blocks + 2).map(at).collect()
 }

@@ -139,17 +139,9 @@ impl<'a> Likelihood<'a> {
     /// # Errors
     /// As [`Likelihood::log_likelihood`].
     pub fn log_posterior(&mut self, theta: &[f64], priors: &Priors) -> Result<(f64, Vec<f64>), GpError> {
-        let (d, blocks) = (self.kernel.columns.len(), self.kernel.blocks.len());
         let (mut value, mut gradient) = self.log_likelihood(theta)?;
         for (p, t) in theta.iter().enumerate() {
-            let prior = match p {
-                p if p < d && self.kernel.optional[p] => &priors.conditional,
-                p if p < d => &priors.length_scale,
-                p if p < d + blocks => &priors.scale,
-                p if p == d + blocks => &priors.embedding,
-                _ => &priors.noise,
-            };
-            if let Some(prior) = prior {
+            if let Some(prior) = priors.of(self.kernel, p) {
                 let (density, slope) = prior.log_density(*t);
                 value += density;
                 gradient[p] += slope;

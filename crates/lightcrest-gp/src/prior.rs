@@ -1,5 +1,7 @@
 //! Priors of the hyperparameters.
 
+use crate::kernel::Kernel;
+
 /// A log-normal distribution: log x ~ N(mu, sigma²).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LogNormal {
@@ -59,6 +61,19 @@ impl Priors {
             embedding: Some(LogNormal { mu: 0.0, sigma: 1.0 }),
             noise: Some(LogNormal { mu: -4.0, sigma: 1.5 }),
         }
+    }
+
+    /// The prior of the hyperparameter at position `p` of θ.
+    pub(crate) fn of(&self, kernel: &Kernel, p: usize) -> Option<&LogNormal> {
+        let (d, blocks) = (kernel.columns(), kernel.blocks());
+        let prior = match p {
+            p if p < d && kernel.optional[p] => &self.conditional,
+            p if p < d => &self.length_scale,
+            p if p < d + blocks => &self.scale,
+            p if p == d + blocks => &self.embedding,
+            _ => &self.noise,
+        };
+        prior.as_ref()
     }
 
     /// No priors: maximum likelihood.
