@@ -3,7 +3,7 @@
 //! | situation | choice | because |
 //! |---|---|---|
 //! | nothing varies | random | there is nothing to learn |
-//! | one objective | Gaussian process, log expected improvement | fewer trials than the peers on tables of real tunings and on a conditional tree |
+//! | one objective | Gaussian process, log expected improvement | few trials on tables of real tunings and on a conditional tree |
 //! | several objectives | Gaussian process, confidence bounds with random weights | covers the whole front, whatever the number of objectives; not compared with peers yet |
 //!
 //! `docs/bayesian-optimization.md` has the figures. Beyond [`GpConfig::max_trials`](super::GpConfig) the Gaussian process looks at the best and
