@@ -6,10 +6,11 @@
 //! | [`ei`] | σ h(z), h(z) = φ(z) + zΦ(z) | Mockus 1978; Jones et al. 1998, eq. 15 |
 //! | [`log_ei`] | log σ + log h(z) | Ament et al. 2023, eq. 8 |
 //! | [`pi`] | Φ(z) | Kushner 1964 |
+//! | [`log_pi`] | log Φ(z) | |
 //!
 //! z = (μ - best) / σ. All take the standard deviation σ >= 0, lifted to [`SIGMA_FLOOR`].
 
-use crate::special::{log_h, log_h_slope, normal_cdf, normal_pdf};
+use crate::special::{log_h, log_h_slope, log_normal_cdf, log_normal_pdf, normal_cdf, normal_pdf};
 
 /// The smallest σ (y has unit variance): keeps z finite where the function is known exactly.
 pub const SIGMA_FLOOR: f64 = 1e-9;
@@ -54,6 +55,19 @@ pub fn pi(mean: f64, sigma: f64, best: f64) -> f64 {
     normal_cdf((mean - best) / sigma.max(SIGMA_FLOOR))
 }
 
+/// Logarithm of the probability of improvement: finite where [`pi`] underflows to 0.
+pub fn log_pi(mean: f64, sigma: f64, best: f64) -> f64 {
+    log_normal_cdf((mean - best) / sigma.max(SIGMA_FLOOR))
+}
+
+/// Derivatives of [`log_pi`] in the mean and in σ.
+pub fn log_pi_slopes(mean: f64, sigma: f64, best: f64) -> (f64, f64) {
+    let sigma = sigma.max(SIGMA_FLOOR);
+    let z = (mean - best) / sigma;
+    let slope = (log_normal_pdf(z) - log_normal_cdf(z)).exp();
+    (slope / sigma, -z * slope / sigma)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,16 +81,21 @@ mod tests {
     }
 
     #[test]
-    fn log_ei_slopes_are_those_of_finite_differences() {
-        for (mean, sigma) in [(0.0, 1.0), (-2.0, 0.5), (-30.0, 0.5), (-1e4, 2.0), (3.0, 0.7)] {
-            let (dm, ds) = log_ei_slopes(mean, sigma, 0.2);
-            let e = 1e-6;
-            let fm = (log_ei(mean + e, sigma, 0.2) - log_ei(mean - e, sigma, 0.2)) / (2.0 * e);
-            let fs = (log_ei(mean, sigma + e, 0.2) - log_ei(mean, sigma - e, 0.2)) / (2.0 * e);
-            assert!(
-                (dm - fm).abs() < 1e-4 * fm.abs().max(1.0) && (ds - fs).abs() < 1e-4 * fs.abs().max(1.0),
-                "{dm} {fm} {ds} {fs}"
-            );
+    fn slopes_are_those_of_finite_differences() {
+        type Value = fn(f64, f64, f64) -> f64;
+        type Slopes = fn(f64, f64, f64) -> (f64, f64);
+        let pairs: [(Value, Slopes); 2] = [(log_ei, log_ei_slopes), (log_pi, log_pi_slopes)];
+        for (value, slopes) in pairs {
+            for (mean, sigma) in [(0.0, 1.0), (-2.0, 0.5), (-30.0, 0.5), (-1e4, 2.0), (3.0, 0.7)] {
+                let (dm, ds) = slopes(mean, sigma, 0.2);
+                let e = 1e-6;
+                let fm = (value(mean + e, sigma, 0.2) - value(mean - e, sigma, 0.2)) / (2.0 * e);
+                let fs = (value(mean, sigma + e, 0.2) - value(mean, sigma - e, 0.2)) / (2.0 * e);
+                assert!(
+                    (dm - fm).abs() < 1e-4 * fm.abs().max(1.0) && (ds - fs).abs() < 1e-4 * fs.abs().max(1.0),
+                    "{dm} {fm} {ds} {fs}"
+                );
+            }
         }
     }
 

@@ -42,6 +42,11 @@ pub fn erfcx(x: f64) -> f64 {
     FRAC_1_SQRT_PI / tail
 }
 
+/// log φ(z).
+pub fn log_normal_pdf(z: f64) -> f64 {
+    -0.5 * z * z - HALF_LOG_2PI
+}
+
 /// log Φ(z).
 ///
 /// For z < -1 through [`erfcx`], which has no underflow: Φ(z) = exp(-z²/2) erfcx(-z/√2) / 2.

@@ -8,7 +8,7 @@ use crate::python;
 use std::path::Path;
 use std::process::Command;
 
-const SUITES: &str = "hpobench,hpolib,nasbench201,tree,conditional,continuous,mixed,noisy";
+const SUITES: &str = "hpobench,hpolib,nasbench201,tree,conditional,continuous,mixed,noisy,fronts";
 
 /// Runs and prints one table a suite; with `--speed`, the time of an ask.
 ///

@@ -1,5 +1,6 @@
 //! Runs samplers one trial after the other and keeps what came of it.
 
+use crate::fronts::{self, Front};
 use crate::task::Task;
 use crate::{Options, conditional, function, mixed, peer, table};
 use lightcrest::sampler::{AutoSampler, GpConfig, GpSampler, RandomSampler, Sampler};
@@ -34,6 +35,7 @@ pub fn sampler(name: &str, seed: u64, peers: Option<&Path>) -> Box<dyn Sampler> 
         "auto" => Box::new(AutoSampler::new()),
         "random" => Box::new(RandomSampler::new()),
         "gp" => Box::new(GpSampler::new(serde_json::from_str::<GpConfig>(settings).unwrap())),
+        // One objective only.
         other => Box::new(peer::Peer::start(peers.expect("peers need --peers SCRIPT"), other, seed)),
     }
 }
@@ -71,6 +73,42 @@ fn one(task: &Task, sampler: Box<dyn Sampler>, seed: u64, budget: usize) -> (Vec
     (regrets, cpu_seconds() - begin)
 }
 
+/// What is run.
+enum Problem {
+    Loss(Task),
+    Front(Front),
+}
+
+impl Problem {
+    fn of(suite: &str, tables: &Path) -> Vec<Self> {
+        match suite {
+            "fronts" => fronts::tasks().into_iter().map(Self::Front).collect(),
+            other => self::suite(other, tables).into_iter().map(Self::Loss).collect(),
+        }
+    }
+
+    fn suite(&self) -> &'static str {
+        match self {
+            Self::Loss(task) => task.suite,
+            Self::Front(_) => "fronts",
+        }
+    }
+
+    fn name(&self) -> &str {
+        match self {
+            Self::Loss(task) => &task.name,
+            Self::Front(front) => front.name,
+        }
+    }
+
+    fn run(&self, sampler: Box<dyn Sampler>, seed: u64, budget: usize) -> (Vec<f64>, f64) {
+        match self {
+            Self::Loss(task) => one(task, sampler, seed, budget),
+            Self::Front(front) => front.run(sampler, seed, budget),
+        }
+    }
+}
+
 pub fn all(options: &Options) {
     let out = options.path("out").expect("--out FILE");
     let tables = options.path("tables").unwrap_or_default();
@@ -81,18 +119,18 @@ pub fn all(options: &Options) {
         .map(|text| text.lines().filter_map(|line| Some(line.rsplit_once(";regret")?.0.to_owned())).collect())
         .unwrap_or_default();
     let only = options.list("task");
-    let tasks: Vec<Task> = options
+    let problems: Vec<Problem> = options
         .list("suite")
         .iter()
-        .flat_map(|name| suite(name, &tables))
-        .filter(|task| only.is_empty() || only.contains(&task.name))
+        .flat_map(|name| Problem::of(name, &tables))
+        .filter(|problem| only.is_empty() || only.iter().any(|name| name == problem.name()))
         .collect();
     let mut runs = Vec::new();
     // Seeds outermost: what is stopped early has whole seeds.
     for seed in options.seeds() {
-        for task in &tasks {
+        for problem in &problems {
             for name in options.get("sampler").unwrap_or("auto").split(';') {
-                runs.push((seed, task, name.to_owned()));
+                runs.push((seed, problem, name.to_owned()));
             }
         }
     }
@@ -100,13 +138,13 @@ pub fn all(options: &Options) {
     let next = Mutex::new(runs.into_iter());
     let work = || {
         loop {
-            let Some((seed, task, name)) = next.lock().unwrap().next() else { return };
-            let key = format!("{};{};{name};{seed}", task.suite, task.name);
+            let Some((seed, problem, name)) = next.lock().unwrap().next() else { return };
+            let key = format!("{};{};{name};{seed}", problem.suite(), problem.name());
             if done.contains(&key) {
                 continue;
             }
             let sampler = sampler(&name, seed, peers.as_deref());
-            let (regrets, mut seconds) = one(task, sampler, seed, budget);
+            let (regrets, mut seconds) = problem.run(sampler, seed, budget);
             if let Some(theirs) = peer::seconds() {
                 seconds = theirs;
             }

@@ -162,9 +162,9 @@ pub(crate) const SAMPLERS: &[Section] = &[
         keys: &[
             Key::optional(
                 "acquisition",
-                Kind::Word(&["auto", "ucb", "gp_ucb", "log_ei"]),
-                "what is maximised: ucb, gp_ucb (its kappa grows) or log_ei; default auto: log_ei with one objective, ucb \
-                 with several",
+                Kind::Word(&["auto", "ucb", "gp_ucb", "log_ei", "log_ei_per_second", "log_pi", "thompson"]),
+                "what is maximised: ucb, gp_ucb (its kappa grows), log_ei (of the hypervolume with two to four objectives), \
+                 log_ei_per_second (of training), log_pi or thompson; default auto: log_ei with one objective, ucb with several",
             ),
             Key::optional(
                 "kappa",

@@ -6,8 +6,8 @@
 //!    preview knows enter with their exact values. What pruned and failed trials say is in `observation`.
 //! 3. Trials that are waiting or running are added with their predicted means (kriging believer): the doubt near them shrinks, so
 //!    that workers asking at the same time get different points.
-//! 4. Several objectives become one number by random weights, drawn anew each time, or by the expected growth of the dominated volume
-//!    (`goal`).
+//! 4. Several objectives become one number by the expected growth of the dominated volume (`growth`), or by random weights, drawn
+//!    anew each time (`goal`). Constraints that only an evaluation can tell, and the time that it takes, join it (`terms`).
 //! 5. Random configurations and mutations of the best ones are scored; from the best, local search goes on: single changes for
 //!    discrete columns, L-BFGS along continuous ones. Nothing infeasible, invalid or known is ever scored (`candidate`).
 //!
@@ -20,10 +20,12 @@
 
 mod candidate;
 mod goal;
+mod growth;
 mod model;
 mod observation;
 mod search;
 mod surrogate;
+mod terms;
 
 use super::{Capabilities, Context, Sampler, SamplerError, draw};
 use crate::history::{FrozenTrial, TrialState};
@@ -32,7 +34,7 @@ use crate::space::encode::Encoder;
 use candidate::{Source, distance};
 pub use lightcrest_gp::Conditional;
 pub use lightcrest_gp::transform::Outliers;
-use model::Model;
+use model::{Caches, Model};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
@@ -45,11 +47,18 @@ pub enum Acquisition {
     Auto,
     /// Upper confidence bound, μ + κσ. Several objectives: random weights each time.
     Ucb,
-    /// The same with κ growing as in GP-UCB (Srinivas et al. 2010), probability 0.9.
+    /// The same with κ growing as in GP-UCB (Srinivas et al. 2010), probability 0.9, κ² divided by 5 as in their experiments.
     GpUcb,
-    /// Logarithm of the expected improvement. Two objectives of which one is known from the preview: of the hypervolume, in
-    /// closed form. Other numbers of objectives: as `ucb`.
+    /// Logarithm of the expected improvement; with two to four objectives of the hypervolume, in closed form; beyond as `ucb`.
+    /// The incumbent is the best believed value, not the best observed one, so that noise does not mislead.
     LogEi,
+    /// The same per second that a trial is predicted to take. Results then depend on measured times.
+    LogEiPerSecond,
+    /// Logarithm of the probability of improvement. Several objectives: as `ucb`.
+    LogPi,
+    /// The best in one draw from the joint posterior, among [`GpConfig::candidates`] configurations. Several objectives: with random
+    /// weights.
+    Thompson,
 }
 
 /// Settings of the [`GpSampler`].
@@ -91,7 +100,7 @@ impl Default for GpConfig {
 #[derive(Debug, Default)]
 pub struct GpSampler {
     config: GpConfig,
-    caches: Vec<surrogate::Cache>,
+    caches: Caches,
 }
 
 impl GpSampler {
@@ -99,7 +108,7 @@ impl GpSampler {
     pub fn new(mut config: GpConfig) -> Self {
         config.kappa = config.kappa.map(|kappa| if kappa.is_finite() { kappa.max(0.0) } else { 0.0 });
         config.max_trials = config.max_trials.max(10);
-        Self { config, caches: Vec::new() }
+        Self { config, caches: Caches::default() }
     }
 
     /// The settings.

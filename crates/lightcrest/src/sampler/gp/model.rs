@@ -1,9 +1,11 @@
 //! What is believed of every objective, and the goal made of it.
 
 use super::candidate::Candidate;
-use super::goal::{Belief, Goal, Slopes, Strips, simplex};
+use super::goal::{Belief, Goal, Slopes, simplex};
+use super::growth::Growth;
 use super::observation::values;
-use super::surrogate::{Cache, Observations, checkpoint, surrogate};
+use super::surrogate::{Cache, checkpoint, internal, observations, surrogate};
+use super::terms::{Evidence, Term};
 use super::{Acquisition, GpConfig, informative, pending};
 use crate::history::{FrozenTrial, TrialState};
 use crate::objective::Direction;
@@ -11,7 +13,7 @@ use crate::pareto;
 use crate::sampler::{Context, SamplerError};
 use crate::space::encode::{Column, Encoded, Encoder};
 use lightcrest_gp::acquisition::{SIGMA_FLOOR, gp_ucb_kappa};
-use lightcrest_gp::{Column as GpColumn, Family, GpError, Kernel, Posterior, Prediction, Rows};
+use lightcrest_gp::{Column as GpColumn, Family, Kernel, Posterior, Prediction, PredictionGradient, Rows};
 use rand_chacha::ChaCha8Rng;
 use std::collections::HashMap;
 
@@ -23,16 +25,21 @@ enum Role {
     Modelled(Box<Posterior>),
 }
 
+/// What a sampler keeps between proposals, to save time.
+#[derive(Debug, Default)]
+pub(super) struct Caches {
+    objectives: Vec<Cache>,
+    constraints: Vec<Cache>,
+    price: Cache,
+}
+
 /// Beliefs and goal for one proposal.
 pub(super) struct Model {
     roles: Vec<Role>,
     goal: Goal,
+    terms: Vec<Term>,
     /// The best trials: where mutations start.
     pub(super) parents: Vec<Encoded>,
-}
-
-fn internal(error: GpError) -> SamplerError {
-    SamplerError::Internal { sampler: "gp", reason: error.to_string() }
 }
 
 impl Model {
@@ -40,27 +47,36 @@ impl Model {
         config: &GpConfig,
         encoder: &Encoder<'_>,
         context: &Context<'_>,
-        caches: &mut Vec<Cache>,
+        caches: &mut Caches,
         rng: &mut ChaCha8Rng,
     ) -> Result<Self, SamplerError> {
         let m = context.objectives.len();
-        caches.resize_with(m, Cache::default);
+        caches.objectives.resize_with(m, Cache::default);
         let kernel = kernel(config, encoder)?;
         let (trials, c) = limited(informative(context), context, config.max_trials);
         let encoded: Vec<Encoded> = trials.iter().map(|t| encoder.encode(&t.configuration)).collect();
-        let awaited: Vec<Encoded> =
-            pending(context).iter().map(|t| encoder.encode(&t.configuration)).collect();
+        let pending = pending(context);
+        let mut awaited = Rows::new(encoder.columns().len());
+        for row in pending.iter().map(|t| encoder.encode(&t.configuration)) {
+            awaited.push(&row.row, &row.active).map_err(internal)?;
+        }
         let exact = exact_objectives(&trials, context);
 
-        let mut promised = f64::NEG_INFINITY;
         let mut roles = Vec::with_capacity(m);
         let mut believed: Vec<Vec<f64>> = vec![vec![f64::NAN; m]; trials.len()];
+        // What awaited trials are expected to reach is no improvement any more.
+        let mut promised: Vec<Vec<f64>> = vec![vec![f64::NAN; m]; pending.len()];
         for j in 0..m {
             let all = values(&trials, context.objectives, j);
             if exact[j] {
-                let role = exact_role(context.objectives[j].direction, &all);
+                let direction = context.objectives[j].direction;
+                let role = exact_role(direction, &all);
                 for (i, value) in all.iter().enumerate() {
                     believed[i][j] = value.map_or(f64::NAN, |v| scaled(&role, v));
+                }
+                for (promised, trial) in promised.iter_mut().zip(&pending) {
+                    let known = trial.known.get(j).copied().flatten();
+                    promised[j] = known.map_or(f64::NAN, |v| scaled(&role, direction.orient(v)));
                 }
                 roles.push(role);
                 continue;
@@ -70,25 +86,38 @@ impl Model {
             let full = observations(&encoded, &all)?;
             // Too few values in the first part: fit to all.
             let first = if first.values.len() < 2 { observations(&encoded, &all)? } else { first };
-            let (mut posterior, _) = surrogate(&kernel, &first, &full, config.outliers, &mut caches[j])?;
+            let cache = &mut caches.objectives[j];
+            let (mut posterior, _) = surrogate(&kernel, &first, &full, config.outliers, cache)?;
             for (&i, value) in here.iter().zip(posterior.fitted()) {
                 believed[i][j] = value;
             }
-            let mut rows = Rows::new(encoder.columns().len());
-            for row in &awaited {
-                rows.push(&row.row, &row.active).map_err(internal)?;
-            }
-            if !rows.is_empty() {
-                posterior.fantasise(&rows).map_err(internal)?;
-                // What awaited trials are expected to reach is no improvement any more.
-                promised = posterior.fitted()[full.values.len()..].iter().copied().fold(promised, f64::max);
+            if !awaited.is_empty() {
+                posterior.fantasise(&awaited).map_err(internal)?;
+                let fitted = posterior.fitted();
+                for (promised, value) in promised.iter_mut().zip(&fitted[full.values.len()..]) {
+                    promised[j] = *value;
+                }
             }
             roles.push(Role::Modelled(Box::new(posterior)));
         }
-        let leaders = leaders(&trials, &believed);
-        let goal = goal(config, context, &exact, &believed, &leaders, promised, rng);
+        let (leaders, feasible) = leaders(&trials, &believed);
+        let goal = match feasible {
+            true => goal(config, context, &exact, &believed, &promised, &leaders, rng),
+            false => Goal::Feasibility,
+        };
+        let evidence = Evidence {
+            kernel: &kernel,
+            trials: &trials,
+            encoded: &encoded,
+            checkpoint: c,
+            awaited: &awaited,
+        };
+        let mut terms = evidence.constraints(goal.is_logarithm(), &mut caches.constraints)?;
+        if config.acquisition == Acquisition::LogEiPerSecond && goal.is_logarithm() {
+            terms.extend(evidence.price(&mut caches.price)?);
+        }
         let parents = leaders.iter().map(|&i| encoded[i].clone()).collect();
-        Ok(Self { roles, goal, parents })
+        Ok(Self { roles, goal, terms, parents })
     }
 
     /// Whether a score depends on what a preview knows.
@@ -107,27 +136,64 @@ impl Model {
 
     /// Scores of candidates; `None` for those whose exact objectives are not known.
     pub(super) fn score(&self, candidates: &[Candidate]) -> Result<Vec<Option<f64>>, SamplerError> {
-        let Some(first) = candidates.first() else { return Ok(Vec::new()) };
-        let mut rows = Rows::new(first.row.len());
-        for candidate in candidates {
-            rows.push(&candidate.row, &candidate.active).map_err(internal)?;
-        }
-        let mut predictions: Vec<Option<Vec<Prediction>>> = Vec::new();
+        let Some(rows) = rows(candidates)? else { return Ok(Vec::new()) };
+        let mut believed = Vec::new();
         for role in &self.roles {
-            predictions.push(match role {
+            believed.push(match role {
                 Role::Exact { .. } => None,
-                Role::Modelled(posterior) => Some(posterior.predict(&rows).map_err(internal)?),
+                Role::Modelled(posterior) => {
+                    let predictions = posterior.predict(&rows).map_err(internal)?;
+                    Some(predictions.into_iter().map(normal).collect())
+                }
             });
         }
-        let belief = |i: usize, j: usize| match &predictions[j] {
-            Some(all) => Some(normal(all[i])),
+        self.total(candidates, &rows, &believed)
+    }
+
+    /// Scores of candidates in one world that the observations allow: the objectives are drawn from their joint posterior (Thompson
+    /// 1933). Cubic in the number of candidates.
+    pub(super) fn draw(
+        &self,
+        candidates: &[Candidate],
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Vec<Option<f64>>, SamplerError> {
+        let Some(rows) = rows(candidates)? else { return Ok(Vec::new()) };
+        let mut believed = Vec::new();
+        for role in &self.roles {
+            believed.push(match role {
+                Role::Exact { .. } => None,
+                Role::Modelled(posterior) => {
+                    let world = posterior.sample(&rows, rng).map_err(internal)?;
+                    Some(world.into_iter().map(Belief::Exact).collect())
+                }
+            });
+        }
+        self.total(candidates, &rows, &believed)
+    }
+
+    /// The goal with its terms; `believed` has the beliefs in each modelled objective.
+    fn total(
+        &self,
+        candidates: &[Candidate],
+        rows: &Rows,
+        believed: &[Option<Vec<Belief>>],
+    ) -> Result<Vec<Option<f64>>, SamplerError> {
+        let belief = |i: usize, j: usize| match &believed[j] {
+            Some(all) => Some(all[i]),
             None => self.exact(j, &candidates[i]),
         };
         let beliefs = |i: usize| (0..self.roles.len()).map(|j| belief(i, j)).collect::<Option<Vec<_>>>();
-        Ok((0..candidates.len()).map(|i| Some(self.goal.value(&beliefs(i)?).0)).collect())
+        let goal = |i: usize| Some(self.goal.value(&beliefs(i)?).0);
+        let mut scores: Vec<Option<f64>> = (0..candidates.len()).map(goal).collect();
+        for term in &self.terms {
+            for (score, p) in scores.iter_mut().zip(term.posterior.predict(rows).map_err(internal)?) {
+                *score = score.map(|score| score + term.rule.value(p.mean, sigma(p)).0);
+            }
+        }
+        Ok(scores)
     }
 
-    /// The goal at a changed row of a candidate, and its derivative in every column; what is known exactly stays as it is.
+    /// The goal with its terms at a changed row of a candidate, and its derivative in every column; what is known exactly stays as it is.
     pub(super) fn slope(&self, candidate: &Candidate, row: &[f64]) -> Option<(f64, Vec<f64>)> {
         let mut beliefs = Vec::with_capacity(self.roles.len());
         let mut gradients = Vec::with_capacity(self.roles.len());
@@ -144,14 +210,22 @@ impl Model {
                 }
             }
         }
-        let (value, slopes) = self.goal.value(&beliefs);
+        let (mut value, slopes) = self.goal.value(&beliefs);
         let mut total = vec![0.0; row.len()];
-        for (gradient, (by_mean, by_sigma)) in gradients.iter().zip::<Vec<Slopes>>(slopes) {
-            let Some(gradient) = gradient else { continue };
-            let sigma = gradient.at.variance.sqrt().max(SIGMA_FLOOR);
+        let mut climb = |gradient: &PredictionGradient, (by_mean, by_sigma): Slopes| {
             for (c, total) in total.iter_mut().enumerate() {
-                *total += by_mean * gradient.mean[c] + by_sigma * 0.5 * gradient.variance[c] / sigma;
+                let sigma_slope = 0.5 * gradient.variance[c] / sigma(gradient.at);
+                *total += by_mean * gradient.mean[c] + by_sigma * sigma_slope;
             }
+        };
+        for (gradient, slopes) in gradients.iter().zip(slopes) {
+            gradient.iter().for_each(|gradient| climb(gradient, slopes));
+        }
+        for term in &self.terms {
+            let gradient = term.posterior.predict_gradient(row, &candidate.active).ok()?;
+            let (part, slopes) = term.rule.value(gradient.at.mean, sigma(gradient.at));
+            value += part;
+            climb(&gradient, slopes);
         }
         value.is_finite().then_some((value, total))
     }
@@ -164,8 +238,22 @@ impl Model {
     }
 }
 
+fn sigma(prediction: Prediction) -> f64 {
+    prediction.variance.sqrt().max(SIGMA_FLOOR)
+}
+
 fn normal(prediction: Prediction) -> Belief {
-    Belief::Normal { mean: prediction.mean, sigma: prediction.variance.sqrt().max(SIGMA_FLOOR) }
+    Belief::Normal { mean: prediction.mean, sigma: sigma(prediction) }
+}
+
+/// The rows of candidates, if there is one.
+fn rows(candidates: &[Candidate]) -> Result<Option<Rows>, SamplerError> {
+    let Some(first) = candidates.first() else { return Ok(None) };
+    let mut rows = Rows::new(first.row.len());
+    for candidate in candidates {
+        rows.push(&candidate.row, &candidate.active).map_err(internal)?;
+    }
+    Ok(Some(rows))
 }
 
 fn kernel(config: &GpConfig, encoder: &Encoder<'_>) -> Result<Kernel, SamplerError> {
@@ -212,18 +300,6 @@ fn scaled(role: &Role, oriented: f64) -> f64 {
     }
 }
 
-fn observations(encoded: &[Encoded], values: &[Option<f64>]) -> Result<Observations, SamplerError> {
-    let mut rows = Rows::new(encoded.first().map_or(0, |e| e.row.len()));
-    let mut told = Vec::new();
-    for (row, value) in encoded.iter().zip(values) {
-        if let Some(value) = value {
-            rows.push(&row.row, &row.active).map_err(internal)?;
-            told.push(*value);
-        }
-    }
-    Ok(Observations { rows, values: told })
-}
-
 /// The trials that inform the surrogate and how many of them come before the last checkpoint. At most `limit`: of those before it the
 /// best, a quarter, and the latest; those after it are few. The first part stays the same from one checkpoint to the next,
 /// and so does the fit.
@@ -257,32 +333,56 @@ fn limited<'a>(
     (keep.into_iter().map(|i| first[i]).chain(last.iter().copied()).collect(), count)
 }
 
-/// The best few trials, best first, by what is believed of them: a front and what follows it.
-fn leaders(trials: &[&FrozenTrial], believed: &[Vec<f64>]) -> Vec<usize> {
-    let usable = |feasible: bool| {
-        let fits = move |i: &usize| {
-            trials[*i].state == TrialState::Complete
-                && (!feasible || trials[*i].is_feasible())
-                && believed[*i].iter().all(|v| v.is_finite())
-        };
-        (0..trials.len()).filter(fits).collect::<Vec<_>>()
-    };
-    let mut indices = usable(true);
-    if indices.is_empty() {
-        indices = usable(false);
+/// The best few trials, best first, by what is believed of them: a front and what follows it; and whether they satisfy the
+/// constraints. If no trial does, those that come nearest.
+fn leaders(trials: &[&FrozenTrial], believed: &[Vec<f64>]) -> (Vec<usize>, bool) {
+    let complete: Vec<usize> = (0..trials.len())
+        .filter(|&i| {
+            trials[i].state == TrialState::Complete && believed[i].iter().all(|value| value.is_finite())
+        })
+        .collect();
+    let feasible: Vec<usize> = complete.iter().copied().filter(|&i| trials[i].is_feasible()).collect();
+    if feasible.is_empty() && !complete.is_empty() {
+        let excess = |i: &usize| -> f64 { trials[*i].constraints.iter().map(|(_, v)| v.max(0.0)).sum() };
+        let mut nearest = complete;
+        nearest.sort_by(|a, b| excess(a).total_cmp(&excess(b)));
+        nearest.truncate(5);
+        return (nearest, false);
     }
-    let points: Vec<Vec<f64>> = indices.iter().map(|&i| believed[i].clone()).collect();
+    let points: Vec<Vec<f64>> = feasible.iter().map(|&i| believed[i].clone()).collect();
     let front = pareto::front(&points).len();
-    pareto::ranking(&points).into_iter().take(front.max(5)).map(|i| indices[i]).collect()
+    let best = pareto::ranking(&points).into_iter().take(front.max(5));
+    (best.map(|i| feasible[i]).collect(), true)
 }
+
+/// How many standard deviations of doubt count as good.
+fn kappa(config: &GpConfig, context: &Context<'_>) -> f64 {
+    let kappa = match config.acquisition {
+        // The effective dimension: one trial's active parameters.
+        Acquisition::GpUcb => {
+            let active = context.history.trials().last().map_or(1, |t| t.configuration.len());
+            // Scaled down as in the experiments of Srinivas et al. 2010, sec. 6: the bound of the theory explores too much.
+            gp_ucb_kappa(context.history.finished(), active, 0.1) / 5f64.sqrt()
+        }
+        // The draw itself explores.
+        Acquisition::Thompson => 0.0,
+        _ => config.kappa.unwrap_or(if context.objectives.len() == 1 { 2.0 } else { 1.0 }),
+    };
+    // Predicted results of awaited trials make the surrogate too sure of itself (Desautels et al. 2014, GP-BUCB, widen the
+    // bounds for that); without this, workers crowd around one optimum.
+    kappa * (1.0 + pending(context).len() as f64).powf(0.25)
+}
+
+/// The largest front whose growth is computed cell by cell: the cells of four objectives grow with its square.
+const CELLS_FRONT: [usize; 5] = [0, 0, 400, 200, 60];
 
 fn goal(
     config: &GpConfig,
     context: &Context<'_>,
     exact: &[bool],
     believed: &[Vec<f64>],
+    promised: &[Vec<f64>],
     leaders: &[usize],
-    promised: f64,
     rng: &mut ChaCha8Rng,
 ) -> Goal {
     let m = exact.len();
@@ -291,27 +391,20 @@ fn goal(
         Acquisition::Auto => Acquisition::Ucb,
         named => named,
     };
-    let kappa = match acquisition {
-        // The effective dimension: one trial's active parameters.
-        Acquisition::GpUcb => {
-            let active = context.history.trials().last().map_or(1, |t| t.configuration.len());
-            gp_ucb_kappa(context.history.finished(), active, 0.1)
-        }
-        _ => config.kappa.unwrap_or(if m == 1 { 2.0 } else { 1.0 }),
-    };
-    // Predicted results of awaited trials make the surrogate too sure of itself (Desautels et al. 2014, GP-BUCB, widen the
-    // bounds for that); without this, workers crowd around one optimum.
-    let kappa = kappa * (1.0 + pending(context).len() as f64).powf(0.25);
+    let kappa = kappa(config, context);
     if m == 1 {
-        let best = leaders.iter().map(|&i| believed[i][0]).fold(promised, f64::max);
+        let known = leaders.iter().map(|&i| believed[i][0]).chain(promised.iter().map(|p| p[0]));
+        let best = known.fold(f64::NEG_INFINITY, f64::max);
         return match acquisition {
-            Acquisition::LogEi if best.is_finite() => Goal::LogEi { best },
+            Acquisition::LogEi | Acquisition::LogEiPerSecond if best.is_finite() => Goal::LogEi { best },
+            Acquisition::LogPi if best.is_finite() => Goal::LogPi { best },
             _ => Goal::Ucb { kappa },
         };
     }
+    let finite = |p: &&Vec<f64>| p.iter().all(|v| v.is_finite());
     let points: Vec<Vec<f64>> = leaders.iter().map(|&i| believed[i].clone()).collect();
     let front: Vec<&Vec<f64>> = pareto::front(&points).into_iter().map(|i| &points[i]).collect();
-    let everything: Vec<&Vec<f64>> = believed.iter().filter(|p| p.iter().all(|v| v.is_finite())).collect();
+    let everything: Vec<&Vec<f64>> = believed.iter().filter(finite).collect();
     let extent = |points: &[&Vec<f64>], j: usize| {
         let ends = (f64::INFINITY, f64::NEG_INFINITY);
         points.iter().fold(ends, |(l, h), p| (l.min(p[j]), h.max(p[j])))
@@ -328,13 +421,13 @@ fn goal(
         nadir.push(if low.is_finite() { low } else { 0.0 });
         range.push(if usable { width } else { 1.0 });
     }
-    if let (Acquisition::LogEi, 2, [a, b]) = (acquisition, m, exact)
-        && a != b
-    {
-        let (sure, uncertain) = if *a { (0, 1) } else { (1, 0) };
-        let below = |j: usize| nadir[j] - 0.1 * range[j];
-        let points: Vec<(f64, f64)> = front.iter().map(|p| (p[sure], p[uncertain])).collect();
-        return Goal::LogVolume { uncertain, strips: Strips::new(&points, (below(sure), below(uncertain))) };
+    let growing = matches!(acquisition, Acquisition::LogEi | Acquisition::LogEiPerSecond);
+    if let (true, Some(&limit)) = (growing, CELLS_FRONT.get(m)) {
+        let reference: Vec<f64> = (0..m).map(|j| nadir[j] - 0.1 * range[j]).collect();
+        // The leaders come with the loneliest of the front first.
+        let mut dominating: Vec<Vec<f64>> = points.into_iter().take(limit).collect();
+        dominating.extend(promised.iter().filter(finite).cloned());
+        return Goal::LogGrowth(Growth::new(&dominating, &reference));
     }
     Goal::Chebyshev { weights: simplex(m, rng), nadir, range, kappa }
 }

@@ -1,8 +1,8 @@
 //! Maximises the goal over the feasible, new configurations.
 
-use super::GpConfig;
 use super::candidate::{Candidate, Source};
 use super::model::Model;
+use super::{Acquisition, GpConfig};
 use crate::sampler::SamplerError;
 use crate::space::Configuration;
 use crate::space::encode::Column;
@@ -43,6 +43,15 @@ pub(super) fn best(
                 source.mutate(&parent.row, &parent.active, rng)
             };
             pool.extend(source.admit(row));
+        }
+        if config.acquisition == Acquisition::Thompson {
+            // One world is drawn at the pool only, so there is nothing to climb.
+            let worlds = model.draw(&pool, rng)?;
+            scored.extend(screened(ranked(worlds, pool), source));
+            if !scored.is_empty() {
+                return Ok(scored.into_iter().next().map(|(_, candidate)| source.configuration(candidate)));
+            }
+            continue;
         }
         scored.extend(screened(score(model, pool)?, source));
         if scored.len() >= STARTS {
@@ -89,15 +98,18 @@ fn screened(scored: Vec<Scored>, source: &Source<'_>) -> Vec<Scored> {
     scored.into_iter().filter_map(passes).take(STARTS).collect()
 }
 
-/// Candidates with finite scores, best first.
 fn score(model: &Model, candidates: Vec<Candidate>) -> Result<Vec<Scored>, SamplerError> {
-    let scores = model.score(&candidates)?;
+    Ok(ranked(model.score(&candidates)?, candidates))
+}
+
+/// Candidates with finite scores, best first.
+fn ranked(scores: Vec<Option<f64>>, candidates: Vec<Candidate>) -> Vec<Scored> {
     let finite = |(score, candidate): (Option<f64>, Candidate)| {
         score.filter(|s| s.is_finite()).map(|s| (s, candidate))
     };
     let mut scored: Vec<Scored> = scores.into_iter().zip(candidates).filter_map(finite).collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0));
-    Ok(scored)
+    scored
 }
 
 /// The row at the end of a climb along the continuous columns.

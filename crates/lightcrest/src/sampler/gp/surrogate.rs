@@ -5,6 +5,7 @@
 //! is rebuilt finds the same fit; the cache only saves time. From `FIT_ROWS` on, the fit sees a part of them.
 
 use crate::sampler::SamplerError;
+use crate::space::encode::Encoded;
 use lightcrest_gp::transform::{Outliers, transform};
 use lightcrest_gp::{Data, FitConfig, GpError, Kernel, Posterior, Rows, fit};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -27,6 +28,26 @@ pub(super) struct Observations {
     pub(super) values: Vec<f64>,
 }
 
+pub(super) fn internal(error: GpError) -> SamplerError {
+    SamplerError::Internal { sampler: "gp", reason: error.to_string() }
+}
+
+/// The trials that have a value.
+pub(super) fn observations(
+    encoded: &[Encoded],
+    values: &[Option<f64>],
+) -> Result<Observations, SamplerError> {
+    let mut rows = Rows::new(encoded.first().map_or(0, |e| e.row.len()));
+    let mut told = Vec::new();
+    for (row, value) in encoded.iter().zip(values) {
+        if let Some(value) = value {
+            rows.push(&row.row, &row.active).map_err(internal)?;
+            told.push(*value);
+        }
+    }
+    Ok(Observations { rows, values: told })
+}
+
 /// The largest checkpoint that is not above n; checkpoints are at most `step` apart.
 pub(super) fn checkpoint(n: usize, step: usize) -> usize {
     let mut c = n.min(DENSE);
@@ -47,7 +68,6 @@ pub(super) fn surrogate(
     outliers: Outliers,
     cache: &mut Cache,
 ) -> Result<(Posterior, Vec<f64>), SamplerError> {
-    let internal = |error: GpError| SamplerError::Internal { sampler: "gp", reason: error.to_string() };
     let key = key(kernel, first);
     let c = first.values.len();
     if cache.key != key || cache.posterior.is_none() {
