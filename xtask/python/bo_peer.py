@@ -1,13 +1,16 @@
 """The other optimizers of `cargo xtask bench bo`: `bo_peer.py NAME SEED`, lines of JSON on standard input and output.
 
 In: the space, then the loss of each trial. Out: before each loss, the configuration to try and the CPU seconds spent so far. Every
-optimizer sees conditions as it can: Optuna by define-by-run, hyperopt by nested choices, SMAC by ConfigSpace.
+optimizer sees conditions as it can: Optuna by define-by-run, hyperopt by nested choices, SMAC by ConfigSpace. egobox is the Python
+binding of the Rust crate, for continuous spaces only.
 """
 
 import json
 import math
+import queue
 import sys
 import tempfile
+import threading
 import time
 import warnings
 
@@ -179,6 +182,37 @@ class Smac:
         self.smac.tell(self.trial, self.value(cost=loss))
 
 
+class Egobox:
+    """Egor minimises by itself, in a thread: its function passes every point on and waits for the loss."""
+
+    def __init__(self, space, seed):
+        import egobox
+        import numpy
+
+        domains = [p["domain"] for p in space]
+        assert all(d["type"] == "float" and not d.get("log") for d in domains), "egobox: continuous only"
+        self.names = [p["name"] for p in space]
+        self.points, self.losses = queue.Queue(), queue.Queue()
+
+        def loss(points):
+            values = []
+            for point in numpy.atleast_2d(points):
+                self.points.put([float(x) for x in point])
+                values.append(self.losses.get())
+            return numpy.array(values).reshape(-1, 1)
+
+        # As many random points as the Gaussian process sampler begins with.
+        egor = egobox.Egor([[d["low"], d["high"]] for d in domains], n_doe=10, seed=seed)
+        run = threading.Thread(target=lambda: egor.minimize(loss, max_iters=1000), daemon=True)
+        run.start()
+
+    def ask(self):
+        return dict(zip(self.names, self.points.get()))
+
+    def tell(self, loss):
+        self.losses.put(loss)
+
+
 def listed(domain):
     """The values of a discrete domain."""
     return domain["choices"] if domain["type"] == "categorical" else range(domain["low"], domain["high"] + 1)
@@ -189,6 +223,7 @@ PEERS = {
     "optuna_gp": lambda space, seed: Optuna(space, lambda lib: lib.GPSampler(seed=seed)),
     "hyperopt_tpe": Hyperopt,
     "smac": Smac,
+    "egobox": Egobox,
 }
 
 

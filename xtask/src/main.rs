@@ -17,10 +17,10 @@ cargo xtask COMMAND
                 the Python package
   bench train   training and inference speed against PyTorch and onnxruntime, network by network
                 (--net NAME for one of them, --accuracy for the accuracy after three epochs instead)
-  bench search SPEC   hypervolume of a spec's front under its sampler and under random search, trials alike
-                (--seeds N, default 5; --trials N, default the spec's)
-  bench bo      regret of the samplers on suites of tuning problems (--suite A,B, --sampler 'A;B', --seeds 0-9,
-                --budget 100, --threads 2), beside peers (--peer 'optuna_tpe;optuna_gp;hyperopt_tpe;smac');
+  bench search SPEC   hypervolume of a spec's front under its sampler and under random search, budgets alike
+                (--seeds N, default 5; --trials N or --time 5m, default the spec's budget; without refit)
+  bench bo      regret of the samplers on suites of tuning problems (--suite A,B, --task A,B, --sampler 'A;B', --seeds 0-9,
+                --budget 100, --threads 2), beside peers (--peer 'optuna_tpe;optuna_gp;hyperopt_tpe;smac;egobox;optimizer_gp');
                 --speed for the time of an ask instead
 ";
 

@@ -16,7 +16,7 @@ const SUITES: &str = "hpobench,hpolib,nasbench201,tree,conditional,continuous,mi
 /// When a side fails, or an unknown option is given.
 pub(crate) fn bo(options: &[&str]) -> Result<(), String> {
     let (mut suites, mut samplers, mut seeds) = (SUITES, "auto;random", "0-9");
-    let (mut peers, mut budget, mut threads, mut speed) = (None, "100", "1", false);
+    let (mut peers, mut budget, mut threads, mut tasks, mut speed) = (None, "100", "1", "", false);
     let mut rest = options.iter();
     while let Some(&option) = rest.next() {
         if option == "--speed" {
@@ -26,13 +26,14 @@ pub(crate) fn bo(options: &[&str]) -> Result<(), String> {
         let value = *rest.next().ok_or_else(|| format!("{option} needs a value"))?;
         match option {
             "--suite" => suites = value,
+            "--task" => tasks = value,
             "--sampler" => samplers = value,
             "--seeds" => seeds = value,
             "--peer" => peers = Some(value),
             "--budget" => budget = value,
             "--threads" => threads = value,
             other => {
-                let known = "--suite, --sampler, --peer, --seeds, --budget, --threads or --speed";
+                let known = "--suite, --task, --sampler, --peer, --seeds, --budget, --threads or --speed";
                 return Err(format!("unknown option `{other}`: {known} expected"));
             }
         }
@@ -53,6 +54,9 @@ pub(crate) fn bo(options: &[&str]) -> Result<(), String> {
             .arg(&tables)
             .arg("--out")
             .arg(out);
+        if !tasks.is_empty() {
+            command.args(["--task", tasks]);
+        }
         command
     };
     let ours = folder.join("ours.csv");
@@ -65,7 +69,18 @@ pub(crate) fn bo(options: &[&str]) -> Result<(), String> {
         let theirs = folder.join("peers.csv");
         let python = python::environment("bo_peers")?;
         let script = root().join("xtask/python/bo_peer.py");
-        run(suite(peers, &theirs).arg("--peers").arg(script).env("PYTHON", python))?;
+        let mut command = suite(peers, &theirs);
+        command.arg("--peers").arg(script).env("PYTHON", python);
+        if peers.split(';').any(|peer| peer == "optimizer_gp") {
+            let manifest = root().join("xtask/optimizer_peer/Cargo.toml");
+            let target = target_folder().join("optimizer_peer");
+            run(cargo()
+                .args(["build", "--release", "--locked", "--manifest-path"])
+                .arg(manifest)
+                .env("CARGO_TARGET_DIR", &target))?;
+            command.env("OPTIMIZER_PEER", target.join("release/optimizer_peer"));
+        }
+        run(&mut command)?;
         report.arg(&theirs);
     }
     run(&mut report)

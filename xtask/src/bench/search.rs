@@ -1,4 +1,4 @@
-//! `cargo xtask bench search SPEC`: what the sampler of a spec finds, and what random search finds with as many trials.
+//! `cargo xtask bench search SPEC`: what the sampler of a spec finds, and what random search finds with the same budget.
 //!
 //! The front of a run is judged by its hypervolume in a unit cube: an objective that is better when larger runs from
 //! `WORST_SHARE` to 1, one that is better when smaller runs on a logarithmic scale from the limit that the spec sets down
@@ -22,21 +22,26 @@ const DECADES: f64 = 3.0;
 /// # Errors
 /// When a search fails, the spec is not fit, or an unknown option is given.
 pub(crate) fn search(options: &[&str]) -> Result<(), String> {
-    let (mut spec, mut seeds, mut trials) = (None, 5, None);
+    let (mut spec, mut seeds, mut budget) = (None, 5, None);
     let mut rest = options.iter();
     while let Some(&option) = rest.next() {
-        let mut number = || -> Result<i64, String> {
-            let text = rest.next().ok_or(format!("{option} needs a number"))?;
+        let mut word = || rest.next().copied().ok_or(format!("{option} needs a value"));
+        let number = |text: &str| -> Result<i64, String> {
             text.parse()
                 .ok()
                 .filter(|n| *n > 0)
                 .ok_or(format!("{option} needs a number above 0, not `{text}`"))
         };
         match option {
-            "--seeds" => seeds = number()?,
-            "--trials" => trials = Some(number()?),
+            "--seeds" => seeds = number(word()?)?,
+            "--trials" => budget = Some(("trials", Value::Integer(number(word()?)?))),
+            "--time" => budget = Some(("time", Value::from(word()?))),
             path if spec.is_none() && !path.starts_with('-') => spec = Some(path),
-            other => return Err(format!("unknown option `{other}`: SPEC, --seeds N or --trials N expected")),
+            other => {
+                return Err(format!(
+                    "unknown option `{other}`: SPEC, --seeds N, --trials N or --time 5m expected"
+                ));
+            }
         }
     }
     let path = spec.ok_or("the spec is missing: cargo xtask bench search examples/fashion-mnist.toml")?;
@@ -55,7 +60,7 @@ pub(crate) fn search(options: &[&str]) -> Result<(), String> {
     for seed in 0..seeds {
         for (sampler, volumes) in [own.as_str(), "random"].into_iter().zip(&mut volumes) {
             let place = folder.join(format!("{sampler}-{seed}"));
-            let volume = one(&program, &place, &spec, sampler, seed, trials, &axes)?;
+            let volume = one(&program, &place, &spec, sampler, seed, budget.as_ref(), &axes)?;
             println!("seed {seed} {sampler:<8} hypervolume {volume:.4}");
             volumes.push(volume);
         }
@@ -78,16 +83,16 @@ fn one(
     spec: &Table,
     sampler: &str,
     seed: i64,
-    trials: Option<i64>,
+    budget: Option<&(&str, Value)>,
     axes: &[Axis],
 ) -> Result<f64, String> {
     let mut spec = spec.clone();
     spec.remove("refit");
     section(&mut spec, "study")?.insert("seed".into(), Value::Integer(seed));
-    if let Some(trials) = trials {
+    if let Some((name, value)) = budget {
         let budget = section(&mut spec, "budget")?;
-        budget.remove("time");
-        budget.insert("trials".into(), Value::Integer(trials));
+        budget.clear();
+        budget.insert((*name).to_owned(), value.clone());
     }
     if sampler == "random" {
         let random = Table::from_iter([("name".to_owned(), Value::from("random"))]);

@@ -1,6 +1,6 @@
-//! Another optimizer as a sampler: a Python process that is told of every trial and asked for the next.
+//! Another optimizer as a sampler: a process that is told of every trial and asked for the next.
 //!
-//! Lines of JSON go back and forth (`xtask/python/bo_peer.py`): first the space to it, then from it a configuration with the seconds
+//! Lines of JSON go back and forth (`xtask/python/bo_peer.py`, `xtask/optimizer_peer`): first the space to it, then from it a configuration with the seconds
 //! that it has spent so far, to it the loss, and so on.
 
 use lightcrest::Configuration;
@@ -35,12 +35,18 @@ struct Answer {
 }
 
 impl Peer {
-    /// Starts `PYTHON SCRIPT NAME SEED`; `$PYTHON` is `python3` unless set.
+    /// Starts `PYTHON SCRIPT NAME SEED`, `$PYTHON` is `python3` unless set; or, for `optimizer_gp`, `$OPTIMIZER_PEER SEED`.
     pub fn start(script: &Path, name: &str, seed: u64) -> Self {
-        let python = std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
-        let mut command = Command::new(python);
-        command.arg(script).args([name, &seed.to_string()]).stdin(Stdio::piped()).stdout(Stdio::piped());
-        for variable in ["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"] {
+        let mut command = if name == "optimizer_gp" {
+            Command::new(std::env::var_os("OPTIMIZER_PEER").expect("OPTIMIZER_PEER: the program"))
+        } else {
+            let python = std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
+            let mut command = Command::new(python);
+            command.arg(script).arg(name);
+            command
+        };
+        command.arg(seed.to_string()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        for variable in ["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"] {
             command.env(variable, "1");
         }
         let mut child = command.spawn().unwrap();
