@@ -3,10 +3,12 @@
 mod auto;
 mod gp;
 mod random;
+mod tpe;
 
 pub use auto::AutoSampler;
 pub use gp::{Acquisition, Conditional, GpConfig, GpSampler, Outliers};
 pub use random::{RandomSampler, draw};
+pub use tpe::{TpeConfig, TpeSampler};
 
 use crate::history::History;
 use crate::objective::{ObjectiveInfo, Preview};
@@ -50,6 +52,11 @@ pub trait Sampler: Send {
     /// [`SamplerError::EmptyFeasibleSpace`] if every configuration seems to break a `before` constraint.
     fn propose(&mut self, context: &Context<'_>, rng: &mut ChaCha8Rng)
     -> Result<Configuration, SamplerError>;
+}
+
+/// Whether a configuration may be proposed: it is new, and its preview shows no violation.
+fn admissible(context: &Context<'_>, configuration: &Configuration) -> bool {
+    !context.history.contains(configuration) && (context.preview)(configuration).violation.is_none()
 }
 
 /// What a sampler can do.
