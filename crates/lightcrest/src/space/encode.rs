@@ -178,6 +178,11 @@ impl<'a> Encoder<'a> {
         Encoded { row, active }
     }
 
+    /// The value that a number in one column stands for.
+    pub fn value(&self, i: usize, x: f64) -> Value {
+        decode(&self.space.parameters()[i].domain, &self.columns[i], x)
+    }
+
     /// The configuration that a row stands for. Numbers off the grid fall into the nearest cell; inactive columns
     /// are not read.
     ///
