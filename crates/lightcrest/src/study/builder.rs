@@ -97,6 +97,11 @@ impl StudyBuilder {
             let what = format!("conditional parameters such as `{}`", parameter.name);
             return Err(StudyError::Unsupported { sampler, what });
         }
+        let continuous = space.parameters().iter().find(|parameter| parameter.domain.cells().is_none());
+        if let Some(parameter) = continuous.filter(|_| !can.continuous) {
+            let what = format!("parameters without steps such as `{}`", parameter.name);
+            return Err(StudyError::Unsupported { sampler, what });
+        }
         let definition = self.storage.open(&self.definition)?;
         let history = History::new(definition.objectives.clone());
         let Self { sampler, pruner, storage, .. } = self;
