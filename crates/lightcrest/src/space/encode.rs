@@ -143,6 +143,11 @@ impl<'a> Encoder<'a> {
         &self.columns[i]
     }
 
+    /// The value of parameter `i` that a number in its column stands for.
+    pub fn value(&self, i: usize, x: f64) -> Value {
+        decode(&self.space.parameters()[i].domain, &self.columns[i], x)
+    }
+
     /// Which columns are active in a row: what conditions say of the values that it would decode to.
     ///
     /// # Shapes

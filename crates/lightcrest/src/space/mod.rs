@@ -33,6 +33,7 @@
 
 mod condition;
 mod configuration;
+mod cut;
 pub mod discover;
 mod domain;
 pub mod encode;
@@ -45,6 +46,7 @@ mod value;
 
 pub use condition::Condition;
 pub use configuration::Configuration;
+pub use cut::Cut;
 pub use discover::{Discovery, Sighting};
 pub use domain::Domain;
 pub use encode::{Column, Encoded, Encoder};
