@@ -50,7 +50,7 @@ pub use cut::Cut;
 pub use discover::{Discovery, Sighting};
 pub use domain::Domain;
 pub use encode::{Column, Encoded, Encoder};
-pub use error::SpaceError;
+pub use error::{SpaceError, nearest};
 pub use parameter::Parameter;
 pub use space::{Space, SpaceBuilder};
 pub use suggestions::Suggestions;
