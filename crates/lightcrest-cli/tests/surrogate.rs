@@ -48,7 +48,10 @@ fn a_run_gets_a_page_and_its_report_a_section() {
     let place = Place::new(TINY);
     place.succeed(&["search", "spec.toml"]);
     let said = place.succeed(&["surrogate", "runs/tiny"]).stdout;
-    assert!(said.contains("Next, trial 6") && said.contains("sigma") && said.contains("surrogate.html"), "{said}");
+    assert!(
+        said.contains("Next, trial 6") && said.contains("sigma") && said.contains("surrogate.html"),
+        "{said}"
+    );
     let page = place.read("runs/tiny/surrogate.html");
     let drawn = &data(&page)["surrogate"];
     assert_eq!(finished(drawn), [3, 4, 5, 6]);
@@ -80,12 +83,16 @@ fn the_pictures_of_a_database_are_what_its_sampler_believed() {
     for frame in drawn["frames"].as_array().unwrap().iter().take(11) {
         let text = frame["text"].to_string();
         let n = &frame["finished"];
-        assert!(text.contains(&format!("Trial {n} was this.")), "next must be what the study did next: {text}");
+        assert!(
+            text.contains(&format!("Trial {n} was this.")),
+            "next must be what the study did next: {text}"
+        );
         assert_eq!(text.contains("a random one"), n.as_u64().unwrap() < 10, "{text}");
         assert_eq!(frame["dots"].as_array().unwrap().len() as u64, n.as_u64().unwrap());
     }
     let width = |frame: &Value| -> f64 {
-        let sum = |name: &str| frame[name].as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).sum::<f64>();
+        let sum =
+            |name: &str| frame[name].as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).sum::<f64>();
         sum("upper") - sum("lower")
     };
     assert!(width(&drawn["frames"][11]) < 0.5 * width(&drawn["frames"][0]), "the band narrows");

@@ -68,10 +68,12 @@ function surrogateRange(s) {
   return [Math.max(all[0], median - 4 * room), Math.min(all[1], median + 4 * room)];
 }
 
-// Log acquisitions fall without end; a factor of e^12 below the best is as good as nothing.
+// Log acquisitions fall without end; a factor of e^12 below the best is as good as nothing. The next trial is rarely on the cut and may
+// promise much more than anything there: then its mark stays at the edge, so that the curve keeps its shape.
 function acquisitionRange(frame) {
-  const [low, high] = extent([...frame.acquisition, frame.next?.acquisition]) ?? [0, 1];
-  return [Math.max(low, high - 12), high];
+  const [low, high] = extent(frame.acquisition) ?? [0, 1];
+  const from = Math.max(low, high - 12);
+  return [from, Math.max(high, Math.min(frame.next?.acquisition ?? high, high + 0.5 * (high - from)))];
 }
 
 function surrogateLine(drawing, width, height, s, frame) {
@@ -141,7 +143,7 @@ function surrogateMaps(drawing, width, height, s, frame) {
   const stacked = width < 720, room = stacked ? width : width / 3, tall = stacked ? height / 3 : height;
   const everywhere = (name) => extent(s.frames.flatMap((f) => f[name])) ?? [0, 1];
   const panels = [
-    [s.objective.label, frame.mean, everywhere("mean"), kind, "map-mean"],
+    [s.objective.label, frame.mean, surrogateRange(s), kind, "map-mean"],
     ["Standard deviation", frame.sigma, everywhere("sigma"), kind, "map-sigma"],
   ];
   if (extent(frame.acquisition)) panels.push([capital(s.acquisition), frame.acquisition, acquisitionRange(frame), "number", "map-want"]);
@@ -167,7 +169,7 @@ function surrogateMaps(drawing, width, height, s, frame) {
       if (!known(value)) return;
       const [left, right] = columns[i % columns.length], [top, bottom] = rows[Math.floor(i / columns.length)];
       const share = high > low ? Math.max(0, Math.min(1, (value - low) / (high - low))) : 0.5;
-      shape("rect", { class: name, x: left, y: top, width: right - left + 0.3, height: bottom - top + 0.3, "fill-opacity": (0.06 + 0.94 * share).toFixed(3) }, drawing);
+      shape("rect", { class: name, x: left, y: top, width: right - left, height: bottom - top, "shape-rendering": "crispEdges", "fill-opacity": (0.06 + 0.94 * share).toFixed(3) }, drawing);
     });
     const pair = (place) => (place[0] === null || place[1] === null ? null : [x(place[0]), y(place[1])]);
     for (const [index] of frame.dots) {
