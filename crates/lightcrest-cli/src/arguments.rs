@@ -49,6 +49,9 @@ pub(crate) enum Command {
     /// Draw the report of a run again
     #[command(after_help = "Example:\n  lightcrest report runs/digits     writes runs/digits/report.html")]
     Report(RunArguments),
+    /// Draw what the Gaussian process believed after every trial, and what it wanted to try next
+    #[command(after_help = SURROGATE_EXAMPLES)]
+    Surrogate(SurrogateArguments),
     /// Check a spec and its data without running anything
     #[command(after_help = "Example:\n  lightcrest check examples/digits.toml")]
     Check(CheckArguments),
@@ -82,6 +85,15 @@ Examples:
   lightcrest train runs/digits/front/trial-0012/config.toml
   lightcrest train model.yaml --data fashion-mnist --epochs 20
   lightcrest train model.yaml --data photos/ --image-size 64 --out trained";
+
+const SURROGATE_EXAMPLES: &str = "\
+One page that works offline, with a slider over the number of finished trials: the belief about an objective along one
+parameter (or two), the trials, the acquisition, and the next proposal. The other parameters are those of the best trial.
+
+Examples:
+  lightcrest surrogate runs/digits              writes runs/digits/surrogate.html
+  lightcrest surrogate runs/digits --parameter learning_rate --parameter optimizer
+  lightcrest surrogate study.db --trial 3 --out three.html";
 
 /// `lightcrest search`
 #[derive(Debug, Args)]
@@ -138,6 +150,29 @@ pub(crate) struct RunArguments {
     /// Folder of the run
     #[arg(value_name = "RUN")]
     pub(crate) run: PathBuf,
+}
+
+/// `lightcrest surrogate`
+#[derive(Debug, Args)]
+pub(crate) struct SurrogateArguments {
+    /// Folder of a run, or the database of a study
+    #[arg(value_name = "STUDY")]
+    pub(crate) study: PathBuf,
+    /// What varies in the picture, once or twice [default: the most important parameter]
+    #[arg(long = "parameter", value_name = "NAME")]
+    pub(crate) parameters: Vec<String>,
+    /// What is predicted [default: the first objective that must be evaluated]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) objective: Option<String>,
+    /// Only the picture after N finished trials
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) trial: Option<u32>,
+    /// Values along each parameter [default: 60, or 24 each for two parameters]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=1000))]
+    pub(crate) points: Option<u16>,
+    /// The page [default: surrogate.html beside the database]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// `lightcrest check`

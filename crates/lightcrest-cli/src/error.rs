@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use lightcrest::StudyError;
+use lightcrest::sampler::SamplerError;
 use lightcrest::storage::StorageError;
 use lightcrest_model::data::DataError;
 use lightcrest_model::spec::SpecErrors;
@@ -73,6 +74,9 @@ pub(crate) enum CliError {
         /// Why.
         source: Box<dyn Error + Send + Sync>,
     },
+    /// The Gaussian process cannot be drawn.
+    #[error("cannot draw the surrogate")]
+    Surrogate(#[source] SamplerError),
     /// A training failed.
     #[error("training failed")]
     Training(#[source] Box<dyn Error + Send + Sync>),
@@ -86,7 +90,7 @@ impl CliError {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Interrupted(_) => INTERRUPTED,
-            Self::Broken(_) | Self::Model { .. } | Self::Training(_) => 1,
+            Self::Broken(_) | Self::Model { .. } | Self::Surrogate(_) | Self::Training(_) => 1,
             Self::Folder(error) if !error.is_bad_input() => 1,
             _ => 2,
         }

@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         Command::Train(arguments) => commands::train(&arguments),
         Command::Show(arguments) => commands::show(&arguments),
         Command::Report(arguments) => commands::report(&arguments),
+        Command::Surrogate(arguments) => commands::surrogate(&arguments),
         Command::Check(arguments) => commands::check(&arguments),
         Command::Schema => commands::schema(),
     };

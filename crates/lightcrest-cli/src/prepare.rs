@@ -8,11 +8,14 @@ use lightcrest::pruner::{
 };
 use lightcrest::sampler::{AutoSampler, GpConfig, GpSampler, RandomSampler, Sampler};
 use lightcrest::study::StudyBuilder;
-use lightcrest::{Objective, Study};
-use lightcrest_model::spec::Spec;
+use lightcrest::{Configuration, Objective, Preview, Study};
+use lightcrest_model::network::Shape;
+use lightcrest_model::objective;
+use lightcrest_model::spec::{Phase, Spec};
 
 use crate::error::CliError;
 use crate::metric::duration;
+use crate::view::View;
 
 /// Reads and checks a spec; its text comes along.
 pub(crate) fn read_spec(path: &Path) -> Result<(Spec, String), CliError> {
@@ -59,6 +62,42 @@ pub(crate) fn sampler(spec: &Spec) -> Box<dyn Sampler> {
         }
         _ => Box::new(AutoSampler::new()),
     }
+}
+
+/// The Gaussian process that a study is drawn with: its own, or the one that the default would use, and why it is that.
+pub(crate) fn gaussian_process(spec: Option<&Spec>) -> (GpSampler, Option<String>) {
+    let default = "this is the Gaussian process that the default sampler would use";
+    match spec.map(|spec| spec.sampler.name) {
+        Some("gp") => {
+            let config = spec.and_then(|spec| spec.sampler.config().ok());
+            (GpSampler::new(config.unwrap_or_default()), None)
+        }
+        Some("auto") => (GpSampler::default(), None),
+        Some(other) => {
+            (GpSampler::default(), Some(format!("The sampler of this study is `{other}`; {default}.")))
+        }
+        None => {
+            let note = format!("The study does not say what proposed its trials; {default}.");
+            (GpSampler::default(), Some(note))
+        }
+    }
+}
+
+/// What is known of configurations before any training; the shape of the images is that of the written models, or else they are
+/// loaded. None without images or spec.
+pub(crate) fn preview(view: &View) -> Option<impl Fn(&Configuration) -> Preview> {
+    let spec = view.spec.clone()?;
+    let from_card = view.cards.values().find_map(|card| {
+        let sizes: Vec<usize> = card.input.split('x').map(|size| size.parse().ok()).collect::<Option<_>>()?;
+        let [channels, height, width] = sizes[..] else { return None };
+        Some((Shape::new(channels, height, width), card.classes.len()))
+    });
+    let from_images = || {
+        let (splits, _) = spec.data(Phase::Search).load().ok()?;
+        Some((splits.train.shape(), splits.train.classes().len()))
+    };
+    let (input, classes) = from_card.or_else(from_images)?;
+    Some(move |configuration: &Configuration| objective::preview(&spec, input, classes, configuration))
 }
 
 /// The pruner that the spec names.

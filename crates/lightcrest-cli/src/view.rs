@@ -3,13 +3,15 @@
 //! Everything that shows a run (the table, `front.csv`, the report) reads it from here, so they cannot disagree.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use lightcrest::history::{FrozenTrial, History};
 use lightcrest::storage::{self, Definition};
+use lightcrest_model::spec::Spec;
 
 use crate::error::CliError;
 use crate::prepare;
-use crate::run::{ModelCard, RunFolder};
+use crate::run::{ModelCard, RunFolder, look};
 
 /// A run.
 #[derive(Debug)]
@@ -22,6 +24,8 @@ pub(crate) struct View {
     pub(crate) cards: BTreeMap<u64, ModelCard>,
     /// Settings that the study does not know (sampler, budget), ready to read.
     pub(crate) settings: Vec<(&'static str, String)>,
+    /// The spec, where there is one that this program reads.
+    pub(crate) spec: Option<Spec>,
 }
 
 /// Metrics in the order that readers expect; others follow by name.
@@ -54,9 +58,20 @@ impl View {
         let unreadable = |source| CliError::Unreadable { path: folder.root().to_path_buf(), source };
         let mut storage = folder.look().map_err(unreadable)?;
         let (definition, history) = storage::load(&mut storage).map_err(unreadable)?;
-        let spec = prepare::read_spec(&folder.spec());
-        let settings = spec.map(|(spec, _)| prepare::settings(&spec)).unwrap_or_default();
-        Ok(Self { definition, history, cards: folder.cards()?, settings })
+        let spec = prepare::read_spec(&folder.spec()).ok().map(|(spec, _)| spec);
+        let settings = spec.as_ref().map(prepare::settings).unwrap_or_default();
+        Ok(Self { definition, history, cards: folder.cards()?, settings, spec })
+    }
+
+    /// Reads a database that is no part of a run.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub(crate) fn read_database(path: &Path) -> Result<Self, CliError> {
+        let unreadable = |source| CliError::Unreadable { path: path.to_path_buf(), source };
+        let (definition, history) =
+            look(path).and_then(|mut storage| storage::load(&mut storage)).map_err(unreadable)?;
+        Ok(Self { definition, history, cards: BTreeMap::new(), settings: Vec::new(), spec: None })
     }
 
     /// The trials of the front, best value of the first objective first.

@@ -200,7 +200,7 @@ fn a_yaml_model_that_does_not_fit() {
 #[test]
 fn a_run_that_is_not_there() {
     let place = Place::new(TINY);
-    for command in ["show", "report"] {
+    for command in ["show", "report", "surrogate"] {
         let message = refused(&place, &[command, "runs/nowhere"]);
         assert!(message.contains("runs/nowhere"), "{message}");
     }

@@ -3,7 +3,7 @@
 //! Every transform is monotone, so the best stays the best; all end in mean 0 and variance 1. Divisions by the scale come first, so that
 //! values of 1e300 or 1e-300 neither overflow nor vanish; a constant objective becomes all zeros.
 
-use crate::error::{GpError, finite};
+use crate::error::{GpError, finite, length};
 use crate::special::normal_quantile;
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +49,61 @@ pub fn standardise(y: &[f64]) -> Vec<f64> {
     let deviation = (y.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / n).sqrt();
     // Rounding alone spreads equal values by about 1e-16 of their size, which `scaled` made at most 1.
     if deviation > 1e-13 { y.iter().map(|v| (v - mean) / deviation).collect() } else { vec![0.0; y.len()] }
+}
+
+/// From transformed values back to the scale of the observations.
+///
+/// The transform is monotone, so quantiles may go through its inverse: the inverse of μ is the median of the objective, those of
+/// μ - 2σ and μ + 2σ are the ends of the same interval. (Means and variances may not.) Between two observations the inverse is the
+/// line through them, which is exact wherever the transform is linear: everywhere for [`Outliers::Keep`], in the better half for
+/// [`Outliers::HalfRank`]. Beyond the best and the worst it goes on with the mean slope of the better half, since what was
+/// warped has no scale of its own there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Inverse {
+    /// (transformed, observed), transformed values ascending and different.
+    knots: Vec<(f64, f64)>,
+    slope: f64,
+}
+
+impl Inverse {
+    /// Of observed values y and what [`transform`] makes of them, z.
+    ///
+    /// # Shapes
+    /// As many y as z.
+    ///
+    /// # Errors
+    /// When there is no value, the lengths differ, or a value is not finite.
+    pub fn new(y: &[f64], z: &[f64]) -> Result<Self, GpError> {
+        if y.is_empty() {
+            return Err(GpError::Empty);
+        }
+        length("z", y.len(), z.len())?;
+        finite("y", y)?;
+        finite("z", z)?;
+        let mut knots: Vec<(f64, f64)> = z.iter().copied().zip(y.iter().copied()).collect();
+        knots.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.total_cmp(&a.1)));
+        // Of values that became equal (winsorised ones), the best stays.
+        knots.dedup_by(|later, kept| later.0 == kept.0);
+        knots.reverse();
+        let (middle, best) = (knots[(knots.len() - 1) / 2], knots[knots.len() - 1]);
+        let slope = (best.1 - middle.1) / (best.0 - middle.0);
+        // Equal values have no scale; one standard deviation then counts as one unit.
+        let slope = if slope.is_finite() && slope > 0.0 { slope } else { 1.0 };
+        Ok(Self { knots, slope })
+    }
+
+    /// The observation that would be transformed to z; finite unless it would exceed the largest number.
+    pub fn at(&self, z: f64) -> f64 {
+        let after = self.knots.partition_point(|knot| knot.0 < z);
+        match (after.checked_sub(1).map(|i| self.knots[i]), self.knots.get(after).copied()) {
+            (Some((z0, y0)), Some((z1, y1))) => {
+                let t = (z - z0) / (z1 - z0);
+                y0 * (1.0 - t) + y1 * t
+            }
+            (None, Some((edge, y))) | (Some((edge, y)), None) => y + self.slope * (z - edge),
+            (None, None) => f64::NAN,
+        }
+    }
 }
 
 /// Maps [min, max] to [-1, 1] without overflow.
@@ -133,6 +188,35 @@ mod tests {
             let variance = z.iter().map(|v| v * v).sum::<f64>() / 8.0;
             assert!(mean.abs() < 1e-12 && (variance - 1.0).abs() < 1e-12);
         }
+    }
+
+    #[test]
+    fn the_inverse_returns_to_the_observations_and_keeps_the_order_everywhere() {
+        let y = [3.0, -1.0, 2.0, 0.5, 8.0, -40.0, 2.5, 1.0];
+        for outliers in [Outliers::Keep, Outliers::HalfRank, Outliers::Bilog] {
+            let z = transform(&y, outliers).expect("finite");
+            let inverse = Inverse::new(&y, &z).expect("finite");
+            for (y, z) in y.iter().zip(&z) {
+                assert!((inverse.at(*z) - y).abs() < 1e-9 * y.abs().max(1.0), "{outliers:?}");
+            }
+            let line: Vec<f64> = (-60..=60).map(|i| inverse.at(0.1 * f64::from(i))).collect();
+            assert!(line.windows(2).all(|pair| pair[0] < pair[1]), "{outliers:?} {line:?}");
+        }
+        // Without warping the inverse is a line, and beyond the ends too.
+        let z = transform(&y, Outliers::Keep).expect("finite");
+        let inverse = Inverse::new(&y, &z).expect("finite");
+        let mean = y.iter().sum::<f64>() / 8.0;
+        let deviation = (y.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / 8.0).sqrt();
+        for z in [-9.0, -0.3, 0.0, 0.4, 7.0] {
+            assert!((inverse.at(z) - (mean + z * deviation)).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn the_inverse_of_equal_values_is_centred_on_them() {
+        let inverse = Inverse::new(&[7.0; 3], &[0.0; 3]).expect("finite");
+        assert!(inverse.at(-1.0) < 7.0 && inverse.at(0.0) == 7.0 && inverse.at(1.0) > 7.0);
+        assert!(Inverse::new(&[], &[]).is_err() && Inverse::new(&[1.0], &[f64::NAN]).is_err());
     }
 
     #[test]

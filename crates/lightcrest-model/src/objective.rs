@@ -18,7 +18,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::data::{DataError, Dataset, Splits};
 use crate::measure::{Latency, LatencyConfig, latency};
-use crate::network::{Network, NetworkError, Weights};
+use crate::network::{Network, NetworkError, Shape, Weights};
 use crate::spec::{BuildError, Candidate, ConstraintSpec, Metrics, Phase, Spec};
 use crate::train::{EpochReport, Observer, StopReason, TrainError, train};
 
@@ -170,12 +170,6 @@ impl NetworkObjective {
         Ok(splits)
     }
 
-    /// The bound that known metrics break, said in words, among the constraints that hold before training.
-    fn violation(&self, metrics: &Metrics) -> Option<String> {
-        let before = self.spec.constraints.iter().filter(|constraint| constraint.before);
-        before.filter_map(|constraint| constraint.violation(metrics.get(constraint.metric)?)).next()
-    }
-
     /// Whether the latency must be known while the network trains, or before.
     fn needs_latency(&self) -> bool {
         let metric = "latency_ms";
@@ -191,19 +185,7 @@ impl Objective for NetworkObjective {
     }
 
     fn preview(&self, configuration: &Configuration) -> Preview {
-        let classes = self.splits.train.classes().len();
-        match self.spec.network(configuration, self.splits.train.shape(), classes) {
-            Ok((network, halvings)) => {
-                let metrics = static_metrics(&network, halvings);
-                let objectives =
-                    self.spec.objectives.iter().map(|objective| objective.value(&metrics)).collect();
-                Preview { objectives, violation: self.violation(&metrics) }
-            }
-            // A network that cannot be built is never proposed.
-            Err(error) => {
-                Preview { objectives: vec![None; self.infos.len()], violation: Some(error.to_string()) }
-            }
-        }
+        preview(&self.spec, self.splits.train.shape(), self.splits.train.classes().len(), configuration)
     }
 
     fn evaluate(&self, trial: &mut Trial<'_>) -> Result<Evaluation, TrialError> {
@@ -235,7 +217,7 @@ impl NetworkObjective {
         for (name, value) in metrics.iter() {
             trial.set_attribute(name, value);
         }
-        if let Some(violation) = self.violation(&metrics) {
+        if let Some(violation) = violation(&self.spec, &metrics) {
             return Err(TrialError::Pruned { reason: format!("{violation}, before training") });
         }
         let known = metrics;
@@ -333,6 +315,28 @@ fn static_metrics(network: &Network, halvings: u32) -> Metrics {
     metrics.set("peak_activation_bytes", cost.peak_activation_bytes as f64);
     metrics.set("halvings", f64::from(halvings));
     metrics
+}
+
+/// What is known of a configuration before it is trained, given the shape of the images and how many classes they have: what
+/// [`NetworkObjective`] previews, without the images.
+pub fn preview(spec: &Spec, input: Shape, classes: usize, configuration: &Configuration) -> Preview {
+    match spec.network(configuration, input, classes) {
+        Ok((network, halvings)) => {
+            let metrics = static_metrics(&network, halvings);
+            let objectives = spec.objectives.iter().map(|objective| objective.value(&metrics)).collect();
+            Preview { objectives, violation: violation(spec, &metrics) }
+        }
+        // A network that cannot be built is never proposed.
+        Err(error) => {
+            Preview { objectives: vec![None; spec.objectives.len()], violation: Some(error.to_string()) }
+        }
+    }
+}
+
+/// The bound that known metrics break, said in words, among the constraints that hold before training.
+fn violation(spec: &Spec, metrics: &Metrics) -> Option<String> {
+    let before = spec.constraints.iter().filter(|constraint| constraint.before);
+    before.filter_map(|constraint| constraint.violation(metrics.get(constraint.metric)?)).next()
 }
 
 /// The weights that a training with this seed begins from.

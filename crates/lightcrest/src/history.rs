@@ -259,6 +259,45 @@ impl History {
         self.trials.iter().filter(|trial| trial.state.is_finished()).count()
     }
 
+    /// The history as it was when the first `finished` trials had just ended: those that had begun and not ended were running. `None` if
+    /// fewer have ended.
+    ///
+    /// Trials end in the order of the times that they carry; one without a time counts as ended when it was added. Of those that
+    /// were running the reports are left out, since nothing says when they came; what waited is told from what was not there yet by
+    /// its number only.
+    pub fn rewound(&self, finished: usize) -> Option<Self> {
+        let mut latest = 0;
+        let mut ends: Vec<(u64, u64)> = Vec::new();
+        for trial in &self.trials {
+            let end = trial.finished.unwrap_or(latest);
+            latest = latest.max(trial.started.or(trial.finished).unwrap_or(0));
+            if trial.state.is_finished() {
+                ends.push((end, trial.number));
+            }
+        }
+        ends.sort_unstable();
+        ends.get(finished.checked_sub(1)?)?;
+        ends.truncate(finished);
+        let moment = ends.last().map_or(0, |end| end.0);
+        let over: BTreeSet<u64> = ends.into_iter().map(|end| end.1).collect();
+        let begun = |trial: &&FrozenTrial| trial.started.is_some_and(|started| started < moment);
+        let last = self.trials.iter().rfind(|trial| over.contains(&trial.number) || begun(trial))?;
+        let mut history = Self::new(self.objectives.clone());
+        for trial in self.trials.iter().take_while(|trial| trial.number <= last.number) {
+            history.put(match over.contains(&trial.number) {
+                true => trial.clone(),
+                false => FrozenTrial {
+                    state: TrialState::Running,
+                    known: trial.known.clone(),
+                    suggestions: trial.suggestions.clone(),
+                    started: trial.started,
+                    ..FrozenTrial::waiting(trial.number, trial.configuration.clone())
+                },
+            });
+        }
+        Some(history)
+    }
+
     /// The values of a complete trial such that larger is better.
     pub fn oriented(&self, trial: &FrozenTrial) -> Option<Vec<f64>> {
         trial.values.as_deref().map(|values| orient(&self.objectives, values))
@@ -283,5 +322,60 @@ impl History {
         let feasible = self.complete().filter(|trial| trial.is_feasible());
         let best = feasible.filter_map(|trial| Some((value(trial)?, trial)));
         best.reduce(|a, b| if b.0 > a.0 { b } else { a }).map(|(_, trial)| trial)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trial(number: u64, started: u64, finished: Option<u64>) -> FrozenTrial {
+        let mut configuration = Configuration::new();
+        configuration.set("x", number as f64);
+        let mut trial = FrozenTrial::complete(number, configuration, vec![number as f64]);
+        if finished.is_none() {
+            trial = FrozenTrial { state: TrialState::Running, values: None, ..trial };
+        }
+        FrozenTrial { started: Some(started), finished, reports: vec![(1, vec![0.5])], ..trial }
+    }
+
+    fn history(trials: impl IntoIterator<Item = FrozenTrial>) -> History {
+        let mut history = History::new(vec![ObjectiveInfo::minimize("loss")]);
+        trials.into_iter().for_each(|trial| history.put(trial));
+        history
+    }
+
+    #[test]
+    fn rewound_is_what_two_workers_knew() {
+        // Trial 0 is slow: 1, 2 and 3 come and go meanwhile; 4 still runs.
+        let times = [(0, Some(50)), (0, Some(10)), (10, Some(20)), (20, Some(60)), (50, None)];
+        let all = history(times.iter().zip(0..).map(|(&(started, finished), n)| trial(n, started, finished)));
+        let known = |finished| {
+            let rewound = all.rewound(finished).unwrap();
+            rewound.trials().iter().map(|trial| trial.state.is_finished()).collect::<Vec<_>>()
+        };
+        assert_eq!(known(1), [false, true], "trial 2 began when trial 1 had ended");
+        assert_eq!(known(2), [false, true, true]);
+        assert_eq!(known(3), [true, true, true, false]);
+        assert_eq!(known(4), [true, true, true, true, false]);
+        assert!(all.rewound(5).is_none() && all.rewound(0).is_none());
+        let running = all.rewound(3).unwrap().trials()[3].clone();
+        assert_eq!((running.values, running.finished, running.reports.len()), (None, None, 0));
+        assert_eq!(running.configuration, all.trials()[3].configuration, "what is tried is known");
+    }
+
+    #[test]
+    fn rewound_follows_the_numbers_where_times_say_nothing() {
+        // All within one millisecond, or without times at all.
+        let quick = history((0..5).map(|n| trial(n, 7, Some(7))));
+        let added =
+            history((0..5).map(|n| FrozenTrial { started: None, finished: None, ..trial(n, 0, Some(0)) }));
+        for history in [quick, added] {
+            for n in 1..=5 {
+                let rewound = history.rewound(n).unwrap();
+                assert_eq!((rewound.len(), rewound.finished()), (n, n));
+                assert_eq!(rewound.trials(), &history.trials()[..n]);
+            }
+        }
     }
 }

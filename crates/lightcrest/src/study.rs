@@ -13,9 +13,7 @@ use crate::pruner::{NoPruner, Pruner};
 use crate::sampler::{AutoSampler, Context, Sampler, SamplerError};
 use crate::space::{Configuration, Discovery, Space, Suggestions};
 use crate::storage::{Definition, MemoryStorage, Storage, StorageError};
-use crate::trial::{Stream, derive_seed};
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use crate::trial::{Stream, derive_seed, proposal_rng};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -233,7 +231,7 @@ impl Study {
         // A study that is declared does not come this far; one that is discovered cannot know before.
         let flat = (space.is_conditional() && !self.sampler.capabilities().conditions).then(|| space.flat());
         let space = flat.as_ref().unwrap_or(space);
-        let mut rng = ChaCha8Rng::seed_from_u64(derive_seed(*seed, number, Stream::Proposal));
+        let mut rng = proposal_rng(*seed, number);
         let context = Context { number, space, objectives, history: &self.history, preview };
         let configuration = self.sampler.propose(&context, &mut rng)?;
         let refuse = |reason| SamplerError::Internal { sampler: self.sampler.name(), reason };

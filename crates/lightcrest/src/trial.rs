@@ -3,6 +3,8 @@
 use crate::history::{FrozenTrial, TrialState};
 use crate::objective::{Evaluation, ObjectiveInfo, Preview, TrialError};
 use crate::space::{Configuration, Domain, Value};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 use serde_json::Value as Json;
 
 /// Evaluates configurations. Several workers call it at once.
@@ -216,6 +218,11 @@ impl<'a> Trial<'a> {
     pub(crate) fn into_frozen(self) -> FrozenTrial {
         self.frozen
     }
+}
+
+/// The random numbers from which a study proposes a trial: of its seed and the number that the trial will have.
+pub fn proposal_rng(seed: u64, number: u64) -> ChaCha8Rng {
+    ChaCha8Rng::seed_from_u64(derive_seed(seed, number, Stream::Proposal))
 }
 
 /// Independent random streams from one seed.

@@ -100,7 +100,7 @@ fn one(
     }
     let file = place.with_extension("toml");
     std::fs::write(&file, spec.to_string()).map_err(|e| format!("{}: {e}", file.display()))?;
-    run(Command::new(program).args(["search", "--quiet", "--out"]).arg(place).arg(&file))?;
+    run(Command::new(program).args(["search", "--quiet", "--fresh", "--out"]).arg(place).arg(&file))?;
     front(&place.join("front.csv"), axes).map(|points| volume(&points, axes.len()))
 }
 

@@ -5,6 +5,7 @@ mod report;
 mod schema;
 mod search;
 mod show;
+mod surrogate;
 mod train;
 
 pub(crate) use check::check;
@@ -12,6 +13,7 @@ pub(crate) use report::report;
 pub(crate) use schema::schema;
 pub(crate) use search::search;
 pub(crate) use show::show;
+pub(crate) use surrogate::surrogate;
 pub(crate) use train::train;
 
 use std::io::Write;

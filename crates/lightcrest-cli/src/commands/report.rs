@@ -12,7 +12,7 @@ use crate::view::View;
 pub(crate) fn report(arguments: &RunArguments) -> Result<(), CliError> {
     let folder = RunFolder::open(&arguments.run)?;
     let view = View::read(&folder)?;
-    write_file(&folder.report(), report::render(&output::report_data(&view)).as_bytes())?;
+    write_file(&folder.report(), report::render(&output::report(&view)).as_bytes())?;
     print(&folder.report().display().to_string());
     Ok(())
 }

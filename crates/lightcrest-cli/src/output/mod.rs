@@ -3,11 +3,13 @@
 mod csv;
 mod hypervolume;
 mod page;
+mod surrogate;
 mod table;
 mod trials;
 
 pub(crate) use csv::front_csv;
-pub(crate) use page::report_data;
+pub(crate) use page::{report, report_data};
+pub(crate) use surrogate::{Question, surrogate};
 pub(crate) use table::{closing, text};
 
 #[cfg(test)]

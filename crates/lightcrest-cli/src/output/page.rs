@@ -3,23 +3,33 @@
 use lightcrest::history::{FrozenTrial, TrialState};
 use lightcrest::importance::importance;
 use lightcrest::objective::Direction;
-use lightcrest::space::{Domain, Parameter};
+use lightcrest::space::{Domain, Parameter, Value};
 use serde_json::Value as Json;
 
-use super::{hypervolume, table};
-use crate::report::{self, Fact, Metric, Model, ReportData, Scale};
+use super::{Question, hypervolume, surrogate, table};
+use crate::report::{self, Fact, Metric, Model, ReportData, Scale, SurrogateSection};
 use crate::run::FILES;
 use crate::view::View;
 
+/// How many pictures of the surrogate the report holds.
+const FRAMES: usize = 6;
+
 /// Everything that the report shows.
+pub(crate) fn report(view: &View) -> ReportData {
+    let question = Question { frames: FRAMES, ..Question::default() };
+    let surrogate = match surrogate(view, &question) {
+        Ok(drawn) => SurrogateSection::Drawn(Box::new(drawn)),
+        Err(error) => SurrogateSection::Missing(error.report()),
+    };
+    ReportData { surrogate, ..report_data(view) }
+}
+
+/// As [`report`], without the pictures of the surrogate, which take time.
 pub(crate) fn report_data(view: &View) -> ReportData {
     let names = view.metric_names();
     let direction = |name: &str| {
         let objective = view.definition.objectives.iter().find(|objective| objective.name == name)?;
-        Some(match objective.direction {
-            Direction::Minimize => "minimize",
-            Direction::Maximize => "maximize",
-        })
+        Some(direction_name(objective.direction))
     };
     let front = view.front();
     let parameters = view.definition.space.parameters();
@@ -46,6 +56,7 @@ pub(crate) fn report_data(view: &View) -> ReportData {
         curve_metric: view.history.trials().iter().find_map(reported),
         hypervolume: hypervolume::growth(&view.history),
         importance: importances(view),
+        surrogate: SurrogateSection::Missing("It was not drawn.".into()),
         models: front.iter().filter_map(|trial| model(view, trial.number)).collect(),
     }
 }
@@ -68,7 +79,15 @@ fn importances(view: &View) -> Vec<report::Importance> {
     (0..objectives.len()).filter_map(of).collect()
 }
 
-fn state(state: TrialState) -> &'static str {
+/// The direction as the page's scripts know it.
+pub(super) fn direction_name(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Minimize => "minimize",
+        Direction::Maximize => "maximize",
+    }
+}
+
+pub(super) fn state(state: TrialState) -> &'static str {
     match state {
         TrialState::Waiting => "waiting",
         TrialState::Running => "running",
@@ -84,20 +103,24 @@ fn reported(trial: &FrozenTrial) -> Option<usize> {
 }
 
 /// Seven digits are more than a chart shows, and keep the page small.
-fn rounded(value: f64) -> f64 {
+pub(super) fn rounded(value: f64) -> f64 {
     format!("{value:.6e}").parse().unwrap_or(value)
 }
 
 fn value(trial: &FrozenTrial, parameter: &Parameter) -> Json {
-    let value = trial.configuration.get(&parameter.name);
-    let json = value.map(|value| serde_json::to_value(value).unwrap_or(Json::Null)).unwrap_or(Json::Null);
+    trial.configuration.get(&parameter.name).map_or(Json::Null, json)
+}
+
+/// A value of a parameter for the page.
+pub(super) fn json(value: &Value) -> Json {
+    let json = serde_json::to_value(value).unwrap_or(Json::Null);
     match json.as_f64() {
         Some(number) if json.is_f64() => serde_json::json!(rounded(number)),
         _ => json,
     }
 }
 
-fn parameter(parameter: &Parameter) -> report::Parameter {
+pub(super) fn parameter(parameter: &Parameter) -> report::Parameter {
     let (scale, low, high, choices) = match &parameter.domain {
         Domain::Float { low, high, log, .. } => (numeric(*log), Some(*low), Some(*high), &[][..]),
         Domain::Int { low, high, log, .. } => (numeric(*log), Some(*low as f64), Some(*high as f64), &[][..]),

@@ -69,7 +69,13 @@ pub(crate) fn view() -> View {
         metrics,
         layers: vec![layer],
     };
-    View { definition, history, cards: BTreeMap::from([(0, card)]), settings: vec![("Sampler", "gp".into())] }
+    View {
+        definition,
+        history,
+        cards: BTreeMap::from([(0, card)]),
+        settings: vec![("Sampler", "gp".into())],
+        spec: None,
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::SurrogateSection;
 use crate::metric::{self, Kind};
 use crate::run::Layer;
 
@@ -26,6 +27,8 @@ pub(crate) struct ReportData {
     pub(crate) hypervolume: Vec<Option<f64>>,
     /// Importance of the parameters for each objective.
     pub(crate) importance: Vec<Importance>,
+    /// What the sampler believed along the most important parameter.
+    pub(crate) surrogate: SurrogateSection,
     /// The models of the front.
     pub(crate) models: Vec<Model>,
 }

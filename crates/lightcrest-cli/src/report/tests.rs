@@ -149,12 +149,93 @@ fn synthetic(count: u64) -> ReportData {
                 shares: (0..parameters.len()).map(|i| Some(i as f64 / 120.0)).collect(),
             },
         ],
+        surrogate: SurrogateSection::Drawn(Box::new(surrogate(&parameters[..1]))),
         parameters,
         curve_metric: Some(0),
         hypervolume,
         models: models.collect(),
         trials,
     }
+}
+
+/// A belief along the first parameters of a made-up run.
+fn surrogate(parameters: &[Parameter]) -> Surrogate {
+    let grid: Vec<f64> = (0..30).map(|i| f64::from(i) / 29.0).collect();
+    let axis = |parameter: &Parameter| SurrogateAxis {
+        values: match parameter.scale {
+            Scale::Categorical => parameter.choices.clone(),
+            _ => grid.iter().map(|u| json!(10f64.powf(-4.0 + 3.0 * u))).collect(),
+        },
+        parameter: parameter.clone(),
+    };
+    let axes: Vec<SurrogateAxis> = parameters.iter().map(axis).collect();
+    let count: usize = axes.iter().map(|axis| axis.values.len()).product();
+    let one = axes.len() == 1;
+    let place = |u: f64| -> Vec<Value> {
+        axes.iter().map(|a| a.values[(u * (a.values.len() - 1) as f64) as usize].clone()).collect()
+    };
+    let trials: Vec<SurrogateTrial> = (0..8)
+        .map(|i| SurrogateTrial {
+            number: i,
+            state: if i % 3 == 1 { "pruned" } else { "complete" },
+            at: place(((i * 5) % 8) as f64 / 7.0),
+        })
+        .collect();
+    let frame = |finished: usize| {
+        let u = |k: usize| (k % axes[0].values.len()) as f64 / (axes[0].values.len() - 1) as f64;
+        let mean = |k: usize| 0.95 - 0.2 * (u(k) - 0.6).powi(2);
+        let doubt = |k: usize| 0.05 / finished as f64 * (1.1 + (12.0 * u(k)).sin());
+        let column = |wanted: bool, f: &dyn Fn(usize) -> f64| -> Vec<Option<f64>> {
+            (0..if wanted { count } else { 0 }).map(|k| Some(f(k))).collect()
+        };
+        SurrogateFrame {
+            finished,
+            mean: column(true, &mean),
+            lower: column(one, &|k| mean(k) - 2.0 * doubt(k)),
+            upper: column(one, &|k| mean(k) + 2.0 * doubt(k)),
+            sigma: column(!one, &doubt),
+            acquisition: column(true, &|k| (mean(k) + doubt(k) - 0.95) * 40.0),
+            dots: (0..finished).map(|i| (i, 0.95 - 0.01 * i as f64)).collect(),
+            next: Some(SurrogateNext { at: place(0.62), mean: 0.95, acquisition: Some(1.5) }),
+            text: vec![
+                format!("After {finished} finished trials."),
+                "Next, trial 9: learning_rate=0.01".into(),
+            ],
+        }
+    };
+    Surrogate {
+        objective: Metric::new("validation_accuracy", Some("maximize")),
+        acquisition: "log expected improvement",
+        trials,
+        frames: (3..=8).map(frame).collect(),
+        notes: vec!["Values are in the objective's own units.".into()],
+        axes,
+    }
+}
+
+#[test]
+fn the_page_of_the_surrogate_needs_nothing_but_itself() {
+    let parameters = synthetic(1).parameters;
+    for shown in [&parameters[..1], &parameters[1..2], &parameters[..2]] {
+        let page = render_surrogate("fashion-mnist", &surrogate(shown));
+        if let Some(folder) = std::env::var_os("LIGHTCREST_REPORT_SAMPLES") {
+            let names: Vec<&str> = shown.iter().map(|p| p.name.as_str()).collect();
+            let name = format!("surrogate-{}.html", names.join("-"));
+            std::fs::write(std::path::PathBuf::from(folder).join(name), &page).unwrap();
+        }
+        alone(&page);
+        assert!(page.len() < 200_000, "{} bytes", page.len());
+    }
+}
+
+/// Fails if the page refers to anything else.
+fn alone(page: &str) {
+    for reference in ["src=", "@import", "url(", "fetch(", "import("] {
+        assert!(!page.contains(reference), "the page refers to something else: {reference}");
+    }
+    // The only address is the name of SVG's elements, which no browser opens.
+    let addresses: Vec<&str> = page.match_indices("http").map(|(at, _)| &page[at..at + 26]).collect();
+    assert!(addresses.iter().all(|a| a.starts_with("http://www.w3.org/2000/svg")), "{addresses:?}");
 }
 
 #[test]
@@ -166,12 +247,7 @@ fn the_page_needs_nothing_but_itself() {
         std::fs::write(folder.join("report-5000.html"), render(&synthetic(5_000))).unwrap();
         std::fs::write(folder.join("report-0.html"), render(&empty())).unwrap();
     }
-    for reference in ["src=", "@import", "url(", "fetch(", "import("] {
-        assert!(!page.contains(reference), "the page refers to something else: {reference}");
-    }
-    // The only address is the name of SVG's elements, which no browser opens.
-    let addresses: Vec<&str> = page.match_indices("http").map(|(at, _)| &page[at..at + 26]).collect();
-    assert!(addresses.iter().all(|a| a.starts_with("http://www.w3.org/2000/svg")), "{addresses:?}");
+    alone(&page);
     assert!(page.len() < 400_000, "{} bytes", page.len());
 }
 

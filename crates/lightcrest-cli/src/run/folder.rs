@@ -145,17 +145,9 @@ impl RunFolder {
         self.root.join("study.db")
     }
 
-    /// The database, to look at. Opened for writing where that is possible, although nothing is written: a reader that
-    /// may not write leaves SQLite's `-wal` and `-shm` files behind.
+    /// The database, to look at.
     pub(crate) fn look(&self) -> Result<SqliteStorage, StorageError> {
-        let path = self.database();
-        if !path.exists() {
-            return Err(StorageError::Missing { path });
-        }
-        match SqliteStorage::open(&path) {
-            Err(StorageError::Io { .. } | StorageError::Sqlite { .. }) => SqliteStorage::read(&path),
-            opened => opened,
-        }
+        look(&self.database())
     }
 
     /// The spec as it was read last.
@@ -171,6 +163,11 @@ impl RunFolder {
     /// The report.
     pub(crate) fn report(&self) -> PathBuf {
         self.root.join("report.html")
+    }
+
+    /// The picture of the surrogate.
+    pub(crate) fn surrogate(&self) -> PathBuf {
+        self.root.join("surrogate.html")
     }
 
     /// Weights of a trial that is on the front so far.
@@ -206,6 +203,18 @@ impl RunFolder {
     /// Removes the model of a trial if it is there.
     pub(crate) fn forget_model(&self, trial: u64) -> Result<(), RunError> {
         gone(self.model(trial), |path| fs::remove_dir_all(path))
+    }
+}
+
+/// A database, to look at. Opened for writing where that is possible, although nothing is written: a reader that may not write
+/// leaves SQLite's `-wal` and `-shm` files behind.
+pub(crate) fn look(path: &Path) -> Result<SqliteStorage, StorageError> {
+    if !path.exists() {
+        return Err(StorageError::Missing { path: path.to_path_buf() });
+    }
+    match SqliteStorage::open(path) {
+        Err(StorageError::Io { .. } | StorageError::Sqlite { .. }) => SqliteStorage::read(path),
+        opened => opened,
     }
 }
 

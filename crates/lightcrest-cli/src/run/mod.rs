@@ -6,7 +6,7 @@
 //!   spec.toml             the spec as it was read last
 //!   weights/              trained weights of the trials that are on the front so far
 //!   front/trial-NNNN/     the models of the front
-//!   front.csv  report.html
+//!   front.csv  report.html  surrogate.html
 //!   lock                  held by the process that searches
 //! ```
 //!
@@ -18,5 +18,5 @@ mod folder;
 mod model;
 
 pub(crate) use file::write_file;
-pub(crate) use folder::{RunError, RunFolder};
+pub(crate) use folder::{RunError, RunFolder, look};
 pub(crate) use model::{FILES, Layer, ModelCard};

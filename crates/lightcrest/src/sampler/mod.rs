@@ -12,7 +12,7 @@ mod tpe;
 
 pub use auto::AutoSampler;
 pub use brute_force::BruteForceSampler;
-pub use gp::{Acquisition, Conditional, GpConfig, GpSampler, Outliers};
+pub use gp::{Acquisition, Conditional, Estimate, GpConfig, GpSampler, Landscape, Outliers};
 pub use grid::{GridConfig, GridSampler};
 pub use partial_fixed::PartialFixedSampler;
 pub use qmc::{QmcConfig, QmcSampler, QmcType};

@@ -154,6 +154,11 @@ impl<'a> Encoder<'a> {
         &self.columns[i]
     }
 
+    /// The value of parameter `i` that a number in its column stands for.
+    pub fn value(&self, i: usize, x: f64) -> Value {
+        decode(&self.space.parameters()[i].domain, &self.columns[i], x)
+    }
+
     /// Which columns are active in a row: what conditions say of the values that it would decode to.
     ///
     /// # Shapes
@@ -176,11 +181,6 @@ impl<'a> Encoder<'a> {
             row[i] = x.unwrap_or(0.0);
         }
         Encoded { row, active }
-    }
-
-    /// The value that a number in one column stands for.
-    pub fn value(&self, i: usize, x: f64) -> Value {
-        decode(&self.space.parameters()[i].domain, &self.columns[i], x)
     }
 
     /// The configuration that a row stands for. Numbers off the grid fall into the nearest cell; inactive columns

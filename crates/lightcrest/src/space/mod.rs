@@ -33,6 +33,7 @@
 
 mod condition;
 mod configuration;
+mod cut;
 pub mod discover;
 mod domain;
 pub mod encode;
@@ -45,10 +46,11 @@ mod value;
 
 pub use condition::Condition;
 pub use configuration::Configuration;
+pub use cut::Cut;
 pub use discover::{Discovery, Sighting};
 pub use domain::Domain;
 pub use encode::{Column, Encoded, Encoder};
-pub use error::SpaceError;
+pub use error::{SpaceError, nearest};
 pub use parameter::Parameter;
 pub use space::{Space, SpaceBuilder};
 pub use suggestions::Suggestions;

@@ -209,6 +209,6 @@ fn opening(study: &Study, folder: &RunFolder, workers: usize) -> String {
 /// Writes what is drawn from a run.
 fn write_outputs(view: &View, folder: &RunFolder) -> Result<(), CliError> {
     write_file(&folder.front_csv(), output::front_csv(view).as_bytes())?;
-    write_file(&folder.report(), report::render(&output::report_data(view)).as_bytes())?;
+    write_file(&folder.report(), report::render(&output::report(view)).as_bytes())?;
     Ok(())
 }

@@ -137,6 +137,24 @@ function extent(values) {
   return low <= high ? [low, high] : null;
 }
 
+// A parameter along an axis, vertical or not: { name, of, scale, ticks }.
+function parameterAxis(parameter, values, bottom, top, of) {
+  const column = { name: parameter.name, of };
+  if (parameter.scale === "categorical") {
+    const keys = parameter.choices.map(String);
+    const gap = (bottom - top) / Math.max(keys.length, 1);
+    column.scale = (value) => bottom - gap * (keys.indexOf(String(value)) + 0.5);
+    column.ticks = parameter.choices.map((value) => [value, String(value)]);
+    return column;
+  }
+  const [low, high] = known(parameter.low) && known(parameter.high) ? [parameter.low, parameter.high] : extent(values) ?? [0, 1];
+  const whole = values.every((value) => value === null || Number.isInteger(value));
+  column.scale = parameter.scale === "log" && low > 0 ? logScale(low, high, bottom, top, "number")
+    : linearScale(low, high, bottom, top, whole ? "whole" : "number");
+  column.ticks = column.scale.ticks(5);
+  return column;
+}
+
 // The frame of a chart: grid, ticks and axis titles. `box` is { left, right, top, bottom } in pixels.
 function axes(parent, box, x, y, xTitle, yTitle) {
   const xCount = Math.max(2, Math.floor((box.right - box.left) / 75));
@@ -178,13 +196,15 @@ function nothing(holder, text) {
   holder.replaceChildren(element("p", { class: "nothing" }, text));
 }
 
-// Marks differ in shape as well as in colour: disc, small disc, triangle, cross.
+// Marks differ in shape as well as in colour: disc, small disc, triangle, cross, and a diamond for what comes next.
 const STATES = ["front", "complete", "pruned", "failed"];
+const SHAPES = [...STATES, "next"];
 const stateOf = (trial) => (trial.front ? "front" : trial.state);
 const STATE_TEXT = { front: "on the front", complete: "complete", pruned: "stopped early", failed: "failed", running: "running", waiting: "waiting" };
 
 function mark(state, x, y, parent) {
-  const kind = STATES.includes(state) ? state : "complete";
+  const kind = SHAPES.includes(state) ? state : "complete";
+  if (kind === "next") return shape("path", { class: "mark-next", d: `M${x},${y - 7}l6,7l-6,7l-6,-7z` }, parent);
   if (kind === "front") return shape("circle", { class: "mark-front", cx: x, cy: y, r: 5.5 }, parent);
   if (kind === "complete") return shape("circle", { class: "mark-complete", cx: x, cy: y, r: 3.5 }, parent);
   const d = kind === "pruned" ? `M${x},${y - 4.5}l4.5,8h-9z` : `M${x - 4},${y - 4}l8,8m0,-8l-8,8`;
@@ -195,6 +215,7 @@ function legend(entries) {
   return element("ul", { class: "legend" }, ...entries.map(([state, text, pressed, toggle]) => {
     const sample = shape("svg", { width: 22, height: 14, "aria-hidden": "true" });
     if (state.startsWith("stroke-")) shape("path", { class: state, d: "M0,7H22" }, sample);
+    else if (state === "band") shape("rect", { class: state, y: 1, width: 22, height: 12 }, sample);
     else mark(state, 11, 7, sample);
     if (!toggle) return element("li", {}, sample, text);
     return element("li", {}, element("button", { type: "button", "aria-pressed": String(pressed), onclick: toggle }, sample, text));
@@ -287,4 +308,21 @@ function hoverPoints(drawing, points, reach = 26) {
   drawing.addEventListener("pointerdown", move);
   // A finger that lifts leaves what it asked for; the next touch or a scroll takes it away.
   drawing.addEventListener("pointerleave", (event) => { if (event.pointerType !== "touch") hideTip(); });
+}
+
+// Starts everything. A chart that fails says so in its place and leaves the others alone.
+function begin(charts) {
+  for (const [id, draw] of charts) {
+    try {
+      draw();
+    } catch (error) {
+      nothing(document.getElementById(id), `This part could not be drawn: ${error.message}`);
+      console.error(error);
+    }
+  }
+  document.getElementById("scheme").addEventListener("click", () => {
+    const root = document.documentElement;
+    const dark = root.dataset.scheme ? root.dataset.scheme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+    root.dataset.scheme = dark ? "light" : "dark";
+  });
 }

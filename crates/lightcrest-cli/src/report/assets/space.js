@@ -92,23 +92,6 @@ function drawParallel() {
   document.getElementById("parallel-legend").append(legend([["stroke-front", "on the front"], ["stroke-complete", "dominated"]]));
 }
 
-function parameterAxis(parameter, values, bottom, top, of) {
-  const column = { name: parameter.name, of };
-  if (parameter.scale === "categorical") {
-    const keys = parameter.choices.map(String);
-    const gap = (bottom - top) / Math.max(keys.length, 1);
-    column.scale = (value) => bottom - gap * (keys.indexOf(String(value)) + 0.5);
-    column.ticks = parameter.choices.map((value) => [value, String(value)]);
-    return column;
-  }
-  const [low, high] = known(parameter.low) && known(parameter.high) ? [parameter.low, parameter.high] : extent(values) ?? [0, 1];
-  const whole = values.every((value) => value === null || Number.isInteger(value));
-  column.scale = parameter.scale === "log" && low > 0 ? logScale(low, high, bottom, top, "number")
-    : linearScale(low, high, bottom, top, whole ? "whole" : "number");
-  column.ticks = column.scale.ticks(5);
-  return column;
-}
-
 function metricAxis(metric, values, bottom, top, of) {
   const [low, high] = extent(values) ?? [0, 1];
   const log = ["count", "bytes", "milliseconds"].includes(metric.kind) && low > 0;

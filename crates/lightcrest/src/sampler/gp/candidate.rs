@@ -5,7 +5,7 @@
 //! screened, unless the preview has a say in the score or the first few rows show that it turns many away.
 
 use crate::sampler::Context;
-use crate::space::encode::{Column, Encoder};
+use crate::space::encode::{Column, Encoded, Encoder};
 use crate::space::{Condition, Configuration};
 use rand::RngExt;
 use rand::seq::SliceRandom;
@@ -21,6 +21,13 @@ pub(super) struct Candidate {
     /// What the preview knows of the objectives, as it says it; empty before [`Source::screen`].
     pub(super) known: Vec<Option<f64>>,
     configuration: Option<Configuration>,
+}
+
+impl Candidate {
+    /// A configuration to score and not to propose, with what a preview knows of it.
+    pub(super) fn given(encoded: Encoded, known: Vec<Option<f64>>) -> Self {
+        Self { row: encoded.row, active: encoded.active, known, configuration: None }
+    }
 }
 
 /// Rows that are screened at once, to see whether many fail.

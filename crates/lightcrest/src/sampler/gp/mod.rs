@@ -21,6 +21,7 @@
 mod candidate;
 mod goal;
 mod growth;
+mod landscape;
 mod model;
 mod observation;
 mod search;
@@ -32,6 +33,7 @@ use crate::history::{FrozenTrial, TrialState};
 use crate::space::Configuration;
 use crate::space::encode::Encoder;
 use candidate::{Source, distance};
+pub use landscape::{Estimate, Landscape};
 pub use lightcrest_gp::Conditional;
 pub use lightcrest_gp::transform::Outliers;
 use model::{Caches, Model};
@@ -115,6 +117,13 @@ impl GpSampler {
     pub fn config(&self) -> &GpConfig {
         &self.config
     }
+
+    /// Whether the next proposal is one of the random ones at the start.
+    fn starting(&self, context: &Context<'_>) -> bool {
+        let startup = self.config.startup_trials.max(2);
+        // With many workers, the first results come after more than `startup` trials began.
+        context.history.len() < startup || context.history.complete().count() < startup.div_ceil(2)
+    }
 }
 
 impl Sampler for GpSampler {
@@ -131,10 +140,7 @@ impl Sampler for GpSampler {
         context: &Context<'_>,
         rng: &mut ChaCha8Rng,
     ) -> Result<Configuration, SamplerError> {
-        let startup = self.config.startup_trials.max(2);
-        let told = context.history.complete().count();
-        // With many workers, the first results come after more than `startup` trials began.
-        if context.history.len() < startup || told < startup.div_ceil(2) || context.space.is_empty() {
+        if self.starting(context) || context.space.is_empty() {
             return spread(context, rng);
         }
         let encoder = Encoder::new(context.space);

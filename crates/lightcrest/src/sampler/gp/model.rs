@@ -120,6 +120,19 @@ impl Model {
         Ok(Self { roles, goal, terms, parents })
     }
 
+    /// The posterior of an objective; `None` if it is known without one.
+    pub(super) fn posterior(&self, objective: usize) -> Option<&Posterior> {
+        match self.roles.get(objective)? {
+            Role::Exact { .. } => None,
+            Role::Modelled(posterior) => Some(posterior),
+        }
+    }
+
+    /// What is maximised.
+    pub(super) fn goal(&self) -> &Goal {
+        &self.goal
+    }
+
     /// Whether a score depends on what a preview knows.
     pub(super) fn needs_previews(&self) -> bool {
         self.roles.iter().any(|role| matches!(role, Role::Exact { .. }))
@@ -303,7 +316,7 @@ fn scaled(role: &Role, oriented: f64) -> f64 {
 /// The trials that inform the surrogate and how many of them come before the last checkpoint. At most `limit`: of those before it the
 /// best, a quarter, and the latest; those after it are few. The first part stays the same from one checkpoint to the next,
 /// and so does the fit.
-fn limited<'a>(
+pub(super) fn limited<'a>(
     trials: Vec<&'a FrozenTrial>,
     context: &Context<'_>,
     limit: usize,
