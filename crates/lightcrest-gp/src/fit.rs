@@ -23,6 +23,8 @@ pub struct FitConfig {
     pub length_scale: (f64, f64),
     /// Bounds of every block's variance; equal bounds fix it.
     pub scale: (f64, f64),
+    /// Bounds of a and b of every warp.
+    pub warp: (f64, f64),
     /// When one search stops.
     pub search: LbfgsConfig,
     /// Of the random starts.
@@ -39,6 +41,7 @@ impl FitConfig {
             noise: (1e-6, 1.0),
             length_scale: (0.02, 1e3),
             scale: (1e-3, 1e2),
+            warp: (0.2, 5.0),
             search: LbfgsConfig {
                 iterations: 50,
                 gradient_tolerance: 1e-2,
@@ -82,9 +85,10 @@ pub fn fit(kernel: &Kernel, data: &Data, config: &FitConfig) -> Result<Fit, GpEr
         p if p < d => config.length_scale,
         p if p < d + blocks => config.scale,
         p if p == d + blocks => embedding,
-        _ => config.noise,
+        p if p == d + blocks + 1 => config.noise,
+        _ => config.warp,
     };
-    let size = d + blocks + 2;
+    let size = kernel.size();
     let lower: Vec<f64> = (0..size).map(|p| limits(p).0.max(1e-300).ln()).collect();
     let upper: Vec<f64> = (0..size).map(|p| limits(p).1.max(1e-300).ln()).collect();
 
@@ -134,10 +138,11 @@ fn start(priors: &Priors, kernel: &Kernel, bounds: impl Fn(usize) -> (f64, f64))
             p if p < d => 0.5f64,
             p if p < d + blocks => 1.0 / blocks as f64,
             p if p == d + blocks => 0.5,
-            _ => 1e-2,
+            p if p == d + blocks + 1 => 1e-2,
+            _ => 1.0,
         };
         let (lower, upper) = bounds(p);
         priors.of(kernel, p).map_or(guess.ln(), LogNormal::log_mode).max(lower).min(upper)
     };
-    (0..d + blocks + 2).map(at).collect()
+    (0..kernel.size()).map(at).collect()
 }

@@ -9,7 +9,8 @@
 //! | σ² | `noise` | 1 | variance of the observation noise |
 //! | K | `k` | n x n | kernel matrix; `K + σ²I = L Lᵀ` |
 //! | α | `alpha` | n | `(K + σ²I)⁻¹ y` |
-//! | θ | `theta` | d + B + 2 | logarithms of all hyperparameters |
+//! | a, b | `warps` | 2 a warped column | exponents of the warp |
+//! | θ | `theta` | d + B + 2 + 2 W | logarithms of all hyperparameters |
 //!
 //! The way through: [`Kernel`] + [`Data`] → [`fit()`] (maximum a posteriori by multi-start L-BFGS) → [`Hyperparameters`] →
 //! [`Posterior`] (mean, variance, gradients, joint samples, cheap appends) → [`acquisition`]. Everything is f64, sequential
@@ -31,7 +32,7 @@ pub mod transform;
 pub use cholesky::{Cholesky, JITTER_LADDER};
 pub use error::GpError;
 pub use fit::{Fit, FitConfig, fit};
-pub use kernel::{Column, Conditional, Family, Hyperparameters, Kernel};
+pub use kernel::{Column, Conditional, Family, Hyperparameters, Kernel, Warp};
 pub use likelihood::{Data, Likelihood};
 pub use posterior::{Posterior, Prediction, PredictionGradient};
 pub use prior::{LogNormal, Priors};

@@ -2,7 +2,7 @@
 
 use crate::cholesky::Cholesky;
 use crate::error::{GpError, finite, length};
-use crate::kernel::{Feature, Hyperparameters, Kernel};
+use crate::kernel::{Feature, Hyperparameters, Kernel, Metric};
 use crate::prior::Priors;
 use crate::rows::Rows;
 use faer::Mat;
@@ -71,22 +71,28 @@ impl<'a> Likelihood<'a> {
     /// # Errors
     /// The rows must fit the kernel.
     pub fn new(kernel: &'a Kernel, data: &'a Data) -> Result<Self, GpError> {
-        let features = kernel.features(&data.rows, 1.0)?;
+        let start =
+            Hyperparameters::from_theta(kernel.columns(), kernel.blocks(), &vec![0.0; kernel.size()])?;
+        let features = kernel.features(&data.rows, &start)?;
         let n2 = data.y.len() * data.y.len();
         let buffers = vec![vec![0.0; n2]; kernel.blocks.len()];
         Ok(Self { kernel, data, features, r2: vec![0.0; n2], slopes: buffers.clone(), values: buffers })
     }
 
-    /// log p(y | X, θ) and its gradient in θ = logarithms of (ℓ, s, embedding, σ²).
+    /// log p(y | X, θ) and its gradient in θ = logarithms of (ℓ, s, embedding, σ², a and b of each warp).
     ///
     /// # Errors
-    /// When θ is not finite or K + σ²I cannot be factorised.
+    /// When θ has another length or is not finite or K + σ²I cannot be factorised.
     pub fn log_likelihood(&mut self, theta: &[f64]) -> Result<(f64, Vec<f64>), GpError> {
         let (kernel, n) = (self.kernel, self.data.y.len());
         let (d, blocks) = (kernel.columns.len(), kernel.blocks.len());
+        length("theta", kernel.size(), theta.len())?;
         let h = Hyperparameters::from_theta(d, blocks, theta)?;
         let metric = kernel.metric(&h);
         self.features.iter_mut().for_each(|feature| feature.bend(h.embedding));
+        for &c in &kernel.warped {
+            self.features[c].warp(kernel.warp(&h, c));
+        }
         let mut k = Mat::<f64>::zeros(n, n);
         for b in 0..blocks {
             self.fill_block(b, &h);
@@ -128,6 +134,16 @@ impl<'a> Likelihood<'a> {
                 }
                 gradient[c] = -2.0 * inverse * near;
                 gradient[d + blocks] += inverse * turn;
+                let Ok(at) = kernel.warped.binary_search(&c) else { continue };
+                let turns = |x: &f64| h.warps[at].turns(*x);
+                let (by_a, by_b): (Vec<f64>, Vec<f64>) = feature.raw.iter().map(turns).unzip();
+                for (k, turns) in [by_a, by_b].iter().enumerate() {
+                    let along = |i: usize| {
+                        let t = &slopes[i * n..i * n + i];
+                        Metric::weighted_turn(feature, feature.x[i], turns[i], turns, t)
+                    };
+                    gradient[d + blocks + 2 + 2 * at + k] = inverse * (1..n).map(along).sum::<f64>();
+                }
             }
         }
         gradient[d + blocks + 1] = 0.5 * h.noise * (0..n).map(|i| w[(i, i)]).sum::<f64>();

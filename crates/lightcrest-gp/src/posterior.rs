@@ -47,7 +47,8 @@ impl Posterior {
     /// When data, kernel and hyperparameters do not fit together, or the matrix cannot be factorised.
     pub fn new(kernel: &Kernel, hyperparameters: &Hyperparameters, data: &Data) -> Result<Self, GpError> {
         hyperparameters.validate(kernel.columns(), kernel.blocks())?;
-        let features = kernel.features(&data.rows, hyperparameters.embedding)?;
+        length("warps", kernel.warped.len(), hyperparameters.warps.len())?;
+        let features = kernel.features(&data.rows, hyperparameters)?;
         let n = data.y.len();
         let mut k = Mat::<f64>::zeros(n, n);
         let mut row = vec![0.0; n];
@@ -124,7 +125,8 @@ impl Posterior {
         self.cholesky.append(k, &own)?;
         for i in 0..rows.len() {
             for (c, feature) in self.features.iter_mut().enumerate() {
-                feature.push(rows.values(i)[c], rows.active(i)[c], self.hyperparameters.embedding);
+                let warp = self.kernel.warp(&self.hyperparameters, c);
+                feature.push(rows.values(i)[c], rows.active(i)[c], self.hyperparameters.embedding, warp);
             }
         }
         self.y.extend_from_slice(y);
@@ -205,9 +207,12 @@ impl Posterior {
             for &c in columns.iter().filter(|&&c| active[c]) {
                 let inverse =
                     1.0 / (self.hyperparameters.length_scales[c] * self.hyperparameters.length_scales[c]);
-                mean_slope[c] = inverse * metric.slope_x(&self.features[c], values[c], 1.0, &toward_mean);
-                variance_slope[c] =
-                    -2.0 * inverse * metric.slope_x(&self.features[c], values[c], 1.0, &toward_variance);
+                let warp = self.kernel.warp(&self.hyperparameters, c);
+                let (x, bend) = warp.map_or((values[c], 1.0), |w| (w.value(values[c]), w.slope(values[c])));
+                let slope =
+                    |toward: &[f64]| inverse * bend * metric.slope_x(&self.features[c], x, 1.0, toward);
+                mean_slope[c] = slope(&toward_mean);
+                variance_slope[c] = -2.0 * slope(&toward_variance);
             }
         }
         let at = Prediction { mean, variance: (own - explained).max(0.0) };
@@ -242,7 +247,7 @@ impl Posterior {
 
     /// K(rows, rows), lower triangle. (m, m)
     fn covariance(&self, rows: &Rows) -> Result<Mat<f64>, GpError> {
-        let features = self.kernel.features(rows, self.hyperparameters.embedding)?;
+        let features = self.kernel.features(rows, &self.hyperparameters)?;
         let m = rows.len();
         let mut covariance = Mat::<f64>::zeros(m, m);
         let mut row = vec![0.0; m];

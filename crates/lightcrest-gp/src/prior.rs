@@ -39,6 +39,8 @@ pub struct Priors {
     pub embedding: Option<LogNormal>,
     /// Of the noise variance.
     pub noise: Option<LogNormal>,
+    /// Of a and b of every warp.
+    pub warp: Option<LogNormal>,
 }
 
 impl Priors {
@@ -60,6 +62,8 @@ impl Priors {
             scale: Some(LogNormal { mu: share.ln() + 0.25, sigma: 0.5 }),
             embedding: Some(LogNormal { mu: 0.0, sigma: 1.0 }),
             noise: Some(LogNormal { mu: -4.0, sigma: 1.5 }),
+            // Mode 1: no warp.
+            warp: Some(LogNormal { mu: 0.25, sigma: 0.5 }),
         }
     }
 
@@ -71,13 +75,14 @@ impl Priors {
             p if p < d => &self.length_scale,
             p if p < d + blocks => &self.scale,
             p if p == d + blocks => &self.embedding,
-            _ => &self.noise,
+            p if p == d + blocks + 1 => &self.noise,
+            _ => &self.warp,
         };
         prior.as_ref()
     }
 
     /// No priors: maximum likelihood.
     pub fn none() -> Self {
-        Self { length_scale: None, conditional: None, scale: None, embedding: None, noise: None }
+        Self { length_scale: None, conditional: None, scale: None, embedding: None, noise: None, warp: None }
     }
 }

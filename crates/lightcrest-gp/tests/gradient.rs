@@ -14,7 +14,15 @@ const COLUMNS: [Column; 5] =
 const GROUPS: [Option<usize>; 5] = [None, None, Some(1), Some(1), Some(1)];
 
 fn kernel(family: Family, conditional: Conditional) -> Kernel {
-    Kernel::new(family, COLUMNS.to_vec()).conditional(conditional, &GROUPS).unwrap()
+    Kernel::new(family, COLUMNS.to_vec()).conditional(conditional, &GROUPS).unwrap().warped()
+}
+
+/// ℓ, s, embedding, σ², and the warp of column 0, the only continuous one that is always active.
+fn theta(kernel: &Kernel, t: &[f64]) -> Vec<f64> {
+    let size = 5 + kernel.blocks() + 4;
+    let mut theta = t[..size].to_vec();
+    theta[size - 4] = theta[size - 4].min(-0.1); // ρ <= 1
+    theta
 }
 
 fn rows(u: &[f64]) -> Rows {
@@ -47,13 +55,12 @@ proptest! {
     fn posterior_density_in_every_hyperparameter(
         family in family(), conditional in conditional(),
         u in prop::collection::vec(0.0..1.0f64, N * 5), y in prop::collection::vec(-2.0..2.0f64, N),
-        t in prop::collection::vec(-1.0..0.5f64, 9),
+        t in prop::collection::vec(-1.0..0.5f64, 11),
     ) {
         let kernel = kernel(family, conditional);
-        let size = 5 + kernel.blocks() + 2;
-        let mut theta = t[..size].to_vec();
-        theta[size - 2] = theta[size - 2].min(-0.1); // ρ <= 1
-        theta[size - 1] -= 2.0;
+        let mut theta = theta(&kernel, &t);
+        let size = theta.len();
+        theta[size - 3] -= 2.0;
         let data = Data::new(rows(&u), y).unwrap();
         let priors = Priors::dimension_scaled(data.rows().mean_active(), kernel.blocks());
         let mut likelihood = Likelihood::new(&kernel, &data).unwrap();
@@ -74,12 +81,10 @@ proptest! {
     fn mean_and_variance_in_every_coordinate(
         family in prop_oneof![Just(Family::Matern32), Just(Family::Matern52), Just(Family::Rbf)], conditional in conditional(),
         u in prop::collection::vec(0.0..1.0f64, N * 5), y in prop::collection::vec(-2.0..2.0f64, N),
-        x in prop::collection::vec(0.05..0.95f64, 5), t in prop::collection::vec(-1.0..0.5f64, 9),
+        x in prop::collection::vec(0.05..0.95f64, 5), t in prop::collection::vec(-1.0..0.5f64, 11),
     ) {
         let kernel = kernel(family, conditional);
-        let size = 5 + kernel.blocks() + 2;
-        let mut theta = t[..size].to_vec();
-        theta[size - 2] = theta[size - 2].min(-0.1);
+        let theta = theta(&kernel, &t);
         let h = Hyperparameters::from_theta(5, kernel.blocks(), &theta).unwrap();
         let posterior = Posterior::new(&kernel, &h, &Data::new(rows(&u), y).unwrap()).unwrap();
         let point = rows(&x);
@@ -111,7 +116,7 @@ proptest! {
         conditional in conditional(), u in prop::collection::vec(0.0..1.0f64, 25 * 5), noise in prop::collection::vec(0.0..1.0f64, 25),
     ) {
         let kernel = kernel(Family::Matern52, conditional);
-        let theta = vec![-0.7; 5 + kernel.blocks() + 2];
+        let theta = vec![-0.7; 5 + kernel.blocks() + 4];
         let mut h = Hyperparameters::from_theta(5, kernel.blocks(), &theta).unwrap();
         h.noise = 1e-9;
         let rows = rows(&u);

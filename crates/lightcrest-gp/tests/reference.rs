@@ -76,7 +76,13 @@ const REFERENCES: [Reference; 4] = [
 ];
 
 fn hyperparameters() -> Hyperparameters {
-    Hyperparameters { length_scales: vec![0.3, 0.7, 1.9], scales: vec![1.3], embedding: 1.0, noise: 0.02 }
+    Hyperparameters {
+        length_scales: vec![0.3, 0.7, 1.9],
+        scales: vec![1.3],
+        embedding: 1.0,
+        noise: 0.02,
+        warps: vec![],
+    }
 }
 
 fn close(found: f64, expected: f64) {

@@ -2,7 +2,7 @@
 //!
 //! Whatever can be computed once a row (1/2 in inactive cells, points on the arc) is, so that no loop has an `if`.
 
-use super::{Column, Conditional};
+use super::{Column, Conditional, Warp};
 use std::f64::consts::PI;
 
 /// One column of the training rows, ready for the loops.
@@ -11,6 +11,8 @@ pub(crate) struct Feature {
     pub(crate) kind: Column,
     /// Whether the kernel bends it: a conditional continuous column under `Arc`.
     pub(crate) bent: bool,
+    /// Values before they are warped; empty where they are not. (n)
+    pub(crate) raw: Vec<f64>,
     /// Values, 1/2 where inactive. (n)
     pub(crate) x: Vec<f64>,
     /// 1 where active, 0 elsewhere. (n)
@@ -31,9 +33,19 @@ impl Feature {
         }
     }
 
+    /// Warps the values, where there is a warp.
+    pub(crate) fn warp(&mut self, warp: Option<Warp>) {
+        if let Some(warp) = warp {
+            self.x = self.raw.iter().map(|x| warp.value(*x)).collect();
+        }
+    }
+
     /// Adds one row.
-    pub(crate) fn push(&mut self, value: f64, active: bool, eta: f64) {
-        let (x, m) = prepared(value, active);
+    pub(crate) fn push(&mut self, value: f64, active: bool, eta: f64, warp: Option<Warp>) {
+        let (x, m) = prepared(value, active, warp);
+        if warp.is_some() {
+            self.raw.push(value);
+        }
         self.varies |= self.x.first().is_some_and(|v| *v != x) || self.m.first().is_some_and(|v| *v != m);
         self.always &= active;
         self.x.push(x);
@@ -44,8 +56,8 @@ impl Feature {
     }
 }
 
-pub(crate) fn prepared(value: f64, active: bool) -> (f64, f64) {
-    if active { (value, 1.0) } else { (0.5, 0.0) }
+pub(crate) fn prepared(value: f64, active: bool, warp: Option<Warp>) -> (f64, f64) {
+    if active { (warp.map_or(value, |warp| warp.value(value)), 1.0) } else { (0.5, 0.0) }
 }
 
 fn on_arc(x: f64, m: f64, eta: f64) -> (f64, f64) {
@@ -134,6 +146,12 @@ impl Metric {
             }
             (near + h2 * turn, 2.0 * h2 * turn)
         }
+    }
+
+    /// Σ_j t_j dD_j/dτ of a warped column, where `own` and `others` are the derivatives of warped values in τ.
+    pub(crate) fn weighted_turn(feature: &Feature, x: f64, own: f64, others: &[f64], t: &[f64]) -> f64 {
+        let pairs = t.iter().zip(&feature.x).zip(others);
+        pairs.map(|((t, xj), turn)| t * 2.0 * (x - xj) * (own - turn)).sum()
     }
 
     /// Σ_j t_j dD_j/dx for a continuous column.

@@ -6,10 +6,12 @@
 
 mod distance;
 mod family;
+mod warp;
 
 use distance::prepared;
 pub(crate) use distance::{Feature, Metric};
 pub use family::Family;
+pub use warp::Warp;
 
 use crate::error::{GpError, length};
 use crate::rows::Rows;
@@ -62,6 +64,8 @@ pub struct Kernel {
     pub(crate) blocks: Vec<Vec<usize>>,
     /// Which columns can be inactive.
     pub(crate) optional: Vec<bool>,
+    /// Which columns are warped, ascending.
+    pub(crate) warped: Vec<usize>,
 }
 
 /// The numbers that a fit finds.
@@ -75,27 +79,32 @@ pub struct Hyperparameters {
     pub embedding: f64,
     /// σ², the variance of the observation noise.
     pub noise: f64,
+    /// One for each warped column.
+    pub warps: Vec<Warp>,
 }
 
 impl Hyperparameters {
     /// θ: all logarithms in a row.
     pub fn to_theta(&self) -> Vec<f64> {
-        let tail = [self.embedding, self.noise];
+        let mut tail = vec![self.embedding, self.noise];
+        tail.extend(self.warps.iter().flat_map(|warp| [warp.a, warp.b]));
         self.length_scales.iter().chain(&self.scales).chain(&tail).map(|v| v.ln()).collect()
     }
 
     /// The inverse of [`Hyperparameters::to_theta`].
     ///
     /// # Errors
-    /// The length must be d + blocks + 2, and all values must be positive and finite.
+    /// The length must be d + blocks + 2 and 2 more for each warped column, and all values must be positive and finite.
     pub fn from_theta(columns: usize, blocks: usize, theta: &[f64]) -> Result<Self, GpError> {
-        length("theta", columns + blocks + 2, theta.len())?;
+        let tail = theta.len().saturating_sub(columns + blocks + 2) / 2 * 2;
+        length("theta", columns + blocks + 2 + tail, theta.len())?;
         let value: Vec<f64> = theta.iter().map(|t| t.exp()).collect();
         let found = Self {
             length_scales: value[..columns].to_vec(),
             scales: value[columns..columns + blocks].to_vec(),
             embedding: value[columns + blocks],
             noise: value[columns + blocks + 1],
+            warps: value[columns + blocks + 2..].chunks(2).map(|w| Warp { a: w[0], b: w[1] }).collect(),
         };
         found.validate(columns, blocks)?;
         Ok(found)
@@ -111,6 +120,7 @@ impl Hyperparameters {
         positive("length-scale", &self.length_scales)?;
         positive("scale", &self.scales)?;
         positive("embedding", &[self.embedding])?;
+        self.warps.iter().try_for_each(|warp| positive("warp", &[warp.a, warp.b]))?;
         if !(self.noise.is_finite() && self.noise >= 0.0) {
             return Err(GpError::Hyperparameter { what: "noise", value: self.noise });
         }
@@ -123,7 +133,25 @@ impl Kernel {
     pub fn new(family: Family, columns: Vec<Column>) -> Self {
         let blocks = vec![(0..columns.len()).collect()];
         let optional = vec![false; columns.len()];
-        Self { family, columns, conditional: Conditional::default(), blocks, optional }
+        Self { family, columns, conditional: Conditional::default(), blocks, optional, warped: Vec::new() }
+    }
+
+    /// Bends every continuous column that is always active by a [`Warp`] of its own, which is learnt.
+    pub fn warped(mut self) -> Self {
+        let bends = |c: &usize| self.columns[*c] == Column::Continuous && !self.optional[*c];
+        self.warped = (0..self.columns.len()).filter(bends).collect();
+        self
+    }
+
+    /// The warp of a column.
+    pub(crate) fn warp(&self, hyperparameters: &Hyperparameters, column: usize) -> Option<Warp> {
+        let at = self.warped.binary_search(&column).ok()?;
+        hyperparameters.warps.get(at).copied()
+    }
+
+    /// The length of θ.
+    pub(crate) fn size(&self) -> usize {
+        self.columns() + self.blocks() + 2 + 2 * self.warped.len()
     }
 
     /// Tells which columns are conditional and how they are embedded. `groups` has one entry a column: `None` where it is always active,
@@ -169,8 +197,8 @@ impl Kernel {
         self.conditional != Conditional::CommonBlock || self.blocks[b].first().is_none_or(|&c| active[c])
     }
 
-    /// The columns of `rows`, ready for the loops, with arcs for ρ = `eta`.
-    pub(crate) fn features(&self, rows: &Rows, eta: f64) -> Result<Vec<Feature>, GpError> {
+    /// The columns of `rows`, ready for the loops, with arcs and warps as the hyperparameters have them.
+    pub(crate) fn features(&self, rows: &Rows, h: &Hyperparameters) -> Result<Vec<Feature>, GpError> {
         length("columns", self.columns.len(), rows.columns())?;
         let n = rows.len();
         for i in 0..n {
@@ -178,12 +206,14 @@ impl Kernel {
         }
         let feature = |(c, &kind): (usize, &Column)| {
             let (x, m): (Vec<f64>, Vec<f64>) =
-                (0..n).map(|i| prepared(rows.values(i)[c], rows.active(i)[c])).unzip();
+                (0..n).map(|i| prepared(rows.values(i)[c], rows.active(i)[c], None)).unzip();
             let always = m.iter().all(|&m| m == 1.0);
             let varies = (1..n).any(|i| x[i] != x[0] || m[i] != m[0]);
             let bent = self.conditional == Conditional::Arc && kind == Column::Continuous && self.optional[c];
-            let mut feature = Feature { kind, bent, x, m, arc: Vec::new(), always, varies };
-            feature.bend(eta);
+            let raw = if self.warped.contains(&c) { x.clone() } else { Vec::new() };
+            let mut feature = Feature { kind, bent, raw, x, m, arc: Vec::new(), always, varies };
+            feature.bend(h.embedding);
+            feature.warp(self.warp(h, c));
             feature
         };
         Ok(self.columns.iter().enumerate().map(feature).collect())
@@ -223,7 +253,7 @@ impl Kernel {
                 r2.fill(0.0);
                 for &c in columns {
                     let l = hyperparameters.length_scales[c];
-                    let (x, m) = prepared(values[c], active[c]);
+                    let (x, m) = prepared(values[c], active[c], self.warp(hyperparameters, c));
                     metric.accumulate(&features[c], x, m, 1.0 / (l * l), &mut r2);
                 }
                 let gate = columns

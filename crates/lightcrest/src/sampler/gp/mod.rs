@@ -82,6 +82,8 @@ pub struct GpConfig {
     pub conditional: Conditional,
     /// How values far from the others are tamed.
     pub outliers: Outliers,
+    /// Whether columns that are always active are bent to make the function look stationary ([`lightcrest_gp::Warp`]).
+    pub warp: bool,
 }
 
 impl Default for GpConfig {
@@ -94,6 +96,7 @@ impl Default for GpConfig {
             max_trials: 1000,
             conditional: Conditional::default(),
             outliers: Outliers::default(),
+            warp: false,
         }
     }
 }

@@ -282,9 +282,10 @@ fn kernel(config: &GpConfig, encoder: &Encoder<'_>) -> Result<Kernel, SamplerErr
         let next = seen.len();
         groups.push((!when.is_empty()).then(|| *seen.entry(when).or_insert(next)));
     }
-    Kernel::new(Family::Matern52, columns.collect())
+    let kernel = Kernel::new(Family::Matern52, columns.collect())
         .conditional(config.conditional, &groups)
-        .map_err(internal)
+        .map_err(internal)?;
+    Ok(if config.warp { kernel.warped() } else { kernel })
 }
 
 /// The objectives whose values a preview knows, as the newest trial has it.
