@@ -1,0 +1,215 @@
+"""Studies: made, found again, copied and deleted."""
+
+from __future__ import annotations
+
+import os as _os
+
+from lightcrest._callbacks import MaxTrialsCallback
+from lightcrest._study import Study, StudyDirection, _logger
+from lightcrest.exceptions import DuplicatedStudyError
+from lightcrest.samplers import BaseSampler, _resolve
+from lightcrest.storages import BaseStorage, get_storage
+from lightcrest.trial import FrozenTrial, TrialState
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Sequence
+    from typing import Any
+
+    from lightcrest._engine import Space
+    from lightcrest._study import CallbackType, ObjectiveFuncType
+    from lightcrest.pruners import BasePruner
+
+__all__ = [
+    "MaxTrialsCallback",
+    "Study",
+    "StudyDirection",
+    "StudySummary",
+    "copy_study",
+    "create_study",
+    "delete_study",
+    "get_all_study_names",
+    "get_all_study_summaries",
+    "load_study",
+]
+
+
+def create_study(
+    *,
+    storage: str | BaseStorage | None = None,
+    sampler: BaseSampler | str | None = None,
+    pruner: BasePruner | None = None,
+    study_name: str | None = None,
+    direction: str | StudyDirection | None = None,
+    load_if_exists: bool = False,
+    directions: Sequence[str | StudyDirection] | None = None,
+    space: Space | None = None,
+    seed: int | None = None,
+) -> Study:
+    """Makes a study.
+
+    storage: where it lives: in memory unless given; "sqlite:///study.db" or a storage of lightcrest.storages.
+    sampler: what proposes; an AutoSampler unless given. A name stands for a sampler with its defaults and `seed`.
+    pruner: what stops trials early; a MedianPruner unless given.
+    study_name: told apart from the others of the storage by it; made up unless given.
+    direction: "minimize" (the default) or "maximize"; directions, for several objectives, has one of them for each.
+    load_if_exists: whether a study of that name is gone on with; otherwise it is a DuplicatedStudyError.
+    space: what may vary, if it is declared. Unless given, it is discovered from what the objective asks for.
+    """
+    if direction is not None and directions is not None:
+        raise ValueError("`direction` and `directions` cannot be given together")
+    if isinstance(direction, (list, tuple)):
+        raise ValueError("`direction` is for one objective: use `directions` for several")
+    named = ["minimize" if direction is None else direction] if directions is None else list(directions)
+    if not named:
+        raise ValueError("`directions` needs at least one direction, but the list is empty")
+    words = [_direction(item) for item in named]
+    sampler = _resolve(sampler, seed)
+    place = get_storage(storage)
+    name = f"no-name-{_random_name()}" if study_name is None else study_name
+    if name in place._names():
+        if not load_if_exists:
+            raise DuplicatedStudyError(
+                f"there is a study {name!r} already: take another name, or go on with it by `load_if_exists=True`"
+            )
+        _logger().info(f"Using an existing study with name '{name}' instead of creating a new one.")
+        words = place._directions(name)
+    else:
+        _logger().info(f"A new study created in {place._description} with name: {name}")
+    study = Study.__new__(Study)
+    study._storage = place
+    study._make(name, words, sampler, pruner, space)
+    return study
+
+
+def _direction(direction: str | StudyDirection) -> str:
+    for known in (StudyDirection.MINIMIZE, StudyDirection.MAXIMIZE):
+        if direction == known.name.lower() or direction is known:
+            return known.name.lower()
+    raise ValueError(f"a direction must be 'minimize' or 'maximize', but got {direction!r}")
+
+
+def _random_name() -> str:
+    digits = _os.urandom(16).hex()
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+
+def load_study(
+    *,
+    study_name: str | None,
+    storage: str | BaseStorage,
+    sampler: BaseSampler | str | None = None,
+    pruner: BasePruner | None = None,
+) -> Study:
+    """Finds a study again; without a name, the only one of the storage. KeyError if there is none of that name."""
+    place = get_storage(storage)
+    if study_name is None:
+        names = place._names()
+        if len(names) != 1:
+            raise ValueError(f"`study_name` is needed: the storage holds {len(names)} studies, {names}")
+        study_name = names[0]
+    return Study(study_name, place, sampler, pruner)
+
+
+def delete_study(*, study_name: str, storage: str | BaseStorage) -> None:
+    """Deletes a study with its trials. KeyError if there is none of that name."""
+    get_storage(storage)._delete(study_name)
+
+
+def copy_study(
+    *,
+    from_study_name: str,
+    from_storage: str | BaseStorage,
+    to_storage: str | BaseStorage,
+    to_study_name: str | None = None,
+) -> None:
+    """Copies a study, with its attributes and trials, into a storage; under its own name unless another is given."""
+    source = load_study(study_name=from_study_name, storage=from_storage)
+    copy = create_study(
+        study_name=to_study_name or from_study_name, storage=to_storage, directions=source.directions
+    )
+    for kind, entries in source._storage._attributes(from_study_name).items():
+        for key, value in entries.items():
+            copy._storage._set(copy.study_name, kind, key, value)
+    for trial in source.get_trials():
+        copy._insert(trial)
+
+
+class StudySummary:
+    """What there is to say of a study without looking at its trials one by one."""
+
+    def __init__(
+        self,
+        study_name: str,
+        direction: StudyDirection | None,
+        best_trial: FrozenTrial | None,
+        user_attrs: dict[str, Any],
+        n_trials: int,
+        datetime_start: datetime.datetime | None,
+        study_id: int,
+        *,
+        directions: Sequence[StudyDirection] | None = None,
+    ) -> None:
+        if direction is None and directions is None:
+            raise ValueError("one of `direction` and `directions` is needed")
+        self.study_name = study_name
+        self._directions = [direction] if directions is None else list(directions)
+        self.best_trial = best_trial
+        self.user_attrs = user_attrs
+        self.n_trials = n_trials
+        self.datetime_start = datetime_start
+        self._study_id = study_id
+
+    @property
+    def direction(self) -> StudyDirection | None:
+        """The direction in a study of one objective."""
+        if len(self._directions) > 1:
+            raise RuntimeError("a study of several objectives has no single direction: use `directions`")
+        return self._directions[0]
+
+    @property
+    def directions(self) -> Sequence[StudyDirection | None]:
+        """The directions, one for each objective."""
+        return self._directions
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, StudySummary):
+            return NotImplemented
+        return self.__dict__ == other.__dict__
+
+    def __lt__(self, other: object) -> bool:
+        if not isinstance(other, StudySummary):
+            return NotImplemented
+        return self._study_id < other._study_id
+
+
+def get_all_study_summaries(storage: str | BaseStorage, include_best_trial: bool = True) -> list[StudySummary]:
+    """What there is to say of each study of a storage."""
+    place = get_storage(storage)
+    return [_summary(place, name, include_best_trial) for name in place._names()]
+
+
+def _summary(place: BaseStorage, name: str, include_best_trial: bool) -> StudySummary:
+    study = Study(name, place)
+    trials = study.get_trials(deepcopy=False)
+    best = None
+    if include_best_trial and len(study.directions) == 1:
+        if any(trial.state is TrialState.COMPLETE for trial in trials):
+            best = study.best_trial
+    starts = [trial.datetime_start for trial in trials if trial.datetime_start is not None]
+    return StudySummary(
+        study_name=name,
+        direction=None,
+        best_trial=best,
+        user_attrs=study.user_attrs,
+        n_trials=len(trials),
+        datetime_start=min(starts, default=None),
+        study_id=study._study_id,
+        directions=study.directions,
+    )
+
+
+def get_all_study_names(storage: str | BaseStorage) -> list[str]:
+    """The names of the studies of a storage, in the order in which they were made."""
+    return get_storage(storage)._names()
