@@ -12,12 +12,14 @@
 
 use lightcrest::StudyError;
 use lightcrest::pruner::PrunerError;
+use lightcrest::sampler::SamplerError;
 use lightcrest::space::SpaceError;
 use lightcrest::storage::StorageError;
 use pyo3::PyErr;
 use pyo3::exceptions::{PyKeyError, PyValueError};
 
 pyo3::import_exception!(lightcrest.exceptions, OptunaError);
+pyo3::import_exception!(lightcrest.exceptions, _Exhausted);
 pyo3::import_exception!(lightcrest.exceptions, StorageInternalError);
 pyo3::import_exception!(lightcrest.exceptions, UpdateFinishedTrialError);
 
@@ -26,6 +28,7 @@ pub(crate) fn study(error: StudyError) -> PyErr {
     match error {
         StudyError::NotRunning { .. } => UpdateFinishedTrialError::new_err(message),
         StudyError::Storage(_) => StorageInternalError::new_err(message),
+        StudyError::Sampler(SamplerError::Exhausted { .. }) => _Exhausted::new_err(message),
         StudyError::Sampler(_) => OptunaError::new_err(message),
         _ => PyValueError::new_err(message),
     }

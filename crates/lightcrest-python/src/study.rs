@@ -291,6 +291,11 @@ impl Study {
         self.shared.set_attribute(py, number, key, value)
     }
 
+    /// Sets a constraint of a running trial; False if it is set already.
+    fn set_constraint(&self, py: Python<'_>, number: u64, key: &str, excess: f64) -> PyResult<bool> {
+        self.shared.quickly(py, |study| study.set_constraint(number, key, excess)).map_err(error::study)
+    }
+
     /// Which parameters matter for numbers of trials of which larger is better, [(number, value)]: {name: share}; None if too few
     /// trials say it.
     fn importance<'py>(&self, py: Python<'py>, values: Vec<(u64, f64)>) -> PyResult<Option<Bound<'py, PyDict>>> {

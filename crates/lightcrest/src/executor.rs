@@ -7,6 +7,7 @@
 
 use crate::history::{FrozenTrial, TrialState};
 use crate::objective::TrialError;
+use crate::sampler::SamplerError;
 use crate::space::{Domain, Value};
 use crate::study::{Study, StudyError};
 use crate::trial::{Link, Objective, Trial};
@@ -73,6 +74,8 @@ pub enum Ending {
     Timeout,
     /// The stop flag was set.
     Stopped,
+    /// The sampler has nothing left to propose.
+    Exhausted,
 }
 
 /// What a run did.
@@ -136,7 +139,11 @@ impl Executor {
                     complete: count(TrialState::Complete),
                     pruned: count(TrialState::Pruned),
                     failed: count(TrialState::Failed),
-                    ending: if results.cut_short { ending } else { Ending::Done },
+                    ending: match results {
+                        Results { cut_short: true, .. } => ending,
+                        Results { exhausted: true, .. } => Ending::Exhausted,
+                        _ => Ending::Done,
+                    },
                 })
             }
         }
@@ -148,6 +155,7 @@ struct Results {
     ended: Vec<TrialState>,
     error: Option<StudyError>,
     cut_short: bool,
+    exhausted: bool,
 }
 
 /// What the workers of one run share.
@@ -193,10 +201,18 @@ impl<'a> Run<'a> {
                 self.results().cut_short = true;
                 return;
             }
-            if let Err(error) = self.one_trial() {
-                self.broken.store(true, Ordering::Relaxed);
-                self.results().error.get_or_insert(error);
-                return;
+            match self.one_trial() {
+                Ok(()) => {}
+                // Other workers finish what they have, and find the same.
+                Err(StudyError::Sampler(SamplerError::Exhausted { .. })) => {
+                    self.results().exhausted = true;
+                    return;
+                }
+                Err(error) => {
+                    self.broken.store(true, Ordering::Relaxed);
+                    self.results().error.get_or_insert(error);
+                    return;
+                }
             }
         }
     }

@@ -8,6 +8,7 @@
 //! A point dominates another if it is nowhere worse and somewhere better. Equal points do not dominate each other.
 
 use std::cmp::Ordering;
+use std::collections::BinaryHeap;
 
 /// Whether `a` is nowhere worse than `b` and somewhere better.
 pub fn dominates(a: &[f64], b: &[f64]) -> bool {
@@ -113,7 +114,8 @@ pub fn ranking(points: &[Vec<f64>]) -> Vec<usize> {
 /// hypervolume, the earlier of equals. Points that add nothing are left out.
 ///
 /// Greedy subset selection: at least 1 - 1/e of the volume of the best subset (Guerreiro et al. 2016,
-/// Evolutionary Computation 24(3)).
+/// Evolutionary Computation 24(3)). What a point adds can only shrink as others are chosen, so it is computed again only while
+/// what it added last is the most of all (Minoux 1978).
 ///
 /// # Shapes
 /// `points` (n, m), `reference` (m,), m >= 1.
@@ -125,20 +127,54 @@ pub fn representatives(
 ) -> Vec<usize> {
     let mut chosen: Vec<usize> = first.into_iter().take(count).collect();
     let mut kept: Vec<Vec<f64>> = chosen.iter().map(|&i| points[i].clone()).collect();
+    let mut volume = hypervolume(&kept, reference);
+    let rest = (0..points.len()).filter(|i| !chosen.contains(i));
+    let mut queue: BinaryHeap<Gain> =
+        rest.map(|i| Gain { gain: f64::INFINITY, point: i, at: usize::MAX }).collect();
     while chosen.len() < count {
-        let before = hypervolume(&kept, reference);
-        let gain = |i: usize| {
-            let with: Vec<Vec<f64>> = kept.iter().chain([&points[i]]).cloned().collect();
-            hypervolume(&with, reference) - before
-        };
-        let rest = (0..points.len()).filter(|i| !chosen.contains(i));
-        let best = rest.map(|i| (gain(i), i)).reduce(|a, b| if b.0 > a.0 { b } else { a });
-        let Some((_, i)) = best.filter(|(gain, _)| *gain > 0.0) else { break };
-        chosen.push(i);
-        kept.push(points[i].clone());
+        let Some(Gain { point, at, .. }) = queue.pop() else { break };
+        if at == chosen.len() {
+            chosen.push(point);
+            kept.push(points[point].clone());
+            volume = hypervolume(&kept, reference);
+            continue;
+        }
+        kept.push(points[point].clone());
+        let gain = hypervolume(&kept, reference) - volume;
+        kept.pop();
+        if gain > 0.0 {
+            queue.push(Gain { gain, point, at: chosen.len() });
+        }
     }
     chosen
 }
+
+/// What a point added to the volume when `at` points were chosen.
+struct Gain {
+    gain: f64,
+    point: usize,
+    at: usize,
+}
+
+impl Ord for Gain {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.gain.total_cmp(&other.gain).then(other.point.cmp(&self.point))
+    }
+}
+
+impl PartialOrd for Gain {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Gain {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Gain {}
 
 /// The volume that the points dominate above the reference, exactly.
 ///

@@ -177,7 +177,7 @@ impl Study {
     /// The next trial to evaluate, now running: one that waits, or else a proposal.
     ///
     /// # Errors
-    /// If the sampler finds no configuration or the storage refuses.
+    /// If the sampler finds no configuration ([`SamplerError::Exhausted`]: because all were tried) or the storage refuses.
     pub fn ask(&mut self) -> Result<FrozenTrial, StudyError> {
         self.ask_with(&|_| Preview::default())
     }

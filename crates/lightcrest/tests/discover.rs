@@ -444,7 +444,7 @@ impl Sampler for Simple {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { several_objectives: true, conditions: false }
+        Capabilities { conditions: false, ..Capabilities::ALL }
     }
 
     fn propose(

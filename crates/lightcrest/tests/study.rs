@@ -3,7 +3,7 @@
 
 use lightcrest::objective::{Evaluation, ObjectiveInfo, Preview, TrialError};
 use lightcrest::pruner::{HalvingConfig, MinResource, SuccessiveHalving};
-use lightcrest::sampler::{Capabilities, Context, RandomSampler, Sampler, SamplerError};
+use lightcrest::sampler::{BruteForceSampler, Capabilities, Context, RandomSampler, Sampler, SamplerError};
 use lightcrest::space::{Configuration, Parameter, Space};
 use lightcrest::storage::SqliteStorage;
 use lightcrest::{
@@ -189,6 +189,28 @@ fn interrupted_trials_wait_and_run_again_as_they_were() {
 }
 
 #[test]
+fn a_run_ends_when_everything_was_tried() {
+    let loss = |trial: &mut Trial<'_>| Ok(Evaluation::new([trial.configuration().len() as f64]));
+    let objective = With::new(loss);
+    let space = Space::builder()
+        .categorical("optimizer", ["sgd", "adam"])
+        .parameter(Parameter::ordinal("momentum", [0.0, 0.5, 0.9]).when("optimizer", ["sgd"]))
+        .int("layers", 1, 4)
+        .build()
+        .unwrap();
+    for workers in [1, 3] {
+        let builder = Study::builder(space.clone(), objective.0.clone());
+        let mut study = builder.sampler(BruteForceSampler::new()).build().unwrap();
+        let summary = run(usize::MAX, workers).run(&mut study, &objective, &()).unwrap();
+        assert_eq!((summary.complete, summary.ending), (16, lightcrest::executor::Ending::Exhausted));
+        let tried: HashSet<_> = study.trials().iter().map(|trial| trial.configuration.key()).collect();
+        assert_eq!(tried.len(), 16);
+        let error = study.ask().unwrap_err().to_string();
+        assert_eq!(error, "all 16 configurations of sampler `brute_force` have been tried");
+    }
+}
+
+#[test]
 fn a_timeout_ends_the_run() {
     let objective = With::new(|trial: &mut Trial<'_>| {
         loop {
@@ -328,7 +350,7 @@ impl Sampler for Simple {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { several_objectives: false, conditions: false }
+        Capabilities { several_objectives: false, conditions: false, continuous: true }
     }
 
     fn propose(
@@ -354,6 +376,11 @@ fn what_a_sampler_cannot_do_is_said_at_once() {
     assert_eq!(
         say(flat.clone(), vec![loss(), ObjectiveInfo::minimize("macs")]),
         "sampler `simple` cannot handle 2 objectives, only one"
+    );
+    let forced = Study::builder(flat.clone(), vec![loss()]).sampler(BruteForceSampler::new()).build();
+    assert_eq!(
+        forced.err().unwrap().to_string(),
+        "sampler `brute_force` cannot handle parameters without steps such as `x`"
     );
     assert_eq!(say(flat.clone(), vec![]), "a study needs at least one objective");
     assert_eq!(say(flat, vec![loss(), loss()]), "objective names must differ, but `loss` is there twice");

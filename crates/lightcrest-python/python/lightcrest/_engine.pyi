@@ -218,6 +218,9 @@ class Study:
     def set_attribute(self, number: int, key: str, value: Any) -> None:
         """Keeps something with a running trial."""
 
+    def set_constraint(self, number: int, key: str, excess: float) -> bool:
+        """Sets a constraint of a running trial; False if it is set already."""
+
     def importance(self, values: Sequence[tuple[int, float]]) -> dict[str, float] | None:
         """Which parameters matter for numbers of trials of which larger is better; None if too few trials say it."""
 

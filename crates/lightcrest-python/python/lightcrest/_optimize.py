@@ -7,7 +7,7 @@ import time as _time
 
 from lightcrest import logging as _logging
 from lightcrest._warn import warn as _warn
-from lightcrest.exceptions import TrialPruned
+from lightcrest.exceptions import TrialPruned, _Exhausted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -111,7 +111,12 @@ class _Run:
 
     def one_trial(self) -> None:
         study = self.study
-        trial = study.ask()
+        try:
+            trial = study.ask()
+        except _Exhausted as end:
+            _log.info(f"The study is done: {end}.")
+            study._stop.set()
+            return
         number = trial.number
         try:
             values = self.func(trial)

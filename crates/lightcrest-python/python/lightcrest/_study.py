@@ -193,6 +193,7 @@ class Study:
         trial = self._engine.ask(self, None, False, self._independent, self._prune)
         frozen = self._frozen(trial.number)
         self._sampler.before_trial(self, frozen)
+        frozen = self._frozen(trial.number)
         expected = self._sampler.infer_relative_search_space(self, frozen)
         given = frozen.system_attrs.get("fixed_params", {})
         for name, value in self._sampler.sample_relative(self, frozen, expected).items():
@@ -246,7 +247,16 @@ class Study:
             raise ValueError(f"a trial can be told COMPLETE, PRUNED or FAIL, but not {state!r}")
         return _copy.deepcopy(self._frozen(number))
 
+    def _set_system(self, number: int, key: str, value: Any) -> None:
+        """Keeps something with a running trial beside its user attributes."""
+        system = self._engine.trial(number)[6].get(_SYSTEM, {})
+        self._engine.set_attribute(number, _SYSTEM, {**system, key: value})
+
     def _end(self, number: int, word: str, values: list[float] | None, reason: str | None) -> None:
+        bounds = self._sampler._constraints_func
+        if bounds is not None and word != "failed":
+            for i, excess in enumerate(bounds(self._frozen(number))):
+                self._engine.set_constraint(number, str(i), float(excess))
         if not self._propose:
             frozen = self._frozen(number)
             try:

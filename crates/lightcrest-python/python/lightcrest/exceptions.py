@@ -39,3 +39,7 @@ class UpdateFinishedTrialError(OptunaError, RuntimeError):
 
 class ExperimentalWarning(Warning):
     """What is used may change. Lightcrest never warns of it; scripts that silence it run unchanged."""
+
+
+class _Exhausted(OptunaError):
+    """A sampler has nothing left to propose: the end of a study, not a failure."""

@@ -56,7 +56,7 @@ impl Sampler for Peer {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { several_objectives: false, conditions: true }
+        Capabilities { several_objectives: false, ..Capabilities::ALL }
     }
 
     fn propose(&mut self, context: &Context<'_>, _: &mut ChaCha8Rng) -> Result<Configuration, SamplerError> {

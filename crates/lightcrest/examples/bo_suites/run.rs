@@ -2,7 +2,7 @@
 
 use crate::task::Task;
 use crate::{Options, conditional, function, mixed, peer, table};
-use lightcrest::sampler::{AutoSampler, GpConfig, GpSampler, RandomSampler, Sampler};
+use lightcrest::sampler::{AutoSampler, GpConfig, GpSampler, RandomSampler, Sampler, TpeConfig, TpeSampler};
 use lightcrest::{Evaluation, ObjectiveInfo, Study};
 use std::collections::HashSet;
 use std::fs::OpenOptions;
@@ -27,13 +27,14 @@ pub fn suite(name: &str, tables: &Path) -> Vec<Task> {
     }
 }
 
-/// A sampler by name: `auto`, `random`, `gp`, `gp:{"kappa":1}` (any setting of it as JSON), or a peer.
+/// A sampler by name: `auto`, `random`, `gp`, `gp:{"kappa":1}` (any setting of it as JSON), likewise `tpe`, or a peer.
 pub fn sampler(name: &str, seed: u64, peers: Option<&Path>) -> Box<dyn Sampler> {
     let (kind, settings) = name.split_once(':').unwrap_or((name, "{}"));
     match kind {
         "auto" => Box::new(AutoSampler::new()),
         "random" => Box::new(RandomSampler::new()),
         "gp" => Box::new(GpSampler::new(serde_json::from_str::<GpConfig>(settings).unwrap())),
+        "tpe" => Box::new(TpeSampler::new(serde_json::from_str::<TpeConfig>(settings).unwrap())),
         other => Box::new(peer::Peer::start(peers.expect("peers need --peers SCRIPT"), other, seed)),
     }
 }

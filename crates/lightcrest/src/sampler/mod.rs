@@ -1,12 +1,23 @@
 //! Samplers propose the next configuration from the history.
 
 mod auto;
+mod brute_force;
+mod enumerate;
 mod gp;
+mod grid;
+mod partial_fixed;
+mod qmc;
 mod random;
+mod tpe;
 
 pub use auto::AutoSampler;
+pub use brute_force::BruteForceSampler;
 pub use gp::{Acquisition, Conditional, GpConfig, GpSampler, Outliers};
+pub use grid::{GridConfig, GridSampler};
+pub use partial_fixed::PartialFixedSampler;
+pub use qmc::{QmcConfig, QmcSampler, QmcType};
 pub use random::{RandomSampler, draw};
+pub use tpe::{TpeConfig, TpeSampler};
 
 use crate::history::History;
 use crate::objective::{ObjectiveInfo, Preview};
@@ -47,9 +58,15 @@ pub trait Sampler: Send {
     /// The configuration to try next.
     ///
     /// # Errors
-    /// [`SamplerError::EmptyFeasibleSpace`] if every configuration seems to break a `before` constraint.
+    /// [`SamplerError::EmptyFeasibleSpace`] if every configuration seems to break a `before` constraint,
+    /// [`SamplerError::Exhausted`] if there is nothing left.
     fn propose(&mut self, context: &Context<'_>, rng: &mut ChaCha8Rng)
     -> Result<Configuration, SamplerError>;
+}
+
+/// Whether a configuration may be proposed: it is new, and its preview shows no violation.
+fn admissible(context: &Context<'_>, configuration: &Configuration) -> bool {
+    !context.history.contains(configuration) && (context.preview)(configuration).violation.is_none()
 }
 
 /// What a sampler can do.
@@ -59,11 +76,13 @@ pub struct Capabilities {
     pub several_objectives: bool,
     /// Spaces with conditional parameters.
     pub conditions: bool,
+    /// Spaces with infinitely many configurations: with floats that have no step.
+    pub continuous: bool,
 }
 
 impl Capabilities {
     /// Everything.
-    pub const ALL: Self = Self { several_objectives: true, conditions: true };
+    pub const ALL: Self = Self { several_objectives: true, conditions: true, continuous: true };
 }
 
 /// Why there is no proposal.
@@ -71,12 +90,20 @@ impl Capabilities {
 #[non_exhaustive]
 pub enum SamplerError {
     /// Nothing that was drawn satisfies the `before` constraints.
-    #[error("no feasible configuration among {draws} random ones: {}", list(.reasons))]
+    #[error("no feasible configuration among {draws}: {}", list(.reasons))]
     EmptyFeasibleSpace {
         /// How many were tried.
         draws: usize,
         /// The most frequent reasons, each by an example, with how often it was met.
         reasons: Vec<(String, usize)>,
+    },
+    /// All there is to propose was proposed: the end of a study, not a failure.
+    #[error("all {configurations} configurations of sampler `{sampler}` have been tried")]
+    Exhausted {
+        /// Which one.
+        sampler: &'static str,
+        /// How many there are, without those that break a `before` constraint.
+        configurations: usize,
     },
     /// The sampler itself broke down.
     #[error("sampler `{sampler}` failed: {reason}")]

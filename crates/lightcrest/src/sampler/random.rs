@@ -47,8 +47,8 @@ impl Sampler for RandomSampler {
 /// # Errors
 /// [`SamplerError::EmptyFeasibleSpace`] after 20,000 infeasible draws in a row.
 pub fn draw(context: &Context<'_>, rng: &mut ChaCha8Rng) -> Result<Configuration, SamplerError> {
-    let mut reasons: HashMap<String, (String, usize)> = HashMap::new();
-    let (mut infeasible, mut repeated) = (0, 0);
+    let mut refusals = Refusals::default();
+    let mut repeated = 0;
     loop {
         let configuration = context.space.sample(rng);
         if repeated < REPEATED_DRAWS && context.history.contains(&configuration) {
@@ -58,18 +58,38 @@ pub fn draw(context: &Context<'_>, rng: &mut ChaCha8Rng) -> Result<Configuration
         match (context.preview)(&configuration).violation {
             None => return Ok(configuration),
             Some(reason) => {
-                infeasible += 1;
-                // Reasons hold numbers that differ from draw to draw: those that read alike otherwise are one.
-                let kind = reason.chars().filter(|c| !c.is_numeric()).collect();
-                reasons.entry(kind).or_insert((reason, 0)).1 += 1;
-                if infeasible == INFEASIBLE_DRAWS {
-                    let mut reasons: Vec<_> = reasons.into_values().collect();
-                    reasons.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-                    reasons.truncate(3);
-                    return Err(SamplerError::EmptyFeasibleSpace { draws: infeasible, reasons });
+                refusals.add(reason);
+                if refusals.count == INFEASIBLE_DRAWS {
+                    return Err(refusals.into());
                 }
             }
         }
+    }
+}
+
+/// Why configurations were not feasible.
+#[derive(Debug, Default)]
+pub(super) struct Refusals {
+    count: usize,
+    /// An example of each kind of reason, and how many there were.
+    reasons: HashMap<String, (String, usize)>,
+}
+
+impl Refusals {
+    pub(super) fn add(&mut self, reason: String) {
+        self.count += 1;
+        // Reasons hold numbers that differ from draw to draw: those that read alike otherwise are one.
+        let kind = reason.chars().filter(|c| !c.is_numeric()).collect();
+        self.reasons.entry(kind).or_insert((reason, 0)).1 += 1;
+    }
+}
+
+impl From<Refusals> for SamplerError {
+    fn from(refusals: Refusals) -> Self {
+        let mut reasons: Vec<_> = refusals.reasons.into_values().collect();
+        reasons.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        reasons.truncate(3);
+        Self::EmptyFeasibleSpace { draws: refusals.count, reasons }
     }
 }
 

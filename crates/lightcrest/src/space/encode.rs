@@ -63,6 +63,17 @@ impl Grid {
         };
         (k.max(0.0) as u64).min(self.cells - 1)
     }
+
+    /// Where cell `k` begins and ends: the numbers in `[0, 1]` that fall in it.
+    pub fn edges(&self, k: u64) -> (f64, f64) {
+        match self.log {
+            None => (k as f64 / self.cells as f64, (k + 1) as f64 / self.cells as f64),
+            Some((low, from, to)) => {
+                let edge = |value: f64| (value.ln() - from) / (to - from);
+                (edge(low + k as f64 - 0.5), edge(low + k as f64 + 0.5))
+            }
+        }
+    }
 }
 
 impl Column {
@@ -165,6 +176,11 @@ impl<'a> Encoder<'a> {
             row[i] = x.unwrap_or(0.0);
         }
         Encoded { row, active }
+    }
+
+    /// The value that a number in one column stands for.
+    pub fn value(&self, i: usize, x: f64) -> Value {
+        decode(&self.space.parameters()[i].domain, &self.columns[i], x)
     }
 
     /// The configuration that a row stands for. Numbers off the grid fall into the nearest cell; inactive columns

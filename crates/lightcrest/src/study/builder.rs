@@ -143,5 +143,11 @@ pub(super) fn check_sampler(sampler: &dyn Sampler, definition: &Definition) -> R
         let what = format!("conditional parameters such as `{}`", parameter.name);
         return Err(StudyError::Unsupported { sampler: name, what });
     }
+    let mut parameters = space.parameters().iter();
+    let continuous = parameters.find(|parameter| parameter.domain.cells().is_none());
+    if let Some(parameter) = continuous.filter(|_| !can.continuous && !definition.discovered) {
+        let what = format!("parameters without steps such as `{}`", parameter.name);
+        return Err(StudyError::Unsupported { sampler: name, what });
+    }
     Ok(())
 }

@@ -15,8 +15,12 @@ use std::collections::HashSet;
 /// Where the contract is broken.
 pub fn sampler(make: &dyn Fn() -> Box<dyn Sampler>) {
     let can = make().capabilities();
-    let mut spaces = vec![("continuous", continuous()), ("mixed", mixed()), ("finite", finite())];
-    if can.conditions {
+    let mixed = || mixed(can.continuous);
+    let mut spaces = vec![("mixed", mixed()), ("finite", finite())];
+    if can.continuous {
+        spaces.push(("continuous", continuous()));
+    }
+    if can.conditions && can.continuous {
         spaces.push(("conditional", conditional()));
     }
     for (name, space) in &spaces {
@@ -35,8 +39,8 @@ pub fn sampler(make: &dyn Fn() -> Box<dyn Sampler>) {
         run(make, &space, 1, false, &|_, _| value);
     }
     run(make, &space, 1, false, &|number, _| if number % 2 == 0 { 1e300 } else { -1e-300 });
-    respects_previews(make);
-    says_when_nothing_is_feasible(make);
+    respects_previews(make, &space);
+    says_when_nothing_is_feasible(make, &space);
 }
 
 fn valid(builder: crate::space::SpaceBuilder) -> Space {
@@ -47,12 +51,13 @@ fn continuous() -> Space {
     valid(Space::builder().float("x", -1.0, 1.0).log_float("y", 1e-6, 1e3).float("fixed", 0.25, 0.25))
 }
 
-fn mixed() -> Space {
+fn mixed(continuous: bool) -> Space {
+    let rate = Parameter::log_float("learning_rate", 1e-5, 1e-1);
+    let builder = if continuous { Space::builder().parameter(rate) } else { Space::builder() };
     let tenths = Domain::Float { low: 1.0, high: 6.0, log: false, step: Some(0.1) };
     let widths = Domain::Int { low: 16, high: 1000, log: false, step: 16 };
     valid(
-        Space::builder()
-            .log_float("learning_rate", 1e-5, 1e-1)
+        builder
             .parameter(Parameter::new("expansion", tenths))
             .parameter(Parameter::new("width", widths))
             .log_int("batch_size", 1, 512)
@@ -148,8 +153,8 @@ fn propose(sampler: &mut dyn Sampler, context: &Context<'_>) -> Configuration {
     configuration
 }
 
-fn respects_previews(make: &dyn Fn() -> Box<dyn Sampler>) {
-    let (space, objectives) = (mixed(), objectives(1));
+fn respects_previews(make: &dyn Fn() -> Box<dyn Sampler>, space: &Space) {
+    let objectives = objectives(1);
     let mut history = History::new(objectives.clone());
     let mut sampler = make();
     // A sixteenth of the space, and the better the closer to the border.
@@ -161,7 +166,7 @@ fn respects_previews(make: &dyn Fn() -> Box<dyn Sampler>) {
     };
     for number in 0..24 {
         let context =
-            Context { number, space: &space, objectives: &objectives, history: &history, preview: &preview };
+            Context { number, space, objectives: &objectives, history: &history, preview: &preview };
         let configuration = propose(&mut *sampler, &context);
         assert_eq!(preview(&configuration).violation, None, "a proposal breaks no `before` constraint");
         let value = -configuration.get_f64("width").expect("always active");
@@ -169,16 +174,15 @@ fn respects_previews(make: &dyn Fn() -> Box<dyn Sampler>) {
     }
 }
 
-fn says_when_nothing_is_feasible(make: &dyn Fn() -> Box<dyn Sampler>) {
-    let (space, objectives) = (mixed(), objectives(1));
+fn says_when_nothing_is_feasible(make: &dyn Fn() -> Box<dyn Sampler>, space: &Space) {
+    let objectives = objectives(1);
     let history = History::new(objectives.clone());
     let preview = |configuration: &Configuration| {
         let width = configuration.get_i64("width").expect("always active");
         let violation = Some(format!("parameters = {}, but at most 10 are allowed", width * width));
         Preview { objectives: vec![None], violation }
     };
-    let context =
-        Context { number: 0, space: &space, objectives: &objectives, history: &history, preview: &preview };
+    let context = Context { number: 0, space, objectives: &objectives, history: &history, preview: &preview };
     match make().propose(&context, &mut ChaCha8Rng::seed_from_u64(0)) {
         Err(SamplerError::EmptyFeasibleSpace { reasons, .. }) => {
             assert_eq!(reasons.len(), 1, "reasons that differ by numbers are one: {reasons:?}");

@@ -7,7 +7,7 @@ import os
 import shutil
 from dataclasses import asdict, dataclass
 
-from lightcrest._study import _SYSTEM, Study
+from lightcrest._study import Study
 from lightcrest.artifacts import exceptions
 from lightcrest.artifacts._store import FileSystemArtifactStore
 from lightcrest.trial import FrozenTrial, Trial
@@ -75,9 +75,7 @@ def upload_artifact(
     if isinstance(study_or_trial, Study):
         study_or_trial._storage._set(study_or_trial.study_name, "system", key, value)
     else:
-        study, number = study_or_trial.study, study_or_trial.number
-        system = study._engine.trial(number)[6].get(_SYSTEM, {})
-        study._engine.set_attribute(number, _SYSTEM, {**system, key: value})
+        study_or_trial.study._set_system(study_or_trial.number, key, value)
     return identity
 
 

@@ -1,57 +1,18 @@
-"""What proposes the next configuration: the engine's samplers, and the base of those that are written in Python."""
+"""The engine's samplers."""
 
 from __future__ import annotations
 
+from lightcrest._warn import warn as _warn
+from lightcrest.samplers._base import BaseSampler
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from lightcrest.distributions import BaseDistribution
     from lightcrest.study import Study
-    from lightcrest.trial import FrozenTrial, TrialState
-
-__all__ = ["AutoSampler", "BaseSampler", "GPSampler", "RandomSampler"]
-
-
-class BaseSampler:
-    """The base of all samplers. One that is written in Python defines the first three methods."""
-
-    # What the engine does in its place: a name, settings and a seed.
-    _name = "random"
-    _settings: dict[str, Any] = {}
-    _seed: int | None = None
-
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """The parameters that sample_relative will give values of, by name."""
-        raise NotImplementedError
-
-    def sample_relative(
-        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """Values of these parameters, chosen together."""
-        raise NotImplementedError
-
-    def sample_independent(
-        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        """The value of a parameter that sample_relative gave none of."""
-        raise NotImplementedError
-
-    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        """Called when a trial begins."""
-
-    def after_trial(
-        self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
-    ) -> None:
-        """Called before a trial ends."""
-
-    def reseed_rng(self) -> None:
-        """Draws a new seed, if the sampler has one of its own."""
-
-    def __str__(self) -> str:
-        return type(self).__name__
-
+    from lightcrest.trial import FrozenTrial
 
 class _EngineSampler(BaseSampler):
     """A sampler of the engine: a name that it knows, settings and a seed.
@@ -120,16 +81,16 @@ class GPSampler(_EngineSampler):
         independent_sampler: BaseSampler | None = None,
         n_startup_trials: int = 10,
         deterministic_objective: bool = False,
-        constraints_func: Any = None,
+        constraints_func: Callable[[FrozenTrial], Sequence[float]] | None = None,
         warn_independent_sampling: bool = True,
     ) -> None:
-        """The first n_startup_trials are drawn at random.
+        """The first n_startup_trials are drawn at random; constraints_func gives constraints of a trial at its end.
 
-        The other arguments are accepted where Optuna takes them: the engine estimates noise itself and draws what it cannot
-        propose. Instead of `constraints_func`, let the objective call Trial.set_constraint.
+        The other arguments are accepted where Optuna takes them: the engine estimates noise itself and draws at random what it
+        cannot propose.
         """
         super().__init__(seed, startup_trials=n_startup_trials)
-        _no_constraints_func(constraints_func)
+        self._constraints_func = constraints_func
 
 
 class AutoSampler(_EngineSampler):
@@ -141,12 +102,89 @@ class AutoSampler(_EngineSampler):
         super().__init__(seed)
 
 
-def _no_constraints_func(constraints_func: Any) -> None:
-    if constraints_func is not None:
-        raise ValueError("`constraints_func` is not supported: let the objective call `trial.set_constraint(key, value)`")
+class TPESampler(_EngineSampler):
+    """Tree-structured Parzen estimators: Optuna's default, by its rules."""
+
+    _name = "tpe"
+
+    def __init__(
+        self,
+        *,
+        consider_prior: bool | None = None,
+        prior_weight: float | None = None,
+        consider_magic_clip: bool | None = None,
+        consider_endpoints: bool | None = None,
+        n_startup_trials: int = 10,
+        n_ei_candidates: int = 24,
+        gamma: Callable[[int], int] | None = None,
+        weights: Callable[[int], Any] | None = None,
+        seed: int | None = None,
+        multivariate: bool | None = None,
+        group: bool = False,
+        warn_independent_sampling: bool | None = None,
+        constant_liar: bool = True,
+        constraints_func: Callable[[FrozenTrial], Sequence[float]] | None = None,
+    ) -> None:
+        """The arguments are Optuna's; `gamma`, `weights` and `consider_prior` cannot be changed: a warning says so."""
+        for name, value in (("gamma", gamma), ("weights", weights), ("consider_prior", consider_prior or None)):
+            if value is not None:
+                _warn(f"TPESampler has its own `{name}`: the argument is ignored")
+        settings = {
+            "prior_weight": prior_weight,
+            "consider_magic_clip": consider_magic_clip,
+            "consider_endpoints": consider_endpoints,
+            "multivariate": multivariate,
+        }
+        super().__init__(
+            seed,
+            n_startup_trials=n_startup_trials,
+            n_ei_candidates=n_ei_candidates,
+            group=group,
+            constant_liar=constant_liar,
+            **{name: value for name, value in settings.items() if value is not None},
+        )
+        self._constraints_func = constraints_func
+
+    @staticmethod
+    def hyperopt_parameters() -> dict[str, Any]:
+        """Settings that are close to those of Hyperopt's TPE."""
+        return {"n_startup_trials": 20, "n_ei_candidates": 24, "prior_weight": 1.0, "consider_magic_clip": True}
 
 
-_BY_NAME = {sampler._name: sampler for sampler in (RandomSampler, GPSampler, AutoSampler)}
+class QMCSampler(_EngineSampler):
+    """Quasi-random search: points that fill the space evenly."""
+
+    _name = "qmc"
+
+    def __init__(
+        self,
+        *,
+        qmc_type: str = "sobol",
+        scramble: bool = False,
+        seed: int | None = None,
+        independent_sampler: BaseSampler | None = None,
+        warn_asynchronous_seeding: bool = True,
+        warn_independent_sampling: bool = True,
+    ) -> None:
+        """qmc_type: "sobol" or "halton". scramble: whether each seed has a sequence of its own."""
+        if qmc_type not in ("sobol", "halton"):
+            raise ValueError(f"`qmc_type` must be 'sobol' or 'halton', but got {qmc_type!r}")
+        super().__init__(seed, qmc_type=qmc_type, scramble=scramble)
+        self._settings["seed"] = self._seed or 0
+
+
+class BruteForceSampler(_EngineSampler):
+    """Tries every configuration once, and ends the run when all were tried. Floats need a step."""
+
+    _name = "brute_force"
+
+    def __init__(self, seed: int | None = None, avoid_premature_stop: bool = False) -> None:
+        """avoid_premature_stop is accepted where Optuna takes it: running trials count as tried."""
+        super().__init__(seed)
+
+
+_ALL = (RandomSampler, GPSampler, AutoSampler, TPESampler, QMCSampler, BruteForceSampler)
+_BY_NAME: dict[str, Any] = {sampler._name: sampler for sampler in _ALL}
 
 
 def _resolve(sampler: BaseSampler | str | None, seed: int | None) -> BaseSampler:
