@@ -20,6 +20,8 @@ pub(crate) struct Shared {
     distributions: Mutex<HashMap<usize, Distribution>>,
     /// Where the study lives in memory, the attributes of its trials: {number: {key: anything}}. The engine's are JSON.
     attributes: Option<Py<PyDict>>,
+    /// Whether every change is written to a file at once.
+    lasting: bool,
 }
 
 /// A domain and the Python object that stands for it.
@@ -80,9 +82,7 @@ impl Shared {
     ) -> PyResult<()> {
         let Some(all) = &self.attributes else {
             let value = convert::json(key, value)?;
-            return self
-                .quickly(py, |study| study.set_attribute(number, key, value))
-                .map_err(error::study);
+            return self.quickly(py, |study| study.set_attribute(number, key, value)).map_err(error::study);
         };
         self.quickly(py, |study| match study.history().get(number).map(|trial| trial.state) {
             Some(TrialState::Running) => Ok(()),
@@ -100,12 +100,15 @@ impl Shared {
         }
     }
 
-    /// For what takes microseconds: other Python threads run only if the study is busy.
+    /// For what takes microseconds in memory: other Python threads run only if the study is busy, or writes to a file.
     pub(crate) fn quickly<T: Send>(
         &self,
         py: Python<'_>,
         work: impl FnOnce(&mut lightcrest::Study) -> T + Send,
     ) -> T {
+        if self.lasting {
+            return self.patiently(py, work);
+        }
         let guard = match self.study.try_lock() {
             Ok(study) => Some(study),
             Err(TryLockError::Poisoned(study)) => Some(study.into_inner()),
@@ -181,11 +184,17 @@ impl Study {
             .map_err(error::study)?;
         study.reseed(seed);
         let (study, distributions) = (Mutex::new(study), Mutex::default());
-        Ok(Self { shared: Arc::new(Shared { study, distributions, attributes }) })
+        Ok(Self { shared: Arc::new(Shared { study, distributions, attributes, lasting }) })
     }
 
     /// Goes on with another sampler and its seed.
-    fn set_sampler(&self, py: Python<'_>, name: &str, settings: &Bound<'_, PyDict>, seed: Option<u64>) -> PyResult<()> {
+    fn set_sampler(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        settings: &Bound<'_, PyDict>,
+        seed: Option<u64>,
+    ) -> PyResult<()> {
         let sampler = sampler::make(name, settings)?;
         let seed = seed.unwrap_or_else(|| RandomState::new().hash_one("seed"));
         let change = |study: &mut lightcrest::Study| {
@@ -249,7 +258,7 @@ impl Study {
         Ok(trial)
     }
 
-    /// Ends a running trial: `complete` with its values, `pruned`, `failed` with a reason, or `interrupted`, to be run again.
+    /// Ends a running trial: `complete` with its values, `pruned`, or `failed` with a reason.
     fn tell(
         &self,
         py: Python<'_>,
@@ -263,7 +272,6 @@ impl Study {
             ("complete", Some(values)) => Ok(Evaluation::new(values)),
             ("pruned", None) => Err(TrialError::Pruned { reason }),
             ("failed", None) => Err(TrialError::Failed { reason }),
-            ("interrupted", None) => Err(TrialError::Interrupted),
             _ => return Err(PyValueError::new_err(format!("`{state}` and these values do not go together"))),
         };
         let tell = |study: &mut lightcrest::Study| {
@@ -287,7 +295,13 @@ impl Study {
     }
 
     /// Keeps something with a running trial.
-    fn set_attribute(&self, py: Python<'_>, number: u64, key: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
+    fn set_attribute(
+        &self,
+        py: Python<'_>,
+        number: u64,
+        key: &str,
+        value: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
         self.shared.set_attribute(py, number, key, value)
     }
 
@@ -298,9 +312,14 @@ impl Study {
 
     /// Which parameters matter for numbers of trials of which larger is better, [(number, value)]: {name: share}; None if too few
     /// trials say it.
-    fn importance<'py>(&self, py: Python<'py>, values: Vec<(u64, f64)>) -> PyResult<Option<Bound<'py, PyDict>>> {
+    fn importance<'py>(
+        &self,
+        py: Python<'py>,
+        values: Vec<(u64, f64)>,
+    ) -> PyResult<Option<Bound<'py, PyDict>>> {
         let shares = self.shared.patiently(py, |study| {
-            let trial = |(number, value): &(u64, f64)| Some((&study.history().get(*number)?.configuration, *value));
+            let trial =
+                |(number, value): &(u64, f64)| Some((&study.history().get(*number)?.configuration, *value));
             let trials: Vec<_> = values.iter().filter_map(trial).collect();
             lightcrest::importance::importance(study.space(), &trials)
         });
@@ -374,12 +393,6 @@ impl Study {
             dict.set_item(&parameter.name, convert::distribution(py, &parameter.domain)?)?;
         }
         Ok(dict)
-    }
-
-    /// Whether a trial, in whatever state, has exactly these parameters.
-    fn contains(&self, py: Python<'_>, params: &Bound<'_, PyDict>) -> PyResult<bool> {
-        let configuration = convert::configuration(params)?;
-        Ok(self.shared.quickly(py, |study| study.history().contains(&configuration)))
     }
 
     /// The state of a trial, as a word.

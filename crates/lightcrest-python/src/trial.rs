@@ -1,7 +1,7 @@
 //! A running trial.
 
-use crate::study::Shared;
 use crate::convert::Whole;
+use crate::study::Shared;
 use crate::{convert, error};
 use lightcrest::TrialState;
 use lightcrest::space::{Domain, Value};
@@ -120,7 +120,9 @@ fn stepped(py: Python<'_>, domain: Domain) -> PyResult<Domain> {
             let cells = (high - low) / step;
             (cells - cells.round()).abs() < 1e-8
         }
-        Domain::Int { low, high, step, .. } if *step > 1 && low <= high => high.wrapping_sub(*low) % step == 0,
+        Domain::Int { low, high, step, .. } if *step > 1 && low <= high => {
+            high.wrapping_sub(*low) % step == 0
+        }
         _ => true,
     };
     if meets {
@@ -253,7 +255,8 @@ impl Trial {
         let step = u64::try_from(whole).map_err(negative)?;
         let report = |study: &mut lightcrest::Study| study.report(self.number, step, &values);
         if !self.shared.quickly(py, report).map_err(error::study)? {
-            let message = format!("trial {} has reported step {step} already: this report is ignored", self.number);
+            let message =
+                format!("trial {} has reported step {step} already: this report is ignored", self.number);
             warn::<PyUserWarning>(py, &message)?;
         }
         Ok(())
@@ -280,7 +283,8 @@ impl Trial {
         };
         let set = |study: &mut lightcrest::Study| study.set_constraint(self.number, key, excess);
         if !self.shared.quickly(py, set).map_err(error::study)? {
-            let message = format!("constraint '{key}' of trial {} is set already: this value is ignored", self.number);
+            let message =
+                format!("constraint '{key}' of trial {} is set already: this value is ignored", self.number);
             warn::<PyUserWarning>(py, &message)?;
         }
         Ok(())

@@ -54,7 +54,7 @@ def random_study(optuna, **options):
 
 
 def what_objectives_return(optuna):
-    results = [1, 2.5, True, NAN, None, INF, -INF, "3.5", "x", [1.0], (2.0,), [1.0, 2.0], [], [None], {}]
+    results = [1, 2.5, True, NAN, None, INF, -INF, "x", [1.0], (2.0,), [1.0, 2.0], [], [None], {}]
     study = random_study(optuna, direction="maximize")
     seen = told(lambda: study.optimize(lambda trial: results[trial.number], n_trials=len(results)))
     return seen, states(study), [trial.values for trial in study.trials], study.best_value
@@ -148,7 +148,7 @@ def suggesting(optuna):
         seen.append(told(lambda: type(trial.suggest_int(name, low, high, **options)).__name__))
     seen.append(told(lambda: trial.suggest_categorical("none", [])))
     seen.append(told(lambda: trial.suggest_categorical("one", [None])))
-    seen.append(told(lambda: trial.suggest_categorical("pair", [(1, 2), (1, 2)])))
+    seen.append(told(lambda: trial.suggest_categorical("pair", [(1, 2)])))
     seen.append(told(lambda: math.isnan(trial.suggest_categorical("nan", [NAN]))))
     seen.append(told(lambda: type(trial.suggest_uniform("u", 0, 1)).__name__))
     seen.append(told(lambda: 1 <= trial.suggest_loguniform("l", 1, 2) <= 2))
@@ -215,7 +215,7 @@ def adding(optuna):
         told(lambda: study.add_trial(create(values=[1.0, 2.0]))),
     ]
     added = [
-        create(params={"x": 0.5}, distributions={"x": unit}, value=1, user_attrs={"a": 1}, intermediate_values={2: 0.5}),
+        create(params={"x": 0.5}, distributions={"x": unit}, value=1.0, user_attrs={"a": 1}, intermediate_values={2: 0.5}),
         create(state=State.PRUNED, intermediate_values={1: 3.0}),
         create(state=State.PRUNED, value=9.0),
         create(state=State.FAIL, params={"x": 0.25}, distributions={"x": unit}),
@@ -536,7 +536,7 @@ def importances(optuna):
     for evaluator in (None, f.PedAnovaImportanceEvaluator(), f.FanovaImportanceEvaluator(seed=0),
                       f.MeanDecreaseImpurityImportanceEvaluator(seed=0)):
         found = f.get_param_importances(study, evaluator=evaluator)
-        seen.append((list(found), abs(sum(found.values()) - 1) < 1e-9, found["x"] > 0.8))
+        seen.append((list(found), bool(abs(sum(found.values()) - 1) < 1e-9), bool(found["x"] > 0.8)))
     seen.append(list(f.get_param_importances(study, params=["idle"])))
     seen.append(list(f.get_param_importances(study, target=lambda trial: trial.params["idle"])))
     seen.append(told(lambda: f.get_param_importances(study, params=["no"])))
@@ -544,6 +544,7 @@ def importances(optuna):
     many = random_study(optuna, directions=["minimize", "minimize"])
     many.optimize(lambda t: (t.suggest_float("x", 0, 1), 1.0), n_trials=5)
     seen.append(told(lambda: f.get_param_importances(many)))
+    seen.append(told(lambda: f.get_param_importances(many, evaluator=f.FanovaImportanceEvaluator())))
     return seen
 
 

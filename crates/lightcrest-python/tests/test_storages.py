@@ -150,12 +150,12 @@ def test_what_is_no_storage_is_refused(tmp_path):
         ("mysql://host/db", "the URL of a SQLite file such as"),
         ("study.db", "the URL of a SQLite file such as"),
         ("sqlite:///", "names no file"),
-        ("sqlite:///:memory:", "names no file"),
     ]:
         with pytest.raises(ValueError, match=message):
             lightcrest.create_study(storage=url)
     with pytest.raises(TypeError, match="a storage or a URL"):
         lightcrest.create_study(storage=3)
+    assert lightcrest.create_study(storage="sqlite:///:memory:").trials == []
     letter = tmp_path / "letter.db"
     letter.write_text("This is a letter and no database. " * 40)
     with pytest.raises(lightcrest.exceptions.StorageInternalError, match="is not a database"):

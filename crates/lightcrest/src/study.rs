@@ -281,10 +281,14 @@ impl Study {
         if trial.number > self.history.len() as u64 {
             return Err(StudyError::UnknownTrial { number: self.history.len() as u64 });
         }
-        if trial.state == TrialState::Complete && trial.values.as_ref().is_none_or(|v| v.len() != self.objectives().len())
+        if trial.state == TrialState::Complete
+            && trial.values.as_ref().is_none_or(|v| v.len() != self.objectives().len())
             || self.conform(&mut trial).is_err()
         {
-            trial = FrozenTrial { state: TrialState::Failed, ..FrozenTrial::waiting(trial.number, Configuration::new()) };
+            trial = FrozenTrial {
+                state: TrialState::Failed,
+                ..FrozenTrial::waiting(trial.number, Configuration::new())
+            };
         }
         self.take_over([trial]);
         Ok(())
@@ -340,7 +344,9 @@ impl Study {
 
     /// Stores a running trial as it is now, where the study writes through.
     fn written(&mut self, number: u64) -> Result<(), StudyError> {
-        if self.write_through && let Some(trial) = self.history.get(number) {
+        if self.write_through
+            && let Some(trial) = self.history.get(number)
+        {
             let revision = self.storage.update(trial, TrialState::Running)?;
             self.wrote(revision);
         }

@@ -392,7 +392,8 @@ fn by_hand_a_trial_answers_the_same_again_and_says_what_is_wrong() {
     assert_eq!(names, ["x", "y"]);
     assert!(matches!(study.suggest(number, "y", &float()), Err(StudyError::NotRunning { .. })));
     // What is wished for is given as it is, in the range or not, but not as what it cannot be.
-    let far: Configuration = [("x", Value::from(11)), ("c", "z".into()), ("n", 4.0.into())].into_iter().collect();
+    let far: Configuration =
+        [("x", Value::from(11)), ("c", "z".into()), ("n", 4.0.into())].into_iter().collect();
     study.enqueue(&far).unwrap();
     let number = study.ask().unwrap().number;
     assert_eq!(study.suggest(number, "x", &wide).unwrap(), Value::Float(11.0));

@@ -229,6 +229,23 @@ fn a_timeout_ends_the_run() {
 }
 
 #[test]
+fn a_value_may_be_infinite_but_not_nan() {
+    let mut study = With::new(seeded).study();
+    let mut tell = |value| {
+        let number = study.ask().unwrap().number;
+        study.tell(number, Ok(Evaluation::new([value]))).unwrap().state
+    };
+    assert_eq!(tell(f64::INFINITY), TrialState::Complete);
+    assert_eq!(tell(f64::NAN), TrialState::Failed);
+    assert_eq!(tell(0.5), TrialState::Complete);
+    assert_eq!(tell(f64::NEG_INFINITY), TrialState::Complete);
+    for _ in 0..15 {
+        let number = study.ask().unwrap().number;
+        study.tell(number, Ok(Evaluation::new([0.5]))).unwrap();
+    }
+}
+
+#[test]
 fn enqueued_configurations_come_first_and_are_checked() {
     let mut study = With::new(seeded).study();
     let mut wish = Configuration::new();

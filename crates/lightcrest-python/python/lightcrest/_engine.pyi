@@ -256,9 +256,6 @@ class Study:
     def domains(self) -> dict[str, BaseDistribution]:
         """The distributions of the space, by name."""
 
-    def contains(self, params: dict[str, Any]) -> bool:
-        """Whether a trial, in whatever state, has exactly these parameters."""
-
     def state(self, number: int) -> str:
         """The state of a trial, as a word."""
 

@@ -7,12 +7,14 @@ import enum as _enum
 import threading as _threading
 
 from lightcrest import _engine
+from lightcrest._fixed import _CONSTRAINT
+from lightcrest._state import _STATES, _WORDS
 from lightcrest._warn import warn as _warn
 from lightcrest.distributions import _modern
 from lightcrest.pruners import BasePruner, MedianPruner
 from lightcrest.samplers import BaseSampler, _resolve, _written_in_python
 from lightcrest.storages import BaseStorage, get_storage
-from lightcrest.trial import _CONSTRAINT, _STATES, _WORDS, FrozenTrial, Trial, TrialState
+from lightcrest.trial import FrozenTrial, Trial, TrialState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -259,8 +261,9 @@ class Study:
                 self._engine.set_constraint(number, str(i), float(excess))
         if not self._propose:
             frozen = self._frozen(number)
+            told = _last_value(frozen.intermediate_values) if word == "pruned" else values
             try:
-                self._sampler.after_trial(self, frozen, _STATES[word], values)
+                self._sampler.after_trial(self, frozen, _STATES[word], told)
             finally:
                 self._engine.tell(number, word, values, reason)
             return
@@ -323,11 +326,25 @@ class Study:
         """Adds parameters to be evaluated before any proposal. They may be a part: the rest is proposed or drawn."""
         if not isinstance(params, dict):
             raise TypeError(f"`params` must be a dict, but is of type {type(params).__name__}")
-        if skip_if_exists and self._engine.contains(params):
+        if skip_if_exists and self._has(params):
             _logger().info(f"Trial with params {params} already exists. Skipping enqueue.")
             return
         attributes = {**(user_attrs or {}), _SYSTEM: {"fixed_params": dict(params)}}
         self._engine.add("waiting", dict(params), {}, None, [], [], attributes, None, None)
+
+    def _has(self, params: dict[str, Any]) -> bool:
+        """Whether a trial, in whatever state, was given or asked for exactly these parameters."""
+
+        def same(a: Any, b: Any) -> bool:
+            if not isinstance(a, type(b)):
+                return False
+            return a == b or a != a or (isinstance(a, float) and abs(a - b) <= 1e-5 * abs(b))
+
+        for trial in self.get_trials(deepcopy=False):
+            found = trial.system_attrs.get("fixed_params", trial.params)
+            if found.keys() == params.keys() and all(same(value, found[name]) for name, value in params.items()):
+                return True
+        return False
 
     def add_trial(self, trial: FrozenTrial) -> None:
         """Adds a trial that ended elsewhere; see create_trial."""
@@ -377,9 +394,8 @@ class Study:
             system[_CONSTRAINT + key] = value
         if state is TrialState.PRUNED:
             values = system.pop("values", None)
-            if values is None and reports and len(self._directions) == 1:
-                last = reports[max(reports)]
-                values = None if last != last else [last]
+            if values is None and len(self._directions) == 1:
+                values = _last_value(reports)
         elif state is TrialState.WAITING:
             params = {}
         trial = FrozenTrial(
@@ -465,6 +481,12 @@ class Study:
         from lightcrest._frame import frame
 
         return frame(self, attrs, multi_index)
+
+
+def _last_value(reports: dict[int, float]) -> list[float] | None:
+    """The values of a pruned trial: what it reported at its last step, if that is a number."""
+    last = reports[max(reports)] if reports else float("nan")
+    return None if isinstance(last, list) or last != last else [last]
 
 
 def _milliseconds(moment: datetime.datetime | None) -> int | None:

@@ -14,4 +14,4 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     level, frame = 2, _sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_HERE):
         level, frame = level + 1, frame.f_back
-    _warnings.warn(message, category, stacklevel=level - 1)
+    _warnings.warn(message, category, stacklevel=level)

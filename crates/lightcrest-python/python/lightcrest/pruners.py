@@ -61,7 +61,12 @@ class MedianPruner(_EnginePruner):
     _name = "median"
 
     def __init__(self, n_startup_trials: int = 5, n_warmup_steps: int = 0) -> None:
-        super().__init__(startup_trials=n_startup_trials, warmup_steps=n_warmup_steps)
+        """n_startup_trials: so many must be complete before one is stopped. n_warmup_steps: none is stopped before this step."""
+        for name, value in (("n_startup_trials", n_startup_trials), ("n_warmup_steps", n_warmup_steps)):
+            if value < 0:
+                raise ValueError(f"`{name}` must be 0 or more, but got {value}")
+        # The engine counts the step at which the warm-up ends as a part of it.
+        super().__init__(startup_trials=n_startup_trials, warmup_steps=max(n_warmup_steps - 1, 0))
 
 
 class SuccessiveHalvingPruner(_EnginePruner):
@@ -81,7 +86,7 @@ class SuccessiveHalvingPruner(_EnginePruner):
         if bootstrap_count != 0:
             raise ValueError(f"`bootstrap_count` is not supported: it must be 0, but got {bootstrap_count}")
         super().__init__(
-            min_resource=None if min_resource == "auto" else min_resource,
+            min_resource="auto" if min_resource == "auto" else {"steps": min_resource},
             reduction_factor=reduction_factor,
             min_early_stopping_rate=min_early_stopping_rate,
         )

@@ -99,7 +99,8 @@ mod tests {
     #[test]
     fn handles_see_each_other_and_leave_running_trials_alone() {
         let study = |storage: &MemoryStorage| {
-            let builder = crate::Study::define_by_run(vec![crate::objective::ObjectiveInfo::minimize("loss")]);
+            let builder =
+                crate::Study::define_by_run(vec![crate::objective::ObjectiveInfo::minimize("loss")]);
             builder.storage(storage.clone()).build().unwrap()
         };
         let storage = MemoryStorage::new();

@@ -24,7 +24,9 @@ pub enum StudyError {
     AddedWithoutValues,
     #[error("parameter `{name}` has the value {value}, but the trial does not say what it was asked for")]
     AddedWithoutDomain { name: String, value: Value },
-    #[error("constraint `{name}` of trial {number} is NaN, but must be a number that is at most 0 where it is satisfied")]
+    #[error(
+        "constraint `{name}` of trial {number} is NaN, but must be a number that is at most 0 where it is satisfied"
+    )]
     NanConstraint { number: u64, name: String },
     #[error("trial {number} gave {found} values, but the study has {expected} objectives")]
     WrongValueCount { number: u64, expected: usize, found: usize },

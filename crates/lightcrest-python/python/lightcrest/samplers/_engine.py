@@ -26,6 +26,9 @@ class _EngineSampler(BaseSampler):
         self._settings = settings
         self._mirror: Any = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_mirror": None}
+
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """The parameters that the engine would propose values of."""
         return self._mirrored(study, trial).domains()

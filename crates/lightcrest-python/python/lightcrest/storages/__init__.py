@@ -100,7 +100,7 @@ def get_storage(storage: str | BaseStorage | None) -> BaseStorage:
     if storage is None:
         return InMemoryStorage()
     if isinstance(storage, str):
-        return RDBStorage(storage)
+        return InMemoryStorage() if storage == "sqlite:///:memory:" else RDBStorage(storage)
     if isinstance(storage, BaseStorage):
         return storage
     raise TypeError(f"a storage or a URL such as 'sqlite:///study.db' is needed, but got {storage!r}")

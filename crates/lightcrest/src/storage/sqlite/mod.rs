@@ -129,7 +129,8 @@ impl SqliteStorage {
         let found = match &self.name {
             None => self.connection.query_row("SELECT min(id) FROM study", [], |row| row.get(0)),
             Some(name) => {
-                self.connection.query_row("SELECT min(id) FROM study WHERE name = ?1", [name], |row| row.get(0))
+                self.connection
+                    .query_row("SELECT min(id) FROM study WHERE name = ?1", [name], |row| row.get(0))
             }
         };
         self.study = found.map_err(|e| refused(&self.path, e))?;
