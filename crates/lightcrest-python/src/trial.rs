@@ -107,6 +107,14 @@ impl Trial {
     }
 }
 
+/// What Python's `float` makes of an argument `value`.
+fn number(value: &Bound<'_, PyAny>) -> PyResult<f64> {
+    let cast = || value.py().get_type::<PyFloat>().call1((value,))?.extract();
+    value.extract().or_else(|_: PyErr| cast()).map_err(|_: PyErr| {
+        PyTypeError::new_err(format!("`value` must be a number, but is of type {}", value.get_type()))
+    })
+}
+
 /// A Python warning, at the line of the objective.
 fn warn<W: PyTypeInfo>(py: Python<'_>, message: &str) -> PyResult<()> {
     let message = CString::new(message.replace('\0', ""))?;
@@ -241,11 +249,9 @@ impl Trial {
     /// Reports an intermediate value: a number, or one number for each of the first few objectives. Of a step that was reported
     /// before, the first value stands.
     fn report(&self, py: Python<'_>, value: &Bound<'_, PyAny>, step: &Bound<'_, PyAny>) -> PyResult<()> {
-        let values: Vec<f64> = match value.extract::<f64>() {
+        let values: Vec<f64> = match number(value) {
             Ok(value) => vec![value],
-            Err(_) => value.extract().map_err(|_| {
-                PyTypeError::new_err(format!("`value` must be a number, but is of type {}", value.get_type()))
-            })?,
+            Err(error) => value.extract().map_err(|_| error)?,
         };
         let Ok(Whole(whole)) = step.extract::<Whole>() else {
             let message = format!("`step` must be a whole number, but is of type {}", step.get_type());
@@ -277,10 +283,7 @@ impl Trial {
 
     /// Sets a constraint, which is satisfied if its value is at most 0. The first value of a key stands.
     fn set_constraint(&self, py: Python<'_>, key: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        let Ok(excess) = value.extract::<f64>() else {
-            let message = format!("`value` must be a number, but is of type {}", value.get_type());
-            return Err(PyTypeError::new_err(message));
-        };
+        let excess = number(value)?;
         let set = |study: &mut lightcrest::Study| study.set_constraint(self.number, key, excess);
         if !self.shared.quickly(py, set).map_err(error::study)? {
             let message =

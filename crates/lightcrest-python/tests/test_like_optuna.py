@@ -87,7 +87,7 @@ def what_objectives_raise(optuna):
         told(lambda: study.optimize(objective, n_trials=10, catch=(Odd,))),
         told(lambda: study.optimize(objective, n_trials=2, catch=[Odd])),
     ]
-    return seen, states(study), [trial.values for trial in study.trials], study.trials[3].intermediate_values
+    return seen, states(study), [trial.values for trial in study.trials], sorted(study.trials[3].intermediate_values.items())
 
 
 def telling(optuna):

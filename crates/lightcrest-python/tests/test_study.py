@@ -215,7 +215,8 @@ def test_enqueued_trials_come_first():
     first = study.trials[0]
     assert first.params["x"] == 2.0 and first.params["kind"] == "good"
     assert first.user_attrs == {"why": ["known", 1, None]}
-    study.enqueue_trial(first.params, skip_if_exists=True)
+    study.enqueue_trial({"x": 2, "kind": "good"}, skip_if_exists=True)
+    study.enqueue_trial(study.trials[1].params, skip_if_exists=True)
     assert len(study.trials) == 2
     study.enqueue_trial({"x": 11, "kind": "best"})
     with pytest.warns(UserWarning, match=r"the enqueued value 11\.0 of parameter 'x' is out of the range"):

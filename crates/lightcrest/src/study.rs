@@ -18,7 +18,7 @@ use crate::trial::{Stream, derive_seed};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value as Json;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Asks a sampler for configurations, keeps what became of them in a storage.
@@ -37,7 +37,7 @@ pub struct Study {
     history: History,
     revision: u64,
     /// The running trials that were asked for here, and whether they had waited: their values are given, not proposed.
-    own: HashMap<u64, bool>,
+    own: BTreeMap<u64, bool>,
     /// Whether running trials are stored as they go on.
     write_through: bool,
     /// Where the space is not declared.

@@ -6,7 +6,7 @@ use crate::pruner::Pruner;
 use crate::sampler::Sampler;
 use crate::space::Discovery;
 use crate::storage::{Definition, Storage};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// Collects what a study needs.
 pub struct StudyBuilder {
@@ -118,7 +118,7 @@ impl StudyBuilder {
             storage,
             history,
             revision: 0,
-            own: HashMap::new(),
+            own: BTreeMap::new(),
             write_through,
             discovery,
             declared,

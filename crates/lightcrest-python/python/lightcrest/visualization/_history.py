@@ -89,8 +89,9 @@ def _means(go: Any, figure: Any, studies: list[Study], target: Target | None, na
     best: dict[int, list[float]] = {}
     for one in studies:
         for trial in one.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
-            if feasible(trial):
-                found.setdefault(trial.number, []).append(value_of(trial, target))
+            value = value_of(trial, target)
+            if feasible(trial) and abs(value) != float("inf"):
+                found.setdefault(trial.number, []).append(value)
         if target is None:
             for number, value in zip(*_best_so_far(one)):
                 if abs(value) != float("inf"):
@@ -157,7 +158,8 @@ def plot_hypervolume_history(study: Study, reference_point: Sequence[float]) -> 
         point = [sign * value for sign, value in zip(signs, trial.values or ())]
         if feasible(trial) and all(x > r for x, r in zip(point, reference)):
             points.append(point)
-            volume = _engine.hypervolume(points, reference)
+            # It never shrinks but by rounding.
+            volume = max(volume, _engine.hypervolume(points, reference))
         volumes.append(volume)
     figure = go.Figure(layout={"title": "Hypervolume History Plot"})
     figure.update_layout(xaxis={"title": "Trial"}, yaxis={"title": "Hypervolume"})
