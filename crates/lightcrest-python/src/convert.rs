@@ -1,9 +1,13 @@
 //! Values, domains, configurations and attributes, from Python and back.
+//!
+//! The engine's values are JSON's scalars. Other objects may be choices all the same: the engine knows them by a text that starts
+//! with a zero byte and goes on with their `repr`, and [`objects`] leads back to them while the process lives.
 
 use lightcrest::space::{Configuration, Domain, Suggestions, Value};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple, PyType};
 use serde_json::Value as Json;
 
 /// A scalar. `name` is the parameter that it is of.
@@ -37,13 +41,34 @@ pub(crate) fn value(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Value> {
     )))
 }
 
+/// As [`value`], or what stands for an object that is none of the engine's values.
+pub(crate) fn choice(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Value> {
+    match value(name, object) {
+        Ok(Value::Float(number)) if !number.is_finite() => {}
+        Ok(value) => return Ok(value),
+        Err(_) => {}
+    }
+    let key = format!("\0{}", object.repr()?);
+    objects(object.py()).set_item(&key, object)?;
+    Ok(Value::Str(key))
+}
+
+/// The objects that stand behind choices, by what stands for them.
+fn objects(py: Python<'_>) -> &Bound<'_, PyDict> {
+    static OBJECTS: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
+    OBJECTS.get_or_init(py, || PyDict::new(py).unbind()).bind(py)
+}
+
 pub(crate) fn scalar<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
     Ok(match value {
         Value::Null => py.None().into_bound(py),
         Value::Bool(value) => PyBool::new(py, *value).to_owned().into_any(),
         Value::Int(value) => value.into_pyobject(py)?.into_any(),
         Value::Float(value) => PyFloat::new(py, *value).into_any(),
-        Value::Str(value) => PyString::new(py, value).into_any(),
+        Value::Str(text) => {
+            let object = if text.starts_with('\0') { objects(py).get_item(text)? } else { None };
+            object.unwrap_or_else(|| PyString::new(py, text.trim_start_matches('\0')).into_any())
+        }
     })
 }
 
@@ -55,34 +80,43 @@ pub(crate) fn values(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Vec<Valu
             "parameter `{name}`: choices must be a list, but got {text}"
         )));
     }
-    object.try_iter()?.map(|item| value(name, &item?)).collect()
+    object.try_iter()?.map(|item| choice(name, &item?)).collect()
 }
 
-/// A domain, from `FloatDistribution`, `IntDistribution` or `CategoricalDistribution`.
+/// A domain, from `FloatDistribution`, `IntDistribution` or `CategoricalDistribution`, or a class that is derived from one.
 pub(crate) fn domain(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Domain> {
     let get = |attribute: &str| object.getattr(attribute);
-    let kind = object.get_type().name()?.to_cow()?.into_owned();
-    match kind.as_str() {
-        "FloatDistribution" => Ok(Domain::Float {
-            low: get("low")?.extract()?,
-            high: get("high")?.extract()?,
-            log: get("log")?.extract()?,
-            step: get("step")?.extract()?,
-        }),
-        "IntDistribution" => Ok(Domain::Int {
-            low: get("low")?.extract()?,
-            high: get("high")?.extract()?,
-            log: get("log")?.extract()?,
-            step: get("step")?.extract()?,
-        }),
-        "CategoricalDistribution" => {
-            Ok(Domain::Categorical { choices: values(name, &get("choices")?)?, ordered: false })
+    // By name, so that those of Optuna are understood too.
+    let classes = object.get_type().mro();
+    let kind = |class: Bound<'_, PyAny>| class.cast::<PyType>()?.name()?.extract::<String>();
+    for class in classes.iter() {
+        match kind(class)?.as_str() {
+            "FloatDistribution" => {
+                return Ok(Domain::Float {
+                    low: get("low")?.extract()?,
+                    high: get("high")?.extract()?,
+                    log: get("log")?.extract()?,
+                    step: get("step")?.extract()?,
+                });
+            }
+            "IntDistribution" => {
+                return Ok(Domain::Int {
+                    low: get("low")?.extract()?,
+                    high: get("high")?.extract()?,
+                    log: get("log")?.extract()?,
+                    step: get("step")?.extract()?,
+                });
+            }
+            "CategoricalDistribution" => {
+                return Ok(Domain::Categorical { choices: values(name, &get("choices")?)?, ordered: false });
+            }
+            _ => {}
         }
-        _ => Err(PyTypeError::new_err(format!(
-            "parameter `{name}`: a FloatDistribution, IntDistribution or CategoricalDistribution is needed, but got {}",
-            object.repr()?
-        ))),
     }
+    Err(PyTypeError::new_err(format!(
+        "parameter `{name}`: a FloatDistribution, IntDistribution or CategoricalDistribution is needed, but got {}",
+        object.repr()?
+    )))
 }
 
 /// The distribution that stands for a domain.
@@ -111,7 +145,7 @@ pub(crate) fn configuration(object: &Bound<'_, PyDict>) -> PyResult<Configuratio
     let mut configuration = Configuration::new();
     for (name, object) in object.iter() {
         let name: String = name.extract()?;
-        let value = value(&name, &object)?;
+        let value = choice(&name, &object)?;
         configuration.set(name, value);
     }
     Ok(configuration)
@@ -139,7 +173,10 @@ pub(crate) fn suggestions(object: &Bound<'_, PyDict>) -> PyResult<Suggestions> {
     Ok(suggestions)
 }
 
-/// Anything that JSON can say. `name` is the attribute that it is of.
+/// The key of an object that stands for a number that JSON has no word for.
+const NON_FINITE: &str = "$float";
+
+/// Anything that JSON can say, and numbers that are infinite or NaN. `name` is the attribute that it is of.
 pub(crate) fn json(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Json> {
     if let Ok(list) = object.cast::<PyList>() {
         return list.iter().map(|item| json(name, &item)).collect();
@@ -163,12 +200,10 @@ pub(crate) fn json(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Json> {
         Value::Null => Json::Null,
         Value::Bool(value) => value.into(),
         Value::Int(value) => value.into(),
-        Value::Float(number) => {
-            let finite = serde_json::Number::from_f64(number).map(Json::Number);
-            finite.ok_or_else(|| {
-                PyValueError::new_err(format!("attribute `{name}` must be finite, but is {number}"))
-            })?
-        }
+        Value::Float(number) => match serde_json::Number::from_f64(number) {
+            Some(number) => Json::Number(number),
+            None => serde_json::json!({ NON_FINITE: number.to_string() }),
+        },
         Value::Str(value) => value.into(),
     })
 }
@@ -187,7 +222,10 @@ pub(crate) fn attribute<'py>(py: Python<'py>, value: &Json) -> PyResult<Bound<'p
             let items = items.iter().map(|item| attribute(py, item)).collect::<PyResult<Vec<_>>>()?;
             PyList::new(py, items)?.into_any()
         }
-        Json::Object(entries) => attributes(py, entries.iter())?.into_any(),
+        Json::Object(entries) => match entries.get(NON_FINITE).and_then(Json::as_str) {
+            Some(word) => PyFloat::new(py, word.parse().unwrap_or(f64::NAN)).into_any(),
+            None => attributes(py, entries.iter())?.into_any(),
+        },
     })
 }
 
@@ -200,4 +238,21 @@ pub(crate) fn attributes<'a, 'py>(
         dict.set_item(name, attribute(py, value)?)?;
     }
     Ok(dict)
+}
+
+/// A whole number, also one that is written as a float.
+pub(crate) struct Whole(pub(crate) i64);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Whole {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        match object.extract::<i64>() {
+            Ok(number) => Ok(Self(number)),
+            Err(error) => match object.extract::<f64>() {
+                Ok(number) if number.is_finite() => Ok(Self(number as i64)),
+                _ => Err(error),
+            },
+        }
+    }
 }

@@ -7,19 +7,32 @@
 
 mod convert;
 mod error;
+mod number;
 mod pruner;
 mod sampler;
 mod space;
+mod storage;
 mod study;
 mod trial;
 
 /// The engine of Lightcrest; use the package `lightcrest`.
 #[pyo3::pymodule]
 mod _engine {
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use crate::number::{draw, hypervolume, random_seed};
     #[pymodule_export]
     use crate::space::Space;
+    #[pymodule_export]
+    use crate::storage::{Database, Memory};
     #[pymodule_export]
     use crate::study::Study;
     #[pymodule_export]
     use crate::trial::Trial;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
 }

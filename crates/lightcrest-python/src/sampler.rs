@@ -1,27 +1,38 @@
 //! Samplers by name.
 
-use lightcrest::sampler::{AutoSampler, GpConfig, GpSampler, RandomSampler, Sampler};
-use pyo3::PyResult;
+use crate::convert;
+use lightcrest::sampler::{
+    AutoSampler, BruteForceSampler, GpSampler, QmcSampler, RandomSampler, Sampler, TpeSampler,
+};
 use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use serde::de::DeserializeOwned;
 
-/// The sampler that a name stands for.
+/// The sampler that a name and its settings stand for. Settings are those of the engine's configuration, by name; what is missing has
+/// the engine's default.
 ///
 /// # Errors
-/// If there is none.
-pub(crate) fn make(name: &str, startup_trials: Option<usize>) -> PyResult<Box<dyn Sampler>> {
-    let gp = || {
-        let default = GpConfig::default();
-        GpSampler::new(GpConfig {
-            startup_trials: startup_trials.unwrap_or(default.startup_trials),
-            ..default
-        })
-    };
+/// If there is none of that name, or a setting makes no sense.
+pub(crate) fn make(name: &str, settings: &Bound<'_, PyDict>) -> PyResult<Box<dyn Sampler>> {
     match name {
         "auto" => Ok(Box::new(AutoSampler::new())),
-        "gp" => Ok(Box::new(gp())),
+        "brute_force" => Ok(Box::new(BruteForceSampler::new())),
+        "gp" => Ok(Box::new(GpSampler::new(read(name, settings)?))),
+        "qmc" => Ok(Box::new(QmcSampler::new(read(name, settings)?))),
         "random" => Ok(Box::new(RandomSampler::new())),
+        "tpe" => Ok(Box::new(TpeSampler::new(read(name, settings)?))),
         _ => Err(PyValueError::new_err(format!(
-            "there is no sampler `{name}`: the samplers are `auto`, `gp` and `random`"
+            "there is no sampler `{name}`: the samplers are `auto`, `brute_force`, `gp`, `qmc`, `random` and `tpe`"
         ))),
     }
+}
+
+/// A configuration from a dict of its fields.
+///
+/// # Errors
+/// A ValueError that names `what`, if a field is unknown or has an odd value.
+pub(crate) fn read<C: DeserializeOwned>(what: &str, settings: &Bound<'_, PyDict>) -> PyResult<C> {
+    let settings = convert::json(what, settings)?;
+    serde_json::from_value(settings).map_err(|error| PyValueError::new_err(format!("`{what}`: {error}")))
 }

@@ -2,7 +2,7 @@
 
 use crate::space::Space;
 use crate::trial::{Trial, datetime};
-use crate::{convert, error, pruner, sampler};
+use crate::{convert, error, pruner, sampler, storage};
 use lightcrest::objective::{Evaluation, ObjectiveInfo, TrialError};
 use lightcrest::space::{Configuration, Domain, Suggestions};
 use lightcrest::{Direction, FrozenTrial, StudyError, TrialState};
@@ -18,6 +18,10 @@ pub(crate) struct Shared {
     study: Mutex<lightcrest::Study>,
     /// The Python objects of domains that trials share. Distributions are never changed, so trials share them too.
     distributions: Mutex<HashMap<usize, Distribution>>,
+    /// Where the study lives in memory, the attributes of its trials: {number: {key: anything}}. The engine's are JSON.
+    attributes: Option<Py<PyDict>>,
+    /// Whether every change is written to a file at once.
+    lasting: bool,
 }
 
 /// A domain and the Python object that stands for it.
@@ -57,12 +61,54 @@ impl Shared {
         Ok(dict)
     }
 
-    /// For what takes microseconds: other Python threads run only if the study is busy.
+    /// The attributes of a trial, where they are Python's.
+    pub(crate) fn attributes<'py>(
+        &self,
+        py: Python<'py>,
+        number: u64,
+    ) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let Some(all) = &self.attributes else { return Ok(None) };
+        let found = all.bind(py).get_item(number)?;
+        found.map(|found| Ok(found.cast_into::<PyDict>()?)).transpose()
+    }
+
+    /// Keeps something with a running trial.
+    pub(crate) fn set_attribute(
+        &self,
+        py: Python<'_>,
+        number: u64,
+        key: &str,
+        value: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let Some(all) = &self.attributes else {
+            let value = convert::json(key, value)?;
+            return self.quickly(py, |study| study.set_attribute(number, key, value)).map_err(error::study);
+        };
+        self.quickly(py, |study| match study.history().get(number).map(|trial| trial.state) {
+            Some(TrialState::Running) => Ok(()),
+            Some(state) => Err(StudyError::NotRunning { number, state }),
+            None => Err(StudyError::UnknownTrial { number }),
+        })
+        .map_err(error::study)?;
+        match self.attributes(py, number)? {
+            Some(attributes) => attributes.set_item(key, value),
+            None => {
+                let attributes = PyDict::new(py);
+                attributes.set_item(key, value)?;
+                all.bind(py).set_item(number, attributes)
+            }
+        }
+    }
+
+    /// For what takes microseconds in memory: other Python threads run only if the study is busy, or writes to a file.
     pub(crate) fn quickly<T: Send>(
         &self,
         py: Python<'_>,
         work: impl FnOnce(&mut lightcrest::Study) -> T + Send,
     ) -> T {
+        if self.lasting {
+            return self.patiently(py, work);
+        }
         let guard = match self.study.try_lock() {
             Ok(study) => Some(study),
             Err(TryLockError::Poisoned(study)) => Some(study.into_inner()),
@@ -90,16 +136,18 @@ pub(crate) struct Study {
 impl Study {
     /// `space`: None to discover it. `seed`: None for a random one.
     #[new]
-    #[pyo3(signature = (*, name, directions, sampler, startup_trials, seed, pruner, pruner_settings, space))]
+    #[pyo3(signature = (*, name, directions, sampler, sampler_settings, seed, pruner, pruner_settings, space, storage, attributes))]
     fn new(
-        name: String,
+        name: &str,
         directions: Vec<String>,
         sampler: &str,
-        startup_trials: Option<usize>,
+        sampler_settings: &Bound<'_, PyDict>,
         seed: Option<u64>,
         pruner: &str,
         pruner_settings: &Bound<'_, PyDict>,
         space: Option<PyRef<'_, Space>>,
+        storage: &Bound<'_, PyAny>,
+        attributes: Option<Py<PyDict>>,
     ) -> PyResult<Self> {
         let single = directions.len() == 1;
         let objective = |(i, direction): (usize, &String)| {
@@ -115,27 +163,81 @@ impl Study {
             Ok(ObjectiveInfo { name, direction })
         };
         let objectives = directions.iter().enumerate().map(objective).collect::<PyResult<Vec<_>>>()?;
-        let builder = match space {
-            Some(space) => lightcrest::Study::builder(space.build()?, objectives),
-            None => lightcrest::Study::define_by_run(objectives),
+        let (mut storage, lasting) = storage::open(storage, name)?;
+        let stored = storage.definition().map_err(error::storage)?;
+        let builder = match (&stored, space) {
+            (Some(stored), None) if !stored.discovered => {
+                lightcrest::Study::builder(stored.space.clone(), objectives)
+            }
+            (_, Some(space)) => lightcrest::Study::builder(space.build()?, objectives),
+            (_, None) => lightcrest::Study::define_by_run(objectives),
         };
-        let study = builder
+        let seed = seed.unwrap_or_else(|| RandomState::new().hash_one("seed"));
+        let mut study = builder
             .name(name)
-            .seed(seed.unwrap_or_else(|| RandomState::new().hash_one("seed")))
-            .boxed_sampler(sampler::make(sampler, startup_trials)?)
+            .seed(stored.as_ref().map_or(seed, |stored| stored.seed))
+            .boxed_sampler(sampler::make(sampler, sampler_settings)?)
             .boxed_pruner(pruner::make(pruner, pruner_settings)?)
+            .boxed_storage(storage)
+            .write_through(lasting)
             .build()
             .map_err(error::study)?;
-        Ok(Self { shared: Arc::new(Shared { study: Mutex::new(study), distributions: Mutex::default() }) })
+        study.reseed(seed);
+        let (study, distributions) = (Mutex::new(study), Mutex::default());
+        Ok(Self { shared: Arc::new(Shared { study, distributions, attributes, lasting }) })
     }
 
-    /// The next trial, now running. `fixed`: distributions by name, or a Space, that the trial is asked for at once.
-    #[pyo3(signature = (fixed=None))]
-    fn ask(&self, py: Python<'_>, fixed: Option<&Bound<'_, PyAny>>) -> PyResult<Trial> {
+    /// Goes on with another sampler and its seed.
+    fn set_sampler(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        settings: &Bound<'_, PyDict>,
+        seed: Option<u64>,
+    ) -> PyResult<()> {
+        let sampler = sampler::make(name, settings)?;
+        let seed = seed.unwrap_or_else(|| RandomState::new().hash_one("seed"));
+        let change = |study: &mut lightcrest::Study| {
+            study.set_sampler(sampler)?;
+            study.reseed(seed);
+            Ok(())
+        };
+        self.shared.quickly(py, change).map_err(error::study)
+    }
+
+    /// Goes on with another pruner.
+    fn set_pruner(&self, py: Python<'_>, name: &str, settings: &Bound<'_, PyDict>) -> PyResult<()> {
+        let pruner = pruner::make(name, settings)?;
+        self.shared.quickly(py, |study| study.set_pruner(pruner));
+        Ok(())
+    }
+
+    /// Takes over what others wrote to the storage.
+    fn synchronize(&self, py: Python<'_>) -> PyResult<()> {
+        self.shared.quickly(py, lightcrest::Study::synchronize).map_err(error::study)
+    }
+
+    /// The next trial, now running. `fixed`: distributions by name, or a Space, that the trial is asked for at once. `study`: the
+    /// Python study that the trial is of. `propose`: whether the engine's sampler proposes; otherwise `independent` is called with the
+    /// trial, a name and a distribution for each value. `prune`: called with the trial instead of the engine's pruner.
+    #[pyo3(signature = (study, fixed=None, propose=true, independent=None, prune=None))]
+    fn ask(
+        &self,
+        py: Python<'_>,
+        study: Py<PyAny>,
+        fixed: Option<&Bound<'_, PyAny>>,
+        propose: bool,
+        independent: Option<Py<PyAny>>,
+        prune: Option<Py<PyAny>>,
+    ) -> PyResult<Trial> {
         // What is wrong with it is said before there is a trial.
         let fixed = fixed.map(Fixed::extract).transpose()?;
-        let number = self.shared.patiently(py, |study| study.ask().map(|trial| trial.number));
-        let trial = Trial { shared: self.shared.clone(), number: number.map_err(error::study)? };
+        let number = self.shared.patiently(py, |study| {
+            let trial = if propose { study.ask() } else { study.ask_unproposed() };
+            trial.map(|trial| trial.number)
+        });
+        let number = number.map_err(error::study)?;
+        let trial = Trial { shared: self.shared.clone(), number, study, independent, prune };
         match fixed {
             None => {}
             Some(Fixed::Distributions(suggestions)) => {
@@ -156,7 +258,7 @@ impl Study {
         Ok(trial)
     }
 
-    /// Ends a running trial: `complete` with its values, `pruned`, `failed` with a reason, or `interrupted`, to be run again.
+    /// Ends a running trial: `complete` with its values, `pruned`, or `failed` with a reason.
     fn tell(
         &self,
         py: Python<'_>,
@@ -170,14 +272,66 @@ impl Study {
             ("complete", Some(values)) => Ok(Evaluation::new(values)),
             ("pruned", None) => Err(TrialError::Pruned { reason }),
             ("failed", None) => Err(TrialError::Failed { reason }),
-            ("interrupted", None) => Err(TrialError::Interrupted),
             _ => return Err(PyValueError::new_err(format!("`{state}` and these values do not go together"))),
         };
-        let tell = |study: &mut lightcrest::Study| study.tell(number, outcome).map(|_| ());
+        let tell = |study: &mut lightcrest::Study| {
+            if study.history().get(number).is_none() {
+                study.synchronize()?;
+            }
+            study.tell(number, outcome).map(|_| ())
+        };
         self.shared.quickly(py, tell).map_err(error::study)
     }
 
-    /// Adds a trial that ended elsewhere or waits to be run; its number.
+    /// Gives a running trial the value that it will be answered with.
+    fn propose(&self, py: Python<'_>, number: u64, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let value = convert::choice(name, value)?;
+        self.shared.quickly(py, |study| study.propose_value(number, name, value)).map_err(error::study)
+    }
+
+    /// Whether the engine's pruner would stop a running trial at its last report.
+    fn should_prune(&self, py: Python<'_>, number: u64) -> bool {
+        self.shared.quickly(py, |study| study.should_prune(number))
+    }
+
+    /// Keeps something with a running trial.
+    fn set_attribute(
+        &self,
+        py: Python<'_>,
+        number: u64,
+        key: &str,
+        value: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        self.shared.set_attribute(py, number, key, value)
+    }
+
+    /// Sets a constraint of a running trial; False if it is set already.
+    fn set_constraint(&self, py: Python<'_>, number: u64, key: &str, excess: f64) -> PyResult<bool> {
+        self.shared.quickly(py, |study| study.set_constraint(number, key, excess)).map_err(error::study)
+    }
+
+    /// Which parameters matter for numbers of trials of which larger is better, [(number, value)]: {name: share}; None if too few
+    /// trials say it.
+    fn importance<'py>(
+        &self,
+        py: Python<'py>,
+        values: Vec<(u64, f64)>,
+    ) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let shares = self.shared.patiently(py, |study| {
+            let trial =
+                |(number, value): &(u64, f64)| Some((&study.history().get(*number)?.configuration, *value));
+            let trials: Vec<_> = values.iter().filter_map(trial).collect();
+            lightcrest::importance::importance(study.space(), &trials)
+        });
+        let Some(shares) = shares else { return Ok(None) };
+        let dict = PyDict::new(py);
+        for (name, share) in shares {
+            dict.set_item(name, share)?;
+        }
+        Ok(Some(dict))
+    }
+
+    /// Adds a trial that ran elsewhere or waits to be run; its number.
     fn add(
         &self,
         py: Python<'_>,
@@ -186,38 +340,59 @@ impl Study {
         distributions: &Bound<'_, PyDict>,
         values: Option<Vec<f64>>,
         reports: Vec<(u64, f64)>,
-        user_attrs: &Bound<'_, PyDict>,
+        constraints: Vec<(String, f64)>,
+        attributes: &Bound<'_, PyDict>,
         started: Option<u64>,
         finished: Option<u64>,
     ) -> PyResult<u64> {
-        let mut trial = FrozenTrial::waiting(0, convert::configuration(params)?);
-        trial.state = match state {
-            "waiting" => TrialState::Waiting,
-            "running" => TrialState::Running,
-            "complete" => TrialState::Complete,
-            "pruned" => TrialState::Pruned,
-            "failed" => TrialState::Failed,
-            other => return Err(PyValueError::new_err(format!("`{other}` is no state of a trial"))),
-        };
-        trial.suggestions = convert::suggestions(distributions)?;
-        trial.values = values;
-        trial.reports = reports.into_iter().map(|(step, value)| (step, vec![value])).collect();
-        trial.attributes = user_attrs
-            .iter()
-            .map(|(key, value)| {
+        let mut trial = frozen(state, params, distributions, values, reports, constraints)?;
+        if self.shared.attributes.is_none() {
+            let attribute = |(key, value): (Bound<'_, PyAny>, Bound<'_, PyAny>)| {
                 let key: String = key.extract()?;
                 let value = convert::json(&key, &value)?;
                 Ok((key, value))
-            })
-            .collect::<PyResult<_>>()?;
+            };
+            trial.attributes = attributes.iter().map(attribute).collect::<PyResult<_>>()?;
+        }
         (trial.started, trial.finished) = (started, finished);
-        self.shared.quickly(py, |study| study.add(trial)).map_err(error::study)
+        let number = self.shared.quickly(py, |study| study.add(trial)).map_err(error::study)?;
+        if let Some(all) = self.shared.attributes.as_ref().filter(|_| !attributes.is_empty()) {
+            all.bind(py).set_item(number, attributes.copy()?)?;
+        }
+        Ok(number)
     }
 
-    /// Whether a trial, in whatever state, has exactly these parameters.
-    fn contains(&self, py: Python<'_>, params: &Bound<'_, PyDict>) -> PyResult<bool> {
-        let configuration = convert::configuration(params)?;
-        Ok(self.shared.quickly(py, |study| study.history().contains(&configuration)))
+    /// Takes over a trial of another study, so that this one can propose for it.
+    fn observe(
+        &self,
+        py: Python<'_>,
+        number: u64,
+        state: &str,
+        params: &Bound<'_, PyDict>,
+        distributions: &Bound<'_, PyDict>,
+        values: Option<Vec<f64>>,
+        reports: Vec<(u64, f64)>,
+        constraints: Vec<(String, f64)>,
+    ) -> PyResult<()> {
+        let mut trial = frozen(state, params, distributions, values, reports, constraints)?;
+        trial.number = number;
+        self.shared.quickly(py, |study| study.observe(trial)).map_err(error::study)
+    }
+
+    /// What the sampler proposes for a trial of another study.
+    fn proposal<'py>(&self, py: Python<'py>, number: u64) -> PyResult<Bound<'py, PyDict>> {
+        let proposal = self.shared.patiently(py, |study| study.proposal(number)).map_err(error::study)?;
+        convert::parameters(py, proposal.iter())
+    }
+
+    /// The distributions of the space, by name.
+    fn domains<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let space = self.shared.quickly(py, |study| study.space().clone());
+        let dict = PyDict::new(py);
+        for parameter in space.parameters() {
+            dict.set_item(&parameter.name, convert::distribution(py, &parameter.domain)?)?;
+        }
+        Ok(dict)
     }
 
     /// The state of a trial, as a word.
@@ -232,14 +407,15 @@ impl Study {
         self.shared.quickly(py, |study| study.trials().len())
     }
 
-    /// A trial as a tuple: state, values, started, finished, params, distributions, user_attrs, intermediate_values.
+    /// A trial as a tuple: state, values, started, finished, params, distributions, attributes, intermediate_values, constraints.
     fn trial<'py>(&self, py: Python<'py>, number: u64) -> PyResult<Bound<'py, PyTuple>> {
         let read = |study: &mut lightcrest::Study| {
             let trial = study.history().get(number).cloned().ok_or(StudyError::UnknownTrial { number })?;
-            Ok((trial, study.domains(number)?))
+            let discovered = study.definition().discovered;
+            Ok((trial, study.domains(number)?, discovered))
         };
-        let (mut trial, domains) = self.shared.quickly(py, read).map_err(error::study)?;
-        if trial.state == TrialState::Running && !trial.suggestions.is_empty() {
+        let (mut trial, domains, discovered) = self.shared.quickly(py, read).map_err(error::study)?;
+        if trial.state == TrialState::Running && discovered {
             trial.configuration = trial.suggested();
         }
         let distributions = self.shared.distributions(py, &domains)?;
@@ -250,6 +426,10 @@ impl Study {
                 several => reports.set_item(step, several)?,
             }
         }
+        let attributes = match self.shared.attributes(py, number)? {
+            Some(attributes) => attributes.copy()?,
+            None => convert::attributes(py, trial.attributes.iter())?,
+        };
         (
             trial.state.as_str(),
             trial.values,
@@ -257,8 +437,9 @@ impl Study {
             datetime(py, trial.finished)?,
             convert::parameters(py, trial.configuration.iter())?,
             distributions,
-            convert::attributes(py, trial.attributes.iter())?,
+            attributes,
             reports,
+            trial.constraints,
         )
             .into_pyobject(py)
     }
@@ -279,6 +460,32 @@ impl Study {
     fn space(&self, py: Python<'_>) -> Space {
         self.shared.quickly(py, |study| Space::of(study.space()))
     }
+}
+
+/// A trial from its parts.
+fn frozen(
+    state: &str,
+    params: &Bound<'_, PyDict>,
+    distributions: &Bound<'_, PyDict>,
+    values: Option<Vec<f64>>,
+    mut reports: Vec<(u64, f64)>,
+    constraints: Vec<(String, f64)>,
+) -> PyResult<FrozenTrial> {
+    let mut trial = FrozenTrial::waiting(0, convert::configuration(params)?);
+    trial.state = match state {
+        "waiting" => TrialState::Waiting,
+        "running" => TrialState::Running,
+        "complete" => TrialState::Complete,
+        "pruned" => TrialState::Pruned,
+        "failed" => TrialState::Failed,
+        other => return Err(PyValueError::new_err(format!("`{other}` is no state of a trial"))),
+    };
+    trial.suggestions = convert::suggestions(distributions)?;
+    trial.values = values;
+    reports.sort_by_key(|(step, _)| *step);
+    trial.reports = reports.into_iter().map(|(step, value)| (step, vec![value])).collect();
+    trial.constraints = constraints;
+    Ok(trial)
 }
 
 /// What a trial is asked for at once.

@@ -1,12 +1,15 @@
 //! A running trial.
 
+use crate::convert::Whole;
 use crate::study::Shared;
 use crate::{convert, error};
 use lightcrest::TrialState;
-use lightcrest::space::Domain;
-use pyo3::exceptions::PyValueError;
+use lightcrest::space::{Domain, Value};
+use pyo3::PyTypeInfo;
+use pyo3::exceptions::{PyFutureWarning, PyRuntimeWarning, PyTypeError, PyUserWarning, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFloat, PyString};
+use std::ffi::CString;
 use std::sync::Arc;
 
 /// A running trial: an objective asks it for the values of its parameters.
@@ -18,16 +21,73 @@ pub(crate) struct Trial {
     #[pyo3(get)]
     /// The number of the trial in its study: 0, 1, 2, ...
     pub(crate) number: u64,
+    #[pyo3(get)]
+    /// The study that the trial is of.
+    pub(crate) study: Py<PyAny>,
+    /// What gives values where a sampler is written in Python.
+    pub(crate) independent: Option<Py<PyAny>>,
+    /// What decides where a pruner is written in Python.
+    pub(crate) prune: Option<Py<PyAny>>,
 }
 
 impl Trial {
-    pub(crate) fn suggest(
+    /// The value of a parameter; warns of what the objective might not mean.
+    pub(crate) fn suggest(&self, py: Python<'_>, name: &str, domain: &Domain) -> PyResult<Value> {
+        if let Some(independent) = &self.independent {
+            self.sample_independently(py, independent, name, domain)?;
+        }
+        let answer = self.shared.quickly(py, |study| study.answer(self.number, name, domain));
+        let answer = answer.map_err(error::study)?;
+        if *answer.domain != *domain {
+            self.warn_of_another_domain(py, name, &answer.domain, domain)?;
+        } else if !domain.contains(&answer.value) {
+            let value = convert::scalar(py, &answer.value)?;
+            let distribution = convert::distribution(py, domain)?;
+            let message = format!(
+                "the enqueued value {} of parameter '{name}' is out of the range of {distribution}",
+                value.repr()?
+            );
+            warn::<PyUserWarning>(py, &message)?;
+        }
+        Ok(answer.value)
+    }
+
+    fn warn_of_another_domain(
         &self,
         py: Python<'_>,
         name: &str,
+        first: &Domain,
+        now: &Domain,
+    ) -> PyResult<()> {
+        if matches!(first, Domain::Categorical { .. }) {
+            return Ok(());
+        }
+        let (first, now) = (convert::distribution(py, first)?, convert::distribution(py, now)?);
+        let message = format!(
+            "Inconsistent parameter values for distribution with name \"{name}\": trial {} asked for {first} before, and the \
+             value from there stands, not one of {now}",
+            self.number
+        );
+        warn::<PyRuntimeWarning>(py, &message)
+    }
+
+    /// Lets a sampler that is written in Python choose a value, unless there is one or there is no choice.
+    fn sample_independently(
+        &self,
+        py: Python<'_>,
+        independent: &Py<PyAny>,
+        name: &str,
         domain: &Domain,
-    ) -> PyResult<lightcrest::space::Value> {
-        self.shared.quickly(py, |study| study.suggest(self.number, name, domain)).map_err(error::study)
+    ) -> PyResult<()> {
+        let given = self.read(py, |trial, _| Ok(trial.configuration.get(name).cloned()))?;
+        if given.is_some() || domain.cells() == Some(1) {
+            return Ok(());
+        }
+        let distribution = convert::distribution(py, domain)?;
+        let value = independent.bind(py).call1((self.number, name, distribution))?;
+        let value = convert::choice(name, &value)?;
+        let propose = |study: &mut lightcrest::Study| study.propose_value(self.number, name, value);
+        self.shared.quickly(py, propose).map_err(error::study)
     }
 
     /// Reads something of the trial as it is in the study.
@@ -47,6 +107,38 @@ impl Trial {
     }
 }
 
+/// What Python's `float` makes of an argument `value`.
+fn number(value: &Bound<'_, PyAny>) -> PyResult<f64> {
+    let cast = || value.py().get_type::<PyFloat>().call1((value,))?.extract();
+    value.extract().or_else(|_: PyErr| cast()).map_err(|_: PyErr| {
+        PyTypeError::new_err(format!("`value` must be a number, but is of type {}", value.get_type()))
+    })
+}
+
+/// A Python warning, at the line of the objective.
+fn warn<W: PyTypeInfo>(py: Python<'_>, message: &str) -> PyResult<()> {
+    let message = CString::new(message.replace('\0', ""))?;
+    PyErr::warn(py, &py.get_type::<W>(), &message, 1)
+}
+
+/// The domain of a step that does not meet its upper bound, as the distribution has it, which warns of it.
+fn stepped(py: Python<'_>, domain: Domain) -> PyResult<Domain> {
+    let meets = match &domain {
+        Domain::Float { low, high, step: Some(step), .. } if *step > 0.0 && low <= high => {
+            let cells = (high - low) / step;
+            (cells - cells.round()).abs() < 1e-8
+        }
+        Domain::Int { low, high, step, .. } if *step > 1 && low <= high => {
+            high.wrapping_sub(*low) % step == 0
+        }
+        _ => true,
+    };
+    if meets {
+        return Ok(domain);
+    }
+    convert::domain("", &convert::distribution(py, &domain)?)
+}
+
 #[pymethods]
 impl Trial {
     /// A real number in [low, high]; with a step, one of low, low + step, ...
@@ -60,26 +152,34 @@ impl Trial {
         step: Option<f64>,
         log: bool,
     ) -> PyResult<f64> {
-        let value = self.suggest(py, name, &Domain::Float { low, high, log, step })?;
+        let mut domain = Domain::Float { low, high, log, step };
+        if step.is_some() {
+            domain = stepped(py, domain)?;
+        }
+        let value = self.suggest(py, name, &domain)?;
         Ok(value.as_f64().unwrap_or(f64::NAN))
     }
 
     /// A whole number from low to high, both included.
-    #[pyo3(signature = (name, low, high, *, step=1, log=false))]
+    #[pyo3(signature = (name, low, high, *, step=Whole(1), log=false))]
     fn suggest_int(
         &self,
         py: Python<'_>,
         name: &str,
-        low: i64,
-        high: i64,
-        step: i64,
+        low: Whole,
+        high: Whole,
+        step: Whole,
         log: bool,
     ) -> PyResult<i64> {
-        let value = self.suggest(py, name, &Domain::Int { low, high, log, step })?;
-        Ok(value.as_i64().unwrap_or(low))
+        let mut domain = Domain::Int { low: low.0, high: high.0, log, step: step.0 };
+        if step.0 > 1 {
+            domain = stepped(py, domain)?;
+        }
+        let value = self.suggest(py, name, &domain)?;
+        Ok(value.as_i64().unwrap_or(low.0))
     }
 
-    /// One of the choices, which are None, bools, ints, floats or strings.
+    /// One of the choices, which are None, bools, ints, floats or strings; or, in memory, anything.
     fn suggest_categorical<'py>(
         &self,
         py: Python<'py>,
@@ -87,6 +187,21 @@ impl Trial {
         choices: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let domain = Domain::Categorical { choices: convert::values(name, choices)?, ordered: false };
+        if let Domain::Categorical { choices, .. } = &domain {
+            let odd = |choice: &&Value| choice.as_str().is_some_and(|text| text.starts_with('\0'));
+            if let Some(odd) = choices.iter().find(odd) {
+                let object = convert::scalar(py, odd)?;
+                if !object.is_instance_of::<PyFloat>() {
+                    let message = format!(
+                        "the choices of '{name}' should be None, bools, ints, floats or strings to survive the process, but {} is \
+                         of type {}",
+                        object.repr()?,
+                        object.get_type().name()?
+                    );
+                    warn::<PyUserWarning>(py, &message)?;
+                }
+            }
+        }
         let value = self.suggest(py, name, &domain)?;
         // The very object of the list, whatever its type; other iterables have no positions.
         match domain.cell_of(&value).map(|index| choices.get_item(index)) {
@@ -95,26 +210,103 @@ impl Trial {
         }
     }
 
-    /// Reports an intermediate value: a number, or one number for each of the first few objectives. Steps ascend from 0.
+    /// A value of a distribution.
+    fn _suggest<'py>(
+        &self,
+        py: Python<'py>,
+        name: &str,
+        distribution: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let value = self.suggest(py, name, &convert::domain(name, distribution)?)?;
+        convert::scalar(py, &value)
+    }
+
+    /// Deprecated: use suggest_float(name, low, high).
+    fn suggest_uniform(&self, py: Python<'_>, name: &str, low: f64, high: f64) -> PyResult<f64> {
+        deprecated(py, "suggest_uniform", "suggest_float(name, low, high)")?;
+        self.suggest_float(py, name, low, high, None, false)
+    }
+
+    /// Deprecated: use suggest_float(name, low, high, log=True).
+    fn suggest_loguniform(&self, py: Python<'_>, name: &str, low: f64, high: f64) -> PyResult<f64> {
+        deprecated(py, "suggest_loguniform", "suggest_float(name, low, high, log=True)")?;
+        self.suggest_float(py, name, low, high, None, true)
+    }
+
+    /// Deprecated: use suggest_float(name, low, high, step=q).
+    fn suggest_discrete_uniform(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        low: f64,
+        high: f64,
+        q: f64,
+    ) -> PyResult<f64> {
+        deprecated(py, "suggest_discrete_uniform", "suggest_float(name, low, high, step=q)")?;
+        self.suggest_float(py, name, low, high, Some(q), false)
+    }
+
+    /// Reports an intermediate value: a number, or one number for each of the first few objectives. Of a step that was reported
+    /// before, the first value stands.
     fn report(&self, py: Python<'_>, value: &Bound<'_, PyAny>, step: &Bound<'_, PyAny>) -> PyResult<()> {
-        let values: Vec<f64> = match value.extract::<f64>() {
+        let values: Vec<f64> = match number(value) {
             Ok(value) => vec![value],
-            Err(_) => value.extract()?,
+            Err(error) => value.extract().map_err(|_| error)?,
+        };
+        let Ok(Whole(whole)) = step.extract::<Whole>() else {
+            let message = format!("`step` must be a whole number, but is of type {}", step.get_type());
+            return Err(PyTypeError::new_err(message));
         };
         let negative = |_| PyValueError::new_err(format!("`step` must be 0 or more, but got {step}"));
-        let step: u64 = u64::try_from(step.extract::<i64>()?).map_err(negative)?;
-        self.shared.quickly(py, |study| study.report(self.number, step, &values)).map_err(error::study)
+        let step = u64::try_from(whole).map_err(negative)?;
+        let report = |study: &mut lightcrest::Study| study.report(self.number, step, &values);
+        if !self.shared.quickly(py, report).map_err(error::study)? {
+            let message =
+                format!("trial {} has reported step {step} already: this report is ignored", self.number);
+            warn::<PyUserWarning>(py, &message)?;
+        }
+        Ok(())
     }
 
     /// Whether the pruner would stop the trial at its last report. If so, raise TrialPruned.
-    fn should_prune(&self, py: Python<'_>) -> bool {
-        self.shared.quickly(py, |study| study.should_prune(self.number))
+    fn should_prune(&self, py: Python<'_>) -> PyResult<bool> {
+        match &self.prune {
+            Some(prune) => prune.bind(py).call1((self.number,))?.is_truthy(),
+            None => Ok(self.shared.quickly(py, |study| study.should_prune(self.number))),
+        }
     }
 
-    /// Keeps something with the trial: whatever JSON can say.
-    fn set_user_attr(&self, py: Python<'_>, key: String, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        let value = convert::json(&key, value)?;
-        self.shared.quickly(py, |study| study.set_attribute(self.number, key, value)).map_err(error::study)
+    /// Keeps something with the trial: anything if the study lives in memory, else whatever JSON can say.
+    fn set_user_attr(&self, py: Python<'_>, key: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.shared.set_attribute(py, self.number, key, value)
+    }
+
+    /// Sets a constraint, which is satisfied if its value is at most 0. The first value of a key stands.
+    fn set_constraint(&self, py: Python<'_>, key: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let excess = number(value)?;
+        let set = |study: &mut lightcrest::Study| study.set_constraint(self.number, key, excess);
+        if !self.shared.quickly(py, set).map_err(error::study)? {
+            let message =
+                format!("constraint '{key}' of trial {} is set already: this value is ignored", self.number);
+            warn::<PyUserWarning>(py, &message)?;
+        }
+        Ok(())
+    }
+
+    /// What set_constraint set: {key: value}.
+    #[getter]
+    fn constraints<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let constraints = self.read(py, |trial, _| Ok(trial.constraints.clone()))?;
+        let dict = PyDict::new(py);
+        for (key, value) in constraints {
+            dict.set_item(key, value)?;
+        }
+        Ok(dict)
+    }
+
+    #[getter(_trial_id)]
+    fn trial_id(&self) -> u64 {
+        self.number
     }
 
     /// The parameters so far, by name.
@@ -140,8 +332,17 @@ impl Trial {
     /// What set_user_attr kept.
     #[getter]
     fn user_attrs<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let attributes = self.read(py, |trial, _| Ok(trial.attributes.clone()))?;
-        convert::attributes(py, attributes.iter())
+        let dict = match self.shared.attributes(py, self.number)? {
+            Some(attributes) => attributes.copy()?,
+            None => {
+                let attributes = self.read(py, |trial, _| Ok(trial.attributes.clone()))?;
+                convert::attributes(py, attributes.iter())?
+            }
+        };
+        if dict.contains(SYSTEM)? {
+            dict.del_item(SYSTEM)?;
+        }
+        Ok(dict)
     }
 
     /// When the trial began.
@@ -154,6 +355,13 @@ impl Trial {
     fn __repr__<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
         PyString::new(py, &format!("Trial(number={})", self.number))
     }
+}
+
+/// The attribute under which the Python side keeps what is its own.
+const SYSTEM: &str = "lightcrest:system";
+
+fn deprecated(py: Python<'_>, name: &str, instead: &str) -> PyResult<()> {
+    warn::<PyFutureWarning>(py, &format!("{name} is deprecated: use {instead}"))
 }
 
 /// A local time from milliseconds since 1970.

@@ -64,10 +64,10 @@ pub struct FrozenTrial {
     /// For each objective its exact value if it was known before the evaluation; empty if none was.
     #[serde(default)]
     pub known: Vec<Option<f64>>,
-    /// One value for each objective, in its own direction, once complete.
+    /// One value for each objective, in its own direction, once complete. May be infinite, but not NaN.
     pub values: Option<Vec<f64>>,
     /// Intermediate values by step, steps ascending: for each of the first few objectives that are not
-    /// [known](Self::known) beforehand, one value in its own direction.
+    /// [known](Self::known) beforehand, one value in its own direction. May be infinite or NaN.
     pub reports: Vec<(u64, Vec<f64>)>,
     /// Constraints by name, as value minus bound: at most 0 is satisfied.
     pub constraints: Vec<(String, f64)>,

@@ -6,6 +6,7 @@ mod suggest;
 
 pub use builder::StudyBuilder;
 pub use error::StudyError;
+pub use suggest::Answer;
 
 use crate::history::{FrozenTrial, History, TrialState};
 use crate::objective::{Evaluation, ObjectiveInfo, Preview, TrialError};
@@ -33,6 +34,10 @@ pub struct Study {
     storage: Box<dyn Storage>,
     history: History,
     revision: u64,
+    /// The running trials that were asked for here, and whether they had waited: their values are given, not proposed.
+    own: BTreeMap<u64, bool>,
+    /// Whether running trials are stored as they go on.
+    write_through: bool,
     /// Where the space is not declared.
     discovery: Option<Discovery>,
     /// Where it is: its domains, as [`domains`](Self::domains) gives them out.
@@ -66,6 +71,7 @@ impl Study {
             sampler: Box::new(AutoSampler::new()),
             pruner: Box::new(NoPruner),
             storage: Box::new(MemoryStorage::new()),
+            write_through: false,
         }
     }
 
@@ -118,22 +124,21 @@ impl Study {
     /// If it is not of the space, or the storage refuses.
     pub fn enqueue(&mut self, configuration: &Configuration) -> Result<u64, StudyError> {
         let configuration = match &self.discovery {
-            Some(discovery) => discovery.conform(configuration)?,
+            Some(discovery) => discovery.conform(configuration),
             None => self.definition.space.conform(configuration)?,
         };
         self.append(FrozenTrial::waiting(0, configuration))
     }
 
-    /// Adds a trial with the next number, whatever its own says: one that ran elsewhere, or that waits to be run.
+    /// Adds a trial with the next number, whatever its own says: one that ran or runs elsewhere, or that waits to be run.
     ///
     /// Where the space is discovered, its [suggestions](FrozenTrial::suggestions) say what its values were asked for.
     ///
     /// # Errors
-    /// If it is running, incomplete in itself or not of the space, or the storage refuses.
+    /// If it is incomplete in itself or not of the space, or the storage refuses.
     pub fn add(&mut self, mut trial: FrozenTrial) -> Result<u64, StudyError> {
         let number = self.history.len() as u64;
         match (trial.state, &trial.values) {
-            (TrialState::Running, _) => return Err(StudyError::AddedRunning),
             (TrialState::Complete, None) => return Err(StudyError::AddedWithoutValues),
             (TrialState::Complete, Some(_)) => {
                 let evaluation = Evaluation {
@@ -184,16 +189,35 @@ impl Study {
         &mut self,
         preview: &dyn Fn(&Configuration) -> Preview,
     ) -> Result<FrozenTrial, StudyError> {
+        self.next(preview, true)
+    }
+
+    /// As [`ask`](Self::ask), but if no trial waits, a new one for which nothing is proposed: where somebody else
+    /// [proposes](Self::propose_value).
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask).
+    pub fn ask_unproposed(&mut self) -> Result<FrozenTrial, StudyError> {
+        self.next(&|_| Preview::default(), false)
+    }
+
+    fn next(
+        &mut self,
+        preview: &dyn Fn(&Configuration) -> Preview,
+        propose: bool,
+    ) -> Result<FrozenTrial, StudyError> {
         loop {
             self.synchronize()?;
             let waiting = self.history.next_waiting().cloned();
             let from = waiting.as_ref().map(|trial| trial.state);
             let mut trial = match waiting {
                 Some(trial) => trial,
-                None => self.propose(preview)?,
+                None if propose => self.propose(self.history.len() as u64, preview)?,
+                None => FrozenTrial::waiting(self.history.len() as u64, Configuration::new()),
             };
             let known = preview(&trial.configuration);
             trial.started = Some(now());
+            trial.finished = None;
             trial.known = known.objectives;
             match known.violation {
                 None => trial.state = TrialState::Running,
@@ -217,13 +241,17 @@ impl Study {
                 Err(error) => return Err(error.into()),
             }
             if trial.state == TrialState::Running {
+                self.own.insert(trial.number, from.is_some());
                 return Ok(trial);
             }
         }
     }
 
-    fn propose(&mut self, preview: &dyn Fn(&Configuration) -> Preview) -> Result<FrozenTrial, StudyError> {
-        let number = self.history.len() as u64;
+    fn propose(
+        &mut self,
+        number: u64,
+        preview: &dyn Fn(&Configuration) -> Preview,
+    ) -> Result<FrozenTrial, StudyError> {
         let Definition { space, objectives, seed, .. } = &self.definition;
         if self.discovery.is_some() && space.is_empty() {
             return Ok(FrozenTrial::waiting(number, Configuration::new()));
@@ -242,26 +270,105 @@ impl Study {
         Ok(FrozenTrial::waiting(number, configuration))
     }
 
+    /// Takes over a trial of somebody else's study, in place of the one of its number, so that a sampler can
+    /// [propose](Self::proposal) for it. Nothing is stored. A trial that is not of a space counts as a failed one.
+    ///
+    /// # Errors
+    /// If its number would leave a gap.
+    pub fn observe(&mut self, mut trial: FrozenTrial) -> Result<(), StudyError> {
+        if trial.number > self.history.len() as u64 {
+            return Err(StudyError::UnknownTrial { number: self.history.len() as u64 });
+        }
+        if trial.state == TrialState::Complete
+            && trial.values.as_ref().is_none_or(|v| v.len() != self.objectives().len())
+            || self.conform(&mut trial).is_err()
+        {
+            trial = FrozenTrial {
+                state: TrialState::Failed,
+                ..FrozenTrial::waiting(trial.number, Configuration::new())
+            };
+        }
+        self.take_over([trial]);
+        Ok(())
+    }
+
+    /// What the sampler proposes for the trial of this number, without making one.
+    ///
+    /// # Errors
+    /// If it finds nothing.
+    pub fn proposal(&mut self, number: u64) -> Result<Configuration, StudyError> {
+        self.propose(number, &|_| Preview::default()).map(|trial| trial.configuration)
+    }
+
     /// The seed that the evaluation of a trial should use.
     pub fn trial_seed(&self, number: u64) -> u64 {
         derive_seed(self.definition.seed, number, Stream::Evaluation)
     }
 
-    /// Keeps an intermediate report of a running trial; see [`Trial::report_values`](crate::trial::Trial::report_values).
-    /// It is stored with the trial's end.
+    /// Keeps an intermediate report of a running trial, at its place among the steps; see
+    /// [`Trial::report_values`](crate::trial::Trial::report_values). Values may be infinite or NaN here: pruners take NaN for the
+    /// worst. `false`: the step was reported before, and the first report stands.
+    ///
+    /// It is stored with the trial's end, unless the study [writes through](StudyBuilder::write_through).
     ///
     /// # Errors
-    /// If there is no such trial, it is not running, a value is not finite, or steps do not ascend.
-    pub fn report(&mut self, number: u64, step: u64, values: &[f64]) -> Result<(), StudyError> {
-        let trial = self.running(number)?;
-        if let Some(value) = values.iter().copied().find(|value| !value.is_finite()) {
-            return Err(StudyError::NonFiniteReport { number, step, value });
+    /// If there is no such trial, it is not running, or the storage refuses.
+    pub fn report(&mut self, number: u64, step: u64, values: &[f64]) -> Result<bool, StudyError> {
+        let reports = &mut self.running(number)?.reports;
+        match reports.binary_search_by_key(&step, |(step, _)| *step) {
+            Ok(_) => return Ok(false),
+            Err(place) => reports.insert(place, (step, values.to_vec())),
         }
-        if let Some(last) = trial.last_step().filter(|last| *last >= step) {
-            return Err(StudyError::StepNotAscending { number, step, last });
+        self.written(number)?;
+        Ok(true)
+    }
+
+    /// Keeps a constraint of a running trial, as value minus bound; `false`: it was set before, and stays.
+    ///
+    /// # Errors
+    /// If there is no such trial, it is not running, the value is NaN, or the storage refuses.
+    pub fn set_constraint(&mut self, number: u64, name: &str, excess: f64) -> Result<bool, StudyError> {
+        if excess.is_nan() {
+            return Err(StudyError::NanConstraint { number, name: name.to_owned() });
         }
-        trial.reports.push((step, values.to_vec()));
+        let constraints = &mut self.running(number)?.constraints;
+        if constraints.iter().any(|(known, _)| known == name) {
+            return Ok(false);
+        }
+        constraints.push((name.to_owned(), excess));
+        self.written(number)?;
+        Ok(true)
+    }
+
+    /// Stores a running trial as it is now, where the study writes through.
+    fn written(&mut self, number: u64) -> Result<(), StudyError> {
+        if self.write_through
+            && let Some(trial) = self.history.get(number)
+        {
+            let revision = self.storage.update(trial, TrialState::Running)?;
+            self.wrote(revision);
+        }
         Ok(())
+    }
+
+    /// Goes on with another sampler.
+    ///
+    /// # Errors
+    /// If it cannot handle the space or the objectives; the study is as before then.
+    pub fn set_sampler(&mut self, sampler: Box<dyn Sampler>) -> Result<(), StudyError> {
+        builder::check_sampler(&*sampler, &self.definition)?;
+        self.sampler = sampler;
+        Ok(())
+    }
+
+    /// Goes on with another pruner.
+    pub fn set_pruner(&mut self, pruner: Box<dyn Pruner>) {
+        self.pruner = pruner;
+    }
+
+    /// Goes on with another seed: what is proposed from now on derives from it. The stored one stays.
+    pub fn reseed(&mut self, seed: u64) {
+        self.definition.seed = seed;
     }
 
     /// Whether the pruner would stop the trial at its last report.
@@ -275,10 +382,10 @@ impl Study {
         self.pruner.name()
     }
 
-    /// Keeps something with a running trial, however it ends; stored at its end.
+    /// Keeps something with a running trial, however it ends; stored as [reports](Self::report) are.
     ///
     /// # Errors
-    /// If there is no such trial, or it is not running.
+    /// If there is no such trial, it is not running, or the storage refuses.
     pub fn set_attribute(
         &mut self,
         number: u64,
@@ -286,7 +393,7 @@ impl Study {
         value: impl Into<Json>,
     ) -> Result<(), StudyError> {
         self.running(number)?.attributes.insert(name.into(), value.into());
-        Ok(())
+        self.written(number)
     }
 
     fn running(&mut self, number: u64) -> Result<&mut FrozenTrial, StudyError> {
@@ -297,8 +404,7 @@ impl Study {
         }
     }
 
-    /// Ends a running trial. An evaluation with a value that is not finite fails it; an interruption puts it back to
-    /// waiting.
+    /// Ends a running trial. An evaluation with a value that is NaN fails it; an interruption puts it back to waiting.
     ///
     /// # Errors
     /// If there is no such trial, it is not running, the number of values is wrong, or the storage refuses; the trial
@@ -338,6 +444,7 @@ impl Study {
         }
         let revision = self.storage.update(&trial, TrialState::Running)?;
         self.wrote(revision);
+        self.own.remove(&number);
         self.take_over([trial]);
         self.history.get(number).ok_or(StudyError::UnknownTrial { number })
     }
@@ -351,7 +458,7 @@ impl Study {
         let objectives = self.objectives().iter().map(|objective| (objective.name.as_str(), "objective"));
         let constraints = evaluation.constraints.iter().map(|(name, _)| (name.as_str(), "constraint"));
         let numbers = evaluation.values.iter().chain(evaluation.constraints.iter().map(|(_, excess)| excess));
-        let broken = objectives.chain(constraints).zip(numbers).find(|(_, number)| !number.is_finite());
+        let broken = objectives.chain(constraints).zip(numbers).find(|(_, number)| number.is_nan());
         if let Some(((name, kind), number)) = broken {
             trial.state = TrialState::Failed;
             trial.reason = Some(format!("{kind} `{name}` is {number}"));
@@ -359,7 +466,7 @@ impl Study {
         }
         trial.state = TrialState::Complete;
         trial.values = Some(evaluation.values);
-        trial.constraints = evaluation.constraints;
+        trial.constraints.extend(evaluation.constraints);
         Ok(())
     }
 
@@ -371,8 +478,8 @@ impl Study {
         let changes = self.storage.changes(self.revision)?;
         self.revision = changes.revision;
         let news = changes.trials.into_iter().filter(|trial| match self.history.get(trial.number) {
-            // Reports and suggestions of running trials are stored at their end: ours are ahead.
-            Some(ours) if trial.state == TrialState::Running => ours.state != TrialState::Running,
+            // Reports and suggestions of running trials may be stored at their end only: ours are ahead.
+            Some(_) if trial.state == TrialState::Running => !self.own.contains_key(&trial.number),
             Some(ours) => !ours.state.is_finished(),
             None => true,
         });

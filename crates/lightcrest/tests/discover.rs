@@ -391,9 +391,17 @@ fn by_hand_a_trial_answers_the_same_again_and_says_what_is_wrong() {
     let names: Vec<_> = study.trials()[0].configuration.iter().map(|(name, _)| name.to_owned()).collect();
     assert_eq!(names, ["x", "y"]);
     assert!(matches!(study.suggest(number, "y", &float()), Err(StudyError::NotRunning { .. })));
-    let far: Configuration = [("x", 11.0)].into_iter().collect();
-    let error = study.enqueue(&far).unwrap_err().to_string();
-    assert_eq!(error, "parameter `x` must be a float from 0.0 to 10.0, but got 11.0");
+    // What is wished for is given as it is, in the range or not, but not as what it cannot be.
+    let far: Configuration =
+        [("x", Value::from(11)), ("c", "z".into()), ("n", 4.0.into())].into_iter().collect();
+    study.enqueue(&far).unwrap();
+    let number = study.ask().unwrap().number;
+    assert_eq!(study.suggest(number, "x", &wide).unwrap(), Value::Float(11.0));
+    assert_eq!(study.suggest(number, "x", &float()).unwrap(), Value::Float(11.0));
+    assert_eq!(study.suggest(number, "n", &int(0, 3)).unwrap(), Value::Int(4));
+    let error = study.suggest(number, "c", &choice(["a", "b"])).unwrap_err().to_string();
+    assert_eq!(error, "parameter `c` must be one of \"a\", \"b\", but got \"z\"");
+    study.tell(number, Ok(Evaluation::new([2.0]))).unwrap();
 
     let lonely = FrozenTrial::complete(0, wish.clone(), vec![1.0]);
     let error = study.add(lonely).unwrap_err().to_string();

@@ -10,16 +10,31 @@
     study.optimize(objective, n_trials=100)
     print(study.best_params)
 
-The engine is written in Rust; the names are those that users of Optuna know.
+The engine is written in Rust; the names are those that users of Optuna know, so that `import lightcrest as optuna` runs
+scripts that were written for it.
 """
 
 from __future__ import annotations
 
-from lightcrest import distributions, exceptions, pruners, samplers, study, trial
-from lightcrest._engine import Space
+from lightcrest import distributions, exceptions, pruners, samplers, storages, study, trial
+from lightcrest._engine import Space, __version__
 from lightcrest.exceptions import TrialPruned
-from lightcrest.study import Study, create_study
+from lightcrest.study import (
+    Study,
+    copy_study,
+    create_study,
+    delete_study,
+    get_all_study_names,
+    get_all_study_summaries,
+    load_study,
+)
 from lightcrest.trial import FrozenTrial, Trial, create_trial
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from lightcrest import artifacts, importance, logging, optuna, search_space, version, visualization
 
 __all__ = [
     "FrozenTrial",
@@ -27,12 +42,40 @@ __all__ = [
     "Study",
     "Trial",
     "TrialPruned",
+    "__version__",
+    "artifacts",
+    "copy_study",
     "create_study",
     "create_trial",
+    "delete_study",
     "distributions",
     "exceptions",
+    "get_all_study_names",
+    "get_all_study_summaries",
+    "importance",
+    "load_study",
+    "logging",
     "pruners",
     "samplers",
+    "search_space",
+    "storages",
     "study",
     "trial",
+    "version",
+    "visualization",
 ]
+
+_LATER = frozenset(("artifacts", "importance", "logging", "optuna", "search_space", "version", "visualization"))
+
+
+def __getattr__(name: str) -> Any:
+    """Imports a module when it is first used."""
+    if name in _LATER:
+        from importlib import import_module
+
+        return import_module(f"lightcrest.{name}")
+    raise AttributeError(f"module 'lightcrest' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

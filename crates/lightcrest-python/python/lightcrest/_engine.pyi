@@ -2,12 +2,14 @@
 
 import builtins
 import datetime
-from collections.abc import Mapping, Sequence
-from typing import Any, Union
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar, Union
 
+import lightcrest.study
 from lightcrest.distributions import BaseDistribution
 
 _Choice = Union[None, bool, int, float, str]
+_Chosen = TypeVar("_Chosen")
 _When = Mapping[str, Union[_Choice, Sequence[_Choice]]]
 
 class Space:
@@ -85,6 +87,12 @@ class Trial:
     def number(self) -> int:
         """The number of the trial in its study: 0, 1, 2, ..."""
 
+    @property
+    def study(self) -> lightcrest.study.Study:
+        """The study that the trial is of."""
+
+    @property
+    def _trial_id(self) -> int: ...
     def suggest_float(
         self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
     ) -> float:
@@ -93,17 +101,34 @@ class Trial:
     def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
         """A whole number from low to high, both included."""
 
-    def suggest_categorical(self, name: str, choices: Sequence[_Choice]) -> Any:
-        """One of the choices, which are None, bools, ints, floats or strings."""
+    def suggest_categorical(self, name: str, choices: Sequence[_Chosen]) -> _Chosen:
+        """One of the choices, which are None, bools, ints, floats or strings; or, in memory, anything."""
 
+    def suggest_uniform(self, name: str, low: float, high: float) -> float:
+        """Deprecated: use suggest_float(name, low, high)."""
+
+    def suggest_loguniform(self, name: str, low: float, high: float) -> float:
+        """Deprecated: use suggest_float(name, low, high, log=True)."""
+
+    def suggest_discrete_uniform(self, name: str, low: float, high: float, q: float) -> float:
+        """Deprecated: use suggest_float(name, low, high, step=q)."""
+
+    def _suggest(self, name: str, distribution: BaseDistribution) -> Any: ...
     def report(self, value: float | Sequence[float], step: int) -> None:
-        """Reports an intermediate value, or one for each of the first few objectives. Steps ascend from 0."""
+        """Reports an intermediate value, or one for each of the first few objectives. The first report of a step stands."""
 
     def should_prune(self) -> bool:
         """Whether the pruner would stop the trial at its last report. If so, raise TrialPruned."""
 
     def set_user_attr(self, key: str, value: Any) -> None:
-        """Keeps something with the trial: whatever JSON can say."""
+        """Keeps something with the trial: anything if the study lives in memory, else whatever JSON can say."""
+
+    def set_constraint(self, key: str, value: float) -> None:
+        """Sets a constraint, which is satisfied if its value is at most 0. The first value of a key stands."""
+
+    @property
+    def constraints(self) -> dict[str, float]:
+        """What set_constraint set: {key: value}."""
 
     @property
     def params(self) -> dict[str, Any]:
@@ -121,6 +146,30 @@ class Trial:
     def datetime_start(self) -> datetime.datetime | None:
         """When the trial began."""
 
+class Memory:
+    """One study in memory: whoever opens it through this object sees the same trials."""
+
+    def __init__(self) -> None: ...
+
+class Database:
+    """The studies of one SQLite file."""
+
+    def __init__(self, path: str) -> None: ...
+    def names(self) -> list[str]:
+        """The names of the studies, in the order in which they were made."""
+
+    def directions(self, name: str) -> list[str] | None:
+        """The directions of a study; None if there is no study of that name."""
+
+    def delete(self, name: str) -> None:
+        """Deletes a study with its trials."""
+
+    def attributes(self, name: str) -> dict[str, Any]:
+        """What was kept with a study."""
+
+    def set_attribute(self, name: str, key: str, value: Any) -> None:
+        """Keeps something with a study: whatever JSON can say."""
+
 class Study:
     """The engine's study; the class lightcrest.Study wraps it."""
 
@@ -130,17 +179,50 @@ class Study:
         name: str,
         directions: Sequence[str],
         sampler: str,
-        startup_trials: int | None,
+        sampler_settings: dict[str, Any],
         seed: int | None,
         pruner: str,
         pruner_settings: dict[str, Any],
         space: Space | None,
+        storage: Memory | Database,
+        attributes: dict[int, dict[str, Any]] | None,
     ) -> None: ...
-    def ask(self, fixed: dict[str, BaseDistribution] | Space | None = None) -> Trial:
-        """The next trial, now running."""
+    def set_sampler(self, name: str, settings: dict[str, Any], seed: int | None) -> None:
+        """Goes on with another sampler and its seed."""
+
+    def set_pruner(self, name: str, settings: dict[str, Any]) -> None:
+        """Goes on with another pruner."""
+
+    def synchronize(self) -> None:
+        """Takes over what others wrote to the storage."""
+
+    def ask(
+        self,
+        study: Any,
+        fixed: dict[str, BaseDistribution] | Space | None = None,
+        propose: bool = True,
+        independent: Callable[[int, str, BaseDistribution], Any] | None = None,
+        prune: Callable[[int], bool] | None = None,
+    ) -> Trial:
+        """The next trial, now running; with what gives values and prunes where samplers and pruners are written in Python."""
 
     def tell(self, number: int, state: str, values: Sequence[float] | None, reason: str | None) -> None:
         """Ends a running trial."""
+
+    def propose(self, number: int, name: str, value: Any) -> None:
+        """Gives a running trial the value that it will be answered with."""
+
+    def should_prune(self, number: int) -> bool:
+        """Whether the engine's pruner would stop a running trial at its last report."""
+
+    def set_attribute(self, number: int, key: str, value: Any) -> None:
+        """Keeps something with a running trial."""
+
+    def set_constraint(self, number: int, key: str, excess: float) -> bool:
+        """Sets a constraint of a running trial; False if it is set already."""
+
+    def importance(self, values: Sequence[tuple[int, float]]) -> dict[str, float] | None:
+        """Which parameters matter for numbers of trials of which larger is better; None if too few trials say it."""
 
     def add(
         self,
@@ -149,21 +231,37 @@ class Study:
         distributions: dict[str, BaseDistribution],
         values: Sequence[float] | None,
         reports: Sequence[tuple[int, float]],
-        user_attrs: dict[str, Any],
+        constraints: Sequence[tuple[str, float]],
+        attributes: dict[str, Any],
         started: int | None,
         finished: int | None,
     ) -> int:
-        """Adds a trial that ended elsewhere or waits to be run; its number."""
+        """Adds a trial that ran elsewhere or waits to be run; its number."""
 
-    def contains(self, params: dict[str, Any]) -> bool:
-        """Whether a trial, in whatever state, has exactly these parameters."""
+    def observe(
+        self,
+        number: int,
+        state: str,
+        params: dict[str, Any],
+        distributions: dict[str, BaseDistribution],
+        values: Sequence[float] | None,
+        reports: Sequence[tuple[int, float]],
+        constraints: Sequence[tuple[str, float]],
+    ) -> None:
+        """Takes over a trial of another study, so that this one can propose for it."""
+
+    def proposal(self, number: int) -> dict[str, Any]:
+        """What the sampler proposes for a trial of another study."""
+
+    def domains(self) -> dict[str, BaseDistribution]:
+        """The distributions of the space, by name."""
 
     def state(self, number: int) -> str:
         """The state of a trial, as a word."""
 
     def __len__(self) -> int: ...
     def trial(self, number: int) -> tuple[Any, ...]:
-        """A trial: state, values, started, finished, params, distributions, user_attrs, intermediate_values."""
+        """A trial: state, values, started, finished, params, distributions, attributes, intermediate_values, constraints."""
 
     def best(self) -> int | None:
         """The number of the best trial of a study of one objective."""
@@ -173,3 +271,14 @@ class Study:
 
     def space(self) -> Space:
         """The space: as it was declared, or as the finished trials show it."""
+
+def draw(seed: int, number: int, name: str, distribution: BaseDistribution) -> Any:
+    """A value of a distribution at random: the same for the same seed, trial and name."""
+
+def hypervolume(points: Sequence[Sequence[float]], reference: Sequence[float]) -> float:
+    """The volume that points dominate above a reference point; larger is better in every coordinate."""
+
+def random_seed() -> int:
+    """A seed that nobody has chosen."""
+
+__version__: str

@@ -2,36 +2,62 @@
 
 from __future__ import annotations
 
+from lightcrest._warn import warn as _warn
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any, Union
 
     CategoricalChoiceType = Union[None, bool, int, float, str]
+else:
+    CategoricalChoiceType = object
+
+__all__ = [
+    "BaseDistribution",
+    "CategoricalChoiceType",
+    "CategoricalDistribution",
+    "DiscreteUniformDistribution",
+    "FloatDistribution",
+    "IntDistribution",
+    "IntLogUniformDistribution",
+    "IntUniformDistribution",
+    "LogUniformDistribution",
+    "UniformDistribution",
+    "check_distribution_compatibility",
+    "distribution_to_json",
+    "json_to_distribution",
+]
 
 
 class BaseDistribution:
     """The base of all distributions. They are values: equal if they say the same, and never changed."""
 
-    _fields: tuple[str, ...] = ()
+    def to_internal_repr(self, param_value_in_external_repr: Any) -> float:
+        """The value as a number: itself, or the position of a choice."""
+        raise NotImplementedError
+
+    def to_external_repr(self, param_value_in_internal_repr: float) -> Any:
+        """The value that a number stands for."""
+        return param_value_in_internal_repr
 
     def single(self) -> bool:
         """Whether there is one value only."""
         raise NotImplementedError
 
-    def _contains(self, value: Any) -> bool:
+    def _contains(self, param_value_in_internal_repr: float) -> bool:
         raise NotImplementedError
 
-    def _key(self) -> tuple[Any, ...]:
-        return tuple(getattr(self, field) for field in self._fields)
+    def _asdict(self) -> dict[str, Any]:
+        return self.__dict__
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, BaseDistribution):
             return NotImplemented
-        return type(self) is type(other) and self._key() == other._key()
+        return type(self) is type(other) and self.__dict__ == other.__dict__
 
     def __hash__(self) -> int:
-        return hash((type(self), self._key()))
+        return hash((type(self), *sorted(self.__dict__.items())))
 
     def __copy__(self) -> BaseDistribution:
         return self
@@ -40,37 +66,64 @@ class BaseDistribution:
         return self
 
     def __repr__(self) -> str:
-        fields = ", ".join(f"{field}={getattr(self, field)!r}" for field in self._fields)
+        fields = ", ".join(f"{key}={value}" for key, value in sorted(self._asdict().items()))
         return f"{type(self).__name__}({fields})"
 
 
 def _check_range(low: float, high: float, log: bool, step: float | None, no_step: float | None) -> None:
+    if log and step != no_step:
+        raise ValueError(f"a step ({step}) and a logarithmic scale exclude each other")
     if not low <= high:
         raise ValueError(f"`low <= high` must hold, but got low = {low}, high = {high}")
     if log and low <= 0:
         raise ValueError(f"a logarithmic scale needs `low > 0`, but got low = {low}")
-    if log and step != no_step:
-        raise ValueError(f"a step ({step}) and a logarithmic scale exclude each other")
     if step is not None and not step > 0:
         raise ValueError(f"`step > 0` must hold, but got step = {step}")
 
 
-class FloatDistribution(BaseDistribution):
-    """A real number in [low, high]."""
+def _number(value: Any, log: bool) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{value!r} is not a number") from None
+    if number != number or (log and number <= 0):
+        raise ValueError(f"{value!r} cannot be a value{' on a logarithmic scale' if log else ''}")
+    return number
 
-    _fields = ("high", "log", "low", "step")
+
+def _lowered(low: float, high: float, lowered: float, step: float) -> float:
+    _warn(
+        f"The range [{low}, {high}] is not divisible by `step` = {step}: it is replaced by [{low}, {lowered}]"
+    )
+    return lowered
+
+
+class FloatDistribution(BaseDistribution):
+    """A real number in [low, high]; with a step, one of low, low + step, ..."""
 
     def __init__(self, low: float, high: float, log: bool = False, step: float | None = None) -> None:
         _check_range(low, high, log, step, None)
+        if step is not None:
+            from decimal import Decimal
+
+            first, last, width = (Decimal(str(float(number))) for number in (low, high, step))
+            if (last - first) % width != 0:
+                high = _lowered(low, high, float((last - first) // width * width + first), step)
+        self.step = None if step is None else float(step)
         self.low = float(low)
         self.high = float(high)
         self.log = log
-        self.step = None if step is None else float(step)
 
     def single(self) -> bool:
-        return self.low == self.high or (self.step is not None and self.high - self.low < self.step)
+        """Whether there is one value only."""
+        return self.low == self.high
 
-    def _contains(self, value: Any) -> bool:
+    def to_internal_repr(self, param_value_in_external_repr: Any) -> float:
+        """The value as a float."""
+        return _number(param_value_in_external_repr, self.log)
+
+    def _contains(self, param_value_in_internal_repr: float) -> bool:
+        value = param_value_in_internal_repr
         if not self.low <= value <= self.high:
             return False
         cells = 0.0 if self.step is None else (value - self.low) / self.step
@@ -80,34 +133,200 @@ class FloatDistribution(BaseDistribution):
 class IntDistribution(BaseDistribution):
     """A whole number from low to high, both included."""
 
-    _fields = ("high", "log", "low", "step")
-
     def __init__(self, low: int, high: int, log: bool = False, step: int = 1) -> None:
         _check_range(low, high, log, step, 1)
-        self.low = int(low)
-        self.high = int(high)
         self.log = log
         self.step = int(step)
+        self.low = int(low)
+        self.high = int(high)
+        if (self.high - self.low) % self.step != 0:
+            lowered = self.low + (self.high - self.low) // self.step * self.step
+            self.high = int(_lowered(self.low, self.high, lowered, self.step))
 
     def single(self) -> bool:
-        return self.high - self.low < self.step
+        """Whether there is one value only."""
+        return self.low == self.high
 
-    def _contains(self, value: Any) -> bool:
+    def to_internal_repr(self, param_value_in_external_repr: Any) -> float:
+        """The value as a float."""
+        return _number(param_value_in_external_repr, self.log)
+
+    def to_external_repr(self, param_value_in_internal_repr: float) -> int:
+        """The whole number."""
+        return int(param_value_in_internal_repr)
+
+    def _contains(self, param_value_in_internal_repr: float) -> bool:
+        value = param_value_in_internal_repr
         return self.low <= value <= self.high and (value - self.low) % self.step == 0
+
+
+def _same_choice(a: Any, b: Any) -> bool:
+    return bool(a == b) or (a != a and b != b)
 
 
 class CategoricalDistribution(BaseDistribution):
     """One of the choices, between which there is no order."""
 
-    _fields = ("choices",)
-
     def __init__(self, choices: Sequence[CategoricalChoiceType]) -> None:
         self.choices = tuple(choices)
         if not self.choices:
             raise ValueError("at least one choice is needed, but the list is empty")
+        for choice in self.choices:
+            if choice is not None and not isinstance(choice, (bool, int, float, str)):
+                _warn(
+                    "choices should be None, bools, ints, floats or strings to survive the process, but "
+                    f"{choice!r} is of type {type(choice).__name__}"
+                )
 
     def single(self) -> bool:
+        """Whether there is one value only."""
         return len(self.choices) == 1
 
-    def _contains(self, value: Any) -> bool:
-        return any(value == choice and type(value) is type(choice) for choice in self.choices)
+    def to_internal_repr(self, param_value_in_external_repr: Any) -> float:
+        """The position of the choice."""
+        for position, choice in enumerate(self.choices):
+            if _same_choice(param_value_in_external_repr, choice):
+                return position
+        raise ValueError(f"{param_value_in_external_repr!r} is not in {self.choices}")
+
+    def to_external_repr(self, param_value_in_internal_repr: float) -> Any:
+        """The choice at a position."""
+        return self.choices[int(param_value_in_internal_repr)]
+
+    def _contains(self, param_value_in_internal_repr: float) -> bool:
+        return 0 <= int(param_value_in_internal_repr) < len(self.choices)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, BaseDistribution):
+            return NotImplemented
+        if not isinstance(other, CategoricalDistribution) or len(self.choices) != len(other.choices):
+            return False
+        return all(_same_choice(a, b) for a, b in zip(self.choices, other.choices))
+
+    __hash__ = BaseDistribution.__hash__
+
+
+def _deprecated(old: BaseDistribution, instead: str) -> None:
+    _warn(f"{type(old).__name__} is deprecated: use {instead}", FutureWarning)
+
+
+class UniformDistribution(FloatDistribution):
+    """Deprecated: use FloatDistribution(low, high)."""
+
+    def __init__(self, low: float, high: float) -> None:
+        _deprecated(self, "FloatDistribution(low, high)")
+        super().__init__(low, high)
+
+    def _asdict(self) -> dict[str, Any]:
+        return {"low": self.low, "high": self.high}
+
+
+class LogUniformDistribution(FloatDistribution):
+    """Deprecated: use FloatDistribution(low, high, log=True)."""
+
+    def __init__(self, low: float, high: float) -> None:
+        _deprecated(self, "FloatDistribution(low, high, log=True)")
+        super().__init__(low, high, log=True)
+
+    def _asdict(self) -> dict[str, Any]:
+        return {"low": self.low, "high": self.high}
+
+
+class DiscreteUniformDistribution(FloatDistribution):
+    """Deprecated: use FloatDistribution(low, high, step=q)."""
+
+    def __init__(self, low: float, high: float, q: float) -> None:
+        _deprecated(self, "FloatDistribution(low, high, step=q)")
+        super().__init__(low, high, step=q)
+
+    @property
+    def q(self) -> float | None:
+        """The step."""
+        return self.step
+
+    def _asdict(self) -> dict[str, Any]:
+        return {"low": self.low, "high": self.high, "q": self.step}
+
+
+class IntUniformDistribution(IntDistribution):
+    """Deprecated: use IntDistribution(low, high, step=step)."""
+
+    def __init__(self, low: int, high: int, step: int = 1) -> None:
+        _deprecated(self, "IntDistribution(low, high, step=step)")
+        super().__init__(low, high, step=step)
+
+    def _asdict(self) -> dict[str, Any]:
+        return {"low": self.low, "high": self.high, "step": self.step}
+
+
+class IntLogUniformDistribution(IntDistribution):
+    """Deprecated: use IntDistribution(low, high, log=True)."""
+
+    def __init__(self, low: int, high: int, step: int = 1) -> None:
+        _deprecated(self, "IntDistribution(low, high, log=True)")
+        super().__init__(low, high, log=True, step=step)
+
+    def _asdict(self) -> dict[str, Any]:
+        return {"low": self.low, "high": self.high, "step": self.step}
+
+
+def _modern(distribution: BaseDistribution) -> BaseDistribution:
+    """The distribution that a deprecated one stands for."""
+    if type(distribution) in (FloatDistribution, IntDistribution, CategoricalDistribution):
+        return distribution
+    for kind in (FloatDistribution, IntDistribution):
+        if isinstance(distribution, kind):
+            return kind(distribution.low, distribution.high, distribution.log, distribution.step)
+    return distribution
+
+
+_CLASSES = {
+    kind.__name__: kind
+    for kind in (
+        FloatDistribution,
+        UniformDistribution,
+        LogUniformDistribution,
+        DiscreteUniformDistribution,
+        IntDistribution,
+        IntUniformDistribution,
+        IntLogUniformDistribution,
+        CategoricalDistribution,
+    )
+}
+
+
+def distribution_to_json(dist: BaseDistribution) -> str:
+    """The distribution as JSON: {"name": class, "attributes": {...}}."""
+    import json
+
+    return json.dumps({"name": type(dist).__name__, "attributes": dist._asdict()})
+
+
+def json_to_distribution(json_str: str) -> BaseDistribution:
+    """The distribution that JSON says: as distribution_to_json writes it, or {"type": "float", "low": 0, "high": 1}."""
+    import json
+
+    said = json.loads(json_str)
+    if "name" in said:
+        if said["name"] not in _CLASSES:
+            raise ValueError(f"there is no distribution {said['name']!r}")
+        return _CLASSES[said["name"]](**said["attributes"])
+    kind = said.pop("type", None)
+    if kind == "categorical":
+        return CategoricalDistribution(said["choices"])
+    if kind == "float":
+        return FloatDistribution(said["low"], said["high"], said.get("log", False), said.get("step"))
+    if kind == "int":
+        return IntDistribution(said["low"], said["high"], said.get("log", False), said.get("step") or 1)
+    raise ValueError(f"there is no type of distribution {kind!r}: it is 'float', 'int' or 'categorical'")
+
+
+def check_distribution_compatibility(dist_old: BaseDistribution, dist_new: BaseDistribution) -> None:
+    """Raises a ValueError unless trials may ask for one name with both: the same kind, scale and choices."""
+    if type(dist_old) is not type(dist_new):
+        raise ValueError(f"a parameter cannot be {dist_old} in one trial and {dist_new} in another")
+    if isinstance(dist_old, CategoricalDistribution):
+        if dist_old != dist_new:
+            raise ValueError(f"CategoricalDistribution does not support other choices: {dist_old}, {dist_new}")
+    elif dist_old.log != dist_new.log:
+        raise ValueError(f"the scale of a parameter cannot change: {dist_old}, {dist_new}")

@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+__all__ = [
+    "CLIUsageError",
+    "DuplicatedStudyError",
+    "ExperimentalWarning",
+    "OptunaError",
+    "StorageInternalError",
+    "TrialPruned",
+    "UpdateFinishedTrialError",
+]
+
 
 class OptunaError(Exception):
     """The base of the others; the name is the one that users of Optuna catch."""
@@ -9,6 +19,10 @@ class OptunaError(Exception):
 
 class TrialPruned(OptunaError):
     """Raised by an objective to say that its trial was stopped early."""
+
+
+class CLIUsageError(OptunaError):
+    """A command line that cannot be. Lightcrest's program is not written in Python and never raises it."""
 
 
 class StorageInternalError(OptunaError):
@@ -21,3 +35,11 @@ class DuplicatedStudyError(OptunaError):
 
 class UpdateFinishedTrialError(OptunaError, RuntimeError):
     """A trial that has ended cannot be changed."""
+
+
+class ExperimentalWarning(Warning):
+    """What is used may change. Lightcrest never warns of it; scripts that silence it run unchanged."""
+
+
+class _Exhausted(OptunaError):
+    """A sampler has nothing left to propose: the end of a study, not a failure."""

@@ -45,7 +45,7 @@ pub enum PrunerError {
 }
 
 /// The point that a trial shows at a report: the objectives that the report tells and those that were known before
-/// the trial began, such that larger is better. The objectives that neither tells are left out.
+/// the trial began, such that larger is better and NaN is worst. The objectives that neither tells are left out.
 ///
 /// `told` is how many values each report holds; trials can only be compared at the same number.
 pub(crate) fn point(history: &History, trial: &FrozenTrial, values: &[f64], told: usize) -> Vec<f64> {
@@ -54,7 +54,9 @@ pub(crate) fn point(history: &History, trial: &FrozenTrial, values: &[f64], told
     for (i, objective) in history.objectives().iter().enumerate() {
         let value = trial.known.get(i).copied().flatten().or_else(|| values.next().copied());
         if let Some(value) = value {
-            point.push(objective.direction.orient(value));
+            let value = objective.direction.orient(value);
+            // What is not a number is worse than all that is.
+            point.push(if value.is_nan() { f64::NEG_INFINITY } else { value });
         }
     }
     point

@@ -114,6 +114,21 @@ impl Domain {
         }
     }
 
+    /// A value that was given from outside as one of this domain's kind, in its range or not; `None` if it is of another kind.
+    pub(crate) fn convert(&self, value: &Value) -> Option<Value> {
+        match self {
+            Self::Float { .. } => value.as_f64().map(Value::Float),
+            Self::Int { .. } => {
+                let number = value.as_f64().filter(|number| number.is_finite())?;
+                Some(Value::Int(value.as_i64().unwrap_or(number as i64)))
+            }
+            Self::Categorical { choices, .. } => {
+                let number = value.as_f64()?;
+                choices.iter().find(|choice| choice.as_f64() == Some(number)).cloned()
+            }
+        }
+    }
+
     /// A value of this domain as the engine writes it: whole numbers of floats as floats, steps hit exactly.
     pub(crate) fn conform(&self, value: &Value) -> Value {
         let exact = self.cell_of(value).and_then(|cell| self.cell(cell));

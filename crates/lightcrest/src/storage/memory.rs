@@ -2,10 +2,17 @@
 
 use super::{Changes, Definition, Storage, StorageError};
 use crate::history::{FrozenTrial, TrialState};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Keeps trials in memory: nothing survives the process.
-#[derive(Debug, Default)]
+/// Keeps trials in memory: nothing survives the process. Its clones are handles on the same study; trials that are running when
+/// one of several handles is opened stay so.
+#[derive(Debug, Clone, Default)]
 pub struct MemoryStorage {
+    shared: Arc<Mutex<Kept>>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
     definition: Option<Definition>,
     trials: Vec<FrozenTrial>,
     /// Which trial each revision wrote; revision 1 is the first.
@@ -17,55 +24,66 @@ impl MemoryStorage {
     pub fn new() -> Self {
         Self::default()
     }
+
+    /// No call panics half-way: a poisoned lock is as good as new.
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Storage for MemoryStorage {
     fn definition(&mut self) -> Result<Option<Definition>, StorageError> {
-        Ok(self.definition.clone())
+        Ok(self.kept().definition.clone())
     }
 
     fn open(&mut self, definition: &Definition) -> Result<Definition, StorageError> {
-        let stored = self.definition.get_or_insert_with(|| definition.clone()).clone();
+        let alone = Arc::strong_count(&self.shared) == 1;
+        let mut kept = self.kept();
+        let stored = kept.definition.get_or_insert_with(|| definition.clone()).clone();
         if let Some(difference) = stored.difference(definition) {
             return Err(StorageError::OtherStudy { difference });
         }
-        for trial in self.trials.iter_mut().filter(|trial| trial.state == TrialState::Running) {
+        let Kept { trials, writes, .. } = &mut *kept;
+        for trial in trials.iter_mut().filter(|trial| alone && trial.state == TrialState::Running) {
             trial.reset();
-            self.writes.push(trial.number);
+            writes.push(trial.number);
         }
         Ok(stored)
     }
 
     fn create(&mut self, trial: &FrozenTrial) -> Result<u64, StorageError> {
-        let (number, next) = (trial.number, self.trials.len() as u64);
+        let mut kept = self.kept();
+        let (number, next) = (trial.number, kept.trials.len() as u64);
         if number != next {
             return Err(StorageError::NumberTaken { number, next });
         }
-        self.trials.push(trial.clone());
-        self.writes.push(number);
-        Ok(self.writes.len() as u64)
+        kept.trials.push(trial.clone());
+        kept.writes.push(number);
+        Ok(kept.writes.len() as u64)
     }
 
     fn update(&mut self, trial: &FrozenTrial, from: TrialState) -> Result<u64, StorageError> {
         let number = trial.number;
-        let slot = usize::try_from(number).ok().and_then(|i| self.trials.get_mut(i));
+        let mut kept = self.kept();
+        let slot = usize::try_from(number).ok().and_then(|i| kept.trials.get_mut(i));
         let slot = slot.ok_or(StorageError::UnknownTrial { number })?;
         let found = slot.state;
         if found != from {
             return Err(StorageError::StateConflict { number, expected: from, found });
         }
         slot.clone_from(trial);
-        self.writes.push(number);
-        Ok(self.writes.len() as u64)
+        kept.writes.push(number);
+        Ok(kept.writes.len() as u64)
     }
 
     fn changes(&mut self, since: u64) -> Result<Changes, StorageError> {
-        let since = usize::try_from(since).unwrap_or(usize::MAX).min(self.writes.len());
-        let mut numbers = self.writes[since..].to_vec();
+        let kept = self.kept();
+        let since = usize::try_from(since).unwrap_or(usize::MAX).min(kept.writes.len());
+        let mut numbers = kept.writes[since..].to_vec();
         numbers.sort_unstable();
         numbers.dedup();
-        let trials = numbers.into_iter().map(|number| self.trials[number as usize].clone()).collect();
-        Ok(Changes { trials, revision: self.writes.len() as u64 })
+        let trials = numbers.into_iter().map(|number| kept.trials[number as usize].clone()).collect();
+        Ok(Changes { trials, revision: kept.writes.len() as u64 })
     }
 }
 
@@ -76,5 +94,21 @@ mod tests {
     #[test]
     fn conforms() {
         crate::testing::storage(&mut || Box::new(MemoryStorage::new()));
+    }
+
+    #[test]
+    fn handles_see_each_other_and_leave_running_trials_alone() {
+        let study = |storage: &MemoryStorage| {
+            let builder =
+                crate::Study::define_by_run(vec![crate::objective::ObjectiveInfo::minimize("loss")]);
+            builder.storage(storage.clone()).build().unwrap()
+        };
+        let storage = MemoryStorage::new();
+        let mut first = study(&storage);
+        assert_eq!(first.ask().unwrap().number, 0);
+        let mut second = study(&storage);
+        assert_eq!(second.trials()[0].state, TrialState::Running);
+        assert_eq!(second.ask().unwrap().number, 1);
+        assert_eq!(first.ask().unwrap().number, 2);
     }
 }

@@ -125,7 +125,7 @@ pub struct Changes {
 /// - **Revisions.** Every write raises the revision by one, and [`changes`](Self::changes) tells everything since, whoever
 ///   wrote it.
 /// - **Abandoned trials.** [`open`](Self::open) puts trials that were left running by processes which are gone back to
-///   waiting, without their reports.
+///   waiting, without their reports, unless the storage says that they may be told from elsewhere.
 /// - **Threads.** Calls on one handle come one at a time, from any thread. Several handles, also in several
 ///   processes, may share a study if the storage allows it.
 ///

@@ -6,6 +6,7 @@ use crate::pruner::Pruner;
 use crate::sampler::Sampler;
 use crate::space::Discovery;
 use crate::storage::{Definition, Storage};
+use std::collections::BTreeMap;
 
 /// Collects what a study needs.
 pub struct StudyBuilder {
@@ -13,6 +14,7 @@ pub struct StudyBuilder {
     pub(super) sampler: Box<dyn Sampler>,
     pub(super) pruner: Box<dyn Pruner>,
     pub(super) storage: Box<dyn Storage>,
+    pub(super) write_through: bool,
 }
 
 impl StudyBuilder {
@@ -72,13 +74,28 @@ impl StudyBuilder {
         self
     }
 
+    /// As [`storage`](Self::storage), chosen at run time.
+    #[must_use]
+    pub fn boxed_storage(mut self, storage: Box<dyn Storage>) -> Self {
+        self.storage = storage;
+        self
+    }
+
+    /// Whether what running trials report and ask for is stored at once, so that other handles see it and a trial that was
+    /// asked for in one process can be told in another; otherwise with their end, which is faster. Off unless given.
+    #[must_use]
+    pub fn write_through(mut self, write_through: bool) -> Self {
+        self.write_through = write_through;
+        self
+    }
+
     /// Makes the study, or goes on with the one that the storage keeps. Trials that were left running go back to
     /// waiting.
     ///
     /// # Errors
     /// If the sampler cannot handle the space or the objectives, or the storage keeps another study.
     pub fn build(mut self) -> Result<Study, StudyError> {
-        let Definition { space, objectives, .. } = &self.definition;
+        let objectives = &self.definition.objectives;
         if objectives.is_empty() {
             return Err(StudyError::NoObjectives);
         }
@@ -87,30 +104,50 @@ impl StudyBuilder {
                 return Err(StudyError::DuplicateObjective { name: objective.name.clone() });
             }
         }
-        let (sampler, can) = (self.sampler.name(), self.sampler.capabilities());
-        if objectives.len() > 1 && !can.several_objectives {
-            let what = format!("{} objectives, only one", objectives.len());
-            return Err(StudyError::Unsupported { sampler, what });
-        }
-        let conditional = space.parameters().iter().find(|parameter| !parameter.when.is_empty());
-        if let Some(parameter) = conditional.filter(|_| !can.conditions) {
-            let what = format!("conditional parameters such as `{}`", parameter.name);
-            return Err(StudyError::Unsupported { sampler, what });
-        }
-        let continuous = space.parameters().iter().find(|parameter| parameter.domain.cells().is_none());
-        if let Some(parameter) = continuous.filter(|_| !can.continuous) {
-            let what = format!("parameters without steps such as `{}`", parameter.name);
-            return Err(StudyError::Unsupported { sampler, what });
-        }
+        check_sampler(&*self.sampler, &self.definition)?;
         let definition = self.storage.open(&self.definition)?;
         let history = History::new(definition.objectives.clone());
-        let Self { sampler, pruner, storage, .. } = self;
+        let Self { sampler, pruner, storage, write_through, .. } = self;
         let discovery = definition.discovered.then(Discovery::new);
         let parameters = definition.space.parameters().iter();
         let declared = parameters.map(|p| (p.name.as_str(), p.domain.clone())).collect();
-        let mut study =
-            Study { definition, sampler, pruner, storage, history, revision: 0, discovery, declared };
+        let mut study = Study {
+            definition,
+            sampler,
+            pruner,
+            storage,
+            history,
+            revision: 0,
+            own: BTreeMap::new(),
+            write_through,
+            discovery,
+            declared,
+        };
         study.synchronize()?;
         Ok(study)
     }
+}
+
+/// Whether a sampler can do what a study needs.
+pub(super) fn check_sampler(sampler: &dyn Sampler, definition: &Definition) -> Result<(), StudyError> {
+    let Definition { space, objectives, .. } = definition;
+    let (name, can) = (sampler.name(), sampler.capabilities());
+    if objectives.len() > 1 && !can.several_objectives {
+        let what = format!("{} objectives, only one", objectives.len());
+        return Err(StudyError::Unsupported { sampler: name, what });
+    }
+    let mut parameters = space.parameters().iter();
+    let conditional = parameters.find(|parameter| !parameter.when.is_empty());
+    // What is discovered may turn out to be conditional at any time: such a sampler gets the flat space.
+    if let Some(parameter) = conditional.filter(|_| !can.conditions && !definition.discovered) {
+        let what = format!("conditional parameters such as `{}`", parameter.name);
+        return Err(StudyError::Unsupported { sampler: name, what });
+    }
+    let mut parameters = space.parameters().iter();
+    let continuous = parameters.find(|parameter| parameter.domain.cells().is_none());
+    if let Some(parameter) = continuous.filter(|_| !can.continuous && !definition.discovered) {
+        let what = format!("parameters without steps such as `{}`", parameter.name);
+        return Err(StudyError::Unsupported { sampler: name, what });
+    }
+    Ok(())
 }

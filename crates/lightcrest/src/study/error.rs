@@ -20,16 +20,14 @@ pub enum StudyError {
     UnknownTrial { number: u64 },
     #[error("trial {number} is {state}, not running")]
     NotRunning { number: u64, state: TrialState },
-    #[error("a trial that is added must be complete, pruned, failed or waiting, but it is running")]
-    AddedRunning,
     #[error("a complete trial needs values, but the one that is added has none")]
     AddedWithoutValues,
     #[error("parameter `{name}` has the value {value}, but the trial does not say what it was asked for")]
     AddedWithoutDomain { name: String, value: Value },
-    #[error("trial {number} reported {value} at step {step}, but reports must be finite")]
-    NonFiniteReport { number: u64, step: u64, value: f64 },
-    #[error("trial {number} reported step {step} after step {last}, but steps must ascend")]
-    StepNotAscending { number: u64, step: u64, last: u64 },
+    #[error(
+        "constraint `{name}` of trial {number} is NaN, but must be a number that is at most 0 where it is satisfied"
+    )]
+    NanConstraint { number: u64, name: String },
     #[error("trial {number} gave {found} values, but the study has {expected} objectives")]
     WrongValueCount { number: u64, expected: usize, found: usize },
     #[error(transparent)]

@@ -1,49 +1,91 @@
 //! Answers to an objective that asks for its parameters while it runs.
 
 use super::{Study, StudyError};
-use crate::history::FrozenTrial;
+use crate::history::{FrozenTrial, TrialState};
 use crate::space::{Configuration, Domain, SpaceError, Suggestions, Value, encode};
 use crate::trial::{Stream, derive_seed};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use std::sync::Arc;
+
+/// What a running trial is answered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The value.
+    pub value: Value,
+    /// What the trial asked for when it got the value: the first time.
+    pub domain: Arc<Domain>,
+}
 
 impl Study {
     /// The value of a parameter in a running trial.
     ///
     /// Where the space is declared, it is what the configuration says. Where it is discovered, it is what was proposed when the
     /// trial was asked for; a parameter that was not proposed (it is new, it was not expected here, or its range has
-    /// moved) is drawn uniformly on its scale, from the study's seed, the trial's number and the name. Asked again, a
-    /// trial gets the same answer.
+    /// moved) is drawn uniformly on its scale, from the study's seed, the trial's number and the name. What was enqueued is
+    /// given as it is, also outside of the range, if it is of the kind that is asked for. Asked again, a trial gets the same answer,
+    /// whatever the range is by then.
     ///
     /// # Errors
     /// If there is no such trial, it is not running, the domain makes no sense or is another than it was, or the declared
     /// space has no such parameter or has it inactive here.
     pub fn suggest(&mut self, number: u64, name: &str, domain: &Domain) -> Result<Value, StudyError> {
+        self.answer(number, name, domain).map(|answer| answer.value)
+    }
+
+    /// As [`suggest`](Self::suggest), with what was asked for when the value was chosen.
+    ///
+    /// # Errors
+    /// As [`suggest`](Self::suggest).
+    pub fn answer(&mut self, number: u64, name: &str, domain: &Domain) -> Result<Answer, StudyError> {
         self.running(number)?;
-        let Some(discovery) = &mut self.discovery else { return self.declared(number, name, domain) };
+        let Some(discovery) = &mut self.discovery else {
+            let value = self.declared(number, name, domain)?;
+            let domain = self.declared.get(name).cloned().unwrap_or_else(|| Arc::new(domain.clone()));
+            return Ok(Answer { value, domain });
+        };
         let (name, domain) = discovery.ask(name, domain)?;
         let seed = self.definition.seed;
+        let given = self.own.get(&number).copied().unwrap_or(false);
         let trial = self.running(number)?;
         // Mostly parameters are asked for in the order of the space.
         let value = trial.configuration.get_near(&name, trial.suggestions.len());
+        if let (Some(value), Some(domain)) = (value, trial.suggestions.get_shared(&name)) {
+            return Ok(Answer { value: value.clone(), domain: domain.clone() });
+        }
         let proposed = value.filter(|value| domain.contains(value));
-        let value = match proposed {
-            Some(value) => domain.conform(value),
-            None => {
+        let answer = match (proposed, value) {
+            (Some(value), _) => domain.conform(value),
+            (None, Some(value)) if given => match domain.convert(value) {
+                Some(value) => value,
+                None => {
+                    let (name, value, domain) = (name.to_string(), value.clone(), (*domain).clone());
+                    return Err(SpaceError::OutOfDomain { name, value, domain }.into());
+                }
+            },
+            _ => {
                 let seed = derive_seed(seed ^ hash(&name), number, Stream::Suggestion);
                 encode::draw(&domain, ChaCha8Rng::seed_from_u64(seed).random())
             }
         };
-        let changed = proposed != Some(&value);
-        match trial.suggestions.get_shared(&name) {
-            Some(earlier) if *earlier == domain => {}
-            Some(_) => trial.suggestions.set(name.clone(), domain),
-            None => trial.suggestions.push(name.clone(), domain),
-        }
+        let changed = value != Some(&answer);
+        trial.suggestions.push(name.clone(), domain.clone());
         if changed {
-            self.history.amend(number, name, value.clone());
+            self.history.amend(number, name, answer.clone());
         }
-        Ok(value)
+        self.written(number)?;
+        Ok(Answer { value: answer, domain })
+    }
+
+    /// Gives a running trial of a discovered space the value that [`suggest`](Self::suggest) will answer with; for samplers that
+    /// are not the engine's.
+    ///
+    /// # Errors
+    /// If there is no such trial, or it is not running.
+    pub fn propose_value(&mut self, number: u64, name: &str, value: Value) -> Result<(), StudyError> {
+        self.running(number)?;
+        self.history.amend(number, name.into(), value);
+        Ok(())
     }
 
     /// The domains of a trial's parameters: what it asked for, or what is declared.
@@ -84,8 +126,9 @@ impl Study {
             trial.configuration = self.definition.space.conform(&trial.configuration)?;
             return Ok(());
         };
-        if !trial.state.is_finished() {
-            trial.configuration = discovery.conform(&trial.configuration)?;
+        if trial.state == TrialState::Waiting {
+            trial.configuration = discovery.conform(&trial.configuration);
+            trial.suggestions = Suggestions::new();
             return Ok(());
         }
         let mut configuration = Configuration::new();

@@ -23,7 +23,7 @@
 
 mod infer;
 
-use super::{Configuration, Domain, Parameter, Space, SpaceError, Suggestions};
+use super::{Configuration, Domain, Parameter, Space, SpaceError, Suggestions, Value};
 use infer::{Evidence, Row};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -109,24 +109,14 @@ impl Discovery {
         Ok((name, domain))
     }
 
-    /// A configuration, or a part of one, as the engine would have written it; of parameters that are not known yet, anything.
-    ///
-    /// # Errors
-    /// If a value is not of the domain that its parameter was asked for with.
-    pub fn conform(&self, configuration: &Configuration) -> Result<Configuration, SpaceError> {
-        let mut conformed = Configuration::new();
-        for (name, value) in configuration.iter() {
-            let value = match self.asked.get(name) {
-                None => value.clone(),
-                Some(domain) if domain.contains(value) => domain.conform(value),
-                Some(domain) => {
-                    let (value, domain) = (value.clone(), (**domain).clone());
-                    return Err(SpaceError::OutOfDomain { name: name.to_owned(), value, domain });
-                }
-            };
-            conformed.set(name, value);
-        }
-        Ok(conformed)
+    /// A configuration, or a part of one, as the engine would have written it. What is out of its range stays as it is: ranges may
+    /// change.
+    pub fn conform(&self, configuration: &Configuration) -> Configuration {
+        let conformed = |(name, value): (&str, &Value)| {
+            let domain = self.asked.get(name).filter(|domain| domain.contains(value));
+            (name.to_owned(), domain.map_or_else(|| value.clone(), |domain| domain.conform(value)))
+        };
+        configuration.iter().map(conformed).collect()
     }
 
     /// Takes note of a finished trial. Whether the space has to be [inferred](Self::infer) again.

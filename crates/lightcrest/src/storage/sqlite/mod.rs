@@ -1,4 +1,4 @@
-//! A study in one SQLite file.
+//! Studies in one SQLite file.
 //!
 //! A trial costs two transactions: one when it begins, one when it ends. The file is in WAL mode with `synchronous =
 //! NORMAL`: a committed transaction is in the hands of the operating system, so it survives `kill -9`; a power failure
@@ -9,7 +9,12 @@
 //! lock of the operating system while it lives. Who opens the study and gets the lock for itself alone knows that
 //! nobody else is left, and that trials which are still running were abandoned. (So the file belongs on a local
 //! disk.)
+//!
+//! A file mostly holds one study: [`SqliteStorage::open`] makes it and finds it. [`SqliteStorage::open_study`] tells several apart by
+//! their names, and leaves running trials to whoever will tell them.
 
+mod catalog;
+mod number;
 mod row;
 
 use self::row::{json, parse, read_trial, state, write_trial};
@@ -26,8 +31,11 @@ use std::time::Duration;
 /// Marks the file as ours: `LCST`.
 const APPLICATION_ID: i32 = 0x4c43_5354;
 /// The schemas, oldest first; number `i` leads to `user_version = i + 1`.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("../migrations/0001.sql"), include_str!("../migrations/0002.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("../migrations/0001.sql"),
+    include_str!("../migrations/0002.sql"),
+    include_str!("../migrations/0003.sql"),
+];
 /// How long to wait for another process to end its transaction.
 const BUSY: Duration = Duration::from_secs(30);
 
@@ -38,6 +46,8 @@ pub struct SqliteStorage {
     connection: Connection,
     /// How many migrations the file has had. A file that is only read may be of an older version.
     schema: usize,
+    /// Which study is meant; the first one unless it has a name.
+    name: Option<String>,
     study: Option<i64>,
     /// Holds the shared lock as long as this storage works on the study.
     lock: Option<File>,
@@ -49,7 +59,18 @@ impl SqliteStorage {
     /// # Errors
     /// If the file is no database, one of another program, or one of a newer version. Nothing is written then.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StorageError> {
-        Self::connect(path.as_ref(), OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+        Self::connect(path.as_ref(), flags, None)
+    }
+
+    /// The storage of the study of this name among several in this file, to work on. Trials that are running when it is opened
+    /// stay so: they may be told by whoever knows their outcome, also in another process.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_study(path: impl AsRef<Path>, name: impl Into<String>) -> Result<Self, StorageError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+        Self::connect(path.as_ref(), flags, Some(name.into()))
     }
 
     /// The storage in this file, to look at: also while others work on it.
@@ -61,16 +82,17 @@ impl SqliteStorage {
         if !path.exists() {
             return Err(StorageError::Missing { path: path.to_owned() });
         }
-        Self::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+        Self::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY, None)
     }
 
-    fn connect(path: &Path, flags: OpenFlags) -> Result<Self, StorageError> {
+    fn connect(path: &Path, flags: OpenFlags, name: Option<String>) -> Result<Self, StorageError> {
         let refused = |source| refused(path, source);
         // No mutex of SQLite's own: calls on one handle come one at a time.
         let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(refused)?;
         connection.busy_timeout(BUSY).map_err(refused)?;
-        let mut storage = Self { path: path.to_owned(), connection, schema: 0, study: None, lock: None };
+        let path = path.to_owned();
+        let mut storage = Self { path, connection, schema: 0, name, study: None, lock: None };
         storage.find_study()?;
         Ok(storage)
     }
@@ -98,13 +120,19 @@ impl SqliteStorage {
         Err(StorageError::OtherProgram { path: self.path.clone(), application_id })
     }
 
-    /// Finds the study of the file, if there is one by now.
+    /// Finds the study in the file, if it is there by now.
     fn find_study(&mut self) -> Result<(), StorageError> {
         self.schema = self.schema_version()?;
         if self.schema == 0 {
             return Ok(());
         }
-        let found = self.connection.query_row("SELECT min(id) FROM study", [], |row| row.get(0));
+        let found = match &self.name {
+            None => self.connection.query_row("SELECT min(id) FROM study", [], |row| row.get(0)),
+            Some(name) => {
+                self.connection
+                    .query_row("SELECT min(id) FROM study WHERE name = ?1", [name], |row| row.get(0))
+            }
+        };
         self.study = found.map_err(|e| refused(&self.path, e))?;
         Ok(())
     }
@@ -143,8 +171,12 @@ impl SqliteStorage {
         if self.schema < migration { before } else { name }
     }
 
-    /// Takes part in the work. `true`: nobody else did, and running trials were put back to waiting.
+    /// Takes part in the work, unless the study is one of several. `true`: nobody else did, and running trials were put back to
+    /// waiting.
     fn join(&mut self) -> Result<bool, StorageError> {
+        if self.name.is_some() {
+            return Ok(false);
+        }
         let mut name = OsString::from(&self.path);
         name.push("-lock");
         let path = PathBuf::from(name);
@@ -226,7 +258,7 @@ impl Storage for SqliteStorage {
         let inserted = self.connection.execute(
             // Another process may have been faster: then its study stays.
             "INSERT INTO study (id, name, space, objectives, seed, spec, engine, created, discovered, revision)
-             VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0) ON CONFLICT DO NOTHING",
+             VALUES (?9, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0) ON CONFLICT DO NOTHING",
             params![
                 definition.name,
                 json(&definition.space),
@@ -236,6 +268,7 @@ impl Storage for SqliteStorage {
                 definition.engine,
                 definition.created as i64,
                 definition.discovered,
+                self.name.is_none().then_some(1),
             ],
         );
         inserted.map_err(|e| refused(&self.path, e))?;
@@ -415,6 +448,26 @@ mod tests {
         assert_eq!(study.trials()[..2], history.trials()[..2]);
         assert_eq!(study.ask().unwrap().number, 2, "the abandoned trial is run again");
         assert_eq!(study.ask().unwrap().number, 3);
+        let version = Connection::open(&path).unwrap().query_row("PRAGMA user_version", [], |row| row.get(0));
+        assert_eq!(version, Ok(MIGRATIONS.len() as i64));
+    }
+
+    #[test]
+    fn the_second_schema_is_read_as_it_is_and_migrated_when_the_study_goes_on() {
+        let (_folder, path) = folder();
+        let dump = include_str!("../../../tests/data/schema-2.sql");
+        Connection::open(&path).unwrap().execute_batch(dump).unwrap();
+        let mut storage = SqliteStorage::open_study(&path, "found").unwrap();
+        assert_eq!(storage.attributes().unwrap().len(), 0, "it had none then");
+        let (definition, history) = load(&mut SqliteStorage::read(&path).unwrap()).unwrap();
+        assert!(definition.discovered);
+        assert_eq!(definition.space.len(), 1, "what its trials asked for");
+        let study = Study::define_by_run(definition.objectives.clone()).name("found");
+        let study = study.storage(storage).build().unwrap();
+        assert_eq!(study.trials(), history.trials());
+        let mut storage = SqliteStorage::open_study(&path, "found").unwrap();
+        storage.set_attribute("a", 1.into()).unwrap();
+        assert_eq!(storage.attributes().unwrap()["a"], 1);
         let version = Connection::open(&path).unwrap().query_row("PRAGMA user_version", [], |row| row.get(0));
         assert_eq!(version, Ok(MIGRATIONS.len() as i64));
     }

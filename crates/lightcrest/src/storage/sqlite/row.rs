@@ -1,5 +1,6 @@
 //! A trial as a row: what has parts is JSON.
 
+use super::number::{Number, unwrapped, wrapped};
 use super::refused;
 use crate::history::{FrozenTrial, TrialState};
 use crate::storage::StorageError;
@@ -21,9 +22,9 @@ pub(super) fn write_trial(
         trial.state.as_str(),
         json(&trial.configuration),
         json(&trial.known),
-        trial.values.as_ref().map(json),
-        json(&trial.reports),
-        json(&trial.constraints),
+        trial.values.as_ref().map(|values| json(&wrapped(values))),
+        json(&trial.reports.iter().map(|(step, values)| (step, wrapped(values))).collect::<Vec<_>>()),
+        json(&trial.constraints.iter().map(|(name, excess)| (name, Number(*excess))).collect::<Vec<_>>()),
         json(&trial.attributes),
         trial.reason,
         trial.started.map(|ms| ms as i64),
@@ -44,9 +45,17 @@ pub(super) fn read_trial(path: &Path, row: &Row<'_>) -> Result<FrozenTrial, Stor
         configuration: parse(path, "trial.configuration", &text(2)?)?,
         suggestions: parse(path, "trial.suggestions", &text(11)?)?,
         known: parse(path, "trial.known", &text(3)?)?,
-        values: values.map(|values| parse(path, "trial.objective_values", &values)).transpose()?,
-        reports: parse(path, "trial.reports", &text(5)?)?,
-        constraints: parse(path, "trial.constraints", &text(6)?)?,
+        values: values
+            .map(|values| parse(path, "trial.objective_values", &values).map(unwrapped))
+            .transpose()?,
+        reports: parse::<Vec<(u64, Vec<Number>)>>(path, "trial.reports", &text(5)?)?
+            .into_iter()
+            .map(|(step, values)| (step, unwrapped(values)))
+            .collect(),
+        constraints: parse::<Vec<(String, Number)>>(path, "trial.constraints", &text(6)?)?
+            .into_iter()
+            .map(|(name, excess)| (name, excess.0))
+            .collect(),
         attributes: parse(path, "trial.attributes", &text(7)?)?,
         reason: row.get(8).map_err(refused)?,
         started: time(9)?.map(|ms| ms as u64),

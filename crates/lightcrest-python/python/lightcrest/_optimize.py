@@ -1,0 +1,202 @@
+"""The loop of Study.optimize."""
+
+from __future__ import annotations
+
+import threading as _threading
+import time as _time
+
+from lightcrest import logging as _logging
+from lightcrest._warn import warn as _warn
+from lightcrest.exceptions import TrialPruned, _Exhausted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from lightcrest._study import CallbackType, ObjectiveFuncType, Study
+
+_log = _logging._root
+
+
+def optimize(
+    study: Study,
+    func: ObjectiveFuncType,
+    n_trials: int | None,
+    timeout: float | None,
+    n_jobs: int,
+    catch: Iterable[type[Exception]] | type[Exception],
+    callbacks: Iterable[CallbackType] | None,
+    gc_after_trial: bool,
+    show_progress_bar: bool,
+) -> None:
+    """See Study.optimize."""
+    if study._here.optimizing:
+        raise RuntimeError("`optimize` cannot be called inside of `optimize`")
+    if n_trials is not None and n_trials < 0:
+        raise ValueError(f"`n_trials` must be 0 or more, but got {n_trials}")
+    catch = (catch,) if isinstance(catch, type) else tuple(catch)
+    run = _Run(study, func, n_trials, timeout, catch, list(callbacks or ()), gc_after_trial)
+    bar = _bar(run, n_jobs) if show_progress_bar else None
+    study._stop.clear()
+    try:
+        if n_jobs == 1:
+            run.work()
+        else:
+            run.work_together(n_jobs)
+    finally:
+        if bar is not None:
+            bar.close()
+
+
+class _Run:
+    """One call of optimize: what its workers share."""
+
+    def __init__(
+        self,
+        study: Study,
+        func: ObjectiveFuncType,
+        n_trials: int | None,
+        timeout: float | None,
+        catch: tuple[type[Exception], ...],
+        callbacks: list[CallbackType],
+        collect: bool,
+    ) -> None:
+        self.study = study
+        self.func = func
+        self.left = n_trials
+        self.timeout = timeout
+        self.start = _time.monotonic()
+        self.catch = catch
+        self.callbacks = callbacks
+        self.collect = collect
+        self.lock = _threading.Lock()
+
+    def work(self) -> None:
+        """Evaluates trials until the run ends."""
+        here = self.study._here
+        here.optimizing = True
+        try:
+            while not self.study._stop.is_set():
+                if self.timeout is not None and _time.monotonic() - self.start >= self.timeout:
+                    return
+                with self.lock:
+                    if self.left is not None:
+                        if self.left <= 0:
+                            return
+                        self.left -= 1
+                self.one_trial()
+        finally:
+            here.optimizing = False
+
+    def work_together(self, n_jobs: int) -> None:
+        """Several workers as threads. The first exception ends the run and comes back."""
+        import os
+        from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+
+        workers = (os.cpu_count() or 1) if n_jobs < 1 else n_jobs
+        if self.left is not None:
+            workers = max(1, min(workers, self.left))
+        with ThreadPoolExecutor(max_workers=workers) as pool:
+            futures = [pool.submit(self.work) for _ in range(workers)]
+            try:
+                wait(futures, return_when=FIRST_EXCEPTION)
+            except BaseException:  # Ctrl-C: workers end after their trials
+                self.study._stop.set()
+                raise
+            if any(future.done() and future.exception() is not None for future in futures):
+                self.study._stop.set()
+        for future in futures:
+            future.result()
+
+    def one_trial(self) -> None:
+        study = self.study
+        try:
+            trial = study.ask()
+        except _Exhausted as end:
+            _log.info(f"The study is done: {end}.")
+            study._stop.set()
+            return
+        number = trial.number
+        try:
+            values = self.func(trial)
+        except TrialPruned as error:
+            study._end(number, "pruned", None, None)
+            _log.info(f"Trial {number} pruned. {error}")
+        except (Exception, KeyboardInterrupt) as error:
+            study._end(number, "failed", None, f"{type(error).__name__}: {error}")
+            self.failed(trial, repr(error), None, error)
+            if not isinstance(error, self.catch):
+                raise
+        else:
+            numbers, reason = study._numbers(values)
+            if numbers is None:
+                study._end(number, "failed", None, reason)
+                self.failed(trial, reason, values, None)
+            else:
+                study._end(number, "complete", numbers, None)
+                if _log.isEnabledFor(_logging.INFO):
+                    self.completed(trial, numbers)
+        finally:
+            if self.collect:
+                import gc
+
+                gc.collect()
+        for callback in self.callbacks:
+            callback(study, study._frozen_copy(number))
+
+    def completed(self, trial: Any, values: list[float]) -> None:
+        names = self.study.metric_names
+        told: Any = values if len(values) > 1 else values[0]
+        if names is not None:
+            told = dict(zip(names, values))
+        word = "values" if len(values) > 1 else "value"
+        message = f"Trial {trial.number} finished with {word}: {told} and parameters: {trial.params}."
+        best = self.study._engine.best() if len(values) == 1 else None
+        if best is not None:
+            message += f" Best is trial {best} with value: {self.study._frozen(best).value}."
+        _log.info(message)
+
+    def failed(self, trial: Any, reason: str | None, values: Any, error: BaseException | None) -> None:
+        _log.warning(
+            f"Trial {trial.number} failed with parameters: {trial.params} because of the following error: {reason}.",
+            exc_info=error,
+        )
+        _log.warning(f"Trial {trial.number} failed with value {values!r}.")
+
+
+def _bar(run: _Run, n_jobs: int) -> Any:
+    """A progress bar that moves with each trial, if it can be drawn."""
+    n_trials, timeout = run.left, run.timeout
+    if n_trials is None and timeout is None:
+        _warn("a progress bar needs `n_trials` or `timeout`: there is none")
+        return None
+    if n_trials is None and n_jobs != 1:
+        _warn("a progress bar of `timeout` needs `n_jobs` = 1: there is none")
+        return None
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        _warn("`show_progress_bar` needs the package tqdm: install it, or go without")
+        return None
+    bar = tqdm(total=n_trials if n_trials is not None else timeout)
+    last = 0.0
+
+    def move(study: Study, trial: Any) -> None:
+        nonlocal last
+        if len(study.directions) == 1:
+            best = study._engine.best()
+            if best is not None:
+                bar.set_description(f"Best trial: {best}. Best value: {study._frozen(best).value:.6g}")
+        elapsed = _time.monotonic() - run.start
+        if n_trials is not None:
+            bar.update(1)
+            if timeout is not None:
+                bar.set_postfix_str(f"{elapsed:.02f}/{timeout} seconds")
+        else:
+            elapsed = min(elapsed, timeout)
+            bar.update(elapsed - last)
+            last = elapsed
+
+    run.callbacks.append(move)
+    return bar

@@ -1,0 +1,493 @@
+"""The study: what optimises, and the trials that it made."""
+
+from __future__ import annotations
+
+import copy as _copy
+import enum as _enum
+import threading as _threading
+
+from lightcrest import _engine
+from lightcrest._fixed import _CONSTRAINT
+from lightcrest._state import _STATES, _WORDS
+from lightcrest._warn import warn as _warn
+from lightcrest.distributions import _modern
+from lightcrest.pruners import BasePruner, MedianPruner
+from lightcrest.samplers import BaseSampler, _resolve, _written_in_python
+from lightcrest.storages import BaseStorage, get_storage
+from lightcrest.trial import FrozenTrial, Trial, TrialState
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Callable, Container, Iterable, Sequence
+    from typing import Any, Union
+
+    from lightcrest._engine import Space
+    from lightcrest.distributions import BaseDistribution
+
+    ObjectiveFuncType = Callable[[Trial], Union[float, Sequence[float]]]
+    CallbackType = Callable[["Study", FrozenTrial], None]
+
+# Where the engine's attributes of a trial keep what is Python's own.
+_SYSTEM = "lightcrest:system"
+
+
+class StudyDirection(_enum.IntEnum):
+    """Whether an objective should become small or large."""
+
+    NOT_SET = 0
+    MINIMIZE = 1
+    MAXIMIZE = 2
+
+
+def _logger() -> Any:
+    from lightcrest import logging
+
+    return logging._root
+
+
+class _Here(_threading.local):
+    """What a thread is in the middle of."""
+
+    optimizing = False
+
+
+class Study:
+    """The trials of one objective or several. Made by create_study, found again by load_study."""
+
+    def __init__(
+        self,
+        study_name: str,
+        storage: str | BaseStorage,
+        sampler: BaseSampler | str | None = None,
+        pruner: BasePruner | None = None,
+        *,
+        space: Space | None = None,
+    ) -> None:
+        self._storage = get_storage(storage)
+        self._make(study_name, self._storage._directions(study_name), sampler, pruner, space)
+
+    def _make(
+        self,
+        study_name: str,
+        directions: Sequence[str],
+        sampler: BaseSampler | str | None,
+        pruner: BasePruner | None,
+        space: Space | None,
+    ) -> None:
+        self.study_name = study_name
+        self._storage._create(study_name, list(directions))
+        self._study_id = self._storage._id(study_name)
+        self._directions = [StudyDirection[word.upper()] for word in directions]
+        self._sampler = _resolve(sampler, None)
+        self._pruner = pruner or MedianPruner()
+        place, attributes = self._storage._place(study_name)
+        self._engine = _engine.Study(
+            name=study_name,
+            directions=list(directions),
+            sampler=self._sampler._name,
+            sampler_settings=self._sampler._settings,
+            seed=self._sampler._seed,
+            pruner=self._pruner._name or "none",
+            pruner_settings=self._pruner._settings,
+            space=space,
+            storage=place,
+            attributes=attributes,
+        )
+        self._start()
+
+    def _start(self) -> None:
+        self._finished: dict[int, FrozenTrial] = {}
+        self._stop = _threading.Event()
+        self._here = _Here()
+        self._propose = not _written_in_python(self._sampler)
+        self._independent = None if self._propose else self._sample_independent
+        self._prune = None if self._pruner._name else self._decide
+
+    def __getstate__(self) -> dict[str, Any]:
+        if not self._storage._lasting:
+            raise TypeError("a study in memory cannot be pickled: give it a storage")
+        return {
+            "study_name": self.study_name,
+            "storage": self._storage,
+            "sampler": self._sampler,
+            "pruner": self._pruner,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]
+
+    # What a study is.
+
+    @property
+    def directions(self) -> list[StudyDirection]:
+        """The directions, one for each objective."""
+        return self._directions
+
+    @property
+    def direction(self) -> StudyDirection:
+        """The direction in a study of one objective."""
+        if len(self._directions) > 1:
+            raise RuntimeError("a study of several objectives has no single direction: use `directions`")
+        return self._directions[0]
+
+    def _is_multi_objective(self) -> bool:
+        return len(self._directions) > 1
+
+    @property
+    def sampler(self) -> BaseSampler:
+        """What proposes; may be exchanged between trials."""
+        return self._sampler
+
+    @sampler.setter
+    def sampler(self, sampler: BaseSampler) -> None:
+        self._sampler = _resolve(sampler, None)
+        self._engine.set_sampler(self._sampler._name, self._sampler._settings, self._sampler._seed)
+        self._start()
+
+    @property
+    def pruner(self) -> BasePruner:
+        """What stops trials early; may be exchanged between trials."""
+        return self._pruner
+
+    @pruner.setter
+    def pruner(self, pruner: BasePruner) -> None:
+        self._pruner = pruner
+        self._engine.set_pruner(pruner._name or "none", pruner._settings)
+        self._start()
+
+    @property
+    def space(self) -> Space:
+        """What may vary: as it was declared, or as the finished trials show it, with the conditions inferred."""
+        return self._engine.space()
+
+    @property
+    def user_attrs(self) -> dict[str, Any]:
+        """What set_user_attr kept."""
+        return dict(self._storage._attributes(self.study_name).get("user", {}))
+
+    def set_user_attr(self, key: str, value: Any) -> None:
+        """Keeps something with the study: anything if it lives in memory, else whatever JSON can say."""
+        self._storage._set(self.study_name, "user", key, value)
+
+    @property
+    def metric_names(self) -> list[str] | None:
+        """What set_metric_names named the objectives."""
+        return self._storage._attributes(self.study_name).get("system", {}).get("study:metric_names")
+
+    def set_metric_names(self, metric_names: list[str]) -> None:
+        """Names the objectives: in messages and in trials_dataframe."""
+        if len(metric_names) != len(self._directions):
+            raise ValueError(f"{len(self._directions)} objectives need as many names, but got {metric_names}")
+        self._storage._set(self.study_name, "system", "study:metric_names", list(metric_names))
+
+    # Asking and telling.
+
+    def ask(self, fixed_distributions: dict[str, BaseDistribution] | Space | None = None) -> Trial:
+        """The next trial, now running: one that was enqueued, or else a proposal.
+
+        fixed_distributions: parameters that the trial is asked for at once, by name, or a Space whose active ones are.
+        """
+        if isinstance(fixed_distributions, dict):
+            fixed_distributions = {name: _modern(found) for name, found in fixed_distributions.items()}
+        if self._propose:
+            return self._engine.ask(self, fixed_distributions, True, None, self._prune)
+        trial = self._engine.ask(self, None, False, self._independent, self._prune)
+        frozen = self._frozen(trial.number)
+        self._sampler.before_trial(self, frozen)
+        frozen = self._frozen(trial.number)
+        expected = self._sampler.infer_relative_search_space(self, frozen)
+        given = frozen.system_attrs.get("fixed_params", {})
+        for name, value in self._sampler.sample_relative(self, frozen, expected).items():
+            if name not in given:
+                self._engine.propose(trial.number, name, value)
+        for name, distribution in (fixed_distributions or {}).items():  # type: ignore[union-attr]
+            trial._suggest(name, distribution)
+        return trial
+
+    def _sample_independent(self, number: int, name: str, distribution: BaseDistribution) -> Any:
+        return self._sampler.sample_independent(self, self._frozen(number), name, distribution)
+
+    def _decide(self, number: int) -> bool:
+        return self._pruner.prune(self, self._frozen(number))
+
+    def tell(
+        self,
+        trial: Trial | int,
+        values: float | Sequence[float] | None = None,
+        state: TrialState | None = None,
+        skip_if_finished: bool = False,
+    ) -> FrozenTrial:
+        """Ends a running trial.
+
+        Without a state, values that cannot be (None, NaN, a wrong number of them) fail the trial with a warning; with
+        TrialState.COMPLETE they are a ValueError. TrialState.PRUNED and TrialState.FAIL have no values.
+        """
+        if isinstance(trial, bool) or not isinstance(trial, (int, Trial)):
+            raise TypeError(f"a trial or its number is needed, but got {trial!r}")
+        number = trial if isinstance(trial, int) else trial.number
+        self._engine.synchronize()
+        found = _STATES[self._engine.state(number)]
+        if found.is_finished() and skip_if_finished:
+            return _copy.deepcopy(self._frozen(number))
+        if found is not TrialState.RUNNING:
+            raise ValueError(f"trial {number} cannot be told: it is {found.name}")
+        if state is None or state is TrialState.COMPLETE:
+            numbers, reason = self._numbers(values)
+            if numbers is not None:
+                self._end(number, "complete", numbers, None)
+            elif state is None:
+                _warn(f"trial {number} failed: {reason}")
+                self._end(number, "failed", None, reason)
+            else:
+                raise ValueError(f"trial {number} cannot be COMPLETE: {reason}")
+        elif state in (TrialState.PRUNED, TrialState.FAIL):
+            if values is not None:
+                raise ValueError(f"a trial that is told {state.name} has no values, but got {values!r}")
+            self._end(number, _WORDS[state], None, None)
+        else:
+            raise ValueError(f"a trial can be told COMPLETE, PRUNED or FAIL, but not {state!r}")
+        return _copy.deepcopy(self._frozen(number))
+
+    def _set_system(self, number: int, key: str, value: Any) -> None:
+        """Keeps something with a running trial beside its user attributes."""
+        system = self._engine.trial(number)[6].get(_SYSTEM, {})
+        self._engine.set_attribute(number, _SYSTEM, {**system, key: value})
+
+    def _end(self, number: int, word: str, values: list[float] | None, reason: str | None) -> None:
+        bounds = self._sampler._constraints_func
+        if bounds is not None and word != "failed":
+            for i, excess in enumerate(bounds(self._frozen(number))):
+                self._engine.set_constraint(number, str(i), float(excess))
+        if not self._propose:
+            frozen = self._frozen(number)
+            told = _last_value(frozen.intermediate_values) if word == "pruned" else values
+            try:
+                self._sampler.after_trial(self, frozen, _STATES[word], told)
+            finally:
+                self._engine.tell(number, word, values, reason)
+            return
+        self._engine.tell(number, word, values, reason)
+
+    def _numbers(self, values: Any) -> tuple[list[float] | None, str | None]:
+        """The values of a trial as numbers, or why they are none."""
+        several = isinstance(values, (list, tuple)) or (hasattr(values, "__len__") and not isinstance(values, str))
+        numbers = []
+        for value in values if several else [values]:
+            try:
+                number = float(value)
+            except (TypeError, ValueError):
+                return None, f"the value {value!r} is not a number"
+            if number != number:
+                return None, f"the value {value!r} is not acceptable"
+            numbers.append(number)
+        if len(numbers) != len(self._directions):
+            return None, f"{len(numbers)} values were given, but the study has {len(self._directions)} objectives"
+        return numbers, None
+
+    def optimize(
+        self,
+        func: ObjectiveFuncType,
+        n_trials: int | None = None,
+        timeout: float | None = None,
+        n_jobs: int = 1,
+        catch: Iterable[type[Exception]] | type[Exception] = (),
+        callbacks: Iterable[CallbackType] | None = None,
+        gc_after_trial: bool = False,
+        show_progress_bar: bool = False,
+    ) -> None:
+        """Evaluates trials: n_trials of them, for `timeout` seconds, or until stop is called.
+
+        func: given a Trial, returns its value or values; raises TrialPruned to end the trial early.
+        n_jobs: how many trials run at once, as threads; -1 for one a processor.
+        catch: exceptions that fail their trial and not the run. Others fail their trial and come back unchanged.
+        callbacks: called with the study and the trial after each one.
+        gc_after_trial: whether Python's garbage is collected after each trial.
+        show_progress_bar: whether a bar is drawn (with tqdm, if it is installed).
+        """
+        from lightcrest._optimize import optimize
+
+        optimize(self, func, n_trials, timeout, n_jobs, catch, callbacks, gc_after_trial, show_progress_bar)
+
+    def stop(self) -> None:
+        """Ends `optimize` after the trials that are running. For objectives and callbacks."""
+        if not self._here.optimizing:
+            raise RuntimeError("`stop` ends `optimize`, so it can be called by an objective or a callback only")
+        self._stop.set()
+
+    # Adding trials.
+
+    def enqueue_trial(
+        self,
+        params: dict[str, Any],
+        user_attrs: dict[str, Any] | None = None,
+        skip_if_exists: bool = False,
+    ) -> None:
+        """Adds parameters to be evaluated before any proposal. They may be a part: the rest is proposed or drawn."""
+        if not isinstance(params, dict):
+            raise TypeError(f"`params` must be a dict, but is of type {type(params).__name__}")
+        if skip_if_exists and self._has(params):
+            _logger().info(f"Trial with params {params} already exists. Skipping enqueue.")
+            return
+        attributes = {**(user_attrs or {}), _SYSTEM: {"fixed_params": dict(params)}}
+        self._engine.add("waiting", dict(params), {}, None, [], [], attributes, None, None)
+
+    def _has(self, params: dict[str, Any]) -> bool:
+        """Whether a trial, in whatever state, was given or asked for exactly these parameters."""
+
+        def same(a: Any, b: Any) -> bool:
+            if not isinstance(a, type(b)):
+                return False
+            return a == b or a != a or (isinstance(a, float) and abs(a - b) <= 1e-5 * abs(b))
+
+        for trial in self.get_trials(deepcopy=False):
+            found = trial.system_attrs.get("fixed_params", trial.params)
+            if found.keys() == params.keys() and all(same(value, found[name]) for name, value in params.items()):
+                return True
+        return False
+
+    def add_trial(self, trial: FrozenTrial) -> None:
+        """Adds a trial that ended elsewhere; see create_trial."""
+        trial._validate()
+        if trial.values is not None and len(trial.values) != len(self._directions):
+            raise ValueError(
+                f"the trial has {len(trial.values)} values, but the study has {len(self._directions)} objectives"
+            )
+        self._insert(trial)
+
+    def add_trials(self, trials: Iterable[FrozenTrial]) -> None:
+        """Adds several trials."""
+        for trial in trials:
+            self.add_trial(trial)
+
+    def _insert(self, trial: FrozenTrial) -> None:
+        system = {key: value for key, value in trial.system_attrs.items() if not key.startswith(_CONSTRAINT)}
+        params = {**trial.params, **system.get("fixed_params", {})} if trial.state is TrialState.WAITING else trial.params
+        attributes = {**trial.user_attrs, _SYSTEM: system} if system else trial.user_attrs
+        reports = list(trial.intermediate_values.items())
+        last = None if trial.last_step is None else trial.intermediate_values[trial.last_step]
+        if trial.state is TrialState.PRUNED and trial.values is not None and trial.values != [last]:
+            attributes = {**attributes, _SYSTEM: {**system, "values": list(trial.values)}}
+        self._engine.add(
+            _WORDS[trial.state],
+            dict(params),
+            trial.distributions,
+            trial.values,
+            reports,
+            list(trial.constraints.items()),
+            dict(attributes),
+            _milliseconds(trial.datetime_start),
+            _milliseconds(trial.datetime_complete),
+        )
+
+    # Looking at trials.
+
+    def _frozen(self, number: int) -> FrozenTrial:
+        """The trial as it is; finished ones are converted once."""
+        known = self._finished.get(number)
+        if known is not None:
+            return known
+        word, values, start, complete, params, distributions, attributes, reports, bounds = self._engine.trial(number)
+        state = _STATES[word]
+        system = dict(attributes.pop(_SYSTEM, ()))
+        for key, value in bounds:
+            system[_CONSTRAINT + key] = value
+        if state is TrialState.PRUNED:
+            values = system.pop("values", None)
+            if values is None and len(self._directions) == 1:
+                values = _last_value(reports)
+        elif state is TrialState.WAITING:
+            params = {}
+        trial = FrozenTrial(
+            number, state, None, start, complete, params, distributions, attributes, system, reports, number,
+            values=values,
+        )
+        if state.is_finished():
+            self._finished[number] = trial
+        return trial
+
+    def _frozen_copy(self, number: int) -> FrozenTrial:
+        return _copy.deepcopy(self._frozen(number))
+
+    def get_trials(self, deepcopy: bool = True, states: Container[TrialState] | None = None) -> list[FrozenTrial]:
+        """All trials, or those in some states. Copies, unless they are only to be looked at."""
+        self._engine.synchronize()
+        trials = [self._frozen(number) for number in range(len(self._engine))]
+        if states is not None:
+            trials = [trial for trial in trials if trial.state in states]
+        return _copy.deepcopy(trials) if deepcopy else trials
+
+    def _get_trials(
+        self, deepcopy: bool = True, states: Container[TrialState] | None = None, use_cache: bool = False
+    ) -> list[FrozenTrial]:
+        return self.get_trials(deepcopy, states)
+
+    @property
+    def trials(self) -> list[FrozenTrial]:
+        """All trials; a trial's number is its position."""
+        return self.get_trials()
+
+    @property
+    def best_trial(self) -> FrozenTrial:
+        """The complete trial with the best value, among those that satisfy their constraints."""
+        return _copy.deepcopy(self._best())
+
+    def _best(self) -> FrozenTrial:
+        if len(self._directions) > 1:
+            raise RuntimeError("a study of several objectives has no single best trial: use `best_trials`")
+        self._engine.synchronize()
+        number = self._engine.best()
+        if number is None:
+            raise ValueError("no trial is complete yet, or none that is satisfies its constraints")
+        return self._frozen(number)
+
+    @property
+    def best_trials(self) -> list[FrozenTrial]:
+        """The complete trials that no other dominates: the Pareto front."""
+        self._engine.synchronize()
+        return [_copy.deepcopy(self._frozen(number)) for number in self._engine.front()]
+
+    @property
+    def best_params(self) -> dict[str, Any]:
+        """The parameters of the best trial."""
+        return self.best_trial.params
+
+    @property
+    def best_value(self) -> float:
+        """The value of the best trial."""
+        value = self._best().value
+        assert value is not None, "a complete trial has a value"
+        return value
+
+    def trials_dataframe(
+        self,
+        attrs: tuple[str, ...] = (
+            "number",
+            "value",
+            "datetime_start",
+            "datetime_complete",
+            "duration",
+            "params",
+            "user_attrs",
+            "system_attrs",
+            "state",
+        ),
+        multi_index: bool = False,
+    ) -> Any:
+        """The trials as a pandas.DataFrame, a row each; params_x, user_attrs_y, values_0 are columns.
+
+        multi_index: whether columns are pairs such as ("params", "x").
+        """
+        from lightcrest._frame import frame
+
+        return frame(self, attrs, multi_index)
+
+
+def _last_value(reports: dict[int, float]) -> list[float] | None:
+    """The values of a pruned trial: what it reported at its last step, if that is a number."""
+    last = reports[max(reports)] if reports else float("nan")
+    return None if isinstance(last, list) or last != last else [last]
+
+
+def _milliseconds(moment: datetime.datetime | None) -> int | None:
+    return None if moment is None else int(moment.timestamp() * 1000)

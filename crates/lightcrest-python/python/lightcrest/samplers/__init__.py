@@ -1,0 +1,29 @@
+"""What proposes the next configuration: the engine's samplers, and the base of those that are written in Python."""
+
+from __future__ import annotations
+
+from lightcrest.samplers._base import BaseSampler
+from lightcrest.samplers._engine import (
+    AutoSampler,
+    BruteForceSampler,
+    GPSampler,
+    QMCSampler,
+    RandomSampler,
+    TPESampler,
+    _resolve,
+    _written_in_python,
+)
+from lightcrest.samplers._grid import GridSampler
+from lightcrest.samplers._partial_fixed import PartialFixedSampler
+
+__all__ = [
+    "AutoSampler",
+    "BaseSampler",
+    "BruteForceSampler",
+    "GPSampler",
+    "GridSampler",
+    "PartialFixedSampler",
+    "QMCSampler",
+    "RandomSampler",
+    "TPESampler",
+]

@@ -1,0 +1,220 @@
+"""The engine's samplers."""
+
+from __future__ import annotations
+
+from lightcrest._warn import warn as _warn
+from lightcrest.samplers._base import BaseSampler
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from lightcrest.distributions import BaseDistribution
+    from lightcrest.study import Study
+    from lightcrest.trial import FrozenTrial
+
+class _EngineSampler(BaseSampler):
+    """A sampler of the engine: a name that it knows, settings and a seed.
+
+    The same seed gives the same sequence when results come in the same order; None draws one. In a study the engine does the
+    work. The methods of BaseSampler are for samplers that are built on these.
+    """
+
+    def __init__(self, seed: int | None = None, **settings: Any) -> None:
+        self._seed = None if seed is None else int(seed) % 2**64
+        self._settings = settings
+        self._mirror: Any = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_mirror": None}
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """The parameters that the engine would propose values of."""
+        return self._mirrored(study, trial).domains()
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """What the engine proposes."""
+        if not search_space:
+            return {}
+        proposal = self._mirrored(study, trial).proposal(trial.number)
+        return {name: value for name, value in proposal.items() if name in search_space}
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """A value at random."""
+        return self._mirrored(study, trial).draw(trial.number, param_name, param_distribution)
+
+    def _mirrored(self, study: Study, trial: FrozenTrial) -> Any:
+        from lightcrest._mirror import Mirror
+
+        if self._mirror is None or not self._mirror.of(study):
+            self._mirror = Mirror(study, self._name, self._settings, self._seed)
+        self._mirror.follow(study, trial.number)
+        return self._mirror
+
+    def reseed_rng(self) -> None:
+        """Nothing: threads of one study share its random numbers without meeting."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(seed={self._seed})"
+
+
+class RandomSampler(_EngineSampler):
+    """Random search: every parameter uniform on its scale."""
+
+    _name = "random"
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(seed)
+
+
+class GPSampler(_EngineSampler):
+    """Bayesian optimisation with Gaussian processes, also on conditional spaces and with several objectives."""
+
+    _name = "gp"
+
+    def __init__(
+        self,
+        *,
+        seed: int | None = None,
+        independent_sampler: BaseSampler | None = None,
+        n_startup_trials: int = 10,
+        deterministic_objective: bool = False,
+        constraints_func: Callable[[FrozenTrial], Sequence[float]] | None = None,
+        warn_independent_sampling: bool = True,
+    ) -> None:
+        """The first n_startup_trials are drawn at random; constraints_func gives constraints of a trial at its end.
+
+        The other arguments are accepted where Optuna takes them: the engine estimates noise itself and draws at random what it
+        cannot propose.
+        """
+        super().__init__(seed, startup_trials=n_startup_trials)
+        self._constraints_func = constraints_func
+
+
+class AutoSampler(_EngineSampler):
+    """The default: what the engine thinks best for the study."""
+
+    _name = "auto"
+
+    def __init__(self, *, seed: int | None = None) -> None:
+        super().__init__(seed)
+
+
+class TPESampler(_EngineSampler):
+    """Tree-structured Parzen estimators: Optuna's default, by its rules."""
+
+    _name = "tpe"
+
+    def __init__(
+        self,
+        *,
+        consider_prior: bool | None = None,
+        prior_weight: float | None = None,
+        consider_magic_clip: bool | None = None,
+        consider_endpoints: bool | None = None,
+        n_startup_trials: int = 10,
+        n_ei_candidates: int = 24,
+        gamma: Callable[[int], int] | None = None,
+        weights: Callable[[int], Any] | None = None,
+        seed: int | None = None,
+        multivariate: bool | None = None,
+        group: bool = False,
+        warn_independent_sampling: bool | None = None,
+        constant_liar: bool = True,
+        constraints_func: Callable[[FrozenTrial], Sequence[float]] | None = None,
+    ) -> None:
+        """The arguments are Optuna's; `gamma`, `weights` and `consider_prior` cannot be changed: a warning says so."""
+        for name, value in (("gamma", gamma), ("weights", weights), ("consider_prior", consider_prior or None)):
+            if value is not None:
+                _warn(f"TPESampler has its own `{name}`: the argument is ignored")
+        settings = {
+            "prior_weight": prior_weight,
+            "consider_magic_clip": consider_magic_clip,
+            "consider_endpoints": consider_endpoints,
+            "multivariate": multivariate,
+        }
+        super().__init__(
+            seed,
+            n_startup_trials=n_startup_trials,
+            n_ei_candidates=n_ei_candidates,
+            group=group,
+            constant_liar=constant_liar,
+            **{name: value for name, value in settings.items() if value is not None},
+        )
+        self._constraints_func = constraints_func
+
+    @staticmethod
+    def hyperopt_parameters() -> dict[str, Any]:
+        """Settings that are close to those of Hyperopt's TPE."""
+        return {"n_startup_trials": 20, "n_ei_candidates": 24, "prior_weight": 1.0, "consider_magic_clip": True}
+
+
+class QMCSampler(_EngineSampler):
+    """Quasi-random search: points that fill the space evenly."""
+
+    _name = "qmc"
+
+    def __init__(
+        self,
+        *,
+        qmc_type: str = "sobol",
+        scramble: bool = False,
+        seed: int | None = None,
+        independent_sampler: BaseSampler | None = None,
+        warn_asynchronous_seeding: bool = True,
+        warn_independent_sampling: bool = True,
+    ) -> None:
+        """qmc_type: "sobol" or "halton". scramble: whether each seed has a sequence of its own."""
+        if qmc_type not in ("sobol", "halton"):
+            raise ValueError(f"`qmc_type` must be 'sobol' or 'halton', but got {qmc_type!r}")
+        super().__init__(seed, qmc_type=qmc_type, scramble=scramble)
+        self._settings["seed"] = self._seed or 0
+
+
+class BruteForceSampler(_EngineSampler):
+    """Tries every configuration once, and ends the run when all were tried. Floats need a step."""
+
+    _name = "brute_force"
+
+    def __init__(self, seed: int | None = None, avoid_premature_stop: bool = False) -> None:
+        """avoid_premature_stop is accepted where Optuna takes it: running trials count as tried."""
+        super().__init__(seed)
+
+
+_ALL = (RandomSampler, GPSampler, AutoSampler, TPESampler, QMCSampler, BruteForceSampler)
+_BY_NAME: dict[str, Any] = {sampler._name: sampler for sampler in _ALL}
+
+
+def _resolve(sampler: BaseSampler | str | None, seed: int | None) -> BaseSampler:
+    """The sampler that the arguments of create_study mean."""
+    if sampler is None or isinstance(sampler, str):
+        name = "auto" if sampler is None else sampler
+        if name not in _BY_NAME:
+            names = ", ".join(f"`{known}`" for known in _BY_NAME)
+            raise ValueError(f"there is no sampler {name!r}: the samplers are {names}")
+        return _BY_NAME[name](seed=seed)
+    if not isinstance(sampler, BaseSampler):
+        raise TypeError(f"a sampler of lightcrest.samplers or its name is needed, but got {sampler!r}")
+    if seed is not None:
+        raise ValueError(f"the seed belongs to the sampler, but got seed = {seed} beside {sampler!r}")
+    return sampler
+
+
+def _written_in_python(sampler: BaseSampler) -> bool:
+    """Whether a sampler is not the engine's, or changes what the engine's does."""
+    if not isinstance(sampler, _EngineSampler):
+        return True
+    own = next(kind for kind in type(sampler).__mro__ if kind.__module__ == __name__)
+    hooks = (
+        "infer_relative_search_space",
+        "sample_relative",
+        "sample_independent",
+        "before_trial",
+        "after_trial",
+    )
+    return any(getattr(type(sampler), hook) is not getattr(own, hook) for hook in hooks)

@@ -1,0 +1,33 @@
+"""Figures of studies, drawn with plotly.
+
+plotly is imported when a figure is drawn. Without it, is_available() is False and every plot is an ImportError that says so.
+"""
+
+from __future__ import annotations
+
+from lightcrest.visualization._common import is_available
+from lightcrest.visualization._contour import plot_contour, plot_rank
+from lightcrest.visualization._history import (
+    plot_edf,
+    plot_hypervolume_history,
+    plot_intermediate_values,
+    plot_optimization_history,
+)
+from lightcrest.visualization._parameters import plot_parallel_coordinate, plot_param_importances, plot_slice
+from lightcrest.visualization._pareto import plot_pareto_front
+from lightcrest.visualization._timeline import plot_timeline
+
+__all__ = [
+    "is_available",
+    "plot_contour",
+    "plot_edf",
+    "plot_hypervolume_history",
+    "plot_intermediate_values",
+    "plot_optimization_history",
+    "plot_parallel_coordinate",
+    "plot_param_importances",
+    "plot_pareto_front",
+    "plot_rank",
+    "plot_slice",
+    "plot_timeline",
+]
