@@ -281,7 +281,7 @@ impl History {
         let moment = ends.last().map_or(0, |end| end.0);
         let over: BTreeSet<u64> = ends.into_iter().map(|end| end.1).collect();
         let begun = |trial: &&FrozenTrial| trial.started.is_some_and(|started| started < moment);
-        let last = self.trials.iter().filter(|trial| over.contains(&trial.number) || begun(trial)).last()?;
+        let last = self.trials.iter().rfind(|trial| over.contains(&trial.number) || begun(trial))?;
         let mut history = Self::new(self.objectives.clone());
         for trial in self.trials.iter().take_while(|trial| trial.number <= last.number) {
             history.put(match over.contains(&trial.number) {
