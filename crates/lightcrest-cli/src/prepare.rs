@@ -7,6 +7,7 @@ use lightcrest::pruner::{
     HalvingConfig, MedianConfig, MedianPruner, MinResource, NoPruner, Pruner, SuccessiveHalving,
 };
 use lightcrest::sampler::{AutoSampler, GpConfig, GpSampler, RandomSampler, Sampler};
+use lightcrest::storage::Definition;
 use lightcrest::study::StudyBuilder;
 use lightcrest::{Configuration, Objective, Preview, Study};
 use lightcrest_model::network::Shape;
@@ -43,6 +44,11 @@ pub(crate) fn study(spec: &Spec) -> StudyBuilder {
         .name(spec.name.as_str())
         .seed(spec.seed)
         .spec(spec.fingerprint())
+}
+
+/// Whether a study was made from the spec, and not from another that merely lies beside it.
+pub(crate) fn describes(spec: &Spec, definition: &Definition) -> bool {
+    study(spec).build().is_ok_and(|study| definition.difference(study.definition()).is_none())
 }
 
 /// Asks for one configuration, to see that there is one and that the sampler can handle the space.

@@ -24,7 +24,7 @@ pub(crate) struct View {
     pub(crate) cards: BTreeMap<u64, ModelCard>,
     /// Settings that the study does not know (sampler, budget), ready to read.
     pub(crate) settings: Vec<(&'static str, String)>,
-    /// The spec, where there is one that this program reads.
+    /// The spec, where there is one that this program reads and the study was made from.
     pub(crate) spec: Option<Spec>,
 }
 
@@ -60,6 +60,7 @@ impl View {
         let (definition, history) = storage::load(&mut storage).map_err(unreadable)?;
         let spec = prepare::read_spec(&folder.spec()).ok().map(|(spec, _)| spec);
         let settings = spec.as_ref().map(prepare::settings).unwrap_or_default();
+        let spec = spec.filter(|spec| prepare::describes(spec, &definition));
         Ok(Self { definition, history, cards: folder.cards()?, settings, spec })
     }
 

@@ -28,7 +28,7 @@ pub(super) fn objective(view: &View, name: Option<&str>) -> Result<usize, CliErr
             ))),
             Some(j) => Ok(j),
             None => Err(CliError::Usage(format!(
-                "there is no objective `{name}`{}; there are {}",
+                "there is no objective `{name}`{}\n  objectives: {}",
                 hint(name, objectives.iter().map(|objective| objective.name.as_str())),
                 names(&(0..objectives.len()).collect::<Vec<_>>())
             ))),
@@ -47,7 +47,7 @@ pub(super) fn parameters<'a>(
     for (k, name) in question.parameters.iter().enumerate() {
         if space.get(name).is_none() {
             return Err(CliError::Usage(format!(
-                "there is no parameter `{name}`{}; there are {}",
+                "there is no parameter `{name}`{}\n  parameters: {}",
                 hint(name, all()),
                 all().collect::<Vec<_>>().join(", ")
             )));
