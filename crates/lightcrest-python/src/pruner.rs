@@ -22,6 +22,7 @@ pub(crate) fn make(name: &str, settings: &Bound<'_, PyDict>) -> PyResult<Box<dyn
         "median" => Ok(Box::new(MedianPruner::new(MedianConfig {
             startup_trials: setting("startup_trials")?.extract()?,
             warmup_steps: setting("warmup_steps")?.extract()?,
+            ..MedianConfig::default()
         }))),
         "halving" => {
             let least = setting("min_resource")?;
