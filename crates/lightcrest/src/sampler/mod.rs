@@ -5,7 +5,7 @@ mod gp;
 mod random;
 
 pub use auto::AutoSampler;
-pub use gp::{Acquisition, Conditional, GpConfig, GpSampler, Outliers};
+pub use gp::{Acquisition, Conditional, GpConfig, GpSampler, Outliers, Reports};
 pub use random::{RandomSampler, draw};
 
 use crate::history::History;

@@ -19,6 +19,7 @@
 //! 2020 (arXiv 1805.12168); Ginsbourger et al. 2010 (kriging believer).
 
 mod candidate;
+mod extrapolation;
 mod goal;
 mod model;
 mod observation;
@@ -33,6 +34,7 @@ use candidate::{Source, distance};
 pub use lightcrest_gp::Conditional;
 pub use lightcrest_gp::transform::Outliers;
 use model::Model;
+pub use observation::Reports;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
@@ -71,6 +73,8 @@ pub struct GpConfig {
     pub conditional: Conditional,
     /// How values far from the others are tamed.
     pub outliers: Outliers,
+    /// What stopped trials tell.
+    pub reports: Reports,
 }
 
 impl Default for GpConfig {
@@ -83,6 +87,7 @@ impl Default for GpConfig {
             max_trials: 1000,
             conditional: Conditional::default(),
             outliers: Outliers::default(),
+            reports: Reports::default(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::candidate::Candidate;
 use super::goal::{Belief, Goal, Slopes, Strips, simplex};
-use super::observation::values;
+use super::observation::{Reports, Told, told};
 use super::surrogate::{Cache, Observations, checkpoint, surrogate};
 use super::{Acquisition, GpConfig, informative, pending};
 use crate::history::{FrozenTrial, TrialState};
@@ -46,7 +46,10 @@ impl Model {
         let m = context.objectives.len();
         caches.resize_with(m, Cache::default);
         let kernel = kernel(config, encoder)?;
-        let (trials, c) = limited(informative(context), context, config.max_trials);
+        let (mut trials, c) = limited(informative(context), context, config.max_trials);
+        if config.reports == Reports::Extrapolate {
+            trials.extend(pending(context).into_iter().filter(|trial| !trial.reports.is_empty()));
+        }
         let encoded: Vec<Encoded> = trials.iter().map(|t| encoder.encode(&t.configuration)).collect();
         let awaited: Vec<Encoded> =
             pending(context).iter().map(|t| encoder.encode(&t.configuration)).collect();
@@ -56,20 +59,22 @@ impl Model {
         let mut roles = Vec::with_capacity(m);
         let mut believed: Vec<Vec<f64>> = vec![vec![f64::NAN; m]; trials.len()];
         for j in 0..m {
-            let all = values(&trials, context.objectives, j);
+            let told = |trials: &[&FrozenTrial]| told(trials, context.objectives, j, config.reports);
+            let everything = told(&trials);
+            let all = &everything.values;
             if exact[j] {
-                let role = exact_role(context.objectives[j].direction, &all);
+                let role = exact_role(context.objectives[j].direction, all);
                 for (i, value) in all.iter().enumerate() {
                     believed[i][j] = value.map_or(f64::NAN, |v| scaled(&role, v));
                 }
                 roles.push(role);
                 continue;
             }
-            let first = observations(&encoded[..c], &values(&trials[..c], context.objectives, j))?;
+            let first = observations(&encoded[..c], &told(&trials[..c]))?;
             let here: Vec<usize> = (0..all.len()).filter(|&i| all[i].is_some()).collect();
-            let full = observations(&encoded, &all)?;
+            let full = observations(&encoded, &everything)?;
             // Too few values in the first part: fit to all.
-            let first = if first.values.len() < 2 { observations(&encoded, &all)? } else { first };
+            let first = if first.values.len() < 2 { observations(&encoded, &everything)? } else { first };
             let (mut posterior, _) = surrogate(&kernel, &first, &full, config.outliers, &mut caches[j])?;
             for (&i, value) in here.iter().zip(posterior.fitted()) {
                 believed[i][j] = value;
@@ -212,16 +217,17 @@ fn scaled(role: &Role, oriented: f64) -> f64 {
     }
 }
 
-fn observations(encoded: &[Encoded], values: &[Option<f64>]) -> Result<Observations, SamplerError> {
+fn observations(encoded: &[Encoded], all: &Told) -> Result<Observations, SamplerError> {
     let mut rows = Rows::new(encoded.first().map_or(0, |e| e.row.len()));
-    let mut told = Vec::new();
-    for (row, value) in encoded.iter().zip(values) {
+    let (mut values, mut deviations) = (Vec::new(), Vec::new());
+    for (row, (value, deviation)) in encoded.iter().zip(all.values.iter().zip(&all.deviations)) {
         if let Some(value) = value {
             rows.push(&row.row, &row.active).map_err(internal)?;
-            told.push(*value);
+            values.push(*value);
+            deviations.push(*deviation);
         }
     }
-    Ok(Observations { rows, values: told })
+    Ok(Observations { rows, values, deviations })
 }
 
 /// The trials that inform the surrogate and how many of them come before the last checkpoint. At most `limit`: of those before it the
