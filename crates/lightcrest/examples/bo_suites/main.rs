@@ -6,12 +6,16 @@
 //! bo_suites speed  --sampler A,B
 //! ```
 //!
+//! On suites of learning curves a sampler is named with the pruner beside it, `gp+halving`, and the budget counts epochs.
+//!
 //! `run` adds one line a run to a CSV file and skips those that are there; `report` prints one table a suite: the
 //! regret of the best so far, normalised so that 1 is the median of the space and 0 its best.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, unreachable_pub)]
 
 mod conditional;
+mod curve;
+mod epochs;
 mod function;
 mod mixed;
 mod peer;

@@ -1,7 +1,7 @@
 //! Runs samplers one trial after the other and keeps what came of it.
 
 use crate::task::Task;
-use crate::{Options, conditional, function, mixed, peer, table};
+use crate::{Options, conditional, curve, epochs, function, mixed, peer, table};
 use lightcrest::sampler::{AutoSampler, GpConfig, GpSampler, RandomSampler, Sampler};
 use lightcrest::{Evaluation, ObjectiveInfo, Study};
 use std::collections::HashSet;
@@ -10,7 +10,12 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Mutex;
 
-pub const CHECKPOINTS: [usize; 6] = [10, 20, 30, 50, 75, 100];
+const CHECKPOINTS: [usize; 6] = [10, 20, 30, 50, 75, 100];
+
+/// Where a suite's regret is taken: after so many trials, or epochs of so many whole trainings.
+pub fn checkpoints(suite: &str) -> &'static [usize] {
+    if curve::SUITES.contains(&suite) { &epochs::CHECKPOINTS } else { &CHECKPOINTS }
+}
 
 /// The tasks of one suite.
 pub fn suite(name: &str, tables: &Path) -> Vec<Task> {
@@ -34,7 +39,7 @@ pub fn sampler(name: &str, seed: u64, peers: Option<&Path>) -> Box<dyn Sampler> 
         "auto" => Box::new(AutoSampler::new()),
         "random" => Box::new(RandomSampler::new()),
         "gp" => Box::new(GpSampler::new(serde_json::from_str::<GpConfig>(settings).unwrap())),
-        other => Box::new(peer::Peer::start(peers.expect("peers need --peers SCRIPT"), other, seed)),
+        other => Box::new(peer::Peer::start(peers.expect("peers need --peers SCRIPT"), other, seed, &[])),
     }
 }
 
@@ -71,22 +76,39 @@ fn one(task: &Task, sampler: Box<dyn Sampler>, seed: u64, budget: usize) -> (Vec
     (regrets, cpu_seconds() - begin)
 }
 
+/// A task of either kind.
+enum Problem {
+    Value(Task),
+    Curve(curve::CurveTask),
+}
+
+impl Problem {
+    /// Suite and name.
+    fn name(&self) -> (&'static str, &str) {
+        match self {
+            Self::Value(task) => (task.suite, &task.name),
+            Self::Curve(task) => (task.suite, &task.name),
+        }
+    }
+}
+
 pub fn all(options: &Options) {
     let out = options.path("out").expect("--out FILE");
     let tables = options.path("tables").unwrap_or_default();
     let peers = options.path("peers");
-    let budget = options.get("budget").map_or(100, |text| text.parse().unwrap());
+    let budget = |usual| options.get("budget").map_or(usual, |text| text.parse().unwrap());
     let threads = options.get("threads").map_or(1, |text| text.parse().unwrap());
     let done: HashSet<String> = std::fs::read_to_string(&out)
         .map(|text| text.lines().filter_map(|line| Some(line.rsplit_once(";regret")?.0.to_owned())).collect())
         .unwrap_or_default();
     let only = options.list("task");
-    let tasks: Vec<Task> = options
-        .list("suite")
-        .iter()
-        .flat_map(|name| suite(name, &tables))
-        .filter(|task| only.is_empty() || only.contains(&task.name))
-        .collect();
+    let suites = options.list("suite");
+    let (of_curves, of_values): (Vec<_>, Vec<_>) =
+        suites.iter().partition(|name| curve::SUITES.contains(&name.as_str()));
+    let values = of_values.into_iter().flat_map(|name| suite(name, &tables)).map(Problem::Value);
+    let curves = of_curves.into_iter().flat_map(|name| curve::tasks(name, &tables)).map(Problem::Curve);
+    let wanted = |task: &Problem| only.is_empty() || only.iter().any(|name| name == task.name().1);
+    let tasks: Vec<Problem> = values.chain(curves).filter(wanted).collect();
     let mut runs = Vec::new();
     // Seeds outermost: what is stopped early has whole seeds.
     for seed in options.seeds() {
@@ -101,15 +123,18 @@ pub fn all(options: &Options) {
     let work = || {
         loop {
             let Some((seed, task, name)) = next.lock().unwrap().next() else { return };
-            let key = format!("{};{};{name};{seed}", task.suite, task.name);
+            let key = format!("{};{};{name};{seed}", task.name().0, task.name().1);
             if done.contains(&key) {
                 continue;
             }
-            let sampler = sampler(&name, seed, peers.as_deref());
-            let (regrets, mut seconds) = one(task, sampler, seed, budget);
-            if let Some(theirs) = peer::seconds() {
-                seconds = theirs;
-            }
+            let (regrets, seconds) = match task {
+                Problem::Value(task) => {
+                    let sampler = sampler(&name, seed, peers.as_deref());
+                    let (regrets, seconds) = one(task, sampler, seed, budget(100));
+                    (regrets, peer::seconds().unwrap_or(seconds))
+                }
+                Problem::Curve(task) => epochs::one(task, &name, seed, budget(50), peers.as_deref()),
+            };
             let regrets: Vec<String> = regrets.iter().map(|r| format!("{r:e}")).collect();
             writeln!(file.lock().unwrap(), "{key};regret;{seconds:.4};{}", regrets.join(";")).unwrap();
         }
