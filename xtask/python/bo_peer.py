@@ -1,6 +1,7 @@
-"""The other optimizers of `cargo xtask bench bo`: `bo_peer.py NAME SEED`, lines of JSON on standard input and output.
+"""The other optimizers of `cargo xtask bench bo`: `bo_peer.py NAME SEED [PRUNER EPOCHS]`, lines of JSON on standard input and output.
 
-In: the space, then the loss of each trial. Out: before each loss, the configuration to try and the CPU seconds spent so far. Every
+In: the space, then the loss of each trial. Out: before each loss, the configuration to try and the CPU seconds spent so far. Reports of
+a trial, with step and value, may come before its loss, and each is answered with whether to stop; the loss is null then. Every
 optimizer sees conditions as it can: Optuna by define-by-run, hyperopt by nested choices, SMAC by ConfigSpace. egobox is the Python
 binding of the Rust crate, for continuous spaces only.
 """
@@ -25,12 +26,18 @@ def active(parameter, values):
 
 
 class Optuna:
-    def __init__(self, space, make):
+    def __init__(self, space, make, pruner="none", epochs=0):
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self.space = space
-        self.study = optuna.create_study(sampler=make(optuna.samplers))
+        self.space, self.lib = space, optuna
+        make_pruner = {
+            "none": lambda lib: lib.NopPruner(),
+            "median": lambda lib: lib.MedianPruner(),
+            "halving": lambda lib: lib.SuccessiveHalvingPruner(min_resource=1, reduction_factor=3),
+            "hyperband": lambda lib: lib.HyperbandPruner(max_resource=int(epochs)),
+        }[pruner]
+        self.study = optuna.create_study(sampler=make(optuna.samplers), pruner=make_pruner(optuna.pruners))
         self.trial = None
 
     def ask(self):
@@ -50,8 +57,15 @@ class Optuna:
         suggest = {"float": self.trial.suggest_float, "int": self.trial.suggest_int}[domain["type"]]
         return suggest(name, domain["low"], domain["high"], log=domain.get("log", False))
 
+    def report(self, step, value):
+        self.trial.report(value, step)
+        return bool(self.trial.should_prune())
+
     def tell(self, loss):
-        self.study.tell(self.trial, loss)
+        if loss is None:
+            self.study.tell(self.trial, state=self.lib.trial.TrialState.PRUNED)
+        else:
+            self.study.tell(self.trial, loss)
 
 
 class Hyperopt:
@@ -219,8 +233,8 @@ def listed(domain):
 
 
 PEERS = {
-    "optuna_tpe": lambda space, seed: Optuna(space, lambda lib: lib.TPESampler(seed=seed)),
-    "optuna_gp": lambda space, seed: Optuna(space, lambda lib: lib.GPSampler(seed=seed)),
+    "optuna_tpe": lambda space, seed, *pruner: Optuna(space, lambda lib: lib.TPESampler(seed=seed), *pruner),
+    "optuna_gp": lambda space, seed, *pruner: Optuna(space, lambda lib: lib.GPSampler(seed=seed), *pruner),
     "hyperopt_tpe": Hyperopt,
     "smac": Smac,
     "egobox": Egobox,
@@ -233,19 +247,27 @@ def main():
     out, sys.stdout = sys.stdout, sys.stderr
     space = json.loads(sys.stdin.readline())["parameters"]
     begin = time.process_time()
-    peer = PEERS[name](space, seed)
+    peer = PEERS[name](space, seed, *sys.argv[3:])
     spent = time.process_time() - begin
     while True:
         begin = time.process_time()
         configuration = peer.ask()
         spent += time.process_time() - begin
         print(json.dumps({"configuration": configuration, "seconds": spent}), file=out, flush=True)
-        line = sys.stdin.readline()
-        if not line:
-            return
-        begin = time.process_time()
-        peer.tell(float(line))
-        spent += time.process_time() - begin
+        while True:
+            line = sys.stdin.readline()
+            if not line:
+                return
+            news = json.loads(line)
+            begin = time.process_time()
+            if isinstance(news, dict):
+                stop = peer.report(news["step"], news["value"])
+                spent += time.process_time() - begin
+                print(json.dumps(stop), file=out, flush=True)
+                continue
+            peer.tell(news)
+            spent += time.process_time() - begin
+            break
 
 
 if __name__ == "__main__":

@@ -36,6 +36,8 @@ pub struct Posterior {
     hyperparameters: Hyperparameters,
     features: Vec<Feature>,
     y: Vec<f64>,
+    /// The noise of each row, beside the common one. (n)
+    noise: Vec<f64>,
     cholesky: Cholesky,
     alpha: Vec<f64>,
 }
@@ -74,6 +76,7 @@ impl Posterior {
             hyperparameters: hyperparameters.clone(),
             features,
             y: data.y.clone(),
+            noise: data.noise.clone(),
             cholesky,
             alpha,
         })
@@ -94,10 +97,11 @@ impl Posterior {
         &self.hyperparameters
     }
 
-    /// The posterior mean at the observed rows, in O(n): y - (σ² + jitter) α. Right where no row has a noise of its own.
+    /// The posterior mean at the observed rows, in O(n): y_i - (σ² + σ_i² + jitter) α_i, σ_i² being the noise of the row's own.
     pub fn fitted(&self) -> Vec<f64> {
-        let noise = self.hyperparameters.noise + self.cholesky.jitter();
-        self.y.iter().zip(&self.alpha).map(|(y, a)| y - noise * a).collect()
+        let common = self.hyperparameters.noise + self.cholesky.jitter();
+        let each = self.y.iter().zip(&self.noise).zip(&self.alpha);
+        each.map(|((y, noise), a)| y - (common + noise) * a).collect()
     }
 
     /// The kernel.
@@ -130,6 +134,7 @@ impl Posterior {
             }
         }
         self.y.extend_from_slice(y);
+        self.noise.resize(self.y.len(), noise);
         self.alpha = self.cholesky.solve(&self.y);
         Ok(())
     }

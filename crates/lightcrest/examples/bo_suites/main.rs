@@ -6,6 +6,8 @@
 //! bo_suites speed  --sampler A,B
 //! ```
 //!
+//! On suites of learning curves a sampler is named with the pruner beside it, `gp+halving`, and the budget counts epochs.
+//!
 //! `run` adds one line a run to a CSV file and skips those that are there; `report` prints one table a suite: the
 //! regret of the best so far, normalised so that 1 is the median of the space and 0 its best; with several objectives, the
 //! share of the best known hypervolume that is missing.
@@ -13,6 +15,8 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, unreachable_pub)]
 
 mod conditional;
+mod curve;
+mod epochs;
 mod fronts;
 mod function;
 mod mixed;

@@ -22,7 +22,7 @@ pub fn tasks() -> Vec<Task> {
 }
 
 /// Eight parameters such as a training has.
-fn tuning_space() -> Space {
+pub fn tuning_space() -> Space {
     Space::builder()
         .log_float("rate", 1e-5, 1e-1)
         .log_float("decay", 1e-6, 1e-2)

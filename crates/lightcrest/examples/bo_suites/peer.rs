@@ -1,12 +1,14 @@
 //! Another optimizer as a sampler: a process that is told of every trial and asked for the next.
 //!
-//! Lines of JSON go back and forth (`xtask/python/bo_peer.py`, `xtask/optimizer_peer`): first the space to it, then from it a configuration with the seconds
-//! that it has spent so far, to it the loss, and so on.
+//! Lines of JSON go back and forth (`xtask/python/bo_peer.py`, `xtask/optimizer_peer`): first the space to it, then from it a configuration with
+//! the seconds that it has spent so far, to it the loss, and so on. A peer that stops trials gets their reports, answers each with whether to
+//! stop, and is told null as the loss of what it stopped.
 
-use lightcrest::Configuration;
 use lightcrest::sampler::{Capabilities, Context, Sampler, SamplerError};
+use lightcrest::{Configuration, Space};
 use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use std::cell::Cell;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -14,6 +16,11 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 thread_local! {
     static SECONDS: Cell<Option<f64>> = const { Cell::new(None) };
+}
+
+/// Whether a sampler of this name is not ours.
+pub fn is_one(name: &str) -> bool {
+    ["optuna_tpe", "optuna_gp"].contains(&name)
 }
 
 /// What the last peer of this thread spent, once.
@@ -35,8 +42,8 @@ struct Answer {
 }
 
 impl Peer {
-    /// Starts `PYTHON SCRIPT NAME SEED`, `$PYTHON` is `python3` unless set; or, for `optimizer_gp`, `$OPTIMIZER_PEER SEED`.
-    pub fn start(script: &Path, name: &str, seed: u64) -> Self {
+    /// Starts `PYTHON SCRIPT NAME SEED [PRUNER EPOCHS]`, `$PYTHON` is `python3` unless set; or, for `optimizer_gp`, `$OPTIMIZER_PEER SEED`.
+    pub fn start(script: &Path, name: &str, seed: u64, pruner: &[&str]) -> Self {
         let mut command = if name == "optimizer_gp" {
             Command::new(std::env::var_os("OPTIMIZER_PEER").expect("OPTIMIZER_PEER: the program"))
         } else {
@@ -45,7 +52,7 @@ impl Peer {
             command.arg(script).arg(name);
             command
         };
-        command.arg(seed.to_string()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.arg(seed.to_string()).args(pruner).stdin(Stdio::piped()).stdout(Stdio::piped());
         for variable in ["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"] {
             command.env(variable, "1");
         }
@@ -53,6 +60,32 @@ impl Peer {
         let input = child.stdin.take().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
         Self { child, input, output, told: 0 }
+    }
+
+    pub fn show(&mut self, space: &Space) {
+        writeln!(self.input, "{}", serde_json::to_string(space).unwrap()).unwrap();
+    }
+
+    pub fn ask(&mut self, space: &Space) -> Configuration {
+        let answer: Answer = self.read();
+        SECONDS.set(Some(answer.seconds));
+        space.conform(&answer.configuration).unwrap()
+    }
+
+    /// Whether the trial should stop.
+    pub fn report(&mut self, step: u64, value: f64) -> bool {
+        writeln!(self.input, "{{\"step\": {step}, \"value\": {value:e}}}").unwrap();
+        self.read()
+    }
+
+    pub fn tell(&mut self, loss: Option<f64>) {
+        writeln!(self.input, "{}", loss.map_or("null".to_owned(), |loss| format!("{loss:e}"))).unwrap();
+    }
+
+    fn read<T: DeserializeOwned>(&mut self) -> T {
+        let mut line = String::new();
+        self.output.read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"))
     }
 }
 
@@ -68,17 +101,13 @@ impl Sampler for Peer {
     fn propose(&mut self, context: &Context<'_>, _: &mut ChaCha8Rng) -> Result<Configuration, SamplerError> {
         let trials = context.history.trials();
         if trials.is_empty() {
-            writeln!(self.input, "{}", serde_json::to_string(context.space).unwrap()).unwrap();
+            self.show(context.space);
         }
         for trial in &trials[self.told..] {
-            writeln!(self.input, "{:e}", trial.values.as_ref().unwrap()[0]).unwrap();
+            self.tell(Some(trial.values.as_ref().unwrap()[0]));
         }
         self.told = trials.len();
-        let mut line = String::new();
-        self.output.read_line(&mut line).unwrap();
-        let answer: Answer = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
-        SECONDS.set(Some(answer.seconds));
-        Ok(context.space.conform(&answer.configuration).unwrap())
+        Ok(self.ask(context.space))
     }
 }
 

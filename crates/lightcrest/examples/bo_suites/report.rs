@@ -1,9 +1,14 @@
 //! One table a suite: mean regret and its standard error over seeds, beside the logarithm and the rank over the runs that all samplers have.
 
-use crate::run::CHECKPOINTS;
+use crate::curve;
+use crate::run::checkpoints;
 use std::collections::BTreeMap;
 
-const POINTS: [usize; 3] = [20, 50, 100];
+/// Which checkpoints are shown.
+fn points(suite: &str) -> [usize; 3] {
+    if curve::SUITES.contains(&suite) { [10, 20, 50] } else { [20, 50, 100] }
+}
+
 /// Regret below this counts as this where logarithms are taken.
 const FLOOR: f64 = 1e-4;
 
@@ -40,14 +45,16 @@ fn print_suite(suite: &str, samplers: &BTreeMap<String, Runs>) {
     let common: Vec<&(String, u64)> =
         first.keys().filter(|key| samplers.values().all(|runs| runs.contains_key(*key))).collect();
     println!("\n### {suite} ({} runs that all have)\n", common.len());
-    let columns: Vec<String> =
-        POINTS.iter().flat_map(|n| [format!("regret@{n}"), format!("paired, log10, rank @{n}")]).collect();
+    let columns: Vec<String> = points(suite)
+        .iter()
+        .flat_map(|n| [format!("regret@{n}"), format!("paired, log10, rank @{n}")])
+        .collect();
     println!("| sampler | runs | {} | CPU s |", columns.join(" | "));
     println!("|{}", "---|".repeat(columns.len() + 3));
     for (name, runs) in samplers {
         let mut cells = vec![name.clone(), runs.len().to_string()];
-        for point in POINTS {
-            let at = CHECKPOINTS.iter().position(|n| *n == point).unwrap();
+        for point in points(suite) {
+            let at = checkpoints(suite).iter().position(|n| *n == point).unwrap();
             let Some((mean, error)) = mean_over_tasks(runs, at) else {
                 cells.extend(["".to_owned(), "".to_owned()]);
                 continue;

@@ -2,7 +2,7 @@
 
 use crate::fronts::{self, Front};
 use crate::task::Task;
-use crate::{Options, conditional, function, mixed, peer, table};
+use crate::{Options, conditional, curve, epochs, function, mixed, peer, table};
 use lightcrest::sampler::{
     AutoSampler, CmaEsSampler, EvolutionSampler, GpSampler, NsgaIISampler, QmcSampler, RandomSampler,
     Sampler, TpeSampler,
@@ -14,7 +14,12 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Mutex;
 
-pub const CHECKPOINTS: [usize; 6] = [10, 20, 30, 50, 75, 100];
+const CHECKPOINTS: [usize; 6] = [10, 20, 30, 50, 75, 100];
+
+/// Where a suite's regret is taken: after so many trials, or epochs of so many whole trainings.
+pub fn checkpoints(suite: &str) -> &'static [usize] {
+    if curve::SUITES.contains(&suite) { &epochs::CHECKPOINTS } else { &CHECKPOINTS }
+}
 
 /// The tasks of one suite.
 pub fn suite(name: &str, tables: &Path) -> Vec<Task> {
@@ -45,7 +50,7 @@ pub fn sampler(name: &str, seed: u64, peers: Option<&Path>) -> Box<dyn Sampler> 
         "nsga2" => Box::new(NsgaIISampler::new(serde_json::from_str(settings).unwrap())),
         "evolution" => Box::new(EvolutionSampler::new(serde_json::from_str(settings).unwrap())),
         // One objective only.
-        other => Box::new(peer::Peer::start(peers.expect("peers need --peers SCRIPT"), other, seed)),
+        other => Box::new(peer::Peer::start(peers.expect("peers need --peers SCRIPT"), other, seed, &[])),
     }
 }
 
@@ -86,34 +91,26 @@ fn one(task: &Task, sampler: Box<dyn Sampler>, seed: u64, budget: usize) -> (Vec
 enum Problem {
     Loss(Task),
     Front(Front),
+    Curve(curve::CurveTask),
 }
 
 impl Problem {
     fn of(suite: &str, tables: &Path) -> Vec<Self> {
         match suite {
             "fronts" => fronts::tasks().into_iter().map(Self::Front).collect(),
+            curves if curve::SUITES.contains(&curves) => {
+                curve::tasks(curves, tables).into_iter().map(Self::Curve).collect()
+            }
             other => self::suite(other, tables).into_iter().map(Self::Loss).collect(),
         }
     }
 
-    fn suite(&self) -> &'static str {
+    /// Suite and name.
+    fn name(&self) -> (&'static str, &str) {
         match self {
-            Self::Loss(task) => task.suite,
-            Self::Front(_) => "fronts",
-        }
-    }
-
-    fn name(&self) -> &str {
-        match self {
-            Self::Loss(task) => &task.name,
-            Self::Front(front) => front.name,
-        }
-    }
-
-    fn run(&self, sampler: Box<dyn Sampler>, seed: u64, budget: usize) -> (Vec<f64>, f64) {
-        match self {
-            Self::Loss(task) => one(task, sampler, seed, budget),
-            Self::Front(front) => front.run(sampler, seed, budget),
+            Self::Loss(task) => (task.suite, &task.name),
+            Self::Front(front) => ("fronts", front.name),
+            Self::Curve(task) => (task.suite, &task.name),
         }
     }
 }
@@ -122,7 +119,7 @@ pub fn all(options: &Options) {
     let out = options.path("out").expect("--out FILE");
     let tables = options.path("tables").unwrap_or_default();
     let peers = options.path("peers");
-    let budget = options.get("budget").map_or(100, |text| text.parse().unwrap());
+    let budget = |usual| options.get("budget").map_or(usual, |text| text.parse().unwrap());
     let threads = options.get("threads").map_or(1, |text| text.parse().unwrap());
     let done: HashSet<String> = std::fs::read_to_string(&out)
         .map(|text| text.lines().filter_map(|line| Some(line.rsplit_once(";regret")?.0.to_owned())).collect())
@@ -132,7 +129,7 @@ pub fn all(options: &Options) {
         .list("suite")
         .iter()
         .flat_map(|name| Problem::of(name, &tables))
-        .filter(|problem| only.is_empty() || only.iter().any(|name| name == problem.name()))
+        .filter(|problem| only.is_empty() || only.iter().any(|name| name == problem.name().1))
         .collect();
     let mut runs = Vec::new();
     // Seeds outermost: what is stopped early has whole seeds.
@@ -148,15 +145,19 @@ pub fn all(options: &Options) {
     let work = || {
         loop {
             let Some((seed, problem, name)) = next.lock().unwrap().next() else { return };
-            let key = format!("{};{};{name};{seed}", problem.suite(), problem.name());
+            let key = format!("{};{};{name};{seed}", problem.name().0, problem.name().1);
             if done.contains(&key) {
                 continue;
             }
-            let sampler = sampler(&name, seed, peers.as_deref());
-            let (regrets, mut seconds) = problem.run(sampler, seed, budget);
-            if let Some(theirs) = peer::seconds() {
-                seconds = theirs;
-            }
+            let make = || sampler(&name, seed, peers.as_deref());
+            let (regrets, seconds) = match problem {
+                Problem::Loss(task) => {
+                    let (regrets, seconds) = one(task, make(), seed, budget(100));
+                    (regrets, peer::seconds().unwrap_or(seconds))
+                }
+                Problem::Front(front) => front.run(make(), seed, budget(100)),
+                Problem::Curve(task) => epochs::one(task, &name, seed, budget(50), peers.as_deref()),
+            };
             let regrets: Vec<String> = regrets.iter().map(|r| format!("{r:e}")).collect();
             writeln!(file.lock().unwrap(), "{key};regret;{seconds:.4};{}", regrets.join(";")).unwrap();
         }

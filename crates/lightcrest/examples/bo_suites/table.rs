@@ -1,8 +1,8 @@
 //! Tables of real tunings, written by `xtask/python/bo_tables.py`: the exact median and best are known.
 
 use crate::task::Task;
-use lightcrest::Space;
 use lightcrest::space::Parameter;
+use lightcrest::{Configuration, Space};
 use serde::Deserialize;
 use std::path::Path;
 
@@ -35,10 +35,9 @@ pub fn tasks(folder: &Path, suite: &'static str) -> Vec<Task> {
 }
 
 /// Ordered grids are indices, so that every sampler sees an order.
-fn task(suite: &'static str, table: Table) -> Task {
-    assert_eq!(suite, table.suite);
+fn space(columns: &[Column]) -> Space {
     let mut builder = Space::builder();
-    for column in &table.parameters {
+    for column in columns {
         let last = column.choices as i64 - 1;
         builder = builder.parameter(if column.ordered {
             Parameter::int(&column.name, 0, last)
@@ -46,18 +45,42 @@ fn task(suite: &'static str, table: Table) -> Task {
             Parameter::categorical(&column.name, (0..=last).map(|k| format!("c{k}")))
         });
     }
+    builder.build().unwrap()
+}
+
+/// Where the row of a configuration is.
+fn index(columns: &[Column], c: &Configuration) -> usize {
+    let digit = |column: &Column| {
+        let value = c.get(&column.name).unwrap();
+        value.as_i64().unwrap_or_else(|| value.as_str().unwrap()[1..].parse().unwrap()) as usize
+    };
+    columns.iter().fold(0, |at, column| at * column.choices + digit(column))
+}
+
+fn task(suite: &'static str, table: Table) -> Task {
+    assert_eq!(suite, table.suite);
+    let space = space(&table.parameters);
     let mut sorted = table.loss.clone();
     sorted.sort_by(f64::total_cmp);
     let n = sorted.len();
     let (best, median) = (sorted[0], 0.5 * (sorted[(n - 1) / 2] + sorted[n / 2]));
     let columns = table.parameters;
-    let loss = move |c: &lightcrest::Configuration| {
-        let digit = |column: &Column| {
-            let value = c.get(&column.name).unwrap();
-            value.as_i64().unwrap_or_else(|| value.as_str().unwrap()[1..].parse().unwrap()) as usize
-        };
-        table.loss[columns.iter().fold(0, |at, column| at * column.choices + digit(column))]
-    };
-    let space = builder.build().unwrap();
+    let loss = move |c: &Configuration| table.loss[index(&columns, c)];
     Task { suite, name: table.name, space, loss: Box::new(loss), noise: 0.0, best, median }
+}
+
+#[derive(Deserialize)]
+struct Curves {
+    parameters: Vec<Column>,
+    curves: Vec<Vec<f64>>,
+}
+
+/// The recorded trainings: their space, the curves, and where the curve of a configuration is.
+pub fn curves(
+    folder: &Path,
+) -> (Space, Vec<Vec<f64>>, impl Fn(&Configuration) -> usize + Send + Sync + 'static) {
+    let path = folder.join("digits-curves.json");
+    let bytes = std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let Curves { parameters, curves } = serde_json::from_slice(&bytes).unwrap();
+    (space(&parameters), curves, move |c: &Configuration| index(&parameters, c))
 }

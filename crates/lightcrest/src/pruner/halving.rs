@@ -72,12 +72,9 @@ impl SuccessiveHalving {
     /// # Errors
     /// If the reduction factor is below 2 or the minimal resource is 0.
     pub fn new(config: HalvingConfig) -> Result<Self, PrunerError> {
-        if config.reduction_factor < 2 {
-            let (name, value) = ("reduction_factor", config.reduction_factor);
-            return Err(PrunerError::TooSmall { name, least: 2, value });
-        }
-        if config.min_resource == MinResource::Steps(0) {
-            return Err(PrunerError::TooSmall { name: "min_resource", least: 1, value: 0 });
+        PrunerError::at_least("reduction_factor", 2, config.reduction_factor)?;
+        if let MinResource::Steps(steps) = config.min_resource {
+            PrunerError::at_least("min_resource", 1, steps)?;
         }
         Ok(Self { config })
     }
@@ -88,27 +85,50 @@ impl SuccessiveHalving {
             MinResource::Steps(steps) => steps,
             MinResource::Auto => (history.complete().find_map(FrozenTrial::last_step)? / 100).max(1),
         };
-        let eta = self.config.reduction_factor;
-        let first = eta.checked_pow(self.config.min_early_stopping_rate).and_then(|f| r.checked_mul(f));
-        Some(std::iter::successors(first, move |rung| rung.checked_mul(eta)))
+        Some(ladder(r, self.config.reduction_factor, self.config.min_early_stopping_rate))
     }
+}
 
-    /// Whether a trial is among those of a rung that go on.
-    fn goes_on(&self, history: &History, trial: &FrozenTrial, rung: u64) -> bool {
-        let counts = |t: &&FrozenTrial| !matches!(t.state, TrialState::Waiting | TrialState::Failed);
-        let others = history.trials().iter().filter(counts).filter(|other| other.number != trial.number);
-        let at_rung =
-            |t: &FrozenTrial| t.reports.iter().find(|(step, _)| *step >= rung).map(|(_, v)| v.clone());
-        let mut there: Vec<(&FrozenTrial, Vec<f64>)> =
-            others.filter_map(|other| Some((other, at_rung(other)?))).collect();
-        let Some(own) = at_rung(trial) else { return true };
-        // Equals rank by their order here, so the trial itself comes last among them.
-        there.push((trial, own));
-        let told = there.iter().map(|(_, values)| values.len()).min().unwrap_or(0);
-        let points: Vec<_> = there.iter().map(|(t, values)| point(history, t, values, told)).collect();
-        let k = (there.len() / self.config.reduction_factor as usize).max(1);
-        pareto::ranking(&points).iter().take(k).any(|i| *i == there.len() - 1)
-    }
+/// The rungs `r eta^s, r eta^(s + 1), ...`.
+pub(super) fn ladder(r: u64, eta: u64, s: u32) -> impl Iterator<Item = u64> {
+    let first = eta.checked_pow(s).and_then(|factor| r.checked_mul(factor));
+    std::iter::successors(first, move |rung| rung.checked_mul(eta))
+}
+
+/// Whether the last report of a trial reached a rung from which it does not go on. It competes with the trials that `competes` names.
+pub(super) fn stops(
+    history: &History,
+    trial: &FrozenTrial,
+    rungs: impl Iterator<Item = u64>,
+    eta: u64,
+    competes: &dyn Fn(&FrozenTrial) -> bool,
+) -> bool {
+    let Some(((step, _), earlier)) = trial.reports.split_last() else { return false };
+    let before = earlier.last().map_or(0, |(step, _)| *step);
+    let mut reached = rungs.skip_while(|rung| *rung <= before).take_while(|rung| rung <= step);
+    reached.any(|rung| !goes_on(history, trial, rung, eta, competes))
+}
+
+/// Whether a trial is among those of a rung that go on.
+fn goes_on(
+    history: &History,
+    trial: &FrozenTrial,
+    rung: u64,
+    eta: u64,
+    competes: &dyn Fn(&FrozenTrial) -> bool,
+) -> bool {
+    let counts = |t: &&FrozenTrial| !matches!(t.state, TrialState::Waiting | TrialState::Failed);
+    let others = history.trials().iter().filter(counts).filter(|other| other.number != trial.number);
+    let at_rung = |t: &FrozenTrial| t.reports.iter().find(|(step, _)| *step >= rung).map(|(_, v)| v.clone());
+    let mut there: Vec<(&FrozenTrial, Vec<f64>)> =
+        others.filter(|other| competes(other)).filter_map(|other| Some((other, at_rung(other)?))).collect();
+    let Some(own) = at_rung(trial) else { return true };
+    // Equals rank by their order here, so the trial itself comes last among them.
+    there.push((trial, own));
+    let told = there.iter().map(|(_, values)| values.len()).min().unwrap_or(0);
+    let points: Vec<_> = there.iter().map(|(t, values)| point(history, t, values, told)).collect();
+    let k = (there.len() / eta as usize).max(1);
+    pareto::ranking(&points).iter().take(k).any(|i| *i == there.len() - 1)
 }
 
 impl Pruner for SuccessiveHalving {
@@ -117,11 +137,8 @@ impl Pruner for SuccessiveHalving {
     }
 
     fn should_prune(&self, history: &History, trial: &FrozenTrial) -> bool {
-        let Some(((step, _), earlier)) = trial.reports.split_last() else { return false };
-        let before = earlier.last().map_or(0, |(step, _)| *step);
         let Some(rungs) = self.rungs(history) else { return false };
-        let mut reached = rungs.skip_while(|rung| *rung <= before).take_while(|rung| rung <= step);
-        reached.any(|rung| !self.goes_on(history, trial, rung))
+        stops(history, trial, rungs, self.config.reduction_factor, &|_| true)
     }
 }
 

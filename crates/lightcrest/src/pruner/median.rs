@@ -1,12 +1,9 @@
-//! The median rule: a trial stops when at the same step the better half of the complete trials was ahead of it.
+//! The median rule: a trial stops when even its best report is behind the median of what complete trials had at the same step.
 //!
-//! Golovin et al. 2017, *Google Vizier*, KDD, section 3.5.2, with the last reports in place of running averages. With
-//! several objectives "ahead" is the order of [`SuccessiveHalving`](super::SuccessiveHalving): non-dominated sorting,
-//! then crowding.
+//! [`PercentilePruner`] at 50 %; Golovin et al. 2017, *Google Vizier*, KDD, section 3.5.2.
 
-use super::{Pruner, point};
+use super::{PercentileConfig, PercentilePruner, Pruner};
 use crate::history::{FrozenTrial, History};
-use crate::pareto;
 use serde::{Deserialize, Serialize};
 
 /// Configures [`MedianPruner`].
@@ -17,24 +14,36 @@ pub struct MedianConfig {
     pub startup_trials: usize,
     /// No trial is stopped up to this step; 0 by default.
     pub warmup_steps: u64,
+    /// After the warm-up, only the first report in each interval of so many steps decides; 1 by default, and 0 counts as 1.
+    pub interval_steps: u64,
+    /// So many complete trials must have reported by the step at which one is stopped; 1 by default, and 0 counts as 1.
+    pub min_trials: usize,
 }
 
 impl Default for MedianConfig {
     fn default() -> Self {
-        Self { startup_trials: 5, warmup_steps: 0 }
+        Self { startup_trials: 5, warmup_steps: 0, interval_steps: 1, min_trials: 1 }
     }
 }
 
 /// Stops trials of the worse half.
 #[derive(Debug, Clone, Default)]
 pub struct MedianPruner {
-    config: MedianConfig,
+    percentile: PercentilePruner,
 }
 
 impl MedianPruner {
     /// The pruner as configured.
     pub fn new(config: MedianConfig) -> Self {
-        Self { config }
+        let MedianConfig { startup_trials, warmup_steps, interval_steps, min_trials } = config;
+        let percentile = PercentileConfig {
+            percentile: 50.0,
+            startup_trials,
+            warmup_steps,
+            interval_steps: interval_steps.max(1),
+            min_trials: min_trials.max(1),
+        };
+        Self { percentile: PercentilePruner::checked(percentile) }
     }
 }
 
@@ -44,26 +53,7 @@ impl Pruner for MedianPruner {
     }
 
     fn should_prune(&self, history: &History, trial: &FrozenTrial) -> bool {
-        let Some((step, own)) = trial.reports.last() else { return false };
-        if *step <= self.config.warmup_steps {
-            return false;
-        }
-        let at_step =
-            |t: &FrozenTrial| t.reports.iter().rev().find(|(s, _)| s <= step).map(|(_, v)| v.clone());
-        let mut there: Vec<(&FrozenTrial, Vec<f64>)> =
-            history.complete().filter_map(|other| Some((other, at_step(other)?))).collect();
-        let n = there.len();
-        if n == 0 || n < self.config.startup_trials {
-            return false;
-        }
-        there.push((trial, own.clone()));
-        let told = there.iter().map(|(_, values)| values.len()).min().unwrap_or(0);
-        let points: Vec<_> = there.iter().map(|(t, values)| point(history, t, values, told)).collect();
-        // Equal points are ahead only if they are strictly better: the trial yields to no equal.
-        let position = |i: usize| points[i] != points[n];
-        let ahead =
-            pareto::ranking(&points).into_iter().take_while(|i| *i != n).filter(|i| position(*i)).count();
-        2 * ahead > n
+        self.percentile.should_prune(history, trial)
     }
 }
 

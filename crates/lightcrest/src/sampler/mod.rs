@@ -30,7 +30,7 @@ pub use auto::AutoSampler;
 pub use brute_force::BruteForceSampler;
 pub use cmaes::{CmaEsConfig, CmaEsSampler};
 pub use evolution::{EvolutionConfig, EvolutionSampler};
-pub use gp::{Acquisition, Conditional, Estimate, GpConfig, GpSampler, Landscape, Outliers};
+pub use gp::{Acquisition, Conditional, Estimate, GpConfig, GpSampler, Landscape, Outliers, Reports};
 pub use grid::{GridConfig, GridSampler};
 pub use nsga::{Crossover, NsgaConfig, NsgaIIISampler, NsgaIISampler};
 pub use partial_fixed::PartialFixedSampler;

@@ -8,7 +8,7 @@
 use super::candidate::Candidate;
 use super::goal::Goal;
 use super::model::{Model, limited};
-use super::observation::values;
+use super::observation::told;
 use super::surrogate::internal;
 use super::{GpSampler, informative};
 use crate::objective::Direction;
@@ -92,7 +92,7 @@ impl GpSampler {
 
         let direction = context.objectives[objective].direction;
         let (trials, _) = limited(informative(context), context, self.config.max_trials);
-        let told = values(&trials, context.objectives, objective);
+        let told = told(&trials, context.objectives, objective, self.config.reports).values;
         let y: Vec<f64> = told.iter().flatten().copied().collect();
         let z = transform(&y, self.config.outliers).map_err(internal)?;
         let inverse = Inverse::new(&y, &z).map_err(internal)?;

@@ -19,6 +19,7 @@
 //! 2020 (arXiv 1805.12168); Ginsbourger et al. 2010 (kriging believer).
 
 mod candidate;
+mod extrapolation;
 mod goal;
 mod growth;
 mod landscape;
@@ -37,6 +38,7 @@ pub use landscape::{Estimate, Landscape};
 pub use lightcrest_gp::Conditional;
 pub use lightcrest_gp::transform::Outliers;
 use model::{Caches, Model};
+pub use observation::Reports;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
@@ -84,6 +86,8 @@ pub struct GpConfig {
     pub outliers: Outliers,
     /// Whether columns that are always active are bent to make the function look stationary ([`lightcrest_gp::Warp`]).
     pub warp: bool,
+    /// What stopped trials tell.
+    pub reports: Reports,
 }
 
 impl Default for GpConfig {
@@ -97,6 +101,7 @@ impl Default for GpConfig {
             conditional: Conditional::default(),
             outliers: Outliers::default(),
             warp: false,
+            reports: Reports::default(),
         }
     }
 }

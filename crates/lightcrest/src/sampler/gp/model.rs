@@ -3,7 +3,7 @@
 use super::candidate::Candidate;
 use super::goal::{Belief, Goal, Slopes, simplex};
 use super::growth::Growth;
-use super::observation::values;
+use super::observation::{Reports, told};
 use super::surrogate::{Cache, checkpoint, internal, observations, surrogate};
 use super::terms::{Evidence, Term};
 use super::{Acquisition, GpConfig, informative, pending};
@@ -53,7 +53,10 @@ impl Model {
         let m = context.objectives.len();
         caches.objectives.resize_with(m, Cache::default);
         let kernel = kernel(config, encoder)?;
-        let (trials, c) = limited(informative(context), context, config.max_trials);
+        let (mut trials, c) = limited(informative(context), context, config.max_trials);
+        if config.reports == Reports::Extrapolate {
+            trials.extend(pending(context).into_iter().filter(|trial| !trial.reports.is_empty()));
+        }
         let encoded: Vec<Encoded> = trials.iter().map(|t| encoder.encode(&t.configuration)).collect();
         let pending = pending(context);
         let mut awaited = Rows::new(encoder.columns().len());
@@ -67,10 +70,12 @@ impl Model {
         // What awaited trials are expected to reach is no improvement any more.
         let mut promised: Vec<Vec<f64>> = vec![vec![f64::NAN; m]; pending.len()];
         for j in 0..m {
-            let all = values(&trials, context.objectives, j);
+            let told = |trials: &[&FrozenTrial]| told(trials, context.objectives, j, config.reports);
+            let everything = told(&trials);
+            let all = &everything.values;
             if exact[j] {
                 let direction = context.objectives[j].direction;
-                let role = exact_role(direction, &all);
+                let role = exact_role(direction, all);
                 for (i, value) in all.iter().enumerate() {
                     believed[i][j] = value.map_or(f64::NAN, |v| scaled(&role, v));
                 }
@@ -81,11 +86,11 @@ impl Model {
                 roles.push(role);
                 continue;
             }
-            let first = observations(&encoded[..c], &values(&trials[..c], context.objectives, j))?;
+            let first = observations(&encoded[..c], &told(&trials[..c]))?;
             let here: Vec<usize> = (0..all.len()).filter(|&i| all[i].is_some()).collect();
-            let full = observations(&encoded, &all)?;
+            let full = observations(&encoded, &everything)?;
             // Too few values in the first part: fit to all.
-            let first = if first.values.len() < 2 { observations(&encoded, &all)? } else { first };
+            let first = if first.values.len() < 2 { observations(&encoded, &everything)? } else { first };
             let cache = &mut caches.objectives[j];
             let (mut posterior, _) = surrogate(&kernel, &first, &full, config.outliers, cache)?;
             for (&i, value) in here.iter().zip(posterior.fitted()) {

@@ -10,16 +10,83 @@
 //! A pruned trial is thus a pessimistic observation on the scale of final values: its last report is only compared with
 //! what others had reported by then, since an early report says little about where training would have ended. Objectives
 //! known from a preview always have their exact values. Values that are not finite count as failed.
+//!
+//! With [`Reports::Extrapolate`], trials that were stopped or still run are observed at the final value that their last report lets
+//! expect, with a noise of its own (`extrapolation`), where enough trials went on to tell.
 
+use super::extrapolation::{Curve, Extrapolation};
 use crate::history::{FrozenTrial, TrialState};
 use crate::objective::ObjectiveInfo;
+use serde::{Deserialize, Serialize};
 
-/// The value of one objective for each trial, oriented; `None` where nothing can be said.
-pub(super) fn values(
+/// What stopped trials tell the surrogate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reports {
+    /// A pessimistic value by rank among the complete trials.
+    #[default]
+    Rank,
+    /// The final value that is to be expected, and how sure that is. Running trials tell the same.
+    Extrapolate,
+}
+
+/// The value of one objective for each trial, oriented, and the standard deviation of what it leaves open.
+pub(super) struct Told {
+    /// `None` where nothing can be said.
+    pub(super) values: Vec<Option<f64>>,
+    /// 0 for what was measured.
+    pub(super) deviations: Vec<f64>,
+}
+
+impl Told {
+    /// Values that leave nothing open.
+    pub(super) fn measured(values: Vec<Option<f64>>) -> Self {
+        Self { deviations: vec![0.0; values.len()], values }
+    }
+}
+
+/// What the trials tell of one objective.
+pub(super) fn told(
     trials: &[&FrozenTrial],
     objectives: &[ObjectiveInfo],
     objective: usize,
-) -> Vec<Option<f64>> {
+    reports: Reports,
+) -> Told {
+    let mut told = Told::measured(values(trials, objectives, objective));
+    if reports == Reports::Rank {
+        return told;
+    }
+    let direction = objectives[objective].direction;
+    let curve = |trial: &&FrozenTrial| {
+        let evaluated =
+            trial.state != TrialState::Failed && trial.known.get(objective).is_none_or(Option::is_none);
+        let position = position(trial, objective);
+        let report = |(step, values): &(u64, Vec<f64>)| {
+            let value = direction.orient(*values.get(position)?);
+            value.is_finite().then_some((*step, value))
+        };
+        let end = trial.values.as_ref().and_then(|values| values.get(objective));
+        Curve {
+            reports: trial.reports.iter().filter(|_| evaluated).filter_map(report).collect(),
+            end: end.map(|v| direction.orient(*v)).filter(|v| evaluated && v.is_finite()),
+            stopped: trial.state == TrialState::Pruned,
+        }
+    };
+    let curves: Vec<Curve> = trials.iter().map(curve).collect();
+    let Some(extrapolation) = Extrapolation::learn(&curves) else { return told };
+    for (i, curve) in curves.iter().enumerate() {
+        if !matches!(trials[i].state, TrialState::Pruned | TrialState::Running) {
+            continue;
+        }
+        if let Some((mean, deviation)) = extrapolation.expect(curve) {
+            (told.values[i], told.deviations[i]) = (Some(mean), deviation);
+        }
+    }
+    told
+}
+
+/// The value of one objective for each trial, oriented; `None` where nothing can be said.
+fn values(trials: &[&FrozenTrial], objectives: &[ObjectiveInfo], objective: usize) -> Vec<Option<f64>> {
     let direction = objectives[objective].direction;
     let complete = |trial: &FrozenTrial| {
         let value = direction.orient(*trial.values.as_ref()?.get(objective)?);
@@ -47,7 +114,8 @@ pub(super) fn values(
     let value = |trial: &FrozenTrial| match trial.state {
         TrialState::Complete => Some(complete(trial).unwrap_or(worst)),
         TrialState::Pruned => Some(imputed(trial).unwrap_or(quartile)),
-        _ => Some(worst),
+        TrialState::Failed => Some(worst),
+        TrialState::Waiting | TrialState::Running => None,
     };
     trials.iter().map(|trial| known(trial).or_else(|| value(trial))).collect()
 }

@@ -4,6 +4,7 @@
 //! not repeated for one trial in many. Since c, the starting point and the data are functions of the history, a sampler that
 //! is rebuilt finds the same fit; the cache only saves time. From `FIT_ROWS` on, the fit sees a part of them.
 
+use super::observation::Told;
 use crate::sampler::SamplerError;
 use crate::space::encode::Encoded;
 use lightcrest_gp::transform::{Outliers, transform};
@@ -26,6 +27,8 @@ pub(super) struct Cache {
 pub(super) struct Observations {
     pub(super) rows: Rows,
     pub(super) values: Vec<f64>,
+    /// Standard deviations of what the values leave open, beside the noise of all; 0 for what was measured.
+    pub(super) deviations: Vec<f64>,
 }
 
 pub(super) fn internal(error: GpError) -> SamplerError {
@@ -33,19 +36,17 @@ pub(super) fn internal(error: GpError) -> SamplerError {
 }
 
 /// The trials that have a value.
-pub(super) fn observations(
-    encoded: &[Encoded],
-    values: &[Option<f64>],
-) -> Result<Observations, SamplerError> {
+pub(super) fn observations(encoded: &[Encoded], told: &Told) -> Result<Observations, SamplerError> {
     let mut rows = Rows::new(encoded.first().map_or(0, |e| e.row.len()));
-    let mut told = Vec::new();
-    for (row, value) in encoded.iter().zip(values) {
+    let (mut values, mut deviations) = (Vec::new(), Vec::new());
+    for (row, (value, deviation)) in encoded.iter().zip(told.values.iter().zip(&told.deviations)) {
         if let Some(value) = value {
             rows.push(&row.row, &row.active).map_err(internal)?;
-            told.push(*value);
+            values.push(*value);
+            deviations.push(*deviation);
         }
     }
-    Ok(Observations { rows, values: told })
+    Ok(Observations { rows, values, deviations })
 }
 
 /// The largest checkpoint that is not above n; checkpoints are at most `step` apart.
@@ -74,20 +75,48 @@ pub(super) fn surrogate(
         let part = part(&first.values);
         let values: Vec<f64> = part.iter().map(|&i| first.values[i]).collect();
         let y = transform(&values, outliers).map_err(internal)?;
-        let data = Data::new(first.rows.select(&part), y).map_err(internal)?;
+        let deviations: Vec<f64> = part.iter().map(|&i| first.deviations[i]).collect();
+        let noise = transformed_noise(&values, &y, &deviations);
+        let data = Data::with_noise(first.rows.select(&part), y, noise).map_err(internal)?;
         let found = fit(kernel, &data, &FitConfig::new(kernel, &data)).map_err(internal)?;
-        let whole = Data::new(first.rows.clone(), vec![0.0; c]).map_err(internal)?;
+        let y = transform(&first.values, outliers).map_err(internal)?;
+        let noise = transformed_noise(&first.values, &y, &first.deviations);
+        let whole = Data::with_noise(first.rows.clone(), vec![0.0; c], noise).map_err(internal)?;
         let posterior = Posterior::new(kernel, &found.hyperparameters, &whole).map_err(internal)?;
         *cache = Cache { key, posterior: Some(posterior) };
     }
     let Some(mut posterior) = cache.posterior.clone() else {
         return Err(SamplerError::Internal { sampler: "gp", reason: "the fit was lost".to_owned() });
     };
-    let rest: Vec<usize> = (c..all.values.len()).collect();
-    posterior.append(&all.rows.select(&rest), &vec![0.0; rest.len()], 0.0).map_err(internal)?;
     let y = transform(&all.values, outliers).map_err(internal)?;
+    let noise = transformed_noise(&all.values, &y, &all.deviations);
+    for i in c..all.values.len() {
+        posterior.append(&all.rows.select(&[i]), &[0.0], noise[i]).map_err(internal)?;
+    }
     posterior.set_y(&y).map_err(internal)?;
     Ok((posterior, y))
+}
+
+/// Variances on the scale of `y`, which a transformation made of `values`: how far it moves what is one deviation away, on the side
+/// where it moves farther.
+fn transformed_noise(values: &[f64], y: &[f64], deviations: &[f64]) -> Vec<f64> {
+    let mut pairs: Vec<(f64, f64)> = values.iter().copied().zip(y.iter().copied()).collect();
+    pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
+    // Linear between neighbours, flat beyond the ends.
+    let image = |v: f64| {
+        let upper = pairs.partition_point(|p| p.0 < v);
+        match (upper.checked_sub(1).map(|lower| pairs[lower]), pairs.get(upper)) {
+            (Some(a), Some(b)) if b.0 > a.0 => a.1 + (b.1 - a.1) * (v - a.0) / (b.0 - a.0),
+            (_, Some(b)) => b.1,
+            (Some(a), None) => a.1,
+            (None, None) => 0.0,
+        }
+    };
+    let moved = |i: usize| {
+        let (v, deviation) = (values[i], deviations[i]);
+        (image(v + deviation) - y[i]).abs().max((y[i] - image(v - deviation)).abs())
+    };
+    (0..y.len()).map(|i| if deviations[i] > 0.0 { moved(i).powi(2) } else { 0.0 }).collect()
 }
 
 /// All indices, or the better half of `FIT_ROWS` and the other half evenly from the rest.
@@ -111,6 +140,7 @@ fn key(kernel: &Kernel, observations: &Observations) -> u64 {
     kernel.columns().hash(&mut hasher);
     for i in 0..observations.values.len() {
         observations.values[i].to_bits().hash(&mut hasher);
+        observations.deviations[i].to_bits().hash(&mut hasher);
         observations.rows.active(i).hash(&mut hasher);
         observations.rows.values(i).iter().for_each(|v| v.to_bits().hash(&mut hasher));
     }
@@ -129,6 +159,13 @@ mod tests {
         assert!(
             (1..3000).all(|n| checkpoint(n, 250) <= n && checkpoint(n, 250) as f64 > 0.94 * n as f64 - 1.0)
         );
+    }
+
+    #[test]
+    fn noise_follows_the_transformation() {
+        let values = [0.0, 1.0, 2.0, 100.0];
+        let y = [0.0, 1.0, 2.0, 3.0];
+        assert_eq!(transformed_noise(&values, &y, &[0.5, 0.0, 49.0, 49.0]), [0.25, 0.0, 4.0, 0.25]);
     }
 
     #[test]

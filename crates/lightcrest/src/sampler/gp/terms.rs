@@ -7,6 +7,7 @@
 //! | time | -log(predicted seconds) | | Snoek et al. 2012 (arXiv 1206.2944), sec. 3.2 |
 
 use super::goal::Slopes;
+use super::observation::Told;
 use super::surrogate::{Cache, internal, observations, surrogate};
 use crate::history::FrozenTrial;
 use crate::sampler::SamplerError;
@@ -71,10 +72,12 @@ impl Evidence<'_> {
         if moments(&told).1 <= 0.0 {
             return Ok(None);
         }
-        let all = observations(self.encoded, values)?;
-        let mut first = observations(&self.encoded[..self.checkpoint], &values[..self.checkpoint])?;
+        let told = |values: &[Option<f64>]| Told::measured(values.to_vec());
+        let all = observations(self.encoded, &told(values))?;
+        let before = told(&values[..self.checkpoint]);
+        let mut first = observations(&self.encoded[..self.checkpoint], &before)?;
         if first.values.len() < 2 {
-            first = observations(self.encoded, values)?;
+            first = observations(self.encoded, &told(values))?;
         }
         let (mut posterior, _) = surrogate(self.kernel, &first, &all, Outliers::Keep, cache)?;
         if !self.awaited.is_empty() {

@@ -1,0 +1,188 @@
+//! Hyperband: several successive halvings side by side, since nobody knows how early a trial can be judged.
+//!
+//! Li et al. 2018, *Hyperband: A Novel Bandit-Based Approach to Hyperparameter Optimization*, JMLR 18(185), with the asynchronous
+//! halving of [`SuccessiveHalving`](super::SuccessiveHalving) in each bracket.
+//!
+//! | symbol | meaning |
+//! |---|---|
+//! | `r` | `min_resource`: steps before the first rung of the first bracket |
+//! | `R` | `max_resource`: steps of a complete trial |
+//! | `eta` | `reduction_factor`: one in so many goes on |
+//! | `B` | brackets: `floor(log_eta(R / r)) + 1` |
+//! | `s` | bracket 0, ..., B - 1; its first rung is at `r eta^s` |
+//!
+//! Bracket s gets a share of the trials in proportion to `ceil(B eta^(B - 1 - s) / (B - s))`, such that all use about the same number of
+//! steps (algorithm 1 of the paper). Which bracket a trial is in is drawn from a random stream of its own, a function of seed and
+//! number, so that all processes of a study agree. A trial competes with those of its bracket only.
+
+use super::{Pruner, PrunerError, halving};
+use crate::history::{FrozenTrial, History};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+/// How many steps a complete trial has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MaxResource {
+    /// The largest last step of the complete trials. Until there is one, no trial is stopped.
+    #[default]
+    Auto,
+    /// This many steps.
+    Steps(u64),
+}
+
+/// Configures [`HyperbandPruner`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HyperbandConfig {
+    /// `r`: steps before the first rung of the first bracket; 1 by default.
+    pub min_resource: u64,
+    /// `R`: steps of a complete trial; [automatic](MaxResource::Auto) by default.
+    pub max_resource: MaxResource,
+    /// `eta`: one in so many goes on; 3 by default, at least 2.
+    pub reduction_factor: u64,
+    /// What the brackets are drawn from, such as a hash of the study's name; 0 by default.
+    pub seed: u64,
+}
+
+impl Default for HyperbandConfig {
+    fn default() -> Self {
+        Self { min_resource: 1, max_resource: MaxResource::Auto, reduction_factor: 3, seed: 0 }
+    }
+}
+
+/// Stops trials at the rungs of the bracket that each is in.
+#[derive(Debug, Clone)]
+pub struct HyperbandPruner {
+    config: HyperbandConfig,
+}
+
+impl HyperbandPruner {
+    /// The pruner as configured.
+    ///
+    /// # Errors
+    /// If the reduction factor is below 2, the minimal resource is 0 or the maximal resource is below it.
+    pub fn new(config: HyperbandConfig) -> Result<Self, PrunerError> {
+        PrunerError::at_least("reduction_factor", 2, config.reduction_factor)?;
+        PrunerError::at_least("min_resource", 1, config.min_resource)?;
+        if let MaxResource::Steps(steps) = config.max_resource {
+            PrunerError::at_least("max_resource", config.min_resource, steps)?;
+        }
+        Ok(Self { config })
+    }
+
+    /// The share of the trials that each bracket gets; `None` while R is not known.
+    fn shares(&self, history: &History) -> Option<Vec<u64>> {
+        let HyperbandConfig { min_resource: r, reduction_factor: eta, .. } = self.config;
+        let longest = match self.config.max_resource {
+            MaxResource::Steps(steps) => steps,
+            MaxResource::Auto => history.complete().filter_map(FrozenTrial::last_step).max()?,
+        };
+        let brackets = halving::ladder(r, eta, 0).take_while(|rung| *rung <= longest).count().max(1) as u64;
+        let share = |left: u64| (brackets * eta.pow(left as u32)).div_ceil(left + 1);
+        Some((0..brackets).rev().map(share).collect())
+    }
+
+    /// The bracket of a trial.
+    fn bracket(&self, shares: &[u64], number: u64) -> usize {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.config.seed);
+        rng.set_stream(number);
+        let mut place = rng.random_range(0..shares.iter().sum());
+        for (bracket, share) in shares.iter().enumerate() {
+            if place < *share {
+                return bracket;
+            }
+            place -= share;
+        }
+        shares.len() - 1
+    }
+}
+
+impl Pruner for HyperbandPruner {
+    fn name(&self) -> &'static str {
+        "hyperband"
+    }
+
+    fn should_prune(&self, history: &History, trial: &FrozenTrial) -> bool {
+        let Some(shares) = self.shares(history) else { return false };
+        let bracket = self.bracket(&shares, trial.number);
+        let HyperbandConfig { min_resource, reduction_factor, .. } = self.config;
+        let rungs = halving::ladder(min_resource, reduction_factor, bracket as u32);
+        let competes = |other: &FrozenTrial| self.bracket(&shares, other.number) == bracket;
+        halving::stops(history, trial, rungs, reduction_factor, &competes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::TrialState;
+    use crate::objective::ObjectiveInfo;
+    use crate::space::Configuration;
+
+    fn hyperband(max_resource: MaxResource) -> HyperbandPruner {
+        HyperbandPruner::new(HyperbandConfig { max_resource, ..Default::default() }).unwrap()
+    }
+
+    fn history(reports: &[(u64, f64)]) -> History {
+        let mut history = History::new(vec![ObjectiveInfo::minimize("loss")]);
+        for number in 0..200 {
+            let mut trial = FrozenTrial::complete(number, Configuration::new(), vec![0.1]);
+            trial.reports = reports.iter().map(|(step, value)| (*step, vec![*value])).collect();
+            history.put(trial);
+        }
+        history
+    }
+
+    /// The first step at which a hopeless trial is stopped.
+    fn stopped_at(pruner: &HyperbandPruner, history: &History, number: u64, last: u64) -> Option<u64> {
+        let at = |step: u64| {
+            let mut trial = FrozenTrial::waiting(number, Configuration::new());
+            trial.state = TrialState::Running;
+            trial.reports = (1..=step).map(|s| (s, vec![9.0])).collect();
+            trial
+        };
+        (1..=last).find(|step| pruner.should_prune(history, &at(*step)))
+    }
+
+    #[test]
+    fn brackets_begin_at_their_rungs_and_early_ones_are_larger() {
+        let reports: Vec<(u64, f64)> = (1..=9).map(|step| (step, 0.1)).collect();
+        let history = history(&reports);
+        let pruner = hyperband(MaxResource::Auto);
+        // B = 3: ceil(3 * 9 / 3), ceil(3 * 3 / 2) and ceil(3 * 1 / 1) of 17.
+        assert_eq!(pruner.shares(&history).unwrap(), [9, 5, 3]);
+        let mut counts = [0; 3];
+        for number in 0..200 {
+            match stopped_at(&pruner, &history, number, 9) {
+                Some(1) => counts[0] += 1,
+                Some(3) => counts[1] += 1,
+                Some(9) => counts[2] += 1,
+                other => panic!("stopped at {other:?}"),
+            }
+        }
+        assert!(counts[0] > counts[1] && counts[1] > counts[2] && counts[2] > 10, "{counts:?}");
+        let other = HyperbandPruner::new(HyperbandConfig { seed: 1, ..Default::default() }).unwrap();
+        let differ = |n: &u64| stopped_at(&other, &history, *n, 9) != stopped_at(&pruner, &history, *n, 9);
+        assert!((0..200).any(|n| differ(&n)), "another seed, other brackets");
+    }
+
+    #[test]
+    fn the_longest_trial_is_found_or_given() {
+        let empty = History::new(vec![ObjectiveInfo::minimize("loss")]);
+        assert_eq!(hyperband(MaxResource::Auto).shares(&empty), None);
+        assert_eq!(hyperband(MaxResource::Steps(1)).shares(&empty).unwrap(), [1]);
+        assert_eq!(hyperband(MaxResource::Steps(81)).shares(&empty).unwrap().len(), 5);
+        let short =
+            HyperbandConfig { min_resource: 4, max_resource: MaxResource::Steps(3), ..Default::default() };
+        let message = HyperbandPruner::new(short).unwrap_err().to_string();
+        assert_eq!(message, "`max_resource` must be at least 4, but got 3");
+    }
+
+    #[test]
+    fn conforms() {
+        crate::testing::pruner(&|| Box::new(hyperband(MaxResource::Auto)));
+        crate::testing::pruner(&|| Box::new(hyperband(MaxResource::Steps(27))));
+    }
+}

@@ -1,0 +1,173 @@
+//! The percentile rule: a trial stops when even its best report is behind a percentile of what complete trials had at the same step.
+//!
+//! The median rule of Golovin et al. 2017, *Google Vizier*, KDD, section 3.5.2, for any percentile, and with the last reports of the
+//! others in place of running averages. With one objective the percentile is interpolated between the two reports that surround it,
+//! q of the way from the best to the worst of n: at position (n - 1) q / 100.
+//!
+//! # Several objectives
+//! The best report has the best of each objective so far. Trials are ranked as in [`SuccessiveHalving`](super::SuccessiveHalving),
+//! by non-dominated sorting, then crowding, and the trial stops if more than ceil((n - 1) q / 100) of the others are ahead of it: with
+//! one objective, all those that interpolation would stop but for values between the two reports.
+
+use super::{Pruner, PrunerError, is_due, point};
+use crate::history::{FrozenTrial, History};
+use crate::pareto;
+use serde::{Deserialize, Serialize};
+
+/// Configures [`PercentilePruner`].
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PercentileConfig {
+    /// q, in [0, 100]: about so many percent of the trials go on; 50 by default.
+    pub percentile: f64,
+    /// So many trials must be complete before one is stopped; 5 by default.
+    pub startup_trials: usize,
+    /// No trial is stopped up to this step; 0 by default.
+    pub warmup_steps: u64,
+    /// After the warm-up, only the first report in each interval of so many steps decides; 1 by default.
+    pub interval_steps: u64,
+    /// So many complete trials must have reported by the step at which one is stopped; 1 by default.
+    pub min_trials: usize,
+}
+
+impl Default for PercentileConfig {
+    fn default() -> Self {
+        Self { percentile: 50.0, startup_trials: 5, warmup_steps: 0, interval_steps: 1, min_trials: 1 }
+    }
+}
+
+/// Stops trials that are behind a percentile of the complete ones.
+#[derive(Debug, Clone, Default)]
+pub struct PercentilePruner {
+    config: PercentileConfig,
+}
+
+impl PercentilePruner {
+    /// The pruner as configured.
+    ///
+    /// # Errors
+    /// If the percentile is not in [0, 100], or the interval or the least number of trials is 0.
+    pub fn new(config: PercentileConfig) -> Result<Self, PrunerError> {
+        PrunerError::within("percentile", (0.0, 100.0), config.percentile)?;
+        PrunerError::at_least("interval_steps", 1, config.interval_steps)?;
+        PrunerError::at_least("min_trials", 1, config.min_trials as u64)?;
+        Ok(Self::checked(config))
+    }
+
+    /// The pruner of settings that make sense.
+    pub(super) fn checked(config: PercentileConfig) -> Self {
+        Self { config }
+    }
+}
+
+impl Pruner for PercentilePruner {
+    fn name(&self) -> &'static str {
+        "percentile"
+    }
+
+    fn should_prune(&self, history: &History, trial: &FrozenTrial) -> bool {
+        let PercentileConfig { percentile, startup_trials, warmup_steps, interval_steps, min_trials } =
+            self.config;
+        let Some(step) = trial.last_step().filter(|_| is_due(trial, warmup_steps, interval_steps)) else {
+            return false;
+        };
+        let at_step =
+            |t: &FrozenTrial| t.reports.iter().rev().find(|(s, _)| *s <= step).map(|(_, v)| v.clone());
+        let others: Vec<(&FrozenTrial, Vec<f64>)> =
+            history.complete().filter_map(|other| Some((other, at_step(other)?))).collect();
+        let n = others.len();
+        if n < min_trials.max(1) || history.complete().count() < startup_trials {
+            return false;
+        }
+        let lengths = others.iter().map(|(_, values)| values).chain(trial.reports.iter().map(|(_, v)| v));
+        let told = lengths.map(Vec::len).min().unwrap_or(0);
+        let mut points: Vec<_> = others.iter().map(|(t, values)| point(history, t, values, told)).collect();
+        let own = trial.reports.iter().map(|(_, values)| point(history, trial, values, told));
+        let Some(best) = own.reduce(|best, p| best.iter().zip(p).map(|(a, b)| a.max(b)).collect()) else {
+            return false;
+        };
+        let position = (n - 1) as f64 * percentile / 100.0;
+        if let [best] = best[..] {
+            let mut values: Vec<f64> = points.iter().filter_map(|p| p.first().copied()).collect();
+            values.sort_by(|a, b| b.total_cmp(a));
+            let (above, below) = (values[position.floor() as usize], values[position.ceil() as usize]);
+            return best < above + position.fract() * (below - above);
+        }
+        points.push(best);
+        // An equal point is not ahead: the trial yields to what is strictly better only.
+        let ranking = pareto::ranking(&points);
+        let ahead = ranking.into_iter().take_while(|i| *i != n).filter(|i| points[*i] != points[n]).count();
+        ahead as f64 > position.ceil()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::TrialState;
+    use crate::objective::ObjectiveInfo;
+    use crate::space::Configuration;
+
+    fn running(number: u64, reports: &[(u64, f64)]) -> FrozenTrial {
+        let mut trial = FrozenTrial::waiting(number, Configuration::new());
+        trial.state = TrialState::Running;
+        trial.reports = reports.iter().map(|(step, value)| (*step, vec![*value])).collect();
+        trial
+    }
+
+    /// Five complete trials with losses 1, 2, 3, 4, 5 at steps 1 to 4.
+    fn history() -> History {
+        let mut history = History::new(vec![ObjectiveInfo::minimize("loss")]);
+        for number in 0..5u64 {
+            let loss = number as f64 + 1.0;
+            let mut trial = running(number, &[(1, loss), (2, loss), (3, loss), (4, loss)]);
+            trial.state = TrialState::Complete;
+            trial.values = Some(vec![loss]);
+            history.put(trial);
+        }
+        history
+    }
+
+    fn pruner(percentile: f64) -> PercentilePruner {
+        PercentilePruner::new(PercentileConfig { percentile, ..Default::default() }).unwrap()
+    }
+
+    #[test]
+    fn the_percentile_is_interpolated_and_the_best_report_counts() {
+        let history = history();
+        // 30 % of the way from the first of five to the last: 2.2.
+        assert!(!pruner(30.0).should_prune(&history, &running(5, &[(1, 2.2)])));
+        assert!(pruner(30.0).should_prune(&history, &running(5, &[(1, 2.3)])));
+        assert!(!pruner(30.0).should_prune(&history, &running(5, &[(1, 2.0), (2, 9.0)])));
+        assert!(pruner(0.0).should_prune(&history, &running(5, &[(1, 1.1)])), "only the best goes on");
+        assert!(!pruner(100.0).should_prune(&history, &running(5, &[(1, 5.0)])));
+    }
+
+    #[test]
+    fn decisions_wait_for_the_warm_up_and_the_interval() {
+        let history = history();
+        let config = PercentileConfig { warmup_steps: 1, interval_steps: 2, ..Default::default() };
+        let pruner = PercentilePruner::new(config).unwrap();
+        let bad: Vec<(u64, f64)> = (1..=6).map(|step| (step, 9.0)).collect();
+        let decisions: Vec<bool> =
+            (1..=6).map(|n| pruner.should_prune(&history, &running(5, &bad[..n]))).collect();
+        assert_eq!(decisions, [false, true, false, true, false, true]);
+        // Who skips steps is judged at the first report in the interval all the same.
+        assert!(pruner.should_prune(&history, &running(5, &[(1, 9.0), (3, 9.0)])));
+        let many = PercentileConfig { min_trials: 6, ..Default::default() };
+        assert!(!PercentilePruner::new(many).unwrap().should_prune(&history, &running(5, &bad)));
+    }
+
+    #[test]
+    fn settings_without_a_meaning_are_refused() {
+        let of = |percentile| PercentilePruner::new(PercentileConfig { percentile, ..Default::default() });
+        assert_eq!(of(101.0).unwrap_err().to_string(), "`percentile` must be in [0, 100], but got 101");
+        assert!(of(f64::NAN).is_err());
+        assert!(PercentilePruner::new(PercentileConfig { interval_steps: 0, ..Default::default() }).is_err());
+    }
+
+    #[test]
+    fn conforms() {
+        crate::testing::pruner(&|| Box::new(pruner(25.0)));
+    }
+}
