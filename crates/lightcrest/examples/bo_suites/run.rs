@@ -2,7 +2,10 @@
 
 use crate::task::Task;
 use crate::{Options, conditional, function, mixed, peer, table};
-use lightcrest::sampler::{AutoSampler, GpConfig, GpSampler, RandomSampler, Sampler, TpeConfig, TpeSampler};
+use lightcrest::sampler::{
+    AutoSampler, CmaEsSampler, EvolutionSampler, GpSampler, NsgaIISampler, QmcSampler, RandomSampler,
+    Sampler, TpeSampler,
+};
 use lightcrest::{Evaluation, ObjectiveInfo, Study};
 use std::collections::HashSet;
 use std::fs::OpenOptions;
@@ -27,14 +30,19 @@ pub fn suite(name: &str, tables: &Path) -> Vec<Task> {
     }
 }
 
-/// A sampler by name: `auto`, `random`, `gp`, `gp:{"kappa":1}` (any setting of it as JSON), likewise `tpe`, or a peer.
+/// A sampler by name: `auto`, `random`, `gp`, `gp:{"kappa":1}` (any setting of it as JSON), likewise `tpe`, `qmc`, `cmaes`, `nsga2` and
+/// `evolution`, or a peer.
 pub fn sampler(name: &str, seed: u64, peers: Option<&Path>) -> Box<dyn Sampler> {
     let (kind, settings) = name.split_once(':').unwrap_or((name, "{}"));
     match kind {
         "auto" => Box::new(AutoSampler::new()),
         "random" => Box::new(RandomSampler::new()),
-        "gp" => Box::new(GpSampler::new(serde_json::from_str::<GpConfig>(settings).unwrap())),
-        "tpe" => Box::new(TpeSampler::new(serde_json::from_str::<TpeConfig>(settings).unwrap())),
+        "gp" => Box::new(GpSampler::new(serde_json::from_str(settings).unwrap())),
+        "tpe" => Box::new(TpeSampler::new(serde_json::from_str(settings).unwrap())),
+        "qmc" => Box::new(QmcSampler::new(serde_json::from_str(settings).unwrap())),
+        "cmaes" => Box::new(CmaEsSampler::new(serde_json::from_str(settings).unwrap())),
+        "nsga2" => Box::new(NsgaIISampler::new(serde_json::from_str(settings).unwrap())),
+        "evolution" => Box::new(EvolutionSampler::new(serde_json::from_str(settings).unwrap())),
         other => Box::new(peer::Peer::start(peers.expect("peers need --peers SCRIPT"), other, seed)),
     }
 }

@@ -1,10 +1,26 @@
 //! Samplers propose the next configuration from the history.
+//!
+//! | name | sampler | for |
+//! |---|---|---|
+//! | `auto` | [`AutoSampler`] | everything: chooses by space and objectives |
+//! | `gp` | [`GpSampler`] | few and costly trials |
+//! | `tpe` | [`TpeSampler`] | many trials, conditional spaces, little time a proposal |
+//! | `cmaes` | [`CmaEsSampler`] | many trials on numbers that depend on each other; one objective |
+//! | `nsga2`, `nsga3` | [`NsgaIISampler`], [`NsgaIIISampler`] | several objectives and thousands of trials |
+//! | `evolution` | [`EvolutionSampler`] | architectures: many choices, many trials |
+//! | `qmc` | [`QmcSampler`] | covering a space evenly |
+//! | `grid`, `brute_force` | [`GridSampler`], [`BruteForceSampler`] | trying everything once |
+//! | `partial_fixed` | [`PartialFixedSampler`] | another sampler on a part of the space |
+//! | `random` | [`RandomSampler`] | comparison |
 
 mod auto;
 mod brute_force;
+mod cmaes;
 mod enumerate;
+mod evolution;
 mod gp;
 mod grid;
+mod nsga;
 mod partial_fixed;
 mod qmc;
 mod random;
@@ -12,8 +28,11 @@ mod tpe;
 
 pub use auto::AutoSampler;
 pub use brute_force::BruteForceSampler;
+pub use cmaes::{CmaEsConfig, CmaEsSampler};
+pub use evolution::{EvolutionConfig, EvolutionSampler};
 pub use gp::{Acquisition, Conditional, GpConfig, GpSampler, Outliers};
 pub use grid::{GridConfig, GridSampler};
+pub use nsga::{Crossover, NsgaConfig, NsgaIIISampler, NsgaIISampler};
 pub use partial_fixed::PartialFixedSampler;
 pub use qmc::{QmcConfig, QmcSampler, QmcType};
 pub use random::{RandomSampler, draw};
@@ -49,7 +68,7 @@ pub struct Context<'a> {
 ///   else, equal values, huge values.
 /// - Calls come one at a time, from any thread.
 pub trait Sampler: Send {
-    /// The name, as a person would write it in a spec: `auto`, `random`, `gp`.
+    /// The name, as the table of this module has it.
     fn name(&self) -> &'static str;
 
     /// What it can do; checked once, when the study is made.

@@ -172,7 +172,7 @@ impl Sampler for TpeSampler {
                 match encoder.column(i) {
                     column if column.cells() == Some(1) => row[i] = column.snap(0.0),
                     // Parents come first, so what is active is known by now.
-                    _ if !encoder.active(&row)[i] => {}
+                    _ if context.space.conditions(i).len() > 0 && !encoder.active(&row)[i] => {}
                     _ => {
                         let ratio = single[i].get_or_insert_with(|| density(&[i]));
                         row[i] = ratio.candidates(rng)[0][0];

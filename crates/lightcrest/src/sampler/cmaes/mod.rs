@@ -1,0 +1,208 @@
+//! CMA-ES: a normal distribution that moves and stretches towards what was good, generation by generation.
+//!
+//! Numeric and ordered parameters that are always active are adapted, on their scales. Unordered choices and conditional parameters, in which
+//! there is no covariance to learn, are drawn at random, as Optuna 5's sampler of this name does; with many of them another
+//! sampler is the better choice.
+//!
+//! The state is a function of the history: complete trials in the order of their numbers, without the first
+//! [`n_startup_trials`](CmaEsConfig::n_startup_trials), are the generations, whoever proposed them. Ranked first are those that satisfy the
+//! constraints.
+//!
+//! # References
+//! Hansen 2016 (arXiv 1604.00772); Auger and Hansen 2005 (restarts with growing populations).
+
+mod strategy;
+
+use super::{Capabilities, Context, Sampler, SamplerError, admissible, draw};
+use crate::space::Configuration;
+use crate::space::encode::{Column, Encoder};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+use strategy::Strategy;
+
+/// How many points are drawn for one proposal, before it is a random one.
+const POINTS: usize = 100;
+
+/// Settings of the [`CmaEsSampler`], by their names in Optuna.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CmaEsConfig {
+    /// The deviation at first, as a part of each parameter's range.
+    pub sigma0: f64,
+    /// How many trials are random at first, and no part of a generation.
+    pub n_startup_trials: usize,
+    /// Trials in a generation; 4 + ⌊3 ln d⌋ unless given, and at least 4.
+    pub popsize: Option<usize>,
+    /// Whether to begin anew elsewhere when the strategy has converged, each time with twice as many trials in a generation (IPOP).
+    pub restart: bool,
+}
+
+impl Default for CmaEsConfig {
+    fn default() -> Self {
+        Self { sigma0: 1.0 / 6.0, n_startup_trials: 1, popsize: None, restart: false }
+    }
+}
+
+/// The covariance matrix adaptation evolution strategy.
+#[derive(Debug, Default)]
+pub struct CmaEsSampler {
+    config: CmaEsConfig,
+    state: Option<State>,
+}
+
+/// The strategy after some trials.
+#[derive(Debug)]
+struct State {
+    columns: Vec<usize>,
+    consumed: Vec<Evaluated>,
+    strategy: Strategy,
+    restarts: u64,
+}
+
+/// A complete trial.
+#[derive(Debug, Clone, PartialEq)]
+struct Evaluated {
+    point: Vec<f64>,
+    violation: f64,
+    loss: f64,
+}
+
+impl CmaEsSampler {
+    /// A sampler with these settings. A deviation that is not a positive number counts as 1/6.
+    pub fn new(mut config: CmaEsConfig) -> Self {
+        if !(config.sigma0.is_finite() && config.sigma0 > 0.0) {
+            config.sigma0 = 1.0 / 6.0;
+        }
+        Self { config, state: None }
+    }
+
+    /// The strategy after all whole generations among the evaluated trials.
+    fn strategy(&mut self, columns: &[usize], evaluated: &[Evaluated]) -> &Strategy {
+        let d = columns.len();
+        let kept = self.state.take();
+        let kept = kept.filter(|state| state.columns == columns && evaluated.starts_with(&state.consumed));
+        let lambda = self.config.popsize.unwrap_or(4 + (3.0 * (d as f64).ln()) as usize).max(4);
+        let begin = || State {
+            columns: columns.to_vec(),
+            consumed: Vec::new(),
+            strategy: Strategy::new(vec![0.5; d], self.config.sigma0, lambda),
+            restarts: 0,
+        };
+        let state = self.state.insert(kept.unwrap_or_else(begin));
+        while let Some(generation) =
+            evaluated.get(state.consumed.len()..state.consumed.len() + state.strategy.lambda)
+        {
+            let mut ranked: Vec<&Evaluated> = generation.iter().collect();
+            ranked.sort_by(|a, b| a.violation.total_cmp(&b.violation).then(a.loss.total_cmp(&b.loss)));
+            state.strategy.tell(&ranked.iter().map(|trial| trial.point.as_slice()).collect::<Vec<_>>());
+            state.consumed.extend_from_slice(generation);
+            if self.config.restart && state.strategy.has_converged() {
+                state.restarts += 1;
+                let mut rng = ChaCha8Rng::seed_from_u64(state.restarts);
+                let mean = (0..d).map(|_| rng.random()).collect();
+                state.strategy = Strategy::new(mean, self.config.sigma0, 2 * state.strategy.lambda);
+            }
+        }
+        &state.strategy
+    }
+}
+
+impl Sampler for CmaEsSampler {
+    fn name(&self) -> &'static str {
+        "cmaes"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { several_objectives: false, ..Capabilities::ALL }
+    }
+
+    fn propose(
+        &mut self,
+        context: &Context<'_>,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Configuration, SamplerError> {
+        let encoder = Encoder::new(context.space);
+        let adapted = |i: &usize| {
+            let column = encoder.column(*i);
+            context.space.parameters()[*i].when.is_empty()
+                && column.cells() != Some(1)
+                && !matches!(column, Column::Categorical { .. })
+        };
+        let columns: Vec<usize> = (0..context.space.len()).filter(adapted).collect();
+        if columns.is_empty() || context.history.complete().count() < self.config.n_startup_trials {
+            return draw(context, rng);
+        }
+        let evaluated = context.history.complete().skip(self.config.n_startup_trials).filter_map(|trial| {
+            let encoded = encoder.encode(&trial.configuration);
+            let loss = -context.history.oriented(trial)?.first()?;
+            let violation = trial.constraints.iter().map(|(_, excess)| excess.max(0.0)).sum();
+            let whole = columns.iter().all(|&i| encoded.active[i]);
+            let point = columns.iter().map(|&i| encoded.row[i]).collect();
+            whole.then_some(Evaluated { point, violation, loss })
+        });
+        let evaluated: Vec<Evaluated> = evaluated.collect();
+        let strategy = self.strategy(&columns, &evaluated);
+        for _ in 0..POINTS {
+            let mut row: Vec<f64> =
+                encoder.columns().iter().map(|column| column.spread(rng.random())).collect();
+            for (&i, x) in columns.iter().zip(strategy.draw(rng)) {
+                row[i] = x;
+            }
+            let configuration = encoder.decode(&row);
+            if admissible(context, &configuration) {
+                return Ok(configuration);
+            }
+        }
+        draw(context, rng)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::objective::{Evaluation, ObjectiveInfo};
+    use crate::space::Space;
+    use crate::study::Study;
+
+    #[test]
+    fn conforms() {
+        for restart in [false, true] {
+            let config = CmaEsConfig { restart, ..CmaEsConfig::default() };
+            crate::testing::sampler(&|| Box::new(CmaEsSampler::new(config.clone())));
+        }
+    }
+
+    /// A curved valley, on scales of different kinds, with a whole number and a choice beside.
+    #[test]
+    fn follows_a_valley() {
+        let space = Space::builder()
+            .log_float("x", 1e-2, 1e2)
+            .float("y", -2.0, 3.0)
+            .int("k", 0, 50)
+            .categorical("c", ["a", "b"])
+            .build()
+            .unwrap();
+        let builder = Study::builder(space, vec![ObjectiveInfo::maximize("score")]).seed(2);
+        let mut study = builder.sampler(CmaEsSampler::default()).build().unwrap();
+        for _ in 0..400 {
+            let trial = study.ask().unwrap();
+            let get = |name| trial.configuration.get_f64(name).unwrap();
+            let (x, y) = (get("x").log10(), get("y"));
+            let score = -(10.0 * (y - x * x).powi(2) + (1.0 - x).powi(2) + 0.01 * (get("k") - 20.0).abs());
+            study.tell(trial.number, Ok(Evaluation::new([score]))).unwrap();
+        }
+        let best = study.best().unwrap();
+        assert!(best.values.as_ref().unwrap()[0] > -0.02, "{best:?}");
+    }
+
+    #[test]
+    fn begins_anew_with_more_when_it_has_converged() {
+        let config = CmaEsConfig { restart: true, popsize: Some(4), ..CmaEsConfig::default() };
+        let mut sampler = CmaEsSampler::new(config);
+        let trial = |loss: f64| Evaluated { point: vec![0.5, 0.5], violation: 0.0, loss };
+        let evaluated: Vec<Evaluated> = (0..2000).map(|k| trial(f64::from(k))).collect();
+        let strategy = sampler.strategy(&[0, 1], &evaluated);
+        assert!(strategy.lambda > 4, "{strategy:?}");
+    }
+}
