@@ -2,7 +2,8 @@
 
 use crate::convert;
 use lightcrest::sampler::{
-    AutoSampler, BruteForceSampler, GpSampler, QmcSampler, RandomSampler, Sampler, TpeSampler,
+    AutoSampler, BruteForceSampler, CmaEsSampler, GpSampler, NsgaIIISampler, NsgaIISampler, QmcSampler,
+    RandomSampler, Sampler, TpeSampler,
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -18,12 +19,16 @@ pub(crate) fn make(name: &str, settings: &Bound<'_, PyDict>) -> PyResult<Box<dyn
     match name {
         "auto" => Ok(Box::new(AutoSampler::new())),
         "brute_force" => Ok(Box::new(BruteForceSampler::new())),
+        "cmaes" => Ok(Box::new(CmaEsSampler::new(read(name, settings)?))),
         "gp" => Ok(Box::new(GpSampler::new(read(name, settings)?))),
+        "nsga2" => Ok(Box::new(NsgaIISampler::new(read(name, settings)?))),
+        "nsga3" => Ok(Box::new(NsgaIIISampler::new(read(name, settings)?))),
         "qmc" => Ok(Box::new(QmcSampler::new(read(name, settings)?))),
         "random" => Ok(Box::new(RandomSampler::new())),
         "tpe" => Ok(Box::new(TpeSampler::new(read(name, settings)?))),
         _ => Err(PyValueError::new_err(format!(
-            "there is no sampler `{name}`: the samplers are `auto`, `brute_force`, `gp`, `qmc`, `random` and `tpe`"
+            "there is no sampler `{name}`: the samplers are `auto`, `brute_force`, `cmaes`, `gp`, `nsga2`, `nsga3`, `qmc`, \
+             `random` and `tpe`"
         ))),
     }
 }

@@ -309,6 +309,28 @@ def test_samplers_by_their_settings():
     assert len({trial.params["n"] for trial in fixed.trials}) > 1
 
 
+def test_evolutionary_samplers():
+    samplers = lightcrest.samplers
+
+    def pair(trial):
+        x, n = trial.suggest_float("x", 0, 4), trial.suggest_int("n", 0, 3)
+        return x**2 + n, (x - 2) ** 2 + n
+
+    for kind in (samplers.NSGAIISampler, samplers.NSGAIIISampler):
+        sampler = kind(population_size=8, crossover=samplers.nsgaii.SBXCrossover(), seed=0)
+        study = lightcrest.create_study(directions=["minimize"] * 2, sampler=sampler)
+        study.optimize(pair, n_trials=80)
+        late = [trial.params["n"] for trial in study.trials[40:]]
+        assert sum(late) / len(late) < 1, "later generations have learnt that n costs"
+        with pytest.raises(ValueError, match="`population_size` must be at least 2"):
+            kind(population_size=1)
+    study = lightcrest.create_study(sampler=samplers.CmaEsSampler(seed=0, sigma0=0.3, popsize=6))
+    study.optimize(lambda trial: sum((trial.suggest_float(name, -5, 5) - 1) ** 2 for name in "xyz"), n_trials=120)
+    assert study.best_value < 0.5
+    with pytest.warns(UserWarning, match="does not know `lr_adapt`"):
+        samplers.CmaEsSampler(lr_adapt=True)
+
+
 def test_a_constraints_func_is_asked_at_the_end():
     def constrained(trial):
         return (trial.user_attrs["excess"], -1)

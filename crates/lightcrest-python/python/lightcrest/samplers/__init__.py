@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lightcrest.samplers import nsgaii
 from lightcrest.samplers._base import BaseSampler
 from lightcrest.samplers._engine import (
     AutoSampler,
@@ -13,6 +14,7 @@ from lightcrest.samplers._engine import (
     _resolve,
     _written_in_python,
 )
+from lightcrest.samplers._evolution import CmaEsSampler, NSGAIIISampler, NSGAIISampler
 from lightcrest.samplers._grid import GridSampler
 from lightcrest.samplers._partial_fixed import PartialFixedSampler
 
@@ -20,10 +22,14 @@ __all__ = [
     "AutoSampler",
     "BaseSampler",
     "BruteForceSampler",
+    "CmaEsSampler",
     "GPSampler",
     "GridSampler",
+    "NSGAIIISampler",
+    "NSGAIISampler",
     "PartialFixedSampler",
     "QMCSampler",
     "RandomSampler",
     "TPESampler",
+    "nsgaii",
 ]

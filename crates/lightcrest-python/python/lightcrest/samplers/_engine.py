@@ -209,7 +209,7 @@ def _written_in_python(sampler: BaseSampler) -> bool:
     """Whether a sampler is not the engine's, or changes what the engine's does."""
     if not isinstance(sampler, _EngineSampler):
         return True
-    own = next(kind for kind in type(sampler).__mro__ if kind.__module__ == __name__)
+    own = next(kind for kind in type(sampler).__mro__ if kind.__module__.startswith("lightcrest.samplers"))
     hooks = (
         "infer_relative_search_space",
         "sample_relative",
