@@ -14,7 +14,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Mutex;
 
-const CHECKPOINTS: [usize; 6] = [10, 20, 30, 50, 75, 100];
+pub const CHECKPOINTS: [usize; 6] = [10, 20, 30, 50, 75, 100];
 
 /// Where a suite's regret is taken: after so many trials, or epochs of so many whole trainings.
 pub fn checkpoints(suite: &str) -> &'static [usize] {
