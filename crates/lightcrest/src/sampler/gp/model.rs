@@ -2,7 +2,7 @@
 
 use super::candidate::Candidate;
 use super::goal::{Belief, Goal, Slopes, Strips, simplex};
-use super::observation::{Reports, Told, told};
+use super::observation::{Told, told};
 use super::surrogate::{Cache, Observations, checkpoint, surrogate};
 use super::{Acquisition, GpConfig, informative, pending};
 use crate::history::{FrozenTrial, TrialState};
@@ -47,7 +47,7 @@ impl Model {
         caches.resize_with(m, Cache::default);
         let kernel = kernel(config, encoder)?;
         let (mut trials, c) = limited(informative(context), context, config.max_trials);
-        if config.reports == Reports::Extrapolate {
+        if config.reports.extrapolates(m) {
             trials.extend(pending(context).into_iter().filter(|trial| !trial.reports.is_empty()));
         }
         let encoded: Vec<Encoded> = trials.iter().map(|t| encoder.encode(&t.configuration)).collect();
