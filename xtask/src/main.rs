@@ -21,7 +21,8 @@ cargo xtask COMMAND
                 (--seeds N, default 5; --trials N or --time 5m, default the spec's budget; without refit)
   bench bo      regret of the samplers on suites of tuning problems (--suite A,B, --task A,B, --sampler 'A;B', --seeds 0-9,
                 --budget 100, --threads 2), beside peers (--peer 'optuna_tpe;optuna_gp;hyperopt_tpe;smac;egobox;optimizer_gp');
-                --speed for the time of an ask instead
+                --speed for the time of an ask instead; with pruners at equal numbers of epochs on learning curves
+                (--suite curves,curve_tables,digits --sampler 'gp+halving;random+hyperband')
 ";
 
 fn main() -> ExitCode {

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::excessive_precision)]
 
 use lightcrest_gp::transform::{Outliers, transform};
-use lightcrest_gp::{Column, Data, Family, FitConfig, GpError, Kernel, Posterior, Rows, fit};
+use lightcrest_gp::{
+    Column, Data, Family, FitConfig, GpError, Hyperparameters, Kernel, Posterior, Rows, fit,
+};
 
 fn whole_way(values: Vec<f64>, y: Vec<f64>) {
     let kernel = Kernel::new(Family::Matern52, vec![Column::Continuous, Column::Categorical]);
@@ -84,4 +86,24 @@ fn a_fit_recovers_which_column_matters() {
     let mut config = FitConfig::new(&kernel, &data);
     config.warm = Some(found.clone());
     assert!(fit(&kernel, &data, &config).unwrap().log_posterior.is_finite());
+}
+
+#[test]
+fn fitted_values_are_predictions_also_where_rows_have_a_noise_of_their_own() {
+    let kernel = Kernel::new(Family::Matern52, vec![Column::Continuous]);
+    let rows = |x: &[f64]| Rows::dense(1, x.to_vec()).unwrap();
+    let data = Data::with_noise(rows(&[0.1, 0.4, 0.9]), vec![1.0, -1.0, 0.5], vec![0.0, 2.0, 0.3]).unwrap();
+    let hyperparameters = Hyperparameters {
+        length_scales: vec![0.5],
+        scales: vec![1.0],
+        embedding: 1.0,
+        noise: 0.01,
+        warps: vec![],
+    };
+    let mut posterior = Posterior::new(&kernel, &hyperparameters, &data).unwrap();
+    posterior.append(&rows(&[0.6]), &[2.0], 0.7).unwrap();
+    let predicted = posterior.predict_mean(&rows(&[0.1, 0.4, 0.9, 0.6])).unwrap();
+    for (fitted, predicted) in posterior.fitted().iter().zip(predicted) {
+        assert!((fitted - predicted).abs() < 1e-10, "{fitted} {predicted}");
+    }
 }

@@ -6,7 +6,7 @@
 
 use lightcrest::objective::orient;
 use lightcrest::pareto;
-use lightcrest::sampler::{Acquisition, GpConfig, GpSampler, RandomSampler, Sampler};
+use lightcrest::sampler::{Acquisition, GpConfig, GpSampler, RandomSampler, Reports, Sampler};
 use lightcrest::space::{Parameter, Space};
 use lightcrest::{Configuration, Evaluation, FrozenTrial, ObjectiveInfo, Preview, Study, TrialError};
 use std::f64::consts::PI;
@@ -365,6 +365,33 @@ fn small_spaces_are_enumerated_without_repeats_and_bounds_of_cost_are_kept() {
     }
     // All 24 are known: a repeat is the best that can be had, an error is not.
     study.ask_with(&preview).unwrap();
+}
+
+#[test]
+fn with_reports_extrapolated_the_contract_of_samplers_holds() {
+    lightcrest::testing::sampler(&|| gp(|c| c.reports = Reports::Extrapolate));
+}
+
+#[test]
+fn no_report_stops_it() {
+    let problem = branin();
+    let kinds: [fn(usize) -> f64; 4] =
+        [|_| 0.5, |i| 1e300 * (i as f64).sin(), |i| 1e-300 * i as f64, |i| if i == 3 { -1e300 } else { 1.0 }];
+    for kind in kinds {
+        let sampler = gp(|c| (c.reports, c.startup_trials) = (Reports::Extrapolate, 4));
+        let builder = Study::builder(problem.space.clone(), problem.objectives.clone());
+        let mut study = builder.boxed_sampler(sampler).build().unwrap();
+        for i in 0..16 {
+            let number = study.ask().unwrap().number;
+            study.report(number, 1, &[kind(i)]).unwrap();
+            let outcome = match i % 3 {
+                2 => Err(TrialError::Pruned { reason: "hopeless".to_owned() }),
+                _ => Ok(Evaluation::new([kind(i + 1)])),
+            };
+            study.report(number, 2, &[kind(i + 1)]).unwrap();
+            study.tell(number, outcome).unwrap();
+        }
+    }
 }
 
 #[test]

@@ -48,7 +48,9 @@ pub(crate) fn bo(options: &[&str]) -> Result<(), String> {
     let folder = target_folder().join("bench-bo");
     let tables = folder.join("tables");
     make_tables(&tables, "complete", "bo_tables.py")?;
-    make_tables(&tables, "curves-complete", "bo_curves.py")?;
+    if suites.split(',').any(|suite| suite == "digits") {
+        make_tables(&tables, "curves-complete", "bo_curves.py")?;
+    }
     let suite = |samplers: &str, out: &Path| {
         let mut command = Command::new(&program);
         command.args(["run", "--suite", suites, "--sampler", samplers, "--seeds", seeds]);

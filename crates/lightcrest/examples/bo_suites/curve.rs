@@ -11,6 +11,8 @@ use std::path::Path;
 
 pub const SUITES: [&str; 3] = ["curves", "curve_tables", "digits"];
 
+type Curve = Box<dyn Fn(&Configuration) -> Vec<f64> + Send + Sync>;
+
 /// A space of trainings; losses are such that 0 is the best and 1 the median of what they end with.
 pub struct CurveTask {
     pub suite: &'static str,
@@ -19,7 +21,7 @@ pub struct CurveTask {
     /// How long a training is.
     pub epochs: usize,
     /// The loss after each epoch, without noise.
-    curve: Box<dyn Fn(&Configuration) -> Vec<f64> + Send + Sync>,
+    curve: Curve,
     /// Standard deviation of what is added to each observation.
     noise: f64,
 }

@@ -101,7 +101,8 @@ impl Extrapolation {
         for link in &self.links[first..] {
             (mean, variance) = (*link)?.follow(mean, variance);
         }
-        Some((mean.min(self.best), variance.sqrt()))
+        // Values whose squares overflow tell nothing.
+        (mean.is_finite() && variance.is_finite()).then(|| (mean.min(self.best), variance.sqrt()))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::candidate::Candidate;
 use super::goal::{Belief, Goal, Slopes, simplex};
 use super::growth::Growth;
-use super::observation::{Reports, told};
+use super::observation::told;
 use super::surrogate::{Cache, checkpoint, internal, observations, surrogate};
 use super::terms::{Evidence, Term};
 use super::{Acquisition, GpConfig, informative, pending};
@@ -54,7 +54,7 @@ impl Model {
         caches.objectives.resize_with(m, Cache::default);
         let kernel = kernel(config, encoder)?;
         let (mut trials, c) = limited(informative(context), context, config.max_trials);
-        if config.reports == Reports::Extrapolate {
+        if config.reports.extrapolates(m) {
             trials.extend(pending(context).into_iter().filter(|trial| !trial.reports.is_empty()));
         }
         let encoded: Vec<Encoded> = trials.iter().map(|t| encoder.encode(&t.configuration)).collect();

@@ -11,7 +11,7 @@
 //! what others had reported by then, since an early report says little about where training would have ended. Objectives
 //! known from a preview always have their exact values. Values that are not finite count as failed.
 //!
-//! With [`Reports::Extrapolate`], trials that were stopped or still run are observed at the final value that their last report lets
+//! This is [`Reports::Rank`]. With [`Reports::Extrapolate`], trials that were stopped or still run are observed at the final value that their last report lets
 //! expect, with a noise of its own (`extrapolation`), where enough trials went on to tell.
 
 use super::extrapolation::{Curve, Extrapolation};
@@ -23,11 +23,24 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reports {
-    /// A pessimistic value by rank among the complete trials.
+    /// `extrapolate` with one objective, where it did better on the benchmark, and `rank` with several, where the two were not compared.
     #[default]
+    Auto,
+    /// A pessimistic value by rank among the complete trials.
     Rank,
     /// The final value that is to be expected, and how sure that is. Running trials tell the same.
     Extrapolate,
+}
+
+impl Reports {
+    /// Whether values are extrapolated in a study of so many objectives.
+    pub(super) fn extrapolates(self, objectives: usize) -> bool {
+        match self {
+            Self::Auto => objectives == 1,
+            Self::Rank => false,
+            Self::Extrapolate => true,
+        }
+    }
 }
 
 /// The value of one objective for each trial, oriented, and the standard deviation of what it leaves open.
@@ -53,7 +66,7 @@ pub(super) fn told(
     reports: Reports,
 ) -> Told {
     let mut told = Told::measured(values(trials, objectives, objective));
-    if reports == Reports::Rank {
+    if !reports.extrapolates(objectives.len()) {
         return told;
     }
     let direction = objectives[objective].direction;
@@ -170,5 +183,29 @@ mod tests {
         assert_eq!(found, [0.9, 0.8, 0.7, 0.7, 0.8, 0.7, 0.7, 0.7]);
         assert!(values(&refs, &objectives, 1).iter().all(|v| *v == Some(-7.0)));
         assert_eq!(values(&refs[5..7], &objectives, 0), [None, None], "nothing to compare with");
+    }
+
+    #[test]
+    fn stopped_and_running_trials_are_extrapolated_and_measured_ones_are_not() {
+        let mut trials: Vec<FrozenTrial> = (0..6)
+            .map(|n| {
+                let end = 0.5 + 0.05 * n as f64;
+                trial(n, TrialState::Complete, Some(end), &[end - 0.4, end - 0.2, end])
+            })
+            .collect();
+        trials.push(trial(6, TrialState::Pruned, None, &[0.05]));
+        trials.push(trial(7, TrialState::Running, None, &[0.25]));
+        trials.push(trial(8, TrialState::Failed, None, &[0.25]));
+        trials.push(trial(9, TrialState::Running, None, &[]));
+        let objectives = [ObjectiveInfo::maximize("accuracy"), ObjectiveInfo::minimize("macs")];
+        let refs: Vec<&FrozenTrial> = trials.iter().collect();
+        let Told { values, deviations } = told(&refs, &objectives, 0, Reports::Extrapolate);
+        let (stopped, running) = (values[6].unwrap(), values[7].unwrap());
+        assert!((stopped - 0.45).abs() < 0.05 && (running - 0.65).abs() < 0.05, "{stopped}, {running}");
+        assert!(deviations[6] > 0.0 && deviations[6] > deviations[7]);
+        assert_eq!((values[8], values[9]), (Some(0.5), None));
+        assert!((0..6).all(|i| values[i] == trials[i].values.as_ref().map(|v| v[0]) && deviations[i] == 0.0));
+        let exact = told(&refs, &objectives, 1, Reports::Extrapolate);
+        assert!(exact.values.iter().all(|v| *v == Some(-7.0)) && exact.deviations.iter().all(|d| *d == 0.0));
     }
 }

@@ -114,7 +114,9 @@ fn transformed_noise(values: &[f64], y: &[f64], deviations: &[f64]) -> Vec<f64> 
     };
     let moved = |i: usize| {
         let (v, deviation) = (values[i], deviations[i]);
-        (image(v + deviation) - y[i]).abs().max((y[i] - image(v - deviation)).abs())
+        let farthest = (image(v + deviation) - y[i]).abs().max((y[i] - image(v - deviation)).abs());
+        // Where differences overflow, as vague as all values together.
+        if farthest.is_finite() { farthest } else { 1.0 }
     };
     (0..y.len()).map(|i| if deviations[i] > 0.0 { moved(i).powi(2) } else { 0.0 }).collect()
 }
