@@ -459,6 +459,59 @@ def pruning(optuna):
     return states(study), [trial.last_step for trial in study.trials], study.trials[2].values
 
 
+def classic_pruners(optuna):
+    kinds = optuna.pruners
+    made = [
+        kinds.PercentilePruner(25.0, n_startup_trials=2, n_warmup_steps=1),
+        kinds.PercentilePruner(75.0, n_startup_trials=1, interval_steps=2, n_min_trials=2),
+        kinds.MedianPruner(2, 2, n_min_trials=3),
+        kinds.ThresholdPruner(upper=2.5, n_warmup_steps=1),
+        kinds.ThresholdPruner(lower=0.6),
+        kinds.PatientPruner(None, patience=1),
+        kinds.PatientPruner(kinds.MedianPruner(1, 1), patience=1, min_delta=0.1),
+        kinds.WilcoxonPruner(p_threshold=0.2),
+    ]
+    curves = [[1.0, 0.9, 0.8, 0.7, 0.6], [2.0, 1.5, 2.0, 2.6, 3.0], [0.5, 0.4, 0.45, 0.5, 0.7], [1.2, 1.3, 1.4, 1.5, 1.6],
+              [0.9, 0.8, 0.9, 0.8, 0.85], [3.0, 0.2, 0.1, 0.1, 0.1], [1.0, NAN, 1.0, 1.0, 1.0]]
+    seen = []
+    for pruner in made:
+        study = random_study(optuna, pruner=pruner)
+
+        def objective(trial):
+            curve = curves[trial.number]
+            for step, value in enumerate(curve, 1):
+                trial.report(value, step)
+                if trial.should_prune():
+                    raise optuna.TrialPruned
+            return curve[-1]
+
+        study.optimize(objective, n_trials=len(curves))
+        seen.append((type(pruner).__name__, states(study), [trial.last_step for trial in study.trials]))
+    refused = [
+        lambda: kinds.PercentilePruner(101.0), lambda: kinds.PercentilePruner(50.0, -1), lambda: kinds.MedianPruner(-1),
+        lambda: kinds.MedianPruner(1, 1, 0), lambda: kinds.ThresholdPruner(), lambda: kinds.ThresholdPruner(2.0, 1.0),
+        lambda: kinds.PatientPruner(None, -1), lambda: kinds.PatientPruner(None, 1, -0.1), lambda: kinds.HyperbandPruner(max_resource="all"),
+        lambda: kinds.WilcoxonPruner(p_threshold=1.5),
+    ]
+    return seen, [told(make)[0] for make in refused]
+
+
+def hyperband(optuna):
+    """Brackets are drawn differently, so only what must hold is told."""
+    study = random_study(optuna, pruner=optuna.pruners.HyperbandPruner(min_resource=1, max_resource=9, reduction_factor=3))
+
+    def objective(trial):
+        for step in range(9):
+            trial.report(trial.number % 7, step)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+        return trial.number % 7
+
+    study.optimize(objective, n_trials=60)
+    count = states(study).count("PRUNED")
+    return 10 < count < 60, study.best_value == 0
+
+
 def exceptions(optuna):
     e = optuna.exceptions
     pairs = [
@@ -581,7 +634,7 @@ def messages(optuna):
 SCENARIOS = [
     what_objectives_return, what_objectives_raise, telling, suggesting, reporting, enqueueing, adding, best_of_one,
     several_objectives, constraints, controlling, attributes, frozen_trials, distributions, making_studies, tables,
-    pruning, exceptions, search_spaces, samplers_of_ones_own, importances, messages,
+    pruning, classic_pruners, hyperband, exceptions, search_spaces, samplers_of_ones_own, importances, messages,
 ]
 
 

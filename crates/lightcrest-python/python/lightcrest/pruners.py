@@ -9,7 +9,17 @@ if TYPE_CHECKING:
     from lightcrest.study import Study
     from lightcrest.trial import FrozenTrial
 
-__all__ = ["BasePruner", "MedianPruner", "NopPruner", "SuccessiveHalvingPruner"]
+__all__ = [
+    "BasePruner",
+    "HyperbandPruner",
+    "MedianPruner",
+    "NopPruner",
+    "PatientPruner",
+    "PercentilePruner",
+    "SuccessiveHalvingPruner",
+    "ThresholdPruner",
+    "WilcoxonPruner",
+]
 
 
 class BasePruner:
@@ -55,18 +65,69 @@ class NopPruner(_EnginePruner):
         super().__init__()
 
 
+def _least(least: int, **numbers: int) -> None:
+    for name, value in numbers.items():
+        if value < least:
+            raise ValueError(f"`{name}` must be {least} or more, but got {value}")
+
+
+def _warmup(steps: int) -> int:
+    """The engine counts the step at which the warm-up ends as a part of it."""
+    return max(steps - 1, 0)
+
+
+class PercentilePruner(_EnginePruner):
+    """Stops a trial when even its best report is behind a percentile of what complete trials had at the same step."""
+
+    _name = "percentile"
+
+    def __init__(
+        self,
+        percentile: float,
+        n_startup_trials: int = 5,
+        n_warmup_steps: int = 0,
+        interval_steps: int = 1,
+        *,
+        n_min_trials: int = 1,
+    ) -> None:
+        """percentile: about so many percent go on. n_startup_trials: so many must be complete before one is stopped. n_warmup_steps:
+        none is stopped before this step. interval_steps: how far apart decisions are. n_min_trials: so many must have reported at the step.
+        """
+        if not 0.0 <= percentile <= 100.0:
+            raise ValueError(f"`percentile` must be between 0 and 100, but got {percentile}")
+        _least(0, n_startup_trials=n_startup_trials, n_warmup_steps=n_warmup_steps)
+        _least(1, interval_steps=interval_steps, n_min_trials=n_min_trials)
+        super().__init__(
+            percentile=float(percentile),
+            startup_trials=n_startup_trials,
+            warmup_steps=_warmup(n_warmup_steps),
+            interval_steps=interval_steps,
+            min_trials=n_min_trials,
+        )
+
+
 class MedianPruner(_EnginePruner):
-    """Stops a trial when at the same step the better half of the complete trials was ahead of it."""
+    """Stops a trial when even its best report is behind the median of what complete trials had at the same step."""
 
     _name = "median"
 
-    def __init__(self, n_startup_trials: int = 5, n_warmup_steps: int = 0) -> None:
-        """n_startup_trials: so many must be complete before one is stopped. n_warmup_steps: none is stopped before this step."""
-        for name, value in (("n_startup_trials", n_startup_trials), ("n_warmup_steps", n_warmup_steps)):
-            if value < 0:
-                raise ValueError(f"`{name}` must be 0 or more, but got {value}")
-        # The engine counts the step at which the warm-up ends as a part of it.
-        super().__init__(startup_trials=n_startup_trials, warmup_steps=max(n_warmup_steps - 1, 0))
+    def __init__(
+        self,
+        n_startup_trials: int = 5,
+        n_warmup_steps: int = 0,
+        interval_steps: int = 1,
+        *,
+        n_min_trials: int = 1,
+    ) -> None:
+        """As PercentilePruner, with 50 percent."""
+        _least(0, n_startup_trials=n_startup_trials, n_warmup_steps=n_warmup_steps)
+        _least(1, interval_steps=interval_steps, n_min_trials=n_min_trials)
+        super().__init__(
+            startup_trials=n_startup_trials,
+            warmup_steps=_warmup(n_warmup_steps),
+            interval_steps=interval_steps,
+            min_trials=n_min_trials,
+        )
 
 
 class SuccessiveHalvingPruner(_EnginePruner):
@@ -90,3 +151,87 @@ class SuccessiveHalvingPruner(_EnginePruner):
             reduction_factor=reduction_factor,
             min_early_stopping_rate=min_early_stopping_rate,
         )
+
+
+class HyperbandPruner(_EnginePruner):
+    """Successive halving in several brackets, whose first rungs are early or late."""
+
+    _name = "hyperband"
+
+    def __init__(
+        self,
+        min_resource: int = 1,
+        max_resource: str | int = "auto",
+        reduction_factor: int = 3,
+        bootstrap_count: int = 0,
+    ) -> None:
+        """min_resource, max_resource: steps before the first rung, and of a complete trial. reduction_factor: one in so many goes on."""
+        if isinstance(max_resource, str) and max_resource != "auto":
+            raise ValueError(f"`max_resource` must be 'auto' or a number of steps, but got {max_resource!r}")
+        if bootstrap_count != 0:
+            raise ValueError(f"`bootstrap_count` is not supported: it must be 0, but got {bootstrap_count}")
+        super().__init__(
+            min_resource=min_resource,
+            max_resource="auto" if max_resource == "auto" else {"steps": max_resource},
+            reduction_factor=reduction_factor,
+        )
+
+
+class ThresholdPruner(_EnginePruner):
+    """Stops a trial whose report is below `lower`, above `upper` or NaN."""
+
+    _name = "threshold"
+
+    def __init__(
+        self,
+        lower: float | None = None,
+        upper: float | None = None,
+        n_warmup_steps: int = 0,
+        interval_steps: int = 1,
+    ) -> None:
+        """At least one of lower and upper. n_warmup_steps, interval_steps: as PercentilePruner."""
+        if lower is None and upper is None:
+            raise TypeError("`lower`, `upper` or both must be given")
+        for name, value in (("lower", lower), ("upper", upper)):
+            if value is not None and value != value:
+                raise ValueError(f"`{name}` must be a number, but got {value}")
+        if lower is not None and upper is not None and lower > upper:
+            raise ValueError(f"`lower` must not be above `upper`, but got {lower} and {upper}")
+        _least(0, n_warmup_steps=n_warmup_steps)
+        _least(1, interval_steps=interval_steps)
+        bounds = {"lower": lower, "upper": upper}
+        super().__init__(
+            **{name: float(value) for name, value in bounds.items() if value is not None and abs(value) != float("inf")},
+            warmup_steps=_warmup(n_warmup_steps),
+            interval_steps=interval_steps,
+        )
+
+
+class PatientPruner(_EnginePruner):
+    """Stops a trial that has not improved for a while, if the pruner that it wraps would stop it too."""
+
+    _name = "patient"
+
+    def __init__(self, wrapped_pruner: BasePruner | None, patience: int, min_delta: float = 0.0) -> None:
+        """wrapped_pruner: another pruner, or None for patience alone. patience: so many reports may pass without an improvement. min_delta: by
+        how much a report may be behind the best before."""
+        _least(0, patience=patience)
+        if min_delta < 0:
+            raise ValueError(f"`min_delta` must be 0 or more, but got {min_delta}")
+        if wrapped_pruner is not None and not wrapped_pruner._name:
+            raise TypeError(f"a pruner written in Python cannot be wrapped, but got {wrapped_pruner!r}")
+        wrapped = {} if wrapped_pruner is None else {"wrapped": (wrapped_pruner._name, wrapped_pruner._settings)}
+        super().__init__(patience=patience, min_delta=float(min_delta), **wrapped)
+
+
+class WilcoxonPruner(_EnginePruner):
+    """Stops a trial that is significantly behind the best one over the instances that both reported, by the signed-rank test."""
+
+    _name = "wilcoxon"
+
+    def __init__(self, *, p_threshold: float = 0.1, n_startup_steps: int = 2) -> None:
+        """p_threshold: a trial stops below this p-value. n_startup_steps: so many instances must be common."""
+        _least(0, n_startup_steps=n_startup_steps)
+        if not 0.0 <= p_threshold <= 1.0:
+            raise ValueError(f"`p_threshold` must be between 0 and 1, but got {p_threshold}")
+        super().__init__(p_threshold=float(p_threshold), startup_steps=n_startup_steps)
