@@ -5,12 +5,12 @@
 //! transform: `mean` is the inverse of μ (so it is the median), the ends of the band are those of μ ± 2σ. σ is the doubt about the
 //! objective itself, without the noise of an observation.
 
+use super::GpSampler;
 use super::candidate::Candidate;
 use super::goal::Goal;
-use super::model::{Model, limited};
+use super::model::{Model, informing};
 use super::observation::told;
 use super::surrogate::internal;
-use super::{GpSampler, informative};
 use crate::objective::Direction;
 use crate::sampler::{Context, Sampler, SamplerError};
 use crate::space::Configuration;
@@ -37,8 +37,8 @@ pub struct Estimate {
 pub struct Landscape {
     /// One for each configuration that was asked for.
     pub estimates: Vec<Estimate>,
-    /// The trials behind the beliefs by number, each with its value in the objective's units; of trials that were stopped or failed, the
-    /// value that they count as.
+    /// The trials behind the beliefs by number, each with its value in the objective's units; of trials that were stopped, failed
+    /// or still run, the value that they count as.
     pub observations: Vec<(u64, f64)>,
     /// What [`propose`](crate::sampler::Sampler::propose) gives.
     pub next: Configuration,
@@ -91,7 +91,7 @@ impl GpSampler {
         let scores = model.score(&candidates)?;
 
         let direction = context.objectives[objective].direction;
-        let (trials, _) = limited(informative(context), context, self.config.max_trials);
+        let (trials, _) = informing(&self.config, context);
         let told = told(&trials, context.objectives, objective, self.config.reports).values;
         let y: Vec<f64> = told.iter().flatten().copied().collect();
         let z = transform(&y, self.config.outliers).map_err(internal)?;

@@ -53,10 +53,7 @@ impl Model {
         let m = context.objectives.len();
         caches.objectives.resize_with(m, Cache::default);
         let kernel = kernel(config, encoder)?;
-        let (mut trials, c) = limited(informative(context), context, config.max_trials);
-        if config.reports.extrapolates(m) {
-            trials.extend(pending(context).into_iter().filter(|trial| !trial.reports.is_empty()));
-        }
+        let (trials, c) = informing(config, context);
         let encoded: Vec<Encoded> = trials.iter().map(|t| encoder.encode(&t.configuration)).collect();
         let pending = pending(context);
         let mut awaited = Rows::new(encoder.columns().len());
@@ -319,10 +316,20 @@ fn scaled(role: &Role, oriented: f64) -> f64 {
     }
 }
 
+/// The trials behind a model, in its order, and how many of them come before the last checkpoint: those that are [`limited`], and
+/// running ones whose reports are extrapolated.
+pub(super) fn informing<'a>(config: &GpConfig, context: &Context<'a>) -> (Vec<&'a FrozenTrial>, usize) {
+    let (mut trials, c) = limited(informative(context), context, config.max_trials);
+    if config.reports.extrapolates(context.objectives.len()) {
+        trials.extend(pending(context).into_iter().filter(|trial| !trial.reports.is_empty()));
+    }
+    (trials, c)
+}
+
 /// The trials that inform the surrogate and how many of them come before the last checkpoint. At most `limit`: of those before it the
 /// best, a quarter, and the latest; those after it are few. The first part stays the same from one checkpoint to the next,
 /// and so does the fit.
-pub(super) fn limited<'a>(
+fn limited<'a>(
     trials: Vec<&'a FrozenTrial>,
     context: &Context<'_>,
     limit: usize,
