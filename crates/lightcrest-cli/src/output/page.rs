@@ -24,7 +24,7 @@ pub(crate) fn report(view: &View) -> ReportData {
     ReportData { surrogate, ..report_data(view) }
 }
 
-/// As [`report`], without the pictures of the surrogate, which take time.
+/// As [`report()`], without the pictures of the surrogate, which take time.
 pub(crate) fn report_data(view: &View) -> ReportData {
     let names = view.metric_names();
     let direction = |name: &str| {
