@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | nothing varies | random | there is nothing to learn |
 //! | one objective | Gaussian process, log expected improvement | few trials on tables of real tunings and on a conditional tree |
-//! | several objectives | Gaussian process, confidence bounds with random weights | covers the whole front, whatever the number of objectives; not compared with peers yet |
+//! | several objectives | Gaussian process, confidence bounds with random weights | most hypervolume in the first 50 trials on synthetic fronts, and on average ahead of TPE throughout |
 //!
 //! `docs/bayesian-optimization.md` has the figures. Beyond [`GpConfig::max_trials`](super::GpConfig) the Gaussian process looks at the best and
 //! the latest trials only, so that it stays the choice however long the history is. What was chosen and why is logged when it changes (`log`, level info). The choice is a function of the context,
