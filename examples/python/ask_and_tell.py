@@ -16,10 +16,10 @@ for batch in range(N_TRIALS // 3):
     trials = [study.ask(distributions) for _ in range(3)]
     for trial in trials:
         x, n = trial.params["x"], trial.params["n"]
+        trial.report(math.cos(x), step=1)
         if x < -4:
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
         elif n == 9:
-            trial.report(math.cos(x), step=1)
             study.tell(trial.number, state=optuna.trial.TrialState.PRUNED)
         else:
             study.tell(trial, math.cos(x) / n)

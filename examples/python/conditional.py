@@ -17,5 +17,6 @@ def objective(trial):
 
 
 study = optuna.create_study()
+study.enqueue_trial({"layers": 3, "optimizer": "sgd"})
 study.optimize(objective, n_trials=N_TRIALS)
 print(study.best_value, study.best_params)
