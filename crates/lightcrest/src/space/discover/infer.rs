@@ -17,7 +17,7 @@
 //! explain is tried with sets of numbers.
 
 use super::super::Domain;
-use super::Activity;
+use super::{Activity, Clause};
 
 /// For each known parameter that a trial asked for: its place in the order of asking, and the cell of its value if the
 /// domain has cells.
@@ -79,12 +79,13 @@ impl Evidence<'_> {
                 .collect();
             atoms.sort_by_key(|atom| self.preference(atom));
             if let Some(chosen) = smallest_cover(&atoms, absent.len()) {
-                let mut conditions: Vec<_> = chosen
-                    .iter()
-                    .map(|&i| (atoms[i].parent, self.widened(&atoms, &chosen, i, &absent)))
-                    .collect();
-                conditions.sort();
-                return Activity::When(conditions);
+                let clause = |&i: &usize| {
+                    let cells = self.widened(&atoms, &chosen, i, &absent);
+                    Clause { parent: atoms[i].parent, cells, seen: atoms[i].cells.clone() }
+                };
+                let mut clauses: Vec<Clause> = chosen.iter().map(clause).collect();
+                clauses.sort();
+                return Activity::When(clauses);
             }
         }
         Activity::Unknown

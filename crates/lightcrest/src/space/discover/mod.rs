@@ -68,10 +68,21 @@ struct Known {
 enum Activity {
     /// In every complete trial so far.
     Always,
-    /// Where all of these hold: the position of a parent in [`Discovery::known`], and the cells of its domain.
-    When(Vec<(usize, Vec<u64>)>),
+    /// Where all of these hold.
+    When(Vec<Clause>),
     /// Sometimes; no condition explains when.
     Unknown,
+}
+
+/// `parent has one of cells`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Clause {
+    /// The position in [`Discovery::known`].
+    parent: usize,
+    /// Cells of the parent's domain, ascending.
+    cells: Vec<u64>,
+    /// Those of them between which trials that asked for the parameter were seen; the rest is surmised.
+    seen: Vec<u64>,
 }
 
 impl Discovery {
@@ -128,7 +139,8 @@ impl Discovery {
     /// Whether a trial could change the outcome of the inference.
     ///
     /// Trials that agree with the conditions cannot: they leave the chosen explanation as good as it was, and other explanations
-    /// only get fewer and more complicated with every trial.
+    /// only get fewer and more complicated with every trial. A trial that asks for the parameter where that was only surmised can:
+    /// the explanation says less than it seemed to, and another one may be preferred.
     fn contradicts(&self, sighting: &Sighting<'_>) -> bool {
         // Mirrors what `infer` makes of a trial.
         let mut row: Row = vec![None; self.known.len()];
@@ -154,11 +166,11 @@ impl Discovery {
         self.known.iter().zip(&row).any(|(known, seen)| match (&known.when, seen) {
             (Activity::Unknown, _) | (Activity::Always, Some(_)) => false,
             (Activity::Always, None) => sighting.whole,
-            (Activity::When(conditions), None) => {
-                sighting.whole && conditions.iter().all(|(parent, cells)| holds(&row, *parent, cells, None))
+            (Activity::When(clauses), None) => {
+                sighting.whole && clauses.iter().all(|clause| holds(&row, clause.parent, &clause.cells, None))
             }
-            (Activity::When(conditions), Some((position, _))) => {
-                !conditions.iter().all(|(parent, cells)| holds(&row, *parent, cells, Some(*position)))
+            (Activity::When(clauses), Some((position, _))) => {
+                !clauses.iter().all(|clause| holds(&row, clause.parent, &clause.seen, Some(*position)))
             }
         })
     }
@@ -225,10 +237,11 @@ impl Discovery {
     fn space(&self) -> Space {
         let parameter = |known: &Known| {
             let parameter = Parameter::new(&*known.name, (*known.domain).clone());
-            let Activity::When(conditions) = &known.when else { return parameter };
-            conditions.iter().fold(parameter, |parameter, (parent, cells)| {
-                let parent = &self.known[*parent];
-                parameter.when(&*parent.name, cells.iter().filter_map(|cell| parent.domain.cell(*cell)))
+            let Activity::When(clauses) = &known.when else { return parameter };
+            clauses.iter().fold(parameter, |parameter, clause| {
+                let parent = &self.known[clause.parent];
+                parameter
+                    .when(&*parent.name, clause.cells.iter().filter_map(|cell| parent.domain.cell(*cell)))
             })
         };
         let builder = self.known.iter().map(parameter).fold(Space::builder(), |b, p| b.parameter(p));
