@@ -110,6 +110,11 @@ impl FrozenTrial {
         self.constraints.iter().all(|(_, excess)| *excess <= 0.0)
     }
 
+    /// By how much the constraints are broken, added up; 0 where they are satisfied.
+    pub fn violation(&self) -> f64 {
+        self.constraints.iter().map(|(_, excess)| excess.max(0.0)).sum()
+    }
+
     /// The last step that was reported.
     pub fn last_step(&self) -> Option<u64> {
         self.reports.last().map(|(step, _)| *step)
@@ -323,11 +328,43 @@ impl History {
         let best = feasible.filter_map(|trial| Some((value(trial)?, trial)));
         best.reduce(|a, b| if b.0 > a.0 { b } else { a }).map(|(_, trial)| trial)
     }
+
+    /// The empirical distribution of one objective over the complete trials: its values, ascending, each with the share of the
+    /// trials whose value is that or less.
+    ///
+    /// # Panics
+    /// If there is no such objective.
+    pub fn distribution(&self, objective: usize) -> Vec<(f64, f64)> {
+        let mut values: Vec<f64> =
+            self.complete().filter_map(|trial| Some(trial.values.as_ref()?[objective])).collect();
+        values.sort_by(f64::total_cmp);
+        let n = values.len() as f64;
+        let mut steps: Vec<(f64, f64)> = Vec::new();
+        for (i, value) in values.into_iter().enumerate() {
+            let share = (i + 1) as f64 / n;
+            match steps.last_mut() {
+                Some(last) if last.0 == value => last.1 = share,
+                _ => steps.push((value, share)),
+            }
+        }
+        steps
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_distribution_counts_what_is_not_above() {
+        let mut all = history([]);
+        assert_eq!(all.distribution(0), []);
+        for (number, value) in (0..).zip([2.0, -1.0, 2.0, 5.0]) {
+            all.put(FrozenTrial::complete(number, Configuration::new(), vec![value]));
+        }
+        all.put(FrozenTrial::waiting(4, Configuration::new()));
+        assert_eq!(all.distribution(0), [(-1.0, 0.25), (2.0, 0.75), (5.0, 1.0)]);
+    }
 
     fn trial(number: u64, started: u64, finished: Option<u64>) -> FrozenTrial {
         let mut configuration = Configuration::new();

@@ -91,6 +91,26 @@ pub fn crowding_distance(points: &[Vec<f64>]) -> Vec<f64> {
     distance
 }
 
+/// The first `size` indices, front by front. Of the front that does not fit as a whole `choose` picks: it is given the indices that are
+/// in already, that front and the room that is left, and answers with positions in the front.
+pub(crate) fn fill(
+    fronts: Vec<Vec<usize>>,
+    size: usize,
+    choose: impl FnOnce(&[usize], &[usize], usize) -> Vec<usize>,
+) -> Vec<usize> {
+    let mut chosen: Vec<usize> = Vec::with_capacity(size);
+    for front in fronts {
+        let room = size - chosen.len();
+        if front.len() > room {
+            let picked = choose(&chosen, &front, room);
+            chosen.extend(picked.into_iter().map(|i| front[i]));
+            break;
+        }
+        chosen.extend(front);
+    }
+    chosen
+}
+
 /// All indices from best to worst: front by front, within a front the lonelier first, then the earlier.
 pub fn ranking(points: &[Vec<f64>]) -> Vec<usize> {
     if points.iter().all(|point| point.len() == 1) {

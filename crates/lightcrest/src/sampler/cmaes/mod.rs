@@ -136,10 +136,9 @@ impl Sampler for CmaEsSampler {
         let evaluated = context.history.complete().skip(self.config.n_startup_trials).filter_map(|trial| {
             let encoded = encoder.encode(&trial.configuration);
             let loss = -context.history.oriented(trial)?.first()?;
-            let violation = trial.constraints.iter().map(|(_, excess)| excess.max(0.0)).sum();
             let whole = columns.iter().all(|&i| encoded.active[i]);
             let point = columns.iter().map(|&i| encoded.row[i]).collect();
-            whole.then_some(Evaluated { point, violation, loss })
+            whole.then_some(Evaluated { point, violation: trial.violation(), loss })
         });
         let evaluated: Vec<Evaluated> = evaluated.collect();
         let strategy = self.strategy(&columns, &evaluated);

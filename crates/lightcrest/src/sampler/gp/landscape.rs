@@ -8,11 +8,11 @@
 use super::GpSampler;
 use super::candidate::Candidate;
 use super::goal::Goal;
-use super::model::{Model, informing};
+use super::model::informing;
 use super::observation::told;
 use super::surrogate::internal;
 use crate::objective::Direction;
-use crate::sampler::{Context, Sampler, SamplerError};
+use crate::sampler::{Context, SamplerError};
 use crate::space::Configuration;
 use crate::space::encode::Encoder;
 use lightcrest_gp::transform::{Inverse, transform};
@@ -71,9 +71,12 @@ impl GpSampler {
         if context.history.complete().count() < 2 {
             return Ok(None);
         }
-        let next = self.propose(context, &mut rng.clone())?;
+        let (next, model) = self.next(context, &mut rng.clone())?;
         let encoder = Encoder::new(context.space);
-        let model = Model::new(&self.config, &encoder, context, &mut self.caches, &mut rng.clone())?;
+        let model = match model {
+            Some(model) => model,
+            None => self.model(&encoder, context, &mut rng.clone())?,
+        };
         let Some(posterior) = model.posterior(objective) else { return Ok(None) };
 
         let candidate = |configuration: &Configuration| {
@@ -145,7 +148,7 @@ mod tests {
     use super::*;
     use crate::history::{FrozenTrial, History};
     use crate::objective::{ObjectiveInfo, Preview};
-    use crate::sampler::GpConfig;
+    use crate::sampler::{GpConfig, Sampler};
     use crate::space::{Cut, Parameter, Space};
     use rand::SeedableRng;
 

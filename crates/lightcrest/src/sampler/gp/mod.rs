@@ -132,6 +132,35 @@ impl GpSampler {
         // With many workers, the first results come after more than `startup` trials began.
         context.history.len() < startup || context.history.complete().count() < startup.div_ceil(2)
     }
+
+    fn model(
+        &mut self,
+        encoder: &Encoder<'_>,
+        context: &Context<'_>,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Model, SamplerError> {
+        Model::new(&self.config, encoder, context, &mut self.caches, rng)
+    }
+
+    /// The proposal and the model that it comes from; no model for those at the start.
+    fn next(
+        &mut self,
+        context: &Context<'_>,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<(Configuration, Option<Model>), SamplerError> {
+        if self.starting(context) || context.space.is_empty() {
+            return Ok((spread(context, rng)?, None));
+        }
+        let encoder = Encoder::new(context.space);
+        let model = self.model(&encoder, context, rng)?;
+        let mut source = Source::new(&encoder, context, model.needs_previews());
+        let next = match search::best(&model, &self.config, &mut source, rng)? {
+            Some(configuration) => configuration,
+            // Everything nearby is known or infeasible.
+            None => draw(context, rng)?,
+        };
+        Ok((next, Some(model)))
+    }
 }
 
 impl Sampler for GpSampler {
@@ -148,17 +177,7 @@ impl Sampler for GpSampler {
         context: &Context<'_>,
         rng: &mut ChaCha8Rng,
     ) -> Result<Configuration, SamplerError> {
-        if self.starting(context) || context.space.is_empty() {
-            return spread(context, rng);
-        }
-        let encoder = Encoder::new(context.space);
-        let model = Model::new(&self.config, &encoder, context, &mut self.caches, rng)?;
-        let mut source = Source::new(&encoder, context, model.needs_previews());
-        match search::best(&model, &self.config, &mut source, rng)? {
-            Some(configuration) => Ok(configuration),
-            // Everything nearby is known or infeasible.
-            None => draw(context, rng),
-        }
+        self.next(context, rng).map(|(configuration, _)| configuration)
     }
 }
 

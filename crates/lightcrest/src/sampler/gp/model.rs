@@ -4,7 +4,7 @@ use super::candidate::Candidate;
 use super::goal::{Belief, Goal, Slopes, simplex};
 use super::growth::Growth;
 use super::observation::told;
-use super::surrogate::{Cache, checkpoint, internal, observations, surrogate};
+use super::surrogate::{Cache, checkpoint, internal, surrogate};
 use super::terms::{Evidence, Term};
 use super::{Acquisition, GpConfig, informative, pending};
 use crate::history::{FrozenTrial, TrialState};
@@ -83,20 +83,16 @@ impl Model {
                 roles.push(role);
                 continue;
             }
-            let first = observations(&encoded[..c], &told(&trials[..c]))?;
             let here: Vec<usize> = (0..all.len()).filter(|&i| all[i].is_some()).collect();
-            let full = observations(&encoded, &everything)?;
-            // Too few values in the first part: fit to all.
-            let first = if first.values.len() < 2 { observations(&encoded, &everything)? } else { first };
-            let cache = &mut caches.objectives[j];
-            let (mut posterior, _) = surrogate(&kernel, &first, &full, config.outliers, cache)?;
+            let (first, cache) = (told(&trials[..c]), &mut caches.objectives[j]);
+            let mut posterior = surrogate(&kernel, &encoded, &first, &everything, config.outliers, cache)?;
             for (&i, value) in here.iter().zip(posterior.fitted()) {
                 believed[i][j] = value;
             }
             if !awaited.is_empty() {
                 posterior.fantasise(&awaited).map_err(internal)?;
                 let fitted = posterior.fitted();
-                for (promised, value) in promised.iter_mut().zip(&fitted[full.values.len()..]) {
+                for (promised, value) in promised.iter_mut().zip(&fitted[here.len()..]) {
                     promised[j] = *value;
                 }
             }
@@ -369,9 +365,8 @@ fn leaders(trials: &[&FrozenTrial], believed: &[Vec<f64>]) -> (Vec<usize>, bool)
         .collect();
     let feasible: Vec<usize> = complete.iter().copied().filter(|&i| trials[i].is_feasible()).collect();
     if feasible.is_empty() && !complete.is_empty() {
-        let excess = |i: &usize| -> f64 { trials[*i].constraints.iter().map(|(_, v)| v.max(0.0)).sum() };
         let mut nearest = complete;
-        nearest.sort_by(|a, b| excess(a).total_cmp(&excess(b)));
+        nearest.sort_by(|&a, &b| trials[a].violation().total_cmp(&trials[b].violation()));
         nearest.truncate(5);
         return (nearest, false);
     }

@@ -24,11 +24,11 @@ pub(super) struct Cache {
 }
 
 /// Observations of one objective, oriented, in the order of the trials.
-pub(super) struct Observations {
-    pub(super) rows: Rows,
-    pub(super) values: Vec<f64>,
+struct Observations {
+    rows: Rows,
+    values: Vec<f64>,
     /// Standard deviations of what the values leave open, beside the noise of all; 0 for what was measured.
-    pub(super) deviations: Vec<f64>,
+    deviations: Vec<f64>,
 }
 
 pub(super) fn internal(error: GpError) -> SamplerError {
@@ -36,7 +36,7 @@ pub(super) fn internal(error: GpError) -> SamplerError {
 }
 
 /// The trials that have a value.
-pub(super) fn observations(encoded: &[Encoded], told: &Told) -> Result<Observations, SamplerError> {
+fn observations(encoded: &[Encoded], told: &Told) -> Result<Observations, SamplerError> {
     let mut rows = Rows::new(encoded.first().map_or(0, |e| e.row.len()));
     let (mut values, mut deviations) = (Vec::new(), Vec::new());
     for (row, (value, deviation)) in encoded.iter().zip(told.values.iter().zip(&told.deviations)) {
@@ -61,14 +61,31 @@ pub(super) fn checkpoint(n: usize, step: usize) -> usize {
     }
 }
 
-/// The posterior given all observations; `first` are those of the checkpoint, which `all` begins with.
+/// The posterior given what all trials tell, with hyperparameters that are fitted to what those up to the checkpoint tell: `first` is
+/// of as many trials as come before it.
 pub(super) fn surrogate(
+    kernel: &Kernel,
+    encoded: &[Encoded],
+    first: &Told,
+    all: &Told,
+    outliers: Outliers,
+    cache: &mut Cache,
+) -> Result<Posterior, SamplerError> {
+    let everything = observations(encoded, all)?;
+    let before = observations(&encoded[..first.values.len()], first)?;
+    // Too few values before the checkpoint: fit to all.
+    let before = if before.values.len() < 2 { observations(encoded, all)? } else { before };
+    conditioned(kernel, &before, &everything, outliers, cache)
+}
+
+/// The posterior given all observations; `first` are those of the checkpoint, which `all` begins with.
+fn conditioned(
     kernel: &Kernel,
     first: &Observations,
     all: &Observations,
     outliers: Outliers,
     cache: &mut Cache,
-) -> Result<(Posterior, Vec<f64>), SamplerError> {
+) -> Result<Posterior, SamplerError> {
     let key = key(kernel, first);
     let c = first.values.len();
     if cache.key != key || cache.posterior.is_none() {
@@ -94,7 +111,7 @@ pub(super) fn surrogate(
         posterior.append(&all.rows.select(&[i]), &[0.0], noise[i]).map_err(internal)?;
     }
     posterior.set_y(&y).map_err(internal)?;
-    Ok((posterior, y))
+    Ok(posterior)
 }
 
 /// Variances on the scale of `y`, which a transformation made of `values`: how far it moves what is one deviation away, on the side

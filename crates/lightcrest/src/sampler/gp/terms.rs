@@ -8,7 +8,7 @@
 
 use super::goal::Slopes;
 use super::observation::Told;
-use super::surrogate::{Cache, internal, observations, surrogate};
+use super::surrogate::{Cache, internal, surrogate};
 use crate::history::FrozenTrial;
 use crate::sampler::SamplerError;
 use crate::space::encode::Encoded;
@@ -73,13 +73,8 @@ impl Evidence<'_> {
             return Ok(None);
         }
         let told = |values: &[Option<f64>]| Told::measured(values.to_vec());
-        let all = observations(self.encoded, &told(values))?;
-        let before = told(&values[..self.checkpoint]);
-        let mut first = observations(&self.encoded[..self.checkpoint], &before)?;
-        if first.values.len() < 2 {
-            first = observations(self.encoded, &told(values))?;
-        }
-        let (mut posterior, _) = surrogate(self.kernel, &first, &all, Outliers::Keep, cache)?;
+        let (first, all) = (told(&values[..self.checkpoint]), told(values));
+        let mut posterior = surrogate(self.kernel, self.encoded, &first, &all, Outliers::Keep, cache)?;
         if !self.awaited.is_empty() {
             posterior.fantasise(self.awaited).map_err(internal)?;
         }

@@ -5,28 +5,20 @@
 //! through evenly spaced reference points; an individual belongs to the nearest.
 
 use super::population::{Individual, fronts};
+use crate::pareto;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 /// The `size` best of a pool.
 pub(super) fn niched(pool: &[Individual], size: usize, divisions: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
-    let mut chosen: Vec<usize> = Vec::with_capacity(size);
-    for front in fronts(pool) {
-        let room = size - chosen.len();
-        if front.len() <= room {
-            chosen.extend(front);
-            continue;
-        }
+    pareto::fill(fronts(pool), size, |chosen, front, room| {
         let losses: Vec<Vec<f64>> =
-            chosen.iter().chain(&front).map(|&i| pool[i].values.iter().map(|v| -v).collect()).collect();
+            chosen.iter().chain(front).map(|&i| pool[i].values.iter().map(|v| -v).collect()).collect();
         let m = losses.first().map_or(1, Vec::len);
         let nearest = nearest(&scaled(losses), &reference_points(m, divisions));
-        let picked = fill(&nearest, chosen.len(), room, rng);
-        chosen.extend(picked.into_iter().map(|i| front[i]));
-        break;
-    }
-    chosen
+        fill(&nearest, chosen.len(), room, rng)
+    })
 }
 
 /// Picks `room` of the candidates, which come after `taken` others: again and again from the niche with the fewest individuals, the

@@ -1,5 +1,6 @@
 //! Generations and who survives them, as functions of the history.
 
+use crate::history::FrozenTrial;
 use crate::pareto;
 use crate::sampler::Context;
 use crate::space::encode::{Encoded, Encoder};
@@ -16,10 +17,10 @@ pub(super) struct Individual {
 
 /// The complete trials in the order of their numbers.
 pub(super) fn individuals(context: &Context<'_>, encoder: &Encoder<'_>) -> Vec<Individual> {
-    let individual = |trial| {
+    let individual = |trial: &FrozenTrial| {
         let values = context.history.oriented(trial)?;
-        let violation = trial.constraints.iter().map(|(_, excess)| excess.max(0.0)).sum();
-        Some(Individual { encoded: encoder.encode(&trial.configuration), values, violation })
+        let encoded = encoder.encode(&trial.configuration);
+        Some(Individual { encoded, values, violation: trial.violation() })
     };
     context.history.complete().filter_map(individual).collect()
 }
@@ -47,21 +48,14 @@ pub(super) fn fronts(pool: &[Individual]) -> Vec<Vec<usize>> {
 
 /// The `size` best of a pool by NSGA-II: front by front, and of the front that does not fit the loneliest.
 pub(super) fn crowded(pool: &[Individual], size: usize) -> Vec<usize> {
-    let mut chosen: Vec<usize> = Vec::with_capacity(size);
-    for front in fronts(pool) {
-        let room = size - chosen.len();
-        if front.len() <= room {
-            chosen.extend(front);
-            continue;
-        }
+    pareto::fill(fronts(pool), size, |_, front, room| {
         let members: Vec<Vec<f64>> = front.iter().map(|&i| pool[i].values.clone()).collect();
         let distance = pareto::crowding_distance(&members);
         let mut order: Vec<usize> = (0..front.len()).collect();
         order.sort_by(|&i, &j| distance[j].total_cmp(&distance[i]));
-        chosen.extend(order.into_iter().take(room).map(|i| front[i]));
-        break;
-    }
-    chosen
+        order.truncate(room);
+        order
+    })
 }
 
 /// The parents after some generations. Every `size` complete trials are a generation; who survives it and the parents before it are

@@ -36,7 +36,7 @@ pub(super) fn split(history: &History, liar: bool) -> Split {
     let mut split = Split { below: Vec::with_capacity(wanted), above: Vec::with_capacity(finished) };
     split.take(best(history, &complete, wanted), &mut wanted);
     split.take(first(&pruned, wanted, |trial| progress(history, trial)), &mut wanted);
-    split.take(first(&infeasible, wanted, |trial| (violation(trial), 0.0)), &mut wanted);
+    split.take(first(&infeasible, wanted, |trial| (trial.violation(), 0.0)), &mut wanted);
     split.above.extend(running.iter().map(|trial| trial.number as usize));
     split.below.sort_unstable();
     split.above.sort_unstable();
@@ -78,10 +78,6 @@ fn progress(history: &History, trial: &FrozenTrial) -> (f64, f64) {
     (-(*step as f64), values.first().and_then(oriented).map_or(0.0, |value| -value))
 }
 
-fn violation(trial: &FrozenTrial) -> f64 {
-    trial.constraints.iter().map(|(_, excess)| excess.max(0.0)).sum()
-}
-
 /// The best of the complete feasible trials. With several objectives front by front, and of the front that does not fit as a whole
 /// those that together dominate the most (Ozaki et al. 2022, section 4.1).
 fn best(history: &History, trials: &[&FrozenTrial], wanted: usize) -> (Vec<usize>, Vec<usize>) {
@@ -92,21 +88,14 @@ fn best(history: &History, trials: &[&FrozenTrial], wanted: usize) -> (Vec<usize
     let points: Vec<Vec<f64>> =
         trials.iter().map(|trial| history.oriented(trial).unwrap_or_default()).collect();
     let wanted = wanted.min(points.len());
-    let mut good: Vec<usize> = Vec::with_capacity(wanted);
-    for front in pareto::non_dominated_sort(&points) {
-        let room = wanted - good.len();
-        if front.len() <= room {
-            good.extend(front);
-            continue;
-        }
+    let good = pareto::fill(pareto::non_dominated_sort(&points), wanted, |_, front, room| {
         let members: Vec<Vec<f64>> = front.iter().map(|&i| points[i].clone()).collect();
         let mut chosen = pareto::representatives(&members, &reference(&members), None, room);
         // Members that add nothing, such as equal ones, fill what is left in their order.
         let rest: Vec<usize> = (0..front.len()).filter(|i| !chosen.contains(i)).collect();
         chosen.extend(rest.into_iter().take(room - chosen.len()));
-        good.extend(chosen.into_iter().map(|i| front[i]));
-        break;
-    }
+        chosen
+    });
     let mut is_good = vec![false; points.len()];
     good.iter().for_each(|&i| is_good[i] = true);
     let numbers = |wanted: bool| {
