@@ -123,7 +123,7 @@ pub(crate) fn pruner(spec: &Spec) -> Result<Box<dyn Pruner>, CliError> {
             )
         }
         "median" => {
-            let mut config = MedianConfig { warmup_steps: epochs.unwrap_or(1), ..Default::default() };
+            let mut config = MedianConfig { warmup_steps: epochs.unwrap_or(1) + 1, ..Default::default() };
             if let Some(trials) = named.get_usize("startup_trials") {
                 config.startup_trials = trials;
             }

@@ -4,6 +4,7 @@ A scenario tells what a user would notice: states, values, types of exceptions a
 """
 
 import datetime
+import itertools
 import logging
 import math
 import threading
@@ -445,7 +446,6 @@ def tables(optuna):
 
 
 def pruning(optuna):
-    study = random_study(optuna, pruner=optuna.pruners.MedianPruner(n_startup_trials=2, n_warmup_steps=1))
     quality = [1.0, 2.0, 3.0, 0.5, NAN, 1.5]
 
     def objective(trial):
@@ -455,8 +455,13 @@ def pruning(optuna):
                 raise optuna.TrialPruned
         return quality[trial.number]
 
-    study.optimize(objective, n_trials=len(quality))
-    return states(study), [trial.last_step for trial in study.trials], study.trials[2].values
+    seen = []
+    for warmup in range(3):
+        pruner = optuna.pruners.MedianPruner(n_startup_trials=2, n_warmup_steps=warmup)
+        study = random_study(optuna, pruner=pruner)
+        study.optimize(objective, n_trials=len(quality))
+        seen.append((states(study), [trial.last_step for trial in study.trials], study.trials[2].values))
+    return seen
 
 
 def classic_pruners(optuna):
@@ -474,12 +479,12 @@ def classic_pruners(optuna):
     curves = [[1.0, 0.9, 0.8, 0.7, 0.6], [2.0, 1.5, 2.0, 2.6, 3.0], [0.5, 0.4, 0.45, 0.5, 0.7], [1.2, 1.3, 1.4, 1.5, 1.6],
               [0.9, 0.8, 0.9, 0.8, 0.85], [3.0, 0.2, 0.1, 0.1, 0.1], [1.0, NAN, 1.0, 1.0, 1.0]]
     seen = []
-    for pruner in made:
+    for pruner, first in itertools.product(made, (0, 1)):
         study = random_study(optuna, pruner=pruner)
 
-        def objective(trial):
+        def objective(trial, first=first):
             curve = curves[trial.number]
-            for step, value in enumerate(curve, 1):
+            for step, value in enumerate(curve, first):
                 trial.report(value, step)
                 if trial.should_prune():
                     raise optuna.TrialPruned

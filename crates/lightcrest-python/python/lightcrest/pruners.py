@@ -71,11 +71,6 @@ def _least(least: int, **numbers: int) -> None:
             raise ValueError(f"`{name}` must be {least} or more, but got {value}")
 
 
-def _warmup(steps: int) -> int:
-    """The engine counts the step at which the warm-up ends as a part of it."""
-    return max(steps - 1, 0)
-
-
 class PercentilePruner(_EnginePruner):
     """Stops a trial when even its best report is behind a percentile of what complete trials had at the same step."""
 
@@ -100,7 +95,7 @@ class PercentilePruner(_EnginePruner):
         super().__init__(
             percentile=float(percentile),
             startup_trials=n_startup_trials,
-            warmup_steps=_warmup(n_warmup_steps),
+            warmup_steps=n_warmup_steps,
             interval_steps=interval_steps,
             min_trials=n_min_trials,
         )
@@ -124,7 +119,7 @@ class MedianPruner(_EnginePruner):
         _least(1, interval_steps=interval_steps, n_min_trials=n_min_trials)
         super().__init__(
             startup_trials=n_startup_trials,
-            warmup_steps=_warmup(n_warmup_steps),
+            warmup_steps=n_warmup_steps,
             interval_steps=interval_steps,
             min_trials=n_min_trials,
         )
@@ -202,7 +197,7 @@ class ThresholdPruner(_EnginePruner):
         bounds = {"lower": lower, "upper": upper}
         super().__init__(
             **{name: float(value) for name, value in bounds.items() if value is not None and abs(value) != float("inf")},
-            warmup_steps=_warmup(n_warmup_steps),
+            warmup_steps=n_warmup_steps,
             interval_steps=interval_steps,
         )
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub struct MedianConfig {
     /// So many trials must be complete before one is stopped; 5 by default.
     pub startup_trials: usize,
-    /// No trial is stopped up to this step; 0 by default.
+    /// No trial is stopped before this step; 0 by default.
     pub warmup_steps: u64,
     /// After the warm-up, only the first report in each interval of so many steps decides; 1 by default, and 0 counts as 1.
     pub interval_steps: u64,
@@ -83,7 +83,7 @@ mod tests {
         assert!(!pruner.should_prune(&history, &at(1, 0.35)));
         assert!(pruner.should_prune(&history, &at(2, 0.8)));
         assert!(!pruner.should_prune(&history, &at(2, 0.9)), "as good as all others");
-        let patient = MedianPruner::new(MedianConfig { warmup_steps: 1, ..Default::default() });
+        let patient = MedianPruner::new(MedianConfig { warmup_steps: 2, ..Default::default() });
         assert!(!patient.should_prune(&history, &at(1, 0.0)));
     }
 

@@ -101,14 +101,14 @@ impl PrunerError {
     }
 }
 
-/// Whether a decision is due at the last report: it is the first one in its interval, counted from the end of the warm-up. Steps begin at 1.
+/// Whether a decision is due at the last report: it is the first one in its interval, counted from the end of the warm-up.
 fn is_due(trial: &FrozenTrial, warmup_steps: u64, interval_steps: u64) -> bool {
     let Some(((step, _), earlier)) = trial.reports.split_last() else { return false };
-    if *step <= warmup_steps {
+    if *step < warmup_steps {
         return false;
     }
-    let interval = |step: u64| (step - warmup_steps - 1) / interval_steps.max(1);
-    earlier.last().is_none_or(|(last, _)| *last <= warmup_steps || interval(*last) < interval(*step))
+    let interval = |step: u64| (step - warmup_steps) / interval_steps.max(1);
+    earlier.last().is_none_or(|(last, _)| *last < warmup_steps || interval(*last) < interval(*step))
 }
 
 /// The point that a trial shows at a report: the objectives that the report tells and those that were known before

@@ -22,7 +22,7 @@ pub struct PercentileConfig {
     pub percentile: f64,
     /// So many trials must be complete before one is stopped; 5 by default.
     pub startup_trials: usize,
-    /// No trial is stopped up to this step; 0 by default.
+    /// No trial is stopped before this step; 0 by default.
     pub warmup_steps: u64,
     /// After the warm-up, only the first report in each interval of so many steps decides; 1 by default.
     pub interval_steps: u64,
@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn decisions_wait_for_the_warm_up_and_the_interval() {
         let history = history();
-        let config = PercentileConfig { warmup_steps: 1, interval_steps: 2, ..Default::default() };
+        let config = PercentileConfig { warmup_steps: 2, interval_steps: 2, ..Default::default() };
         let pruner = PercentilePruner::new(config).unwrap();
         let bad: Vec<(u64, f64)> = (1..=6).map(|step| (step, 9.0)).collect();
         let decisions: Vec<bool> =

@@ -14,7 +14,7 @@ pub struct ThresholdConfig {
     pub lower: Option<f64>,
     /// A trial that reports more is stopped; no bound by default.
     pub upper: Option<f64>,
-    /// No trial is stopped up to this step; 0 by default.
+    /// No trial is stopped before this step; 0 by default.
     pub warmup_steps: u64,
     /// After the warm-up, only the first report in each interval of so many steps decides; 1 by default.
     pub interval_steps: u64,
@@ -84,7 +84,7 @@ mod tests {
             trial.reports = vec![(step, vec![value])];
             trial
         };
-        let both = threshold(Some(0.1), Some(2.0), 1);
+        let both = threshold(Some(0.1), Some(2.0), 2);
         let decisions = [(2, 0.05), (2, 0.1), (2, 2.0), (2, 2.1), (1, 9.0)]
             .map(|(step, value)| both.should_prune(&history, &at(step, value)));
         assert_eq!(decisions, [true, false, false, true, false]);
