@@ -3,6 +3,7 @@
 use crate::space::Space;
 use crate::trial::{Trial, datetime};
 use crate::{convert, error, pruner, sampler, storage};
+use lightcrest::importance::{FanovaConfig, fanova, ped_anova};
 use lightcrest::objective::{Evaluation, ObjectiveInfo, TrialError};
 use lightcrest::space::{Configuration, Domain, Suggestions};
 use lightcrest::{Direction, FrozenTrial, StudyError, TrialState};
@@ -130,6 +131,28 @@ impl Shared {
 #[pyclass(frozen, module = "lightcrest._engine")]
 pub(crate) struct Study {
     shared: Arc<Shared>,
+}
+
+impl Study {
+    fn importance<'py>(
+        &self,
+        py: Python<'py>,
+        values: &[(u64, f64)],
+        measure: impl FnOnce(&lightcrest::Space, &[(&Configuration, f64)]) -> Option<Vec<(String, f64)>> + Send,
+    ) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let shares = self.shared.patiently(py, |study| {
+            let trial =
+                |(number, value): &(u64, f64)| Some((&study.history().get(*number)?.configuration, *value));
+            let trials: Vec<_> = values.iter().filter_map(trial).collect();
+            measure(study.space(), &trials)
+        });
+        let Some(shares) = shares else { return Ok(None) };
+        let dict = PyDict::new(py);
+        for (name, share) in shares {
+            dict.set_item(name, share)?;
+        }
+        Ok(Some(dict))
+    }
 }
 
 #[pymethods]
@@ -310,25 +333,28 @@ impl Study {
         self.shared.quickly(py, |study| study.set_constraint(number, key, excess)).map_err(error::study)
     }
 
-    /// Which parameters matter for numbers of trials of which larger is better, [(number, value)]: {name: share}; None if too few
-    /// trials say it.
-    fn importance<'py>(
+    /// Which parameters matter for numbers of trials of which larger is better, [(number, value)]: {name: share}, by PED-ANOVA; None if
+    /// too few trials say it.
+    fn ped_anova<'py>(
         &self,
         py: Python<'py>,
         values: Vec<(u64, f64)>,
     ) -> PyResult<Option<Bound<'py, PyDict>>> {
-        let shares = self.shared.patiently(py, |study| {
-            let trial =
-                |(number, value): &(u64, f64)| Some((&study.history().get(*number)?.configuration, *value));
-            let trials: Vec<_> = values.iter().filter_map(trial).collect();
-            lightcrest::importance::importance(study.space(), &trials)
-        });
-        let Some(shares) = shares else { return Ok(None) };
-        let dict = PyDict::new(py);
-        for (name, share) in shares {
-            dict.set_item(name, share)?;
-        }
-        Ok(Some(dict))
+        self.importance(py, &values, ped_anova)
+    }
+
+    /// The share of the variance of numbers of trials, [(number, value)], that each parameter explains alone: {name: share}; None if too
+    /// few trials say it.
+    fn fanova<'py>(
+        &self,
+        py: Python<'py>,
+        values: Vec<(u64, f64)>,
+        trees: usize,
+        depth: usize,
+        seed: u64,
+    ) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let config = FanovaConfig { trees, depth, seed };
+        self.importance(py, &values, |space, trials| fanova(space, trials, &config))
     }
 
     /// Adds a trial that ran elsewhere or waits to be run; its number.

@@ -221,8 +221,13 @@ class Study:
     def set_constraint(self, number: int, key: str, excess: float) -> bool:
         """Sets a constraint of a running trial; False if it is set already."""
 
-    def importance(self, values: Sequence[tuple[int, float]]) -> dict[str, float] | None:
+    def ped_anova(self, values: Sequence[tuple[int, float]]) -> dict[str, float] | None:
         """Which parameters matter for numbers of trials of which larger is better; None if too few trials say it."""
+
+    def fanova(
+        self, values: Sequence[tuple[int, float]], trees: int, depth: int, seed: int
+    ) -> dict[str, float] | None:
+        """The share of the variance of numbers of trials that each parameter explains alone; None if too few trials say it."""
 
     def add(
         self,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from lightcrest.importance._base import BaseImportanceEvaluator
-from lightcrest.importance._forest import FanovaImportanceEvaluator, MeanDecreaseImpurityImportanceEvaluator
+from lightcrest.importance._fanova import FanovaImportanceEvaluator
+from lightcrest.importance._forest import MeanDecreaseImpurityImportanceEvaluator
 from lightcrest.importance._ped_anova import PedAnovaImportanceEvaluator
 
 TYPE_CHECKING = False

@@ -33,7 +33,7 @@ class PedAnovaImportanceEvaluator(BaseImportanceEvaluator):
             target = lambda trial: ranks[trial.number]  # noqa: E731
         names, told = evidence(study, params, target)
         sign = 1.0 if target is None and study.directions[0].name == "MAXIMIZE" else -1.0
-        shares = study._engine.importance([(trial.number, sign * value) for trial, value in told])
+        shares = study._engine.ped_anova([(trial.number, sign * value) for trial, value in told])
         return descending({name: (shares or {}).get(name, 0.0) for name in names})
 
 

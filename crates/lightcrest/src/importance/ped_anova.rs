@@ -1,0 +1,176 @@
+//! PED-ANOVA.
+//!
+//! Watanabe et al. 2023, *PED-ANOVA: Efficiently Quantifying Hyperparameter Importance in Arbitrary Subspaces*, IJCAI
+//! (arXiv:2304.10255). A parameter matters if its values among the best trials are distributed otherwise than among
+//! all: the Pearson divergence of the two densities is the variance that the parameter alone explains of "is among
+//! the best" (theorem 1 with the subspace of all trials).
+//!
+//! | symbol | meaning |
+//! |---|---|
+//! | `gamma` | the share of the trials that count as best; 0.1 |
+//! | `p` | density of a parameter among the best trials // (cells,) |
+//! | `b` | density among all trials // (cells,) |
+//! | `D` | Pearson divergence, sum over cells of `b (p/b - 1)^2` |
+//!
+//! **Conditional parameters.** A parameter is judged among the trials in which it is active: `D` compares its values in
+//! the best of these trials that are among the best of all with its values in all of them. That divergence is weighted by
+//! the share of the best trials in which the parameter is active. So a choice that decides which branch is good gets
+//! the credit for it, not the parameters that exist in the good branch only; and what matters in a branch that no good
+//! trial takes matters little.
+
+use crate::space::{Configuration, Encoder, Space};
+
+/// The share of the trials that count as best.
+const GAMMA: f64 = 0.1;
+/// Into how many cells a continuous parameter, or one of many values, is cut.
+const CELLS: usize = 50;
+/// Fewer trials than this say nothing.
+const LEAST_TRIALS: usize = 4;
+
+/// The importance of each parameter for one number: parameters in the order of the space, shares that add up to 1, or all
+/// 0 if nothing stands out.
+///
+/// `trials` are configurations with the number, oriented: larger is better. `None` for fewer than four trials.
+pub fn ped_anova(space: &Space, trials: &[(&Configuration, f64)]) -> Option<Vec<(String, f64)>> {
+    let trials: Vec<_> = trials.iter().filter(|(_, value)| value.is_finite()).collect();
+    if trials.len() < LEAST_TRIALS {
+        return None;
+    }
+    let mut order: Vec<usize> = (0..trials.len()).collect();
+    order.sort_by(|&i, &j| trials[j].1.total_cmp(&trials[i].1));
+    let count = ((GAMMA * trials.len() as f64).ceil() as usize).max(2);
+    // All that are as good as the last of the best are among them: equal trials are not told apart.
+    let threshold = trials[order[count - 1]].1;
+    let best: Vec<bool> = trials.iter().map(|(_, value)| *value >= threshold).collect();
+
+    let encoder = Encoder::new(space);
+    let encoded: Vec<_> = trials.iter().map(|(configuration, _)| encoder.encode(configuration)).collect();
+    let total = best.iter().filter(|best| **best).count() as f64;
+    let divergence = |d: usize| {
+        let active = || encoded.iter().zip(&best).filter(|(e, _)| e.active[d]);
+        let all: Vec<f64> = active().map(|(e, _)| e.row[d]).collect();
+        let top: Vec<f64> = active().filter(|(_, best)| **best).map(|(e, _)| e.row[d]).collect();
+        if top.is_empty() || top.len() == all.len() {
+            return 0.0;
+        }
+        let (p, b) = match encoder.column(d).cells() {
+            Some(1) => return 0.0,
+            Some(cells) if cells <= CELLS as u64 => {
+                let cell = |x: f64| {
+                    let below =
+                        (0..cells).take_while(|k| encoder.column(d).value(*k).is_some_and(|v| v < x - 1e-9));
+                    below.count()
+                };
+                (shares(&top, cells as usize, &cell), shares(&all, cells as usize, &cell))
+            }
+            _ => {
+                let width = bandwidth(&all);
+                (density(&top, width), density(&all, width))
+            }
+        };
+        let pearson: f64 = p.iter().zip(&b).map(|(p, b)| b * (p / b - 1.0).powi(2)).sum();
+        pearson * top.len() as f64 / total
+    };
+    let raw: Vec<f64> = (0..space.len()).map(divergence).collect();
+    let sum: f64 = raw.iter().sum();
+    let names = space.parameters().iter().map(|parameter| parameter.name.clone());
+    Some(names.zip(raw.iter().map(|value| if sum > 0.0 { value / sum } else { 0.0 })).collect())
+}
+
+/// The share of each value, with one more observation spread over all of them, so that none is impossible.
+fn shares(xs: &[f64], cells: usize, cell: &dyn Fn(f64) -> usize) -> Vec<f64> {
+    let mut shares = vec![1.0 / cells as f64; cells];
+    for x in xs {
+        shares[cell(*x).min(cells - 1)] += 1.0;
+    }
+    normalized(shares)
+}
+
+/// A Gaussian kernel density on the grid of cells, cut off at 0 and 1, with one more uniform observation.
+fn density(xs: &[f64], width: f64) -> Vec<f64> {
+    let centre = |k: usize| (k as f64 + 0.5) / CELLS as f64;
+    let mut density = vec![1.0 / CELLS as f64; CELLS];
+    for x in xs {
+        let bump = (0..CELLS).map(|k| (-0.5 * ((centre(k) - x) / width).powi(2)).exp()).collect();
+        for (cell, mass) in density.iter_mut().zip(normalized(bump)) {
+            *cell += mass;
+        }
+    }
+    normalized(density)
+}
+
+/// Scott's rule, 1.06 sigma n^(-1/5), at least one cell. Both densities use that of all trials.
+fn bandwidth(xs: &[f64]) -> f64 {
+    let n = xs.len() as f64;
+    let mean = xs.iter().sum::<f64>() / n;
+    let deviation = (xs.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n).sqrt();
+    (1.06 * deviation * n.powf(-0.2)).max(1.0 / CELLS as f64)
+}
+
+fn normalized(mut weights: Vec<f64>) -> Vec<f64> {
+    let sum: f64 = weights.iter().sum();
+    weights.iter_mut().for_each(|weight| *weight /= sum);
+    weights
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::space::Parameter;
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    fn shares_of(
+        space: &Space,
+        value: impl Fn(&Configuration) -> f64,
+    ) -> std::collections::HashMap<String, f64> {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let configurations: Vec<_> = (0..400).map(|_| space.sample(&mut rng)).collect();
+        let trials: Vec<_> = configurations.iter().map(|c| (c, value(c))).collect();
+        ped_anova(space, &trials).unwrap().into_iter().collect()
+    }
+
+    #[test]
+    fn what_the_value_depends_on_is_important() {
+        let space = Space::builder()
+            .log_float("rate", 1e-4, 1.0)
+            .float("idle", 0.0, 1.0)
+            .int("idle_int", 1, 100)
+            .categorical("choice", ["a", "b", "c"])
+            .categorical("idle_choice", ["a", "b", "c"])
+            .build()
+            .unwrap();
+        let shares = shares_of(&space, |c| {
+            let choice = f64::from(u8::from(c.get_str("choice") == Some("b")));
+            choice - (c.get_f64("rate").unwrap().log10() + 2.0).powi(2)
+        });
+        assert!((shares.values().sum::<f64>() - 1.0).abs() < 1e-12);
+        assert!(shares["rate"] > 0.3 && shares["choice"] > 0.3, "{shares:?}");
+        assert!(shares["idle"] + shares["idle_int"] + shares["idle_choice"] < 0.1, "{shares:?}");
+    }
+
+    #[test]
+    fn the_parent_that_decides_gets_the_credit() {
+        let space = Space::builder()
+            .categorical("module", ["good", "bad"])
+            .parameter(Parameter::float("good.tuned", 0.0, 1.0).when("module", ["good"]))
+            .parameter(Parameter::float("good.idle", 0.0, 1.0).when("module", ["good"]))
+            .parameter(Parameter::float("bad.tuned", 0.0, 1.0).when("module", ["bad"]))
+            .build()
+            .unwrap();
+        let shares = shares_of(&space, |c| match c.get_str("module") {
+            Some("good") => 10.0 - (c.get_f64("good.tuned").unwrap() - 0.3).abs(),
+            _ => c.get_f64("bad.tuned").unwrap(),
+        });
+        assert!(shares["good.tuned"] > 0.3 && shares["module"] > 0.05, "{shares:?}");
+        assert!(shares["good.idle"] < 0.1 && shares["bad.tuned"] == 0.0, "{shares:?}");
+    }
+
+    #[test]
+    fn equal_values_say_nothing() {
+        let space = Space::builder().float("x", 0.0, 1.0).build().unwrap();
+        assert_eq!(shares_of(&space, |_| 1.0)["x"], 0.0);
+        let one = space.sample(&mut ChaCha8Rng::seed_from_u64(0));
+        assert_eq!(ped_anova(&space, &[(&one, 1.0)]), None);
+    }
+}
