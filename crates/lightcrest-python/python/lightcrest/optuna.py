@@ -19,7 +19,6 @@ except ImportError as error:
     raise ImportError("lightcrest.optuna needs the package optuna: install it by `pip install optuna`") from error
 
 from lightcrest import samplers as _samplers
-from lightcrest._mirror import Mirror as _Mirror
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,34 +39,23 @@ class Sampler(_BaseSampler):
         if _samplers._written_in_python(found):
             raise ValueError(f"a sampler of the engine is needed, but got {found!r}")
         self._sampler = found
-        self._mirror: _Mirror | None = None
-
-    def _mirrored(self, study: Study, trial: FrozenTrial) -> _Mirror:
-        if self._mirror is None or not self._mirror.of(study):
-            sampler = self._sampler
-            self._mirror = _Mirror(study, sampler._name, sampler._settings, sampler._seed)
-        self._mirror.follow(study, trial.number)
-        return self._mirror
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """The parameters of the study so far, those that exist sometimes only among them."""
-        domains = self._mirrored(study, trial).domains()
+        domains = self._sampler.infer_relative_search_space(study, trial)
         return {name: _as_optuna(found) for name, found in domains.items() if not found.single()}
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """What the engine proposes."""
-        if not search_space:
-            return {}
-        proposal = self._mirrored(study, trial).proposal(trial.number)
-        return {name: value for name, value in proposal.items() if name in search_space}
+        return self._sampler.sample_relative(study, trial, search_space)
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         """A value at random: the parameter is new, or was not expected here."""
-        return self._mirrored(study, trial).draw(trial.number, param_name, param_distribution)
+        return self._sampler.sample_independent(study, trial, param_name, param_distribution)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._sampler!r})"

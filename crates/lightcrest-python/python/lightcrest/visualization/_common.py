@@ -85,6 +85,16 @@ def chosen(trials: list[FrozenTrial], params: list[str] | None) -> list[str]:
     return sorted(set(params))
 
 
+def parameters_drawn(
+    study: Study, params: list[str] | None, target: Target | None, target_name: str
+) -> tuple[Any, list[FrozenTrial], list[str]]:
+    """What every figure of parameters begins with: plotly, the trials and the names of the parameters."""
+    go = graph_objects()
+    check(study, target, target_name)
+    trials = drawable(study, target)
+    return go, trials, chosen(trials, params)
+
+
 def hover(trial: FrozenTrial) -> str:
     """A trial as text of a few lines."""
     import json

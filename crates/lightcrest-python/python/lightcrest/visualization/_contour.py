@@ -7,11 +7,8 @@ from lightcrest.visualization._common import (
     INFEASIBLE,
     VALUE,
     Axis,
-    check,
-    chosen,
-    drawable,
     feasible,
-    graph_objects,
+    parameters_drawn,
     value_of,
 )
 
@@ -28,10 +25,7 @@ def plot_contour(
     study: Study, params: list[str] | None = None, *, target: Target | None = None, target_name: str = VALUE
 ) -> Any:
     """The value as a height above each pair of parameters."""
-    go = graph_objects()
-    check(study, target, target_name)
-    trials = drawable(study, target)
-    names = chosen(trials, params)
+    go, trials, names = parameters_drawn(study, params, target, target_name)
     if params is not None and len(params) < 2:
         _logger().warning("A contour needs at least two parameters.")
     reverse = target is not None or study.direction is StudyDirection.MINIMIZE
@@ -83,10 +77,7 @@ def plot_rank(
     study: Study, params: list[str] | None = None, *, target: Target | None = None, target_name: str = VALUE
 ) -> Any:
     """Trials above each pair of parameters, coloured by the rank of their value."""
-    go = graph_objects()
-    check(study, target, target_name)
-    trials = drawable(study, target)
-    names = chosen(trials, params)
+    go, trials, names = parameters_drawn(study, params, target, target_name)
     values = [value_of(trial, target) for trial in trials]
     ordered = sorted(values)
     last = max(len(ordered) - 1, 1)

@@ -10,10 +10,10 @@ from lightcrest.visualization._common import (
     VALUE,
     Axis,
     check,
-    chosen,
     drawable,
     feasible,
     graph_objects,
+    parameters_drawn,
     value_of,
 )
 
@@ -29,10 +29,7 @@ def plot_slice(
     study: Study, params: list[str] | None = None, *, target: Target | None = None, target_name: str = VALUE
 ) -> Any:
     """Values against each parameter, a plot each."""
-    go = graph_objects()
-    check(study, target, target_name)
-    trials = drawable(study, target)
-    names = chosen(trials, params)
+    go, trials, names = parameters_drawn(study, params, target, target_name)
     if not names:
         return go.Figure(layout={"title": "Slice Plot"})
     from plotly.subplots import make_subplots
@@ -80,10 +77,7 @@ def plot_parallel_coordinate(
     study: Study, params: list[str] | None = None, *, target: Target | None = None, target_name: str = VALUE
 ) -> Any:
     """Each trial as a line through its value and its parameters. Trials that lack one of them are left out."""
-    go = graph_objects()
-    check(study, target, target_name)
-    trials = drawable(study, target)
-    names = chosen(trials, params)
+    go, trials, names = parameters_drawn(study, params, target, target_name)
     figure = go.Figure(layout={"title": "Parallel Coordinate Plot"})
     whole = [trial for trial in trials if all(name in trial.params for name in names)]
     if len(whole) < len(trials):
