@@ -76,6 +76,8 @@ pub enum Ending {
     Stopped,
     /// The sampler has nothing left to propose.
     Exhausted,
+    /// The study's terminator says that going on does not pay. Trials that ran at that time were finished.
+    Terminated,
 }
 
 /// What a run did.
@@ -89,6 +91,8 @@ pub struct Summary {
     pub failed: usize,
     /// Why it ended.
     pub ending: Ending,
+    /// What the terminator says, if it ended the run.
+    pub verdict: Option<String>,
 }
 
 /// Runs studies.
@@ -113,6 +117,8 @@ impl Executor {
         objective: &dyn Objective,
         observer: &dyn Observer,
     ) -> Result<Summary, StudyError> {
+        // A study that has come to its end is not gone on with.
+        let verdict = study.termination(&|configuration| objective.preview(configuration))?;
         let run = Run {
             config: &self.config,
             deadline: self.config.timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
@@ -121,7 +127,7 @@ impl Executor {
             observer,
             begun: AtomicUsize::new(0),
             broken: AtomicBool::new(false),
-            results: Mutex::new(Results::default()),
+            results: Mutex::new(Results { verdict, ..Results::default() }),
         };
         thread::scope(|scope| {
             for _ in 1..self.config.workers.max(1) {
@@ -142,8 +148,10 @@ impl Executor {
                     ending: match results {
                         Results { cut_short: true, .. } => ending,
                         Results { exhausted: true, .. } => Ending::Exhausted,
+                        Results { verdict: Some(_), .. } => Ending::Terminated,
                         _ => Ending::Done,
                     },
+                    verdict: results.verdict,
                 })
             }
         }
@@ -156,6 +164,7 @@ struct Results {
     error: Option<StudyError>,
     cut_short: bool,
     exhausted: bool,
+    verdict: Option<String>,
 }
 
 /// What the workers of one run share.
@@ -201,6 +210,9 @@ impl<'a> Run<'a> {
                 self.results().cut_short = true;
                 return;
             }
+            if self.results().verdict.is_some() {
+                return;
+            }
             match self.one_trial() {
                 Ok(()) => {}
                 // Other workers finish what they have, and find the same.
@@ -231,9 +243,20 @@ impl<'a> Run<'a> {
         let outcome =
             outcome.unwrap_or_else(|payload| Err(TrialError::Failed { reason: panic_message(&*payload) }));
         let attributes = trial.into_frozen().attributes;
-        let finished = self.study().finish(number, outcome, attributes)?.clone();
+        let (finished, verdict) = {
+            let mut study = self.study();
+            let finished = study.finish(number, outcome, attributes)?.clone();
+            let verdict = match finished.state.is_finished() {
+                true => study.termination(&|configuration| self.objective.preview(configuration))?,
+                false => None,
+            };
+            (finished, verdict)
+        };
         if finished.state.is_finished() {
-            self.results().ended.push(finished.state);
+            let mut results = self.results();
+            results.ended.push(finished.state);
+            results.verdict = results.verdict.take().or(verdict);
+            drop(results);
             self.observer.finished(&finished);
         } else {
             self.results().cut_short = true;

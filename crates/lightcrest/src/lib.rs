@@ -71,6 +71,7 @@ pub mod sampler;
 pub mod space;
 pub mod storage;
 pub mod study;
+pub mod terminator;
 pub mod testing;
 pub mod trial;
 

@@ -14,6 +14,7 @@ use crate::pruner::{NoPruner, Pruner};
 use crate::sampler::{AutoSampler, Context, Sampler, SamplerError};
 use crate::space::{Configuration, Discovery, Space, Suggestions};
 use crate::storage::{Definition, MemoryStorage, Storage, StorageError};
+use crate::terminator::Terminator;
 use crate::trial::{Stream, derive_seed, proposal_rng};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
@@ -31,6 +32,7 @@ pub struct Study {
     definition: Definition,
     sampler: Box<dyn Sampler>,
     pruner: Box<dyn Pruner>,
+    terminator: Option<Box<dyn Terminator>>,
     storage: Box<dyn Storage>,
     history: History,
     revision: u64,
@@ -70,6 +72,7 @@ impl Study {
             definition,
             sampler: Box::new(AutoSampler::new()),
             pruner: Box::new(NoPruner),
+            terminator: None,
             storage: Box::new(MemoryStorage::new()),
             write_through: false,
         }
@@ -298,6 +301,21 @@ impl Study {
     /// If it finds nothing.
     pub fn proposal(&mut self, number: u64) -> Result<Configuration, StudyError> {
         self.propose(number, &|_| Preview::default()).map(|trial| trial.configuration)
+    }
+
+    /// Why the [terminator](StudyBuilder::terminator) would end the study now; `None` to go on.
+    ///
+    /// # Errors
+    /// If the model behind the verdict breaks down.
+    pub fn termination(
+        &mut self,
+        preview: &dyn Fn(&Configuration) -> Preview,
+    ) -> Result<Option<String>, StudyError> {
+        let Some(terminator) = &mut self.terminator else { return Ok(None) };
+        let Definition { space, objectives, .. } = &self.definition;
+        let number = self.history.len() as u64;
+        let context = Context { number, space, objectives, history: &self.history, preview };
+        Ok(terminator.verdict(&context)?)
     }
 
     /// The seed that the evaluation of a trial should use.

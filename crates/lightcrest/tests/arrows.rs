@@ -24,11 +24,11 @@ const MODULES: &[(&str, u8)] = &[
     ("pruner", 3),
     ("storage", 3),
     ("importance", 3),
-    ("terminator", 3),
-    ("trial", 4),
-    ("study", 5),
-    ("executor", 6),
-    ("testing", 7),
+    ("terminator", 4),
+    ("trial", 5),
+    ("study", 6),
+    ("executor", 7),
+    ("testing", 8),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

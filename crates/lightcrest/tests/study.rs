@@ -1,11 +1,13 @@
 //! Whole runs: same seed, same sequence; workers; interruptions; whatever an objective does wrong.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+use lightcrest::executor::Ending;
 use lightcrest::objective::{Evaluation, ObjectiveInfo, Preview, TrialError};
 use lightcrest::pruner::{HalvingConfig, MinResource, SuccessiveHalving};
 use lightcrest::sampler::{BruteForceSampler, Capabilities, Context, RandomSampler, Sampler, SamplerError};
 use lightcrest::space::{Configuration, Parameter, Space};
 use lightcrest::storage::SqliteStorage;
+use lightcrest::terminator::{RegretBound, Stagnation};
 use lightcrest::{
     Executor, ExecutorConfig, FrozenTrial, Objective, Observer, Study, StudyError, Trial, TrialState,
 };
@@ -173,7 +175,7 @@ fn interrupted_trials_wait_and_run_again_as_they_were() {
     let mut study = objective.study();
     let config = ExecutorConfig { trials: 10, stop, ..ExecutorConfig::default() };
     let summary = Executor::new(config).run(&mut study, &objective, &()).unwrap();
-    assert_eq!(summary.ending, lightcrest::executor::Ending::Stopped);
+    assert_eq!(summary.ending, Ending::Stopped);
     assert_eq!(study.history().finished(), 5);
     assert_eq!(study.trials()[5].state, TrialState::Waiting);
     assert!(study.trials()[5].reports.is_empty());
@@ -202,12 +204,29 @@ fn a_run_ends_when_everything_was_tried() {
         let builder = Study::builder(space.clone(), objective.0.clone());
         let mut study = builder.sampler(BruteForceSampler::new()).build().unwrap();
         let summary = run(usize::MAX, workers).run(&mut study, &objective, &()).unwrap();
-        assert_eq!((summary.complete, summary.ending), (16, lightcrest::executor::Ending::Exhausted));
+        assert_eq!((summary.complete, summary.ending), (16, Ending::Exhausted));
         let tried: HashSet<_> = study.trials().iter().map(|trial| trial.configuration.key()).collect();
         assert_eq!(tried.len(), 16);
         let error = study.ask().unwrap_err().to_string();
         assert_eq!(error, "all 16 configurations of sampler `brute_force` have been tried");
     }
+}
+
+#[test]
+fn a_terminator_ends_the_run_and_a_run_that_goes_on() {
+    let objective = With::new(|trial: &mut Trial<'_>| Ok(Evaluation::new([trial.number().max(3) as f64])));
+    let builder = Study::builder(space(), objective.0.clone()).terminator(Stagnation::new(5));
+    let mut study = builder.build().unwrap();
+    let summary = run(100, 1).run(&mut study, &objective, &()).unwrap();
+    // The first of equal values is the news.
+    assert_eq!((summary.complete, summary.ending), (6, Ending::Terminated));
+    assert_eq!(summary.verdict.unwrap(), "none of 5 trials since trial 0 improved the best value");
+    let summary = run(100, 2).run(&mut study, &objective, &()).unwrap();
+    assert_eq!((summary.complete, summary.ending), (0, Ending::Terminated));
+
+    let two = vec![ObjectiveInfo::minimize("loss"), ObjectiveInfo::minimize("macs")];
+    let error = Study::builder(space(), two).terminator(RegretBound::new(None)).build().err().unwrap();
+    assert_eq!(error.to_string(), "terminator `regret_bound` cannot judge 2 objectives, only one");
 }
 
 #[test]
@@ -224,7 +243,7 @@ fn a_timeout_ends_the_run() {
     let config = ExecutorConfig { workers: 2, timeout, ..ExecutorConfig::default() };
     let summary = Executor::new(config).run(&mut study, &objective, &()).unwrap();
     assert!(begun.elapsed() < Duration::from_secs(5));
-    assert_eq!((summary.complete, summary.ending), (0, lightcrest::executor::Ending::Timeout));
+    assert_eq!((summary.complete, summary.ending), (0, Ending::Timeout));
     assert!(study.trials().iter().all(|trial| trial.state == TrialState::Waiting));
 }
 

@@ -6,6 +6,7 @@ use crate::pruner::Pruner;
 use crate::sampler::Sampler;
 use crate::space::Discovery;
 use crate::storage::{Definition, Storage};
+use crate::terminator::Terminator;
 use std::collections::BTreeMap;
 
 /// Collects what a study needs.
@@ -13,6 +14,7 @@ pub struct StudyBuilder {
     pub(super) definition: Definition,
     pub(super) sampler: Box<dyn Sampler>,
     pub(super) pruner: Box<dyn Pruner>,
+    pub(super) terminator: Option<Box<dyn Terminator>>,
     pub(super) storage: Box<dyn Storage>,
     pub(super) write_through: bool,
 }
@@ -67,6 +69,13 @@ impl StudyBuilder {
         self
     }
 
+    /// What ends the study before its budget is spent; nothing unless given.
+    #[must_use]
+    pub fn terminator(mut self, terminator: impl Terminator + 'static) -> Self {
+        self.terminator = Some(Box::new(terminator));
+        self
+    }
+
     /// Where the trials live; in memory unless given.
     #[must_use]
     pub fn storage(mut self, storage: impl Storage + 'static) -> Self {
@@ -93,7 +102,7 @@ impl StudyBuilder {
     /// waiting.
     ///
     /// # Errors
-    /// If the sampler cannot handle the space or the objectives, or the storage keeps another study.
+    /// If the sampler cannot handle the space or the objectives, or the terminator these, or the storage keeps another study.
     pub fn build(mut self) -> Result<Study, StudyError> {
         let objectives = &self.definition.objectives;
         if objectives.is_empty() {
@@ -105,9 +114,14 @@ impl StudyBuilder {
             }
         }
         check_sampler(&*self.sampler, &self.definition)?;
+        if let Some(terminator) = &self.terminator
+            && let Some(what) = terminator.objection(objectives)
+        {
+            return Err(StudyError::UnsupportedTerminator { terminator: terminator.name(), what });
+        }
         let definition = self.storage.open(&self.definition)?;
         let history = History::new(definition.objectives.clone());
-        let Self { sampler, pruner, storage, write_through, .. } = self;
+        let Self { sampler, pruner, terminator, storage, write_through, .. } = self;
         let discovery = definition.discovered.then(Discovery::new);
         let parameters = definition.space.parameters().iter();
         let declared = parameters.map(|p| (p.name.as_str(), p.domain.clone())).collect();
@@ -115,6 +129,7 @@ impl StudyBuilder {
             definition,
             sampler,
             pruner,
+            terminator,
             storage,
             history,
             revision: 0,

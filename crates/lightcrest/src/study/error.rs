@@ -16,6 +16,8 @@ pub enum StudyError {
     DuplicateObjective { name: String },
     #[error("sampler `{sampler}` cannot handle {what}")]
     Unsupported { sampler: &'static str, what: String },
+    #[error("terminator `{terminator}` cannot judge {what}")]
+    UnsupportedTerminator { terminator: &'static str, what: String },
     #[error("trial {number} does not exist")]
     UnknownTrial { number: u64 },
     #[error("trial {number} is {state}, not running")]

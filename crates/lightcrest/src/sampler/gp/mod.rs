@@ -25,6 +25,7 @@ mod growth;
 mod landscape;
 mod model;
 mod observation;
+mod regret;
 mod search;
 mod surrogate;
 mod terms;

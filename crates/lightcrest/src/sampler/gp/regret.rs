@@ -1,0 +1,85 @@
+//! How much better than the best trial the optimum may be: an upper bound that holds with high probability.
+
+use super::candidate::Source;
+use super::goal::Goal;
+use super::model::informing;
+use super::observation::told;
+use super::surrogate::internal;
+use super::{Acquisition, GpConfig, GpSampler, Outliers, Reports, search};
+use crate::history::TrialState;
+use crate::sampler::{Context, SamplerError};
+use crate::space::encode::Encoder;
+use lightcrest_gp::Rows;
+use lightcrest_gp::transform::{Inverse, transform};
+use rand_chacha::ChaCha8Rng;
+
+/// What is known of the regret of the best trial, in the units of the objective.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Regret {
+    /// At most this.
+    pub(crate) bound: f64,
+    /// The standard deviation of the noise of an observation.
+    pub(crate) noise: f64,
+}
+
+impl GpSampler {
+    /// A sampler whose acquisition is the confidence bound that limits the regret, and which takes values as they are.
+    pub(crate) fn for_regret() -> Self {
+        Self::new(GpConfig {
+            acquisition: Acquisition::GpUcb,
+            outliers: Outliers::Keep,
+            reports: Reports::Rank,
+            ..GpConfig::default()
+        })
+    }
+
+    /// `max UCB - max LCB`, the first over the space and the second over the complete feasible trials; `None` where no surrogate says it.
+    pub(crate) fn regret(
+        &mut self,
+        context: &Context<'_>,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Option<Regret>, SamplerError> {
+        if self.starting(context) || context.space.is_empty() {
+            return Ok(None);
+        }
+        let encoder = Encoder::new(context.space);
+        let model = self.model(&encoder, context, rng)?;
+        let (Some(posterior), Goal::Ucb { kappa }) = (model.posterior(0), model.goal()) else {
+            return Ok(None);
+        };
+
+        let (trials, _) = informing(&self.config, context);
+        let mut rows = Rows::new(encoder.columns().len());
+        for trial in trials.iter().filter(|trial| trial.state == TrialState::Complete && trial.is_feasible())
+        {
+            let row = encoder.encode(&trial.configuration);
+            rows.push(&row.row, &row.active).map_err(internal)?;
+        }
+        let known = rows.len();
+        // Where everything is known, the optimum is among the trials.
+        let mut source = Source::new(&encoder, context, model.needs_previews());
+        if let Some(best) = search::best(&model, &self.config, &mut source, rng)? {
+            let row = encoder.encode(&best);
+            rows.push(&row.row, &row.active).map_err(internal)?;
+        }
+        let predictions = posterior.predict(&rows).map_err(internal)?;
+        let bound = |sign: f64| {
+            let at = |p: &lightcrest_gp::Prediction| p.mean + sign * kappa * p.variance.sqrt();
+            predictions.iter().map(at).collect::<Vec<_>>()
+        };
+        let most = |values: &[f64]| values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let (upper, lower) = (most(&bound(1.0)), most(&bound(-1.0)[..known]));
+        if !(upper.is_finite() && lower.is_finite()) {
+            return Ok(None);
+        }
+        let told = told(&trials, context.objectives, 0, self.config.reports).values;
+        let y: Vec<f64> = told.into_iter().flatten().collect();
+        let z = transform(&y, self.config.outliers).map_err(internal)?;
+        let inverse = Inverse::new(&y, &z).map_err(internal)?;
+        let deviation = posterior.hyperparameters().noise.sqrt();
+        Ok(Some(Regret {
+            bound: inverse.at(upper) - inverse.at(lower),
+            noise: inverse.at(deviation) - inverse.at(0.0),
+        }))
+    }
+}

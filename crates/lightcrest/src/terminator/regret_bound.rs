@@ -1,0 +1,110 @@
+//! An upper bound on the regret.
+
+use super::Terminator;
+use crate::objective::ObjectiveInfo;
+use crate::sampler::{Context, GpSampler, SamplerError};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+/// Ends a study of one objective when its optimum is better than its best trial by no more than a tolerance, with high probability.
+///
+/// Makarova et al. 2022, *Automatic Termination for Hyperparameter Optimization*, AutoML-Conf: the regret of the best trial is at
+/// most `max UCB - max LCB`, the first over the space and the second over the trials (their section 4, for maximisation), with
+/// [κ of GP-UCB](crate::sampler::Acquisition::GpUcb); a smaller regret than the error of one evaluation is not worth a trial.
+#[derive(Debug)]
+pub struct RegretBound {
+    tolerance: Option<f64>,
+    least_trials: usize,
+    sampler: GpSampler,
+}
+
+impl RegretBound {
+    /// `tolerance`: the regret that does not matter, in the objective's units; unless given, the standard deviation of the noise that the
+    /// Gaussian process finds in the values.
+    ///
+    /// # Panics
+    /// If it is negative or not finite.
+    pub fn new(tolerance: Option<f64>) -> Self {
+        let sensible = tolerance.is_none_or(|tolerance| tolerance.is_finite() && tolerance >= 0.0);
+        assert!(sensible, "`tolerance` must be at least 0, but is {tolerance:?}");
+        Self { tolerance, least_trials: 20, sampler: GpSampler::for_regret() }
+    }
+
+    /// How many complete trials there must be before a verdict; 20 unless given.
+    #[must_use]
+    pub fn least_trials(mut self, least_trials: usize) -> Self {
+        self.least_trials = least_trials;
+        self
+    }
+}
+
+impl Terminator for RegretBound {
+    fn name(&self) -> &'static str {
+        "regret_bound"
+    }
+
+    fn objection(&self, objectives: &[ObjectiveInfo]) -> Option<String> {
+        (objectives.len() > 1).then(|| format!("{} objectives, only one", objectives.len()))
+    }
+
+    fn verdict(&mut self, context: &Context<'_>) -> Result<Option<String>, SamplerError> {
+        if context.history.complete().count() < self.least_trials {
+            return Ok(None);
+        }
+        let mut rng = ChaCha8Rng::seed_from_u64(context.number);
+        let Some(regret) = self.sampler.regret(context, &mut rng)? else { return Ok(None) };
+        let tolerance = self.tolerance.unwrap_or(regret.noise);
+        Ok((regret.bound <= tolerance).then(|| {
+            format!("the optimum is better by at most {:.3e}, which is within {tolerance:.3e}", regret.bound)
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::{FrozenTrial, History};
+    use crate::objective::Preview;
+    use crate::sampler::Sampler;
+    use crate::space::{Configuration, Space};
+    use rand::RngExt;
+
+    /// After how many trials of the Gaussian process it ends, of 60.
+    fn ends(terminator: &mut RegretBound, noise: f64) -> Option<usize> {
+        let space = Space::builder().float("x", 0.0, 1.0).float("y", 0.0, 1.0).build().unwrap();
+        let mut history = History::new(vec![ObjectiveInfo::maximize("value")]);
+        let preview = |_: &Configuration| Preview::default();
+        let mut sampler = GpSampler::default();
+        for number in 0..60 {
+            let context = Context {
+                number,
+                space: &space,
+                objectives: history.objectives(),
+                history: &history,
+                preview: &preview,
+            };
+            if terminator.verdict(&context).unwrap().is_some() {
+                return Some(number as usize);
+            }
+            let mut rng = ChaCha8Rng::seed_from_u64(number);
+            let configuration = sampler.propose(&context, &mut rng).unwrap();
+            let (x, y) = (configuration.get_f64("x").unwrap(), configuration.get_f64("y").unwrap());
+            let value = 5.0 - (x - 0.3).powi(2) - (y - 0.6).powi(2) + noise * (rng.random::<f64>() - 0.5);
+            history.put(FrozenTrial::complete(number, configuration, vec![value]));
+        }
+        None
+    }
+
+    #[test]
+    fn it_ends_when_the_optimum_is_found_and_not_before_enough_trials() {
+        let n = ends(&mut RegretBound::new(Some(0.01)), 0.0).unwrap();
+        assert!((20..60).contains(&n), "{n}");
+        assert_eq!(ends(&mut RegretBound::new(Some(1e-9)), 0.0), None);
+        assert_eq!(ends(&mut RegretBound::new(Some(10.0)).least_trials(40), 0.0), Some(40));
+    }
+
+    #[test]
+    fn noise_is_tolerated_unless_told_otherwise() {
+        assert!(ends(&mut RegretBound::new(None), 4.0).is_some());
+    }
+}
