@@ -232,9 +232,19 @@ def listed(domain):
     return domain["choices"] if domain["type"] == "categorical" else range(domain["low"], domain["high"] + 1)
 
 
+def optuna_sampler(name):
+    """One of Optuna's samplers, with its defaults."""
+    return lambda space, seed, *pruner: Optuna(space, lambda lib: getattr(lib, name)(seed=seed), *pruner)
+
+
 PEERS = {
-    "optuna_tpe": lambda space, seed, *pruner: Optuna(space, lambda lib: lib.TPESampler(seed=seed), *pruner),
-    "optuna_gp": lambda space, seed, *pruner: Optuna(space, lambda lib: lib.GPSampler(seed=seed), *pruner),
+    "optuna_tpe": optuna_sampler("TPESampler"),
+    "optuna_gp": optuna_sampler("GPSampler"),
+    "optuna_cmaes": optuna_sampler("CmaEsSampler"),
+    "optuna_nsga2": optuna_sampler("NSGAIISampler"),
+    "optuna_nsga3": optuna_sampler("NSGAIIISampler"),
+    "optuna_qmc": optuna_sampler("QMCSampler"),
+    "optuna_random": optuna_sampler("RandomSampler"),
     "hyperopt_tpe": Hyperopt,
     "smac": Smac,
     "egobox": Egobox,

@@ -19,8 +19,10 @@ cargo xtask COMMAND
                 (--net NAME for one of them, --accuracy for the accuracy after three epochs instead)
   bench search SPEC   hypervolume of a spec's front under its sampler and under random search, budgets alike
                 (--seeds N, default 5; --trials N or --time 5m, default the spec's budget; without refit)
+  bench study   what a study costs a trial beside its objective, from Python, beside Optuna and Rustuna (--rounds N, default 5)
   bench bo      regret of the samplers on suites of tuning problems (--suite A,B, --task A,B, --sampler 'A;B', --seeds 0-9,
-                --budget 100, --threads 2), beside peers (--peer 'optuna_tpe;optuna_gp;hyperopt_tpe;smac;egobox;optimizer_gp');
+                --budget 100, --threads 2), beside peers (--peer 'optuna_tpe;hyperopt_tpe;smac;egobox;optimizer_gp';
+                Optuna's are optuna_gp, _tpe, _cmaes, _nsga2, _nsga3, _qmc, _random);
                 --speed for the time of an ask instead; with pruners at equal numbers of epochs on learning curves
                 (--suite curves,curve_tables,digits --sampler 'gp+halving;random+hyperband')
 ";
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         ["test"] => test::run_all(),
         ["bench", "train", rest @ ..] => bench::train(rest),
         ["bench", "search", rest @ ..] => bench::search(rest),
+        ["bench", "study", rest @ ..] => bench::study(rest),
         ["bench", "bo", rest @ ..] => bench::bo(rest),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");

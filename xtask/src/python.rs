@@ -1,6 +1,6 @@
 //! Python environments that the checks and benchmarks need, made on first use under `target/python/`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::process::{root, run, target_folder};
@@ -26,4 +26,29 @@ pub(crate) fn environment(name: &str) -> Result<PathBuf, String> {
         .arg(&requirements))?;
     std::fs::write(&stamp, wanted).map_err(|e| format!("{}: {e}", stamp.display()))?;
     Ok(python)
+}
+
+/// `python -m NAME` in the workspace's folder, which leaves no files of bytecode there.
+pub(crate) fn module(python: &Path, name: &str) -> Command {
+    let mut command = Command::new(python);
+    command.current_dir(root()).env("PYTHONDONTWRITEBYTECODE", "1").args(["-m", name]);
+    command
+}
+
+/// Builds the package as a wheel with a profile of cargo and installs it into an environment that has maturin.
+///
+/// # Errors
+/// When a step fails.
+pub(crate) fn install_package(python: &Path, profile: &str) -> Result<(), String> {
+    let wheels = target_folder().join("python/wheels");
+    // There is nothing to remove the first time.
+    std::fs::remove_dir_all(&wheels).ok();
+    run(module(python, "maturin")
+        .args(["build", "--quiet", "--locked", "--strip", "--profile", profile, "--out"])
+        .arg(&wheels))?;
+    run(module(python, "pip")
+        .args(["install", "--quiet", "--disable-pip-version-check", "--force-reinstall", "--no-deps"])
+        .args(["--no-index", "--find-links"])
+        .arg(&wheels)
+        .arg("lightcrest"))
 }

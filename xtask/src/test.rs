@@ -33,26 +33,12 @@ fn onnx() -> Result<(), String> {
 /// The Python package, built as a wheel and installed into an environment of its own, must pass its tests there.
 fn package() -> Result<(), String> {
     let python = python::environment("package")?;
-    let wheels = target_folder().join("python/wheels");
-    let _ = std::fs::remove_dir_all(&wheels);
-    let here = |module: &str| {
-        let mut command = Command::new(&python);
-        command.current_dir(root()).env("PYTHONDONTWRITEBYTECODE", "1").args(["-m", module]);
-        command
-    };
     // The profile of the other tests, so that nothing is compiled twice.
-    run(here("maturin").args(["build", "--quiet", "--locked", "--strip", "--out"]).arg(&wheels))?;
-    run(here("pip")
-        .args([
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--force-reinstall",
-            "--no-deps",
-            "--no-index",
-        ])
-        .arg("--find-links")
-        .arg(&wheels)
-        .arg("lightcrest"))?;
-    run(here("pytest").args(["-q", "-p", "no:cacheprovider", "crates/lightcrest-python/tests"]))
+    python::install_package(&python, "dev")?;
+    run(python::module(&python, "pytest").args([
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "crates/lightcrest-python/tests",
+    ]))
 }

@@ -5,10 +5,12 @@ use std::process::{Command, Stdio};
 
 mod bo;
 mod search;
+mod study;
 mod train;
 
 pub(crate) use bo::bo;
 pub(crate) use search::search;
+pub(crate) use study::study;
 pub(crate) use train::train;
 
 /// Mean and standard error.

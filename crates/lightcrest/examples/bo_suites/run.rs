@@ -4,8 +4,8 @@ use crate::fronts::{self, Front};
 use crate::task::Task;
 use crate::{Options, conditional, curve, epochs, function, mixed, peer, table};
 use lightcrest::sampler::{
-    AutoSampler, CmaEsSampler, EvolutionSampler, GpSampler, NsgaIISampler, QmcSampler, RandomSampler,
-    Sampler, TpeSampler,
+    AutoSampler, CmaEsSampler, EvolutionSampler, GpSampler, NsgaIIISampler, NsgaIISampler, QmcSampler,
+    RandomSampler, Sampler, TpeSampler,
 };
 use lightcrest::{Evaluation, ObjectiveInfo, Study};
 use std::collections::HashSet;
@@ -48,6 +48,7 @@ pub fn sampler(name: &str, seed: u64, peers: Option<&Path>) -> Box<dyn Sampler> 
         "qmc" => Box::new(QmcSampler::new(serde_json::from_str(settings).unwrap())),
         "cmaes" => Box::new(CmaEsSampler::new(serde_json::from_str(settings).unwrap())),
         "nsga2" => Box::new(NsgaIISampler::new(serde_json::from_str(settings).unwrap())),
+        "nsga3" => Box::new(NsgaIIISampler::new(serde_json::from_str(settings).unwrap())),
         "evolution" => Box::new(EvolutionSampler::new(serde_json::from_str(settings).unwrap())),
         // One objective only.
         other => Box::new(peer::Peer::start(peers.expect("peers need --peers SCRIPT"), other, seed, &[])),
