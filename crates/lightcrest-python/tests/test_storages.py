@@ -124,8 +124,19 @@ def test_a_study_in_a_file_can_be_pickled(tmp_path):
     twin = pickle.loads(pickle.dumps(study))
     twin.optimize(objective, n_trials=1)
     assert len(study.trials) == 2
-    with pytest.raises(TypeError, match="a study in memory cannot be pickled"):
-        pickle.dumps(lightcrest.create_study())
+
+
+def test_a_study_in_memory_is_pickled_with_its_trials():
+    study = lightcrest.create_study(direction="maximize", sampler="random", seed=3)
+    study.set_user_attr("data", "digits")
+    study.enqueue_trial({"x": 0.5})
+    study.optimize(objective, n_trials=3)
+    study.enqueue_trial({"x": 0.25})
+    twin = pickle.loads(pickle.dumps(study))
+    assert repr(twin.trials) == repr(study.trials) and twin.user_attrs == study.user_attrs
+    assert (twin.direction, twin.study_name) == (study.direction, study.study_name)
+    twin.optimize(objective, n_trials=1)
+    assert len(twin.trials) == len(study.trials) == 4 and twin.trials[3].params["x"] == 0.25
 
 
 def test_stale_trials_are_failed_and_run_again(tmp_path):

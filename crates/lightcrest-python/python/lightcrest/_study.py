@@ -76,6 +76,7 @@ class Study:
         space: Space | None,
     ) -> None:
         self.study_name = study_name
+        self._space = space
         self._storage._create(study_name, list(directions))
         self._study_id = self._storage._id(study_name)
         self._directions = [StudyDirection[word.upper()] for word in directions]
@@ -105,17 +106,35 @@ class Study:
         self._prune = None if self._pruner._name else self._decide
 
     def __getstate__(self) -> dict[str, Any]:
-        if not self._storage._lasting:
-            raise TypeError("a study in memory cannot be pickled: give it a storage")
+        state: dict[str, Any] = {"sampler": self._sampler, "pruner": self._pruner}
+        if self._storage._lasting:
+            return {"study_name": self.study_name, "storage": self._storage, **state}
+        # A study in memory is taken along, without the others of its storage.
         return {
             "study_name": self.study_name,
-            "storage": self._storage,
-            "sampler": self._sampler,
-            "pruner": self._pruner,
+            "directions": [direction.name.lower() for direction in self._directions],
+            "space": self._space,
+            **state,
+            "attributes": self._storage._attributes(self.study_name),
+            "trials": self.get_trials(deepcopy=False),
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(**state)  # type: ignore[misc]
+        if "storage" in state:
+            self.__init__(**state)  # type: ignore[misc]
+            return
+        trials, attributes = state.pop("trials"), state.pop("attributes")
+        self._storage = get_storage(None)
+        self._make(**state)
+        self._take_over(attributes, trials)
+
+    def _take_over(self, attributes: dict[str, dict[str, Any]], trials: Iterable[FrozenTrial]) -> None:
+        """Takes the attributes and the trials of another study as its own."""
+        for kind, entries in attributes.items():
+            for key, value in entries.items():
+                self._storage._set(self.study_name, kind, key, value)
+        for trial in trials:
+            self._insert(trial)
 
     # What a study is.
 

@@ -129,11 +129,7 @@ def copy_study(
     copy = create_study(
         study_name=to_study_name or from_study_name, storage=to_storage, directions=source.directions
     )
-    for kind, entries in source._storage._attributes(from_study_name).items():
-        for key, value in entries.items():
-            copy._storage._set(copy.study_name, kind, key, value)
-    for trial in source.get_trials():
-        copy._insert(trial)
+    copy._take_over(source._storage._attributes(from_study_name), source.get_trials())
 
 
 class StudySummary:
