@@ -1,10 +1,13 @@
 //! Declared spaces.
 
 use crate::{convert, error};
-use lightcrest::space::{Condition, Domain, Parameter};
-use pyo3::exceptions::PyValueError;
+use lightcrest::space::{Bound as Limit, Condition, Configuration, Constraint, Domain, Parameter};
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// What may vary: parameters with their domains, and the conditions under which they exist.
 ///
@@ -17,26 +20,93 @@ use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 ///     study = lightcrest.create_study(space=space)
 ///
 /// `when` maps parents to the value or the values under which the parameter exists; all of them must hold. Parents
-/// may be added later. A space that cannot be is a ValueError where it is used.
+/// may be added later. `at_least` and `at_most` are bounds that depend on another parameter: its name, (name, factor) or
+/// (name, factor, offset) for factor * value + offset, or a list of such; they do not apply where that parameter does not
+/// exist. A space that cannot be is a ValueError where it is used.
 #[pyclass(module = "lightcrest")]
 #[derive(Clone, Default)]
 pub(crate) struct Space {
     parameters: Vec<Parameter>,
+    constraints: Vec<Constraint>,
+    fixed: Configuration,
+    tests: Vec<Arc<Test>>,
+    /// The engine's space, once it was needed: to find what satisfies constraints takes time.
+    built: OnceLock<lightcrest::Space>,
+}
+
+/// A test written in Python.
+struct Test {
+    function: Py<PyAny>,
+    /// Whether a space is being built, which raises what the test raises.
+    building: AtomicBool,
+    raised: Mutex<Option<PyErr>>,
+}
+
+impl Test {
+    fn passes(&self, configuration: &Configuration) -> bool {
+        Python::attach(|py| {
+            let verdict = convert::parameters(py, configuration.iter())
+                .and_then(|params| self.function.bind(py).call1((params,))?.is_truthy());
+            match verdict {
+                Ok(verdict) => verdict,
+                // Whatever is found now is thrown away: let it be found soon.
+                Err(error) if self.building.load(Ordering::Relaxed) => {
+                    self.raised.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                    true
+                }
+                Err(error) => {
+                    error.write_unraisable(py, Some(self.function.bind(py)));
+                    false
+                }
+            }
+        })
+    }
 }
 
 impl Space {
     pub(crate) fn build(&self) -> PyResult<lightcrest::Space> {
-        let builder =
+        if let Some(space) = self.built.get() {
+            return Ok(space.clone());
+        }
+        let mut builder =
             self.parameters.iter().cloned().fold(lightcrest::Space::builder(), |b, p| b.parameter(p));
-        builder.build().map_err(error::space)
+        builder = self.constraints.iter().cloned().fold(builder, |b, c| b.constraint(c));
+        for (name, value) in self.fixed.iter() {
+            builder = builder.fix(name, value.clone());
+        }
+        self.tests.iter().for_each(|test| test.building.store(true, Ordering::Relaxed));
+        let space = builder.build().map_err(error::space);
+        self.tests.iter().for_each(|test| test.building.store(false, Ordering::Relaxed));
+        for test in &self.tests {
+            if let Some(error) = test.raised.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                return Err(error);
+            }
+        }
+        let space = space?;
+        Ok(self.built.get_or_init(|| space).clone())
     }
 
     pub(crate) fn of(space: &lightcrest::Space) -> Self {
-        Self { parameters: space.parameters().to_vec() }
+        Self {
+            parameters: space.parameters().to_vec(),
+            constraints: space.constraints().to_vec(),
+            built: OnceLock::from(space.clone()),
+            ..Self::default()
+        }
     }
 
-    fn add(&mut self, name: String, domain: Domain, when: Option<&Bound<'_, PyDict>>) -> PyResult<()> {
+    fn add(
+        &mut self,
+        name: String,
+        domain: Domain,
+        when: Option<&Bound<'_, PyDict>>,
+        at_least: Option<&Bound<'_, PyAny>>,
+        at_most: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        self.built = OnceLock::new();
         let mut parameter = Parameter::new(name, domain);
+        parameter.at_least = bounds(&parameter.name, at_least)?;
+        parameter.at_most = bounds(&parameter.name, at_most)?;
         for (parent, values) in when.into_iter().flat_map(|when| when.iter()) {
             let parent: String = parent.extract()?;
             let several = values.is_instance_of::<PyList>() || values.is_instance_of::<PyTuple>();
@@ -52,6 +122,30 @@ impl Space {
     }
 }
 
+/// Bounds from a name, a tuple, or a list of them.
+fn bounds(name: &str, object: Option<&Bound<'_, PyAny>>) -> PyResult<Vec<Limit>> {
+    let bound = |object: &Bound<'_, PyAny>| -> PyResult<Limit> {
+        if let Ok(other) = object.extract::<String>() {
+            return Ok(Limit::of(other));
+        }
+        if let Ok((other, factor)) = object.extract::<(String, f64)>() {
+            return Ok(Limit::of(other) * factor);
+        }
+        if let Ok((other, factor, offset)) = object.extract::<(String, f64, f64)>() {
+            return Ok(Limit::of(other) * factor + offset);
+        }
+        let got = object.repr()?;
+        Err(PyTypeError::new_err(format!(
+            "parameter `{name}`: a bound must be the name of a parameter, (name, factor) or (name, factor, offset), but got {got}"
+        )))
+    };
+    match object {
+        None => Ok(Vec::new()),
+        Some(list) if list.is_instance_of::<PyList>() => list.try_iter()?.map(|item| bound(&item?)).collect(),
+        Some(one) => Ok(vec![bound(one)?]),
+    }
+}
+
 #[pymethods]
 impl Space {
     #[new]
@@ -60,7 +154,7 @@ impl Space {
     }
 
     /// Adds a real number in [low, high], and returns the space.
-    #[pyo3(signature = (name, low, high, *, step=None, log=false, when=None))]
+    #[pyo3(signature = (name, low, high, *, step=None, log=false, when=None, at_least=None, at_most=None))]
     fn float<'py>(
         mut slf: PyRefMut<'py, Self>,
         name: String,
@@ -69,13 +163,15 @@ impl Space {
         step: Option<f64>,
         log: bool,
         when: Option<&Bound<'py, PyDict>>,
+        at_least: Option<&Bound<'py, PyAny>>,
+        at_most: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<PyRefMut<'py, Self>> {
-        slf.add(name, Domain::Float { low, high, log, step }, when)?;
+        slf.add(name, Domain::Float { low, high, log, step }, when, at_least, at_most)?;
         Ok(slf)
     }
 
     /// Adds a whole number from low to high, both included, and returns the space.
-    #[pyo3(signature = (name, low, high, *, step=1, log=false, when=None))]
+    #[pyo3(signature = (name, low, high, *, step=1, log=false, when=None, at_least=None, at_most=None))]
     fn int<'py>(
         mut slf: PyRefMut<'py, Self>,
         name: String,
@@ -84,23 +180,74 @@ impl Space {
         step: i64,
         log: bool,
         when: Option<&Bound<'py, PyDict>>,
+        at_least: Option<&Bound<'py, PyAny>>,
+        at_most: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<PyRefMut<'py, Self>> {
-        slf.add(name, Domain::Int { low, high, log, step }, when)?;
+        slf.add(name, Domain::Int { low, high, log, step }, when, at_least, at_most)?;
         Ok(slf)
     }
 
     /// Adds one of the choices, and returns the space. `ordered`: the list is in an order that means something, such as
     /// 16 < 32 < 64.
-    #[pyo3(signature = (name, choices, *, ordered=false, when=None))]
+    #[pyo3(signature = (name, choices, *, ordered=false, when=None, at_least=None, at_most=None))]
     fn categorical<'py>(
         mut slf: PyRefMut<'py, Self>,
         name: String,
         choices: &Bound<'py, PyAny>,
         ordered: bool,
         when: Option<&Bound<'py, PyDict>>,
+        at_least: Option<&Bound<'py, PyAny>>,
+        at_most: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<PyRefMut<'py, Self>> {
         let choices = convert::values(&name, choices)?;
-        slf.add(name, Domain::Categorical { choices, ordered }, when)?;
+        slf.add(name, Domain::Categorical { choices, ordered }, when, at_least, at_most)?;
+        Ok(slf)
+    }
+
+    /// Demands that the sum of numeric parameters, each times its factor, is not larger than `at_most` and not smaller than
+    /// `at_least`, and returns the space. A parameter that does not exist adds nothing.
+    #[pyo3(signature = (terms, *, at_least=None, at_most=None, name=None))]
+    fn sum(
+        mut slf: PyRefMut<'_, Self>,
+        terms: BTreeMap<String, f64>,
+        at_least: Option<f64>,
+        at_most: Option<f64>,
+        name: Option<String>,
+    ) -> PyRefMut<'_, Self> {
+        let mut constraint = Constraint::sum(terms);
+        if let Some(limit) = at_least {
+            constraint = constraint.at_least(limit);
+        }
+        if let Some(limit) = at_most {
+            constraint = constraint.at_most(limit);
+        }
+        slf.constraints.push(constraint.named(name.unwrap_or_default()));
+        slf.built = OnceLock::new();
+        slf
+    }
+
+    /// Demands that a function of a dict of the parameters that exist returns something true, and returns the space. It is
+    /// asked hundreds of times for one proposal and thousands of times at first: it must be quick, always say the same of the
+    /// same dict, and not use the study. What it raises at first is raised; later it rejects the configuration, and
+    /// sys.unraisablehook is told. JSON and databases keep its name only, so a study is loaded with `space=`.
+    fn constrain(mut slf: PyRefMut<'_, Self>, name: String, function: Py<PyAny>) -> PyRefMut<'_, Self> {
+        let (building, raised) = (AtomicBool::new(false), Mutex::new(None));
+        let test = Arc::new(Test { function, building, raised });
+        slf.tests.push(test.clone());
+        slf.constraints.push(Constraint::predicate(name, move |configuration| test.passes(configuration)));
+        slf.built = OnceLock::new();
+        slf
+    }
+
+    /// Gives a parameter one value for good, and returns the space: what cannot exist then is no part of it.
+    fn fix<'py>(
+        mut slf: PyRefMut<'py, Self>,
+        name: String,
+        value: &Bound<'py, PyAny>,
+    ) -> PyResult<PyRefMut<'py, Self>> {
+        let value = convert::choice(&name, value)?;
+        slf.fixed.set(name, value);
+        slf.built = OnceLock::new();
         Ok(slf)
     }
 
@@ -129,12 +276,13 @@ impl Space {
         convert::parameters(py, configuration.iter())
     }
 
-    /// Raises a ValueError unless `params` gives every parameter that exists there a value, and no other.
+    /// Raises a ValueError unless `params` gives every parameter that exists there a value and no other, and satisfies bounds
+    /// and constraints.
     fn validate(&self, params: &Bound<'_, PyDict>) -> PyResult<()> {
         self.build()?.validate(&convert::configuration(params)?).map_err(error::space)
     }
 
-    /// The space as JSON: what spec files and databases hold.
+    /// The space as JSON: what spec files and databases hold. Of functions given to `constrain` it has the names only.
     fn to_json(&self) -> PyResult<String> {
         serde_json::to_string(&self.build()?).map_err(|error| PyValueError::new_err(error.to_string()))
     }
@@ -156,7 +304,12 @@ impl Space {
     }
 
     fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
-        other.cast::<Self>().is_ok_and(|other| other.borrow().parameters == self.parameters)
+        other.cast::<Self>().is_ok_and(|other| {
+            let other = other.borrow();
+            other.parameters == self.parameters
+                && other.constraints == self.constraints
+                && other.fixed == self.fixed
+        })
     }
 
     fn __repr__<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
@@ -166,6 +319,18 @@ impl Space {
             for condition in &parameter.when {
                 text += &format!(", {condition}");
             }
+            for bound in &parameter.at_least {
+                text += &format!(", at least {bound}");
+            }
+            for bound in &parameter.at_most {
+                text += &format!(", at most {bound}");
+            }
+        }
+        for constraint in &self.constraints {
+            text += &format!("\n  {constraint}");
+        }
+        for (name, value) in self.fixed.iter() {
+            text += &format!("\n  {name} is fixed at {value}");
         }
         PyString::new(py, &text)
     }

@@ -523,7 +523,13 @@ enum Fixed {
 impl Fixed {
     fn extract(object: &Bound<'_, PyAny>) -> PyResult<Self> {
         if let Ok(space) = object.cast::<Space>() {
-            return Ok(Self::Space(space.borrow().build()?));
+            let space = space.borrow().build()?;
+            if space.is_constrained() {
+                return Err(PyValueError::new_err(
+                    "a Space with bounds or constraints cannot be asked for parameter by parameter: give it to create_study",
+                ));
+            }
+            return Ok(Self::Space(space));
         }
         match object.cast::<PyDict>() {
             Ok(dict) => Ok(Self::Distributions(convert::suggestions(dict)?)),

@@ -60,12 +60,79 @@ def test_a_space_is_said_and_read():
         (lightcrest.Space().float("x", 0, 1).int("x", 0, 1), "`x` is there twice"),
         (lightcrest.Space().float("x", 0, 1, when={"optimiser": "a"}), "unknown parameter `optimiser`"),
         (lightcrest.Space().categorical("c", ["a"]).int("n", 0, 1, when={"c": "b"}), 'waits for `c` to be "b"'),
+        (lightcrest.Space().int("a", 0, 1, at_most="b"), "a bound names the unknown parameter `b`"),
+        (lightcrest.Space().int("a", 0, 1).sum({"a": 1}), "a sum needs a limit"),
+        (lightcrest.Space().int("a", 0, 1).constrain("no", lambda params: False), "break constraint `no`"),
         (lightcrest.Space().int("a", 0, 1, when={"b": 1}).int("b", 0, 1, when={"a": 1}), "must not form a circle"),
     ],
 )
 def test_a_space_that_cannot_be_is_refused(space, message):
     with pytest.raises(ValueError, match=message):
         lightcrest.create_study(space=space)
+
+
+def constrained():
+    return (
+        lightcrest.Space()
+        .int("kernel", 1, 64, at_most="size", at_least=("groups", 2, 1))
+        .int("size", 8, 64)
+        .int("groups", 1, 8)
+        .float("a", 0, 1)
+        .float("b", 0, 1, at_least=["a"])
+        .sum({"a": 1, "b": 2}, at_most=1.5, name="budget")
+        .constrain("odd", lambda params: params["kernel"] % 2 == 1)
+    )
+
+
+@pytest.mark.parametrize("sampler", ["random", "gp", "tpe", "qmc", "cmaes", "evolution"])
+def test_proposals_satisfy_bounds_and_constraints(sampler):
+    study = lightcrest.create_study(space=constrained(), sampler=sampler, seed=0)
+    for _ in range(25):
+        params = study.ask().params
+        assert 2 * params["groups"] + 1 <= params["kernel"] <= params["size"] and params["kernel"] % 2 == 1
+        assert params["a"] <= params["b"] and params["a"] + 2 * params["b"] <= 1.5 + 1e-6
+        study.tell(len(study.trials) - 1, params["a"] - params["b"])
+
+
+def test_bounds_and_constraints_are_said_and_read():
+    space = constrained()
+    assert "kernel: an int from 1 to 64, at least 2 * `groups` + 1, at most `size`" in repr(space)
+    assert "a + 2 b <= 1.5" in repr(space) and "odd" in repr(space)
+    read = lightcrest.Space.from_json(space.to_json())
+    assert repr(read) == repr(lightcrest.Space.from_json(read.to_json()))
+    with pytest.raises(ValueError, match="the test of constraint `odd` is not here"):
+        lightcrest.create_study(space=read)
+    params = {"kernel": 9, "size": 8, "groups": 1, "a": 0.1, "b": 0.2}
+    with pytest.raises(ValueError, match="`kernel` must be at most `size` = 8, but got 9"):
+        space.validate(params)
+    with pytest.raises(ValueError, match="constraint `budget` is broken"):
+        space.validate({**params, "kernel": 7, "b": 0.9})
+    with pytest.raises(ValueError, match="constraint `odd` is broken"):
+        lightcrest.create_study(space=space).enqueue_trial({**params, "kernel": 6})
+    with pytest.raises(ValueError, match="give it to create_study"):
+        lightcrest.create_study().ask(space)
+
+
+def test_a_stored_study_needs_its_tests(tmp_path):
+    storage = f"sqlite:///{tmp_path}/study.db"
+    lightcrest.create_study(space=constrained(), storage=storage, study_name="s").ask()
+    with pytest.raises(ValueError, match="the test of constraint `odd` is not here"):
+        lightcrest.create_study(storage=storage, study_name="s", load_if_exists=True)
+    study = lightcrest.create_study(space=constrained(), storage=storage, study_name="s", load_if_exists=True)
+    assert study.ask().params["kernel"] % 2 == 1
+
+
+def test_what_a_test_raises_is_raised():
+    space = lightcrest.Space().int("n", 0, 9).constrain("wrong", lambda params: params["m"] > 0)
+    with pytest.raises(KeyError, match="m"):
+        lightcrest.create_study(space=space)
+
+
+def test_a_parameter_is_fixed():
+    space = declared().fix("optimizer", "adam").fix("rate", 1e-3)
+    assert all(space.sample(seed) == {"optimizer": "adam", "rate": 1e-3} for seed in range(5))
+    with pytest.raises(ValueError, match='parameter `optimizer` must be one of "sgd", "adam", null, but got "adamw"'):
+        declared().fix("optimizer", "adamw").sample(0)
 
 
 def tree(trial):

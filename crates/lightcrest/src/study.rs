@@ -124,7 +124,7 @@ impl Study {
     /// random.
     ///
     /// # Errors
-    /// If it is not of the space, or the storage refuses.
+    /// If it is not of the space or breaks its bounds or constraints, or the storage refuses.
     pub fn enqueue(&mut self, configuration: &Configuration) -> Result<u64, StudyError> {
         let configuration = match &self.discovery {
             Some(discovery) => discovery.conform(configuration),
@@ -134,6 +134,8 @@ impl Study {
     }
 
     /// Adds a trial with the next number, whatever its own says: one that ran or runs elsewhere, or that waits to be run.
+    ///
+    /// One that waits must satisfy the constraints of the space; what ran is history, and taken as it is.
     ///
     /// Where the space is discovered, its [suggestions](FrozenTrial::suggestions) say what its values were asked for.
     ///

@@ -11,12 +11,16 @@ from lightcrest.distributions import BaseDistribution
 _Choice = Union[None, bool, int, float, str]
 _Chosen = TypeVar("_Chosen")
 _When = Mapping[str, Union[_Choice, Sequence[_Choice]]]
+_Bound = Union[str, tuple[str, float], tuple[str, float, float]]
+_Bounds = Union[_Bound, list[_Bound]]
 
 class Space:
     """What may vary: parameters with their domains, and the conditions under which they exist.
 
     `when` maps parents to the value or the values under which the parameter exists; all of them must hold. Parents
-    may be added later. A space that cannot be is a ValueError where it is used.
+    may be added later. `at_least` and `at_most` are bounds that depend on another parameter: its name, (name, factor) or
+    (name, factor, offset) for factor * value + offset, or a list of such; they do not apply where that parameter does not
+    exist. A space that cannot be is a ValueError where it is used.
     """
 
     def __init__(self) -> None: ...
@@ -29,6 +33,8 @@ class Space:
         step: builtins.float | None = None,
         log: bool = False,
         when: _When | None = None,
+        at_least: _Bounds | None = None,
+        at_most: _Bounds | None = None,
     ) -> Space:
         """Adds a real number in [low, high], and returns the space."""
 
@@ -41,6 +47,8 @@ class Space:
         step: builtins.int = 1,
         log: bool = False,
         when: _When | None = None,
+        at_least: _Bounds | None = None,
+        at_most: _Bounds | None = None,
     ) -> Space:
         """Adds a whole number from low to high, both included, and returns the space."""
 
@@ -51,8 +59,35 @@ class Space:
         *,
         ordered: bool = False,
         when: _When | None = None,
+        at_least: _Bounds | None = None,
+        at_most: _Bounds | None = None,
     ) -> Space:
         """Adds one of the choices, and returns the space. `ordered`: the list is in an order that means something."""
+
+    def sum(
+        self,
+        terms: Mapping[str, builtins.float],
+        *,
+        at_least: builtins.float | None = None,
+        at_most: builtins.float | None = None,
+        name: str | None = None,
+    ) -> Space:
+        """Demands that the sum of numeric parameters, each times its factor, is within limits, and returns the space.
+
+        A parameter that does not exist adds nothing.
+        """
+
+    def constrain(self, name: str, function: Callable[[dict[str, Any]], Any]) -> Space:
+        """Demands that a function of a dict of the parameters that exist returns something true, and returns the space.
+
+        It is asked hundreds of times for one proposal and thousands of times at first: it must be quick, always say the
+        same of the same dict, and not use the study. What it raises at first is raised; later it rejects the
+        configuration, and sys.unraisablehook is told. JSON and databases keep its name only, so a study is loaded with
+        `space=`.
+        """
+
+    def fix(self, name: str, value: _Choice) -> Space:
+        """Gives a parameter one value for good, and returns the space: what cannot exist then is no part of it."""
 
     @property
     def names(self) -> list[str]:
@@ -65,10 +100,11 @@ class Space:
         """A configuration drawn at random from an integer seed: a dict of the parameters that exist there."""
 
     def validate(self, params: dict[str, Any]) -> None:
-        """Raises a ValueError unless `params` gives every parameter that exists there a value, and no other."""
+        """Raises a ValueError unless `params` gives every parameter that exists there a value and no other, and satisfies
+        bounds and constraints."""
 
     def to_json(self) -> str:
-        """The space as JSON: what spec files and databases hold."""
+        """The space as JSON: what spec files and databases hold. Of functions given to `constrain` it has the names only."""
 
     @staticmethod
     def from_json(text: str) -> Space:

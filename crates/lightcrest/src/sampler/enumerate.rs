@@ -1,7 +1,8 @@
 //! All configurations of a space whose parameters have finitely many values: drawn at random, and listed when few are left.
 
+use super::admission::admitted;
 use super::random::Refusals;
-use super::{Context, SamplerError, admissible, draw};
+use super::{Context, SamplerError, draw};
 use crate::space::{Configuration, Space, Value};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -31,21 +32,25 @@ impl Levels<'_> {
         context: &Context<'_>,
         rng: &mut ChaCha8Rng,
     ) -> Result<Configuration, SamplerError> {
-        for _ in 0..DRAWS {
-            let configuration = self.complete(&mut |i| rng.random_range(0..(self.count)(i)));
-            if admissible(context, &configuration) {
-                return Ok(configuration);
-            }
+        let mut make =
+            |rng: &mut ChaCha8Rng| Some(self.complete(&mut |i| rng.random_range(0..(self.count)(i))));
+        if let Some(configuration) = admitted(context, rng, DRAWS, &mut make) {
+            return Ok(configuration);
         }
         let most = (0..self.space.len()).fold(1, |product: u64, i| product.saturating_mul((self.count)(i)));
         if most > LISTED {
             return draw(context, rng);
         }
         let (mut refusals, mut tried, mut fresh) = (Refusals::default(), 0, Vec::new());
-        self.each(&mut |configuration| match (context.preview)(&configuration).violation {
-            Some(reason) => refusals.add(reason),
-            None if context.history.contains(&configuration) => tried += 1,
-            None => fresh.push(configuration),
+        self.each(&mut |configuration| {
+            if let Err(error) = context.space.check_rules(&configuration) {
+                return refusals.add(error.to_string());
+            }
+            match (context.preview)(&configuration).violation {
+                Some(reason) => refusals.add(reason),
+                None if context.history.contains(&configuration) => tried += 1,
+                None => fresh.push(configuration),
+            }
         });
         match (fresh.len(), tried) {
             (0, 0) => Err(refusals.into()),

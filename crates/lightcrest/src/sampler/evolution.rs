@@ -4,7 +4,8 @@
 //! random sample of it the best has a child that differs in one parameter: another choice, or a step of a number. Parameters that only
 //! the child has are random.
 
-use super::{Capabilities, Context, Sampler, SamplerError, admissible, draw};
+use super::admission::{Mender, first_admissible};
+use super::{Capabilities, Context, Sampler, SamplerError, draw};
 use crate::pareto;
 use crate::space::Configuration;
 use crate::space::encode::{Column, Encoder};
@@ -69,7 +70,8 @@ impl Sampler for EvolutionSampler {
             return draw(context, rng);
         };
         let encoder = Encoder::new(context.space);
-        for _ in 0..CHILDREN {
+        let mut mender = Mender::new(context, &encoder);
+        first_admissible(context, rng, CHILDREN, &mut |rng| {
             let sample = index::sample(rng, size, self.config.sample_size.min(size));
             let mut sample: Vec<_> = sample.into_iter().map(|i| population[i]).collect();
             // The feasible ones compete; if there is none, those that break the constraints.
@@ -77,13 +79,13 @@ impl Sampler for EvolutionSampler {
                 sample.retain(|trial| trial.is_feasible());
             }
             let points: Vec<_> = sample.iter().filter_map(|trial| context.history.oriented(trial)).collect();
-            let Some(&best) = pareto::ranking(&points).first() else { break };
+            let &best = pareto::ranking(&points).first()?;
             let parent = encoder.encode(&sample[best].configuration);
             let active: Vec<usize> = (0..parent.row.len())
                 .filter(|&i| parent.active[i] && encoder.column(i).cells() != Some(1))
                 .collect();
             if active.is_empty() {
-                break;
+                return None;
             }
             let mutated = active[rng.random_range(0..active.len())];
             let gene = |(i, column): (usize, &Column)| match parent.active[i] {
@@ -92,12 +94,8 @@ impl Sampler for EvolutionSampler {
                 false => column.spread(rng.random()),
             };
             let row: Vec<f64> = encoder.columns().iter().enumerate().map(gene).collect();
-            let configuration = encoder.decode(&row);
-            if admissible(context, &configuration) {
-                return Ok(configuration);
-            }
-        }
-        draw(context, rng)
+            Some(mender.decode(&row, rng))
+        })
     }
 }
 

@@ -13,6 +13,7 @@
 //! | `partial_fixed` | [`PartialFixedSampler`] | another sampler on a part of the space |
 //! | `random` | [`RandomSampler`] | comparison |
 
+mod admission;
 mod auto;
 mod brute_force;
 mod cmaes;
@@ -60,7 +61,7 @@ pub struct Context<'a> {
 /// Proposes configurations.
 ///
 /// # Contract
-/// - A proposal is [valid](Space::validate) and its preview shows no violation. Where a preview gives exact values
+/// - A proposal is [valid](Space::validate), with all bounds and constraints of the space, and its preview shows no violation. Where a preview gives exact values
 ///   of objectives, a sampler uses them rather than a prediction.
 /// - A proposal depends on the context and on `rng` only. What a sampler keeps between calls may make it faster,
 ///   not different: one that is rebuilt proposes the same, so that resumed runs and several processes agree.
@@ -81,11 +82,6 @@ pub trait Sampler: Send {
     /// [`SamplerError::Exhausted`] if there is nothing left.
     fn propose(&mut self, context: &Context<'_>, rng: &mut ChaCha8Rng)
     -> Result<Configuration, SamplerError>;
-}
-
-/// Whether a configuration may be proposed: it is new, and its preview shows no violation.
-fn admissible(context: &Context<'_>, configuration: &Configuration) -> bool {
-    !context.history.contains(configuration) && (context.preview)(configuration).violation.is_none()
 }
 
 /// What a sampler can do.

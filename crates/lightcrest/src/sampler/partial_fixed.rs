@@ -4,68 +4,44 @@
 //! tried with other values of the fixed parameters still informs it of the rest.
 
 use super::{Capabilities, Context, Sampler, SamplerError};
-use crate::space::{Condition, Configuration, Domain, Parameter, Space, Value};
+use crate::space::{Configuration, Space, SpaceError};
 use rand_chacha::ChaCha8Rng;
-use std::collections::HashSet;
 
 /// Fixes values around a base sampler.
 pub struct PartialFixedSampler {
     fixed: Configuration,
     base: Box<dyn Sampler>,
+    /// A space, and what is left of it.
+    kept: Option<(Space, Space)>,
 }
 
 impl PartialFixedSampler {
     /// `fixed` names values; a name that the space does not have is without effect, and a conditional parameter is fixed where it is
     /// active.
     pub fn new(fixed: Configuration, base: Box<dyn Sampler>) -> Self {
-        Self { fixed, base }
+        Self { fixed, base, kept: None }
     }
 
     /// The space in which the fixed parameters have one value each, and what cannot be active then is gone.
-    fn restricted(&self, space: &Space) -> Result<Space, SamplerError> {
-        let internal = |reason: String| SamplerError::Internal { sampler: "partial_fixed", reason };
-        let mut builder = Space::builder();
-        let mut gone: HashSet<&str> = HashSet::new();
-        // Parents come first.
-        for Parameter { name, domain, when } in space.parameters() {
-            let when: Option<Vec<Condition>> = when
-                .iter()
-                .map(|condition| {
-                    let fixed = self.fixed.get(&condition.parent).zip(space.get(&condition.parent));
-                    let fixed = fixed.map(|(value, parent)| parent.domain.conform(value));
-                    let possible = |value: &&Value| fixed.as_ref().is_none_or(|fixed| fixed == *value);
-                    let values: Vec<Value> = condition.values.iter().filter(possible).cloned().collect();
-                    let holds = !values.is_empty() && !gone.contains(condition.parent.as_str());
-                    holds.then(|| Condition { parent: condition.parent.clone(), values })
-                })
-                .collect();
-            let Some(when) = when else {
-                gone.insert(name);
-                continue;
-            };
-            let domain = match self.fixed.get(name) {
-                None => domain.clone(),
-                Some(value) if domain.contains(value) => only(domain, domain.conform(value)),
-                Some(value) => {
-                    return Err(internal(format!("`{name}` is fixed at {value}, but must be {domain}")));
+    fn restricted(&mut self, space: &Space) -> Result<Space, SamplerError> {
+        // To find what is feasible in a space takes time.
+        if let Some((whole, restricted)) = &self.kept
+            && space.is_constrained()
+            && whole.is_same(space)
+        {
+            return Ok(restricted.clone());
+        }
+        let restricted = space.fixed(&self.fixed).map_err(|error| {
+            let reason = match error {
+                SpaceError::OutOfDomain { name, value, domain } => {
+                    format!("`{name}` is fixed at {value}, but must be {domain}")
                 }
+                error => error.to_string(),
             };
-            builder = builder.parameter(Parameter { name: name.clone(), domain, when });
-        }
-        builder.build().map_err(|error| internal(error.to_string()))
-    }
-}
-
-/// The part of a domain that holds one of its values.
-fn only(domain: &Domain, value: Value) -> Domain {
-    match (domain, value) {
-        (Domain::Float { log, .. }, Value::Float(value)) => {
-            Domain::Float { low: value, high: value, log: *log, step: None }
-        }
-        (Domain::Int { log, .. }, Value::Int(value)) => {
-            Domain::Int { low: value, high: value, log: *log, step: 1 }
-        }
-        (_, value) => Domain::Categorical { choices: vec![value], ordered: false },
+            SamplerError::Internal { sampler: "partial_fixed", reason }
+        })?;
+        self.kept = Some((space.clone(), restricted.clone()));
+        Ok(restricted)
     }
 }
 
@@ -94,6 +70,7 @@ mod tests {
     use super::*;
     use crate::objective::{Evaluation, ObjectiveInfo};
     use crate::sampler::{GpSampler, RandomSampler, TpeSampler};
+    use crate::space::{Parameter, Value};
     use crate::study::Study;
 
     #[test]

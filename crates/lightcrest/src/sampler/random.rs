@@ -1,7 +1,7 @@
 //! Random search: every parameter uniform on its scale.
 //!
 //! Configurations that break a `before` constraint are drawn again, and so are those that were tried already,
-//! as long as new ones can be found.
+//! as long as new ones can be found. Constraints of the space are [drawn around](crate::space::Space::sample).
 
 use super::{Capabilities, Context, Sampler, SamplerError};
 use crate::space::Configuration;
@@ -12,6 +12,8 @@ use std::collections::HashMap;
 const INFEASIBLE_DRAWS: usize = 20_000;
 /// How many feasible draws in a row may be known already before one of them is proposed again.
 const REPEATED_DRAWS: usize = 1_000;
+/// The same where draws cost more, because the space has constraints.
+const REPEATED_CONSTRAINED: usize = 100;
 
 /// Proposes independent random configurations.
 #[derive(Debug, Clone, Default)]
@@ -49,9 +51,10 @@ impl Sampler for RandomSampler {
 pub fn draw(context: &Context<'_>, rng: &mut ChaCha8Rng) -> Result<Configuration, SamplerError> {
     let mut refusals = Refusals::default();
     let mut repeated = 0;
+    let repeats = if context.space.is_constrained() { REPEATED_CONSTRAINED } else { REPEATED_DRAWS };
     loop {
         let configuration = context.space.sample(rng);
-        if repeated < REPEATED_DRAWS && context.history.contains(&configuration) {
+        if repeated < repeats && context.history.contains(&configuration) {
             repeated += 1;
             continue;
         }

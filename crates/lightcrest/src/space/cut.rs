@@ -7,8 +7,9 @@ use super::{Column, Configuration, Encoder, Space, SpaceError, Value};
 pub struct Cut {
     /// The values along each parameter that varies, ascending on its own scale, choices in their order.
     pub axes: Vec<Vec<Value>>,
-    /// All combinations, the first parameter varying fastest. Each is valid: where a choice along the cut makes other parameters
-    /// active they have their held values, and a parameter of the cut is absent where another one makes it inactive.
+    /// All combinations, the first parameter varying fastest. Each has its parameters, with values of their domains: where a choice
+    /// along the cut makes other parameters active they have their held values, and a parameter of the cut is absent where another one
+    /// makes it inactive. Bounds and constraints may be broken: [`Space::is_feasible`] tells.
     pub configurations: Vec<Configuration>,
 }
 
@@ -53,7 +54,7 @@ impl Cut {
                 row[i] = grid[k % grid.len()];
                 k /= grid.len();
             }
-            encoder.decode(&row)
+            encoder.decode_beyond(&row)
         };
         let configurations = (0..count).map(configuration).collect();
         Ok(Self { axes, configurations })

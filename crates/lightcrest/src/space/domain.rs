@@ -114,6 +114,39 @@ impl Domain {
         }
     }
 
+    /// The smallest and the largest value of a domain of ascending numbers; `None` for others.
+    pub(crate) fn ends(&self) -> Option<(f64, f64)> {
+        match self {
+            Self::Float { low, high, .. } => Some((*low, *high)),
+            Self::Int { low, high, .. } => Some((*low as f64, *high as f64)),
+            Self::Categorical { choices, ordered } => {
+                let numbers: Vec<f64> = choices.iter().map(Value::as_f64).collect::<Option<_>>()?;
+                // A single choice is in order.
+                let ascending = numbers.windows(2).all(|pair| pair[0] < pair[1]);
+                let ends = numbers.first().copied().zip(numbers.last().copied());
+                ends.filter(|_| ascending && (*ordered || numbers.len() == 1))
+            }
+        }
+    }
+
+    /// The first and the last cell with a value in `[low, high]`, of a domain that has cells and [ends](Self::ends); `None` if there is
+    /// no such cell.
+    pub(crate) fn cells_within(&self, low: f64, high: f64) -> Option<(u64, u64)> {
+        let cells = self.cells()?;
+        // The number of cells for which something holds that holds for the first ones only.
+        let count = |holds: &dyn Fn(f64) -> bool| {
+            let (mut from, mut to) = (0, cells);
+            while from < to {
+                let middle = from + (to - from) / 2;
+                let value = self.cell(middle).and_then(|value| value.as_f64());
+                if value.is_some_and(holds) { from = middle + 1 } else { to = middle }
+            }
+            from
+        };
+        let (below, within) = (count(&|value| value < low), count(&|value| value <= high));
+        (below < within).then(|| (below, within - 1))
+    }
+
     /// A value that was given from outside as one of this domain's kind, in its range or not; `None` if it is of another kind.
     pub(crate) fn convert(&self, value: &Value) -> Option<Value> {
         match self {
@@ -326,6 +359,32 @@ mod tests {
             ordered: false,
         };
         assert_eq!(choice(["a", "b"]).union(&choice(["b", "a"])), None);
+    }
+
+    #[test]
+    fn cells_within_are_those_whose_values_are() {
+        let domains = [
+            Domain::Float { low: 0.0, high: 1.0, log: false, step: Some(0.1) },
+            Domain::Int { low: -3, high: 30, log: false, step: 3 },
+            Domain::Int { low: 1, high: 9, log: true, step: 1 },
+            Domain::Categorical { choices: vec![2.into(), 3.into()], ordered: true },
+        ];
+        for domain in domains {
+            let number = |k: u64| domain.cell(k).unwrap().as_f64().unwrap();
+            for (low, high) in [(0.3, 0.7), (-10.0, 100.0), (2.0, 2.0), (0.31, 0.32), (5.0, 9.5), (4.0, 3.0)]
+            {
+                let all: Vec<u64> =
+                    (0..domain.cells().unwrap()).filter(|k| (low..=high).contains(&number(*k))).collect();
+                let ends = all.first().copied().zip(all.last().copied());
+                assert_eq!(domain.cells_within(low, high), ends, "{domain} in {low}..={high}");
+            }
+        }
+        let choices = |values: [i64; 2], ordered| Domain::Categorical {
+            choices: values.map(Value::from).to_vec(),
+            ordered,
+        };
+        assert_eq!(choices([1, 2], true).ends(), Some((1.0, 2.0)));
+        assert_eq!((choices([2, 1], true).ends(), choices([1, 2], false).ends()), (None, None));
     }
 
     #[test]

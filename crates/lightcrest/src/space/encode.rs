@@ -13,9 +13,11 @@
 //! | `Categorical` | [`Column::Categorical`] | the index `k` itself: 0, 1, 2, ...; compare for equality only |
 //!
 //! Cells are centred so that each has the same width: a uniform number in the unit cube hits every value of a
-//! parameter equally often, at the ends too. All columns lie in `[0, 1]` but the unordered categorical ones, where
+//! parameter equally often, at the ends too. Bounds that depend on other parameters change nothing of that: a row has the same scale
+//! everywhere, and what lies beyond a bound is read as the last value within it. All columns lie in `[0, 1]` but the unordered categorical ones, where
 //! a distance would mean nothing.
 
+use super::constraint::Range;
 use super::{Configuration, Domain, Space, Value};
 
 /// What one column of a row can hold.
@@ -164,7 +166,7 @@ impl<'a> Encoder<'a> {
     /// # Shapes
     /// `row` has one number for each parameter of the space.
     pub fn active(&self, row: &[f64]) -> Vec<bool> {
-        self.walk(row, |_, _| {})
+        self.walk(row, Reading::Clipped, |_, _| {})
     }
 
     /// The configuration as a row. A [valid](Space::validate) one comes back from [`decode`](Self::decode). Others occur in
@@ -183,32 +185,123 @@ impl<'a> Encoder<'a> {
         Encoded { row, active }
     }
 
-    /// The configuration that a row stands for. Numbers off the grid fall into the nearest cell; inactive columns
-    /// are not read.
+    /// The configuration that a row stands for. Numbers off the grid fall into the nearest cell, and values beyond a
+    /// [bound](super::Bound) that leaves any become the last within; inactive columns are not read. Constraints are not looked at: see
+    /// [`Space::is_feasible`].
     ///
     /// # Shapes
     /// `row` has one number for each parameter of the space.
     pub fn decode(&self, row: &[f64]) -> Configuration {
-        let mut configuration = Configuration::new();
-        self.walk(row, |i, value| configuration.push(self.space.shared_name(i), value));
-        configuration
+        self.read(row, Reading::Clipped).0
     }
 
-    /// Decodes parameter by parameter, parents first, and tells `each` of the active ones.
-    fn walk(&self, row: &[f64], mut each: impl FnMut(usize, Value)) -> Vec<bool> {
+    /// As [`decode`](Self::decode), with values beyond bounds as they are.
+    pub(crate) fn decode_beyond(&self, row: &[f64]) -> Configuration {
+        self.read(row, Reading::Beyond).0
+    }
+
+    /// The configuration that uniform numbers in `[0, 1)` stand for: each parameter is spread over the values that its bounds leave.
+    ///
+    /// # Shapes
+    /// `uniform` has one number for each parameter of the space.
+    pub fn spread(&self, uniform: &[f64]) -> Configuration {
+        self.read(uniform, Reading::Spread).0
+    }
+
+    /// As [`spread`](Self::spread), with the mask of what is active.
+    pub(super) fn spread_active(&self, uniform: &[f64]) -> (Configuration, Vec<bool>) {
+        self.read(uniform, Reading::Spread)
+    }
+
+    fn read(&self, row: &[f64], reading: Reading) -> (Configuration, Vec<bool>) {
+        let mut configuration = Configuration::new();
+        let active = self.walk(row, reading, |i, value| configuration.push(self.space.shared_name(i), value));
+        (configuration, active)
+    }
+
+    /// Reads parameter by parameter, parents first, and tells `each` of the active ones.
+    fn walk(&self, row: &[f64], reading: Reading, mut each: impl FnMut(usize, Value)) -> Vec<bool> {
         assert_eq!(row.len(), self.columns.len(), "a row has one number for each parameter");
         let mut values: Vec<Option<Value>> = Vec::with_capacity(row.len());
         for (i, parameter) in self.space.parameters().iter().enumerate() {
             let active = self.space.conditions(i).all(|(parent, condition)| {
                 values[parent].as_ref().is_some_and(|value| condition.values.contains(value))
             });
-            let value = active.then(|| decode(&parameter.domain, &self.columns[i], row[i]));
+            let value = active.then(|| {
+                let (domain, column) = (&parameter.domain, &self.columns[i]);
+                match (reading, self.space.range(i, &values)) {
+                    (Reading::Spread, None) => decode(domain, column, column.spread(row[i])),
+                    (Reading::Spread, Some(range)) => within(domain, column, range, Place::Share(row[i])),
+                    (Reading::Clipped, Some(range)) => within(domain, column, range, Place::At(row[i])),
+                    _ => decode(domain, column, row[i]),
+                }
+            });
             if let Some(value) = &value {
                 each(i, value.clone());
             }
             values.push(value);
         }
         values.iter().map(Option::is_some).collect()
+    }
+}
+
+/// How the numbers of a row are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    /// As values, which bounds end.
+    Clipped,
+    /// As values, wherever they are.
+    Beyond,
+    /// As uniform numbers, over what bounds leave.
+    Spread,
+}
+
+/// A place in a column.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    /// Itself.
+    At(f64),
+    /// As a part of what bounds leave.
+    Share(f64),
+}
+
+/// The value at a place between bounds; without regard to them if they leave none.
+fn within(domain: &Domain, column: &Column, range: Range, place: Place) -> Value {
+    match column {
+        Column::Continuous => {
+            let Some((low, high)) = domain.ends().map(|(l, h)| (range.low.max(l), range.high.min(h))) else {
+                return decode(domain, column, 0.0);
+            };
+            let x = match place {
+                Place::At(x) => x,
+                Place::Share(share) if low <= high => {
+                    let at = |value: f64| encode(domain, column, &Value::Float(value)).unwrap_or(0.0);
+                    at(low) + share * (at(high) - at(low))
+                }
+                Place::Share(share) => share,
+            };
+            match decode(domain, column, x) {
+                Value::Float(value) if low <= high => Value::Float(value.clamp(low, high)),
+                value => value,
+            }
+        }
+        Column::Discrete(grid) => {
+            let (low, high) = range.wide();
+            let cell = match (domain.cells_within(low, high), place) {
+                (Some((first, last)), Place::At(x)) => grid.cell(x).clamp(first, last),
+                (Some((first, last)), Place::Share(share)) => {
+                    let (from, to) = (grid.edges(first).0, grid.edges(last).1);
+                    grid.cell(from + share * (to - from)).clamp(first, last)
+                }
+                (None, Place::At(x) | Place::Share(x)) => grid.cell(x),
+            };
+            decode(domain, column, grid.position(cell))
+        }
+        // Bounds are of numbers, and so of columns with an order.
+        Column::Categorical { .. } => match place {
+            Place::At(x) => decode(domain, column, x),
+            Place::Share(share) => decode(domain, column, column.spread(share)),
+        },
     }
 }
 

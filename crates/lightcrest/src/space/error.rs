@@ -1,6 +1,6 @@
 //! What can be wrong with a space or with a configuration.
 
-use super::{Domain, Value};
+use super::{Bound, Domain, Value};
 
 /// A space that cannot be, or a configuration that is not of its space.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -38,6 +38,61 @@ pub enum SpaceError {
     #[error("conditions must not form a circle, but {} do", quoted(.names))]
     Cycle { names: Vec<String> },
     #[error(
+        "bounds and conditions must not form a circle, but {} do: state one of the bounds as a constraint instead",
+        quoted(.names)
+    )]
+    BoundCycle { names: Vec<String> },
+    #[error("parameter `{name}`: a bound names the unknown parameter `{other}`{}", hint(.suggestion))]
+    UnknownBound { name: String, other: String, suggestion: Option<String> },
+    #[error(
+        "parameter `{name}`: the bound {bound} needs a factor that is finite and not 0, and a finite offset, but they are {} \
+         and {}", .bound.factor, .bound.offset
+    )]
+    InvalidBound { name: String, bound: Box<Bound> },
+    #[error(
+        "parameter `{name}`: \"{side}\" compares numbers, but `{of}` is {domain}; numbers are floats, ints and ordered \
+         choices of ascending numbers"
+    )]
+    BoundKind { name: String, side: &'static str, of: String, domain: Domain },
+    #[error(
+        "parameter `{name}`: it must be {side} {bound}, which is {side} {end}, but it is {domain}: no value is left"
+    )]
+    EmptyBound { name: String, side: &'static str, bound: Box<Bound>, end: f64, domain: Domain },
+
+    #[error("a constraint that is a test needs a name, but one has an empty one")]
+    UnnamedConstraint,
+    #[error("names of constraints must differ, but `{constraint}` is there twice")]
+    DuplicateConstraint { constraint: String },
+    #[error("constraint `{constraint}`: it must have either a `sum` with limits or `predicate = true`")]
+    UnclearConstraint { constraint: String },
+    #[error("constraint `{constraint}`: there is no parameter `{name}`{}", hint(.suggestion))]
+    UnknownTerm { constraint: String, name: String, suggestion: Option<String> },
+    #[error(
+        "constraint `{constraint}`: a sum is of numbers, but `{name}` is {domain}; numbers are floats, ints and ordered \
+         choices of ascending numbers"
+    )]
+    TermKind { constraint: String, name: String, domain: Domain },
+    #[error("constraint `{constraint}`: factors must be finite, but that of `{name}` is {factor}")]
+    InvalidFactor { constraint: String, name: String, factor: f64 },
+    #[error("constraint `{constraint}`: limits must be finite, but one is {limit}")]
+    InvalidLimit { constraint: String, limit: f64 },
+    #[error("constraint `{constraint}`: a sum needs a limit, `at_most` or `at_least`, but has none")]
+    NoLimit { constraint: String },
+    #[error(
+        "constraint `{constraint}`: `at_least <= at_most` must hold, but got at_least = {low}, at_most = {high}"
+    )]
+    ReversedLimits { constraint: String, low: f64, high: f64 },
+    #[error(
+        "no configuration was found that satisfies the constraints: of {draws} that were drawn, {broken} break {rule}, more \
+         than any other; loosen it, or widen the domains that it is about"
+    )]
+    Infeasible { draws: usize, broken: usize, rule: String },
+    #[error(
+        "the test of constraint `{constraint}` is not here: it is code, which no file and no database keeps; make the study with \
+         the space that has it"
+    )]
+    MissingTest { constraint: String },
+    #[error(
         "parameter `{name}` was {known}, but is now asked for as {asked}: ranges may change, kinds, scales and choices may \
          not; give it another name"
     )]
@@ -53,6 +108,12 @@ pub enum SpaceError {
     UnknownParameter { name: String, suggestion: Option<String> },
     #[error("parameter `{name}` must be {domain}, but got {value}")]
     OutOfDomain { name: String, value: Value, domain: Domain },
+    #[error("parameter `{name}` must be {side} {bound} = {end}, but got {value}")]
+    BrokenBound { name: String, side: &'static str, bound: Box<Bound>, end: f64, value: Value },
+    #[error("constraint `{constraint}` is broken: {sum} must hold, but the sum is {found}")]
+    BrokenSum { constraint: String, sum: String, found: f64 },
+    #[error("constraint `{constraint}` is broken: its test rejects the configuration")]
+    BrokenConstraint { constraint: String },
 }
 
 fn hint(suggestion: &Option<String>) -> String {

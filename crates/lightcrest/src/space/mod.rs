@@ -5,6 +5,9 @@
 //! [`Configuration`] assigns the active parameters and nothing else: an inactive parameter is absent, never NaN
 //! and never a default, so that no part of the engine can mistake a placeholder for a choice.
 //!
+//! Beside its domain, a parameter may have [bounds](Bound) that depend on another one, and [constraints](Constraint) reject whole
+//! configurations before anything is evaluated. Samplers propose what satisfies them, and do not search for it by chance.
+//!
 //! A space is declared (by the builder here, or as JSON or TOML), or it is [discovered](discover) from what an objective asks for.
 //!
 //! Numbers meet configurations in one place only, [`encode`].
@@ -31,27 +34,33 @@
 //! # Ok::<(), lightcrest::space::SpaceError>(())
 //! ```
 
+mod builder;
 mod condition;
 mod configuration;
+mod constraint;
 mod cut;
 pub mod discover;
 mod domain;
 pub mod encode;
 mod error;
+pub(crate) mod feasible;
+mod fix;
 mod parameter;
 #[expect(clippy::module_inception, reason = "the type `Space` lives in the file that is named for it")]
 mod space;
 mod suggestions;
 mod value;
 
+pub use builder::SpaceBuilder;
 pub use condition::Condition;
 pub use configuration::Configuration;
+pub use constraint::{Bound, Constraint};
 pub use cut::Cut;
 pub use discover::{Discovery, Sighting};
 pub use domain::Domain;
 pub use encode::{Column, Encoded, Encoder};
 pub use error::{SpaceError, nearest};
 pub use parameter::Parameter;
-pub use space::{Space, SpaceBuilder};
+pub use space::Space;
 pub use suggestions::Suggestions;
 pub use value::Value;

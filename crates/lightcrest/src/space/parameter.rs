@@ -1,6 +1,6 @@
 //! A parameter: a name, what it may be, and when it exists.
 
-use super::{Condition, Domain, Value};
+use super::{Bound, Condition, Domain, Value};
 use serde::{Deserialize, Serialize};
 
 /// One thing that may vary.
@@ -14,12 +14,18 @@ pub struct Parameter {
     /// All of these must hold for the parameter to be active; none means always.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub when: Vec<Condition>,
+    /// It is not smaller than any of these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub at_least: Vec<Bound>,
+    /// It is not larger than any of these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub at_most: Vec<Bound>,
 }
 
 impl Parameter {
     /// A parameter of the given domain that is always active.
     pub fn new(name: impl Into<String>, domain: Domain) -> Self {
-        Self { name: name.into(), domain, when: Vec::new() }
+        Self { name: name.into(), domain, when: Vec::new(), at_least: Vec::new(), at_most: Vec::new() }
     }
 
     /// A real number in `[low, high]`.
@@ -66,5 +72,25 @@ impl Parameter {
     ) -> Self {
         self.when.push(Condition::new(parent, values));
         self
+    }
+
+    /// The parameter, never smaller than what [another one](Bound) says.
+    #[must_use]
+    pub fn at_least(mut self, bound: impl Into<Bound>) -> Self {
+        self.at_least.push(bound.into());
+        self
+    }
+
+    /// The parameter, never larger than what [another one](Bound) says.
+    #[must_use]
+    pub fn at_most(mut self, bound: impl Into<Bound>) -> Self {
+        self.at_most.push(bound.into());
+        self
+    }
+
+    /// All bounds that depend on other parameters, each with whether it is an upper one.
+    pub(crate) fn bounds(&self) -> impl Iterator<Item = (bool, &Bound)> {
+        let lower = self.at_least.iter().map(|bound| (false, bound));
+        lower.chain(self.at_most.iter().map(|bound| (true, bound)))
     }
 }

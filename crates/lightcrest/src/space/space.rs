@@ -1,8 +1,10 @@
 //! The space: parameters in an order in which parents come before their children.
 
+use super::constraint::{Breach, Range, Rules};
 use super::encode::Encoder;
 use super::error::nearest;
-use super::{Condition, Configuration, Parameter, SpaceError, Value};
+use super::feasible::Feasible;
+use super::{Condition, Configuration, Constraint, Parameter, SpaceBuilder, SpaceError, Value};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -11,42 +13,53 @@ use std::sync::Arc;
 
 /// The parameters of a study, checked.
 ///
-/// As JSON: `{"parameters": [{"name": ..., "domain": {...}, "when": [{"parent": ..., "values": [...]}]}]}`;
-/// reading it checks it like [`SpaceBuilder::build`].
+/// As JSON: `{"parameters": [{"name": ..., "domain": {...}, "when": [{"parent": ..., "values": [...]}], "at_least": [...], "at_most":
+/// [...]}], "constraints": [...], "fixed": {...}}`, where all but names and domains may be left out; see [`Bound`](super::Bound) and
+/// [`Constraint`]. Reading it checks it like [`SpaceBuilder::build`]. What is fixed is written as a domain of one value.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(try_from = "Parameters", into = "Parameters")]
 pub struct Space {
-    parameters: Vec<Parameter>,
+    pub(super) parameters: Vec<Parameter>,
     /// The names again, as configurations share them.
-    names: Vec<Arc<str>>,
-    index: HashMap<String, usize>,
+    pub(super) names: Vec<Arc<str>>,
+    pub(super) index: HashMap<String, usize>,
     /// For each parameter, the position of the parent of each of its conditions.
-    parents: Vec<Vec<usize>>,
+    pub(super) parents: Vec<Vec<usize>>,
+    pub(super) constraints: Vec<Constraint>,
+    /// Bounds and constraints, resolved; `None` where there are none.
+    pub(super) rules: Option<Arc<Rules>>,
+    /// Configurations that satisfy them.
+    pub(super) feasible: Option<Arc<Feasible>>,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Parameters {
     parameters: Vec<Parameter>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    constraints: Vec<Constraint>,
+    #[serde(default, skip_serializing_if = "Configuration::is_empty")]
+    fixed: Configuration,
 }
 
 impl TryFrom<Parameters> for Space {
     type Error = SpaceError;
 
     fn try_from(raw: Parameters) -> Result<Self, SpaceError> {
-        SpaceBuilder { parameters: raw.parameters }.build()
+        let Parameters { parameters, constraints, fixed } = raw;
+        SpaceBuilder { parameters, constraints, fixed }.build()
     }
 }
 
 impl From<Space> for Parameters {
     fn from(space: Space) -> Self {
-        Self { parameters: space.parameters }
+        Self { parameters: space.parameters, constraints: space.constraints, fixed: Configuration::new() }
     }
 }
 
 impl PartialEq for Space {
     fn eq(&self, other: &Self) -> bool {
-        self.parameters == other.parameters
+        self.parameters == other.parameters && self.constraints == other.constraints
     }
 }
 
@@ -58,10 +71,18 @@ impl Space {
 
     /// A space in which nothing varies.
     pub fn empty() -> Self {
-        Self { parameters: Vec::new(), names: Vec::new(), index: HashMap::new(), parents: Vec::new() }
+        Self {
+            parameters: Vec::new(),
+            names: Vec::new(),
+            index: HashMap::new(),
+            parents: Vec::new(),
+            constraints: Vec::new(),
+            rules: None,
+            feasible: None,
+        }
     }
 
-    /// The parameters without conditions, as a space of their own.
+    /// The parameters without conditions, as a space of their own: of a space that was discovered, so there are no constraints.
     pub(crate) fn flat(&self) -> Self {
         let free = self.parameters.iter().filter(|parameter| parameter.when.is_empty());
         let builder = free.cloned().fold(Self::builder(), SpaceBuilder::parameter);
@@ -126,6 +147,67 @@ impl Space {
         self.parameters.iter().any(|parameter| !parameter.when.is_empty())
     }
 
+    /// What every configuration has to satisfy, beside the bounds of [parameters](Parameter::at_most).
+    pub fn constraints(&self) -> &[Constraint] {
+        &self.constraints
+    }
+
+    /// Whether there are constraints, or bounds that depend on other parameters.
+    pub fn is_constrained(&self) -> bool {
+        self.rules.is_some()
+    }
+
+    /// Whether every test of a constraint is here, and not only its name from a file.
+    ///
+    /// # Errors
+    /// The first whose code is missing.
+    pub fn check_tests(&self) -> Result<(), SpaceError> {
+        match self.constraints.iter().find(|constraint| constraint.is_missing()) {
+            Some(constraint) => Err(SpaceError::MissingTest { constraint: constraint.name() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the other one is a copy of this space, which has constraints.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.feasible.as_ref().zip(other.feasible.as_ref()).is_some_and(|(a, b)| Arc::ptr_eq(a, b))
+    }
+
+    /// Whether a configuration satisfies all bounds and constraints. Values are not compared with their domains.
+    pub fn is_feasible(&self, configuration: &Configuration) -> bool {
+        let Some(rules) = &self.rules else { return true };
+        let mut feasible = true;
+        rules.judge(&self.constraints, configuration, &self.values(configuration), &mut |_, _| {
+            feasible = false;
+            false
+        });
+        feasible
+    }
+
+    /// Checks that a configuration satisfies all bounds and constraints.
+    ///
+    /// # Errors
+    /// The first that is broken.
+    pub(crate) fn check_rules(&self, configuration: &Configuration) -> Result<(), SpaceError> {
+        let Some(rules) = &self.rules else { return Ok(()) };
+        let values = self.values(configuration);
+        let mut first: Option<Breach> = None;
+        rules.judge(&self.constraints, configuration, &values, &mut |breach, _| {
+            first = Some(breach);
+            false
+        });
+        match first {
+            None => Ok(()),
+            Some(breach) => Err(rules.error(breach, &self.parameters, &self.constraints, &values)),
+        }
+    }
+
+    /// Where the bounds of a parameter leave its values; `None` if none applies.
+    pub(super) fn range(&self, position: usize, values: &[Option<Value>]) -> Option<Range> {
+        let number = |i: usize| values[i].as_ref().and_then(Value::as_f64);
+        self.rules.as_ref()?.range(position, number)
+    }
+
     /// The value of each parameter, in the order of [`parameters`](Self::parameters).
     pub(crate) fn values<'c>(&self, configuration: &'c Configuration) -> Vec<Option<&'c Value>> {
         let mut next = 0;
@@ -152,11 +234,18 @@ impl Space {
         active
     }
 
-    /// Checks that a configuration assigns every active parameter a value of its domain, and nothing else.
+    /// Checks that a configuration assigns every active parameter a value of its domain and nothing else, and satisfies bounds and
+    /// constraints.
     ///
     /// # Errors
-    /// The first parameter that is unknown, missing, inactive or out of its domain.
+    /// The first parameter that is unknown, missing, inactive or out of its domain, or the first bound or constraint that is broken.
     pub fn validate(&self, configuration: &Configuration) -> Result<(), SpaceError> {
+        self.check_values(configuration)?;
+        self.check_rules(configuration)
+    }
+
+    /// As [`validate`](Self::validate), without bounds and constraints.
+    fn check_values(&self, configuration: &Configuration) -> Result<(), SpaceError> {
         for (name, _) in configuration.iter() {
             self.parameter(name)?;
         }
@@ -200,7 +289,14 @@ impl Space {
     /// # Errors
     /// Those of [`validate`](Self::validate).
     pub fn conform(&self, configuration: &Configuration) -> Result<Configuration, SpaceError> {
-        self.validate(configuration)?;
+        let conformed = self.conform_values(configuration)?;
+        self.check_rules(&conformed)?;
+        Ok(conformed)
+    }
+
+    /// As [`conform`](Self::conform), whether bounds and constraints are satisfied or not: for trials that are history.
+    pub(crate) fn conform_values(&self, configuration: &Configuration) -> Result<Configuration, SpaceError> {
+        self.check_values(configuration)?;
         let mut conformed = Configuration::new();
         for (parameter, name) in self.parameters.iter().zip(&self.names) {
             if let Some(value) = configuration.get(&parameter.name) {
@@ -210,159 +306,29 @@ impl Space {
         Ok(conformed)
     }
 
-    /// A configuration drawn uniformly: each active parameter uniform on its scale.
+    /// A configuration drawn at random: each active parameter uniform on its scale, between its bounds, and all of it satisfies the
+    /// constraints.
+    ///
+    /// Where few configurations do, it is the end of a random walk among them that begins at one of those found when the space was built:
+    /// near to uniform, and as quick as elsewhere.
     pub fn sample<R: Rng + ?Sized>(&self, rng: &mut R) -> Configuration {
         let encoder = Encoder::new(self);
-        let row: Vec<f64> = (0..self.len()).map(|i| encoder.column(i).spread(rng.random())).collect();
-        encoder.decode(&row)
+        match &self.feasible {
+            Some(feasible) => feasible.sample(&encoder, rng),
+            None => {
+                let uniform: Vec<f64> = (0..self.len()).map(|_| rng.random()).collect();
+                encoder.spread(&uniform)
+            }
+        }
     }
 
     /// As [`sample`](Self::sample), from a seed.
     pub fn sample_seeded(&self, seed: u64) -> Configuration {
         self.sample(&mut ChaCha8Rng::seed_from_u64(seed))
     }
-}
 
-/// Collects parameters, in any order; checks them once, in [`build`](Self::build).
-#[derive(Debug, Clone, Default)]
-pub struct SpaceBuilder {
-    parameters: Vec<Parameter>,
-}
-
-impl SpaceBuilder {
-    /// Adds a parameter.
-    #[must_use]
-    pub fn parameter(mut self, parameter: Parameter) -> Self {
-        self.parameters.push(parameter);
-        self
-    }
-
-    /// Adds a real number in `[low, high]`.
-    #[must_use]
-    pub fn float(self, name: impl Into<String>, low: f64, high: f64) -> Self {
-        self.parameter(Parameter::float(name, low, high))
-    }
-
-    /// Adds a real number in `[low, high]` on a logarithmic scale.
-    #[must_use]
-    pub fn log_float(self, name: impl Into<String>, low: f64, high: f64) -> Self {
-        self.parameter(Parameter::log_float(name, low, high))
-    }
-
-    /// Adds a whole number in `low..=high`.
-    #[must_use]
-    pub fn int(self, name: impl Into<String>, low: i64, high: i64) -> Self {
-        self.parameter(Parameter::int(name, low, high))
-    }
-
-    /// Adds a whole number in `low..=high` on a logarithmic scale.
-    #[must_use]
-    pub fn log_int(self, name: impl Into<String>, low: i64, high: i64) -> Self {
-        self.parameter(Parameter::log_int(name, low, high))
-    }
-
-    /// Adds a choice without an order.
-    #[must_use]
-    pub fn categorical<V: Into<Value>>(
-        self,
-        name: impl Into<String>,
-        choices: impl IntoIterator<Item = V>,
-    ) -> Self {
-        self.parameter(Parameter::categorical(name, choices))
-    }
-
-    /// Adds a choice whose values are given in their order.
-    #[must_use]
-    pub fn ordinal<V: Into<Value>>(
-        self,
-        name: impl Into<String>,
-        choices: impl IntoIterator<Item = V>,
-    ) -> Self {
-        self.parameter(Parameter::ordinal(name, choices))
-    }
-
-    /// Checks everything and orders the parameters so that parents come first.
-    ///
-    /// # Errors
-    /// The first thing that is wrong, with the parameter and the values.
-    pub fn build(self) -> Result<Space, SpaceError> {
-        let mut index = HashMap::new();
-        for (position, parameter) in self.parameters.iter().enumerate() {
-            if parameter.name.is_empty() {
-                return Err(SpaceError::EmptyName { position });
-            }
-            if index.insert(parameter.name.clone(), position).is_some() {
-                return Err(SpaceError::DuplicateName { name: parameter.name.clone() });
-            }
-            parameter.domain.check(&parameter.name)?;
-        }
-        for parameter in &self.parameters {
-            for condition in &parameter.when {
-                self.check_condition(parameter, condition, &index)?;
-            }
-        }
-        let order = self.order(&index)?;
-        let mut slots: Vec<_> = self.parameters.into_iter().map(Some).collect();
-        let parameters: Vec<_> = order.into_iter().filter_map(|i| slots[i].take()).collect();
-        let index: HashMap<_, _> = parameters.iter().enumerate().map(|(i, p)| (p.name.clone(), i)).collect();
-        let parents = parameters.iter().map(|p| p.when.iter().map(|c| index[&c.parent]).collect()).collect();
-        let names = parameters.iter().map(|parameter| parameter.name.as_str().into()).collect();
-        Ok(Space { parameters, names, index, parents })
-    }
-
-    fn check_condition(
-        &self,
-        parameter: &Parameter,
-        condition: &Condition,
-        index: &HashMap<String, usize>,
-    ) -> Result<(), SpaceError> {
-        let (name, parent) = (parameter.name.clone(), condition.parent.clone());
-        let Some(&position) = index.get(&parent) else {
-            let others = self.parameters.iter().map(|p| p.name.as_str()).filter(|other| *other != name);
-            let suggestion = nearest(&parent, others);
-            return Err(SpaceError::UnknownParent { name, parent, suggestion });
-        };
-        if condition.values.is_empty() {
-            return Err(SpaceError::EmptyCondition { name, parent });
-        }
-        let domain = &self.parameters[position].domain;
-        for value in &condition.values {
-            // Conditions compare exactly, so the value must be written as the domain writes it.
-            let written = domain.cell_of(value).and_then(|cell| domain.cell(cell));
-            if !domain.contains(value) || written.is_some_and(|written| written != *value) {
-                let (value, domain) = (value.clone(), domain.clone());
-                return Err(SpaceError::ImpossibleCondition { name, parent, value, domain });
-            }
-        }
-        Ok(())
-    }
-
-    /// Positions with parents before children, otherwise in the given order.
-    fn order(&self, index: &HashMap<String, usize>) -> Result<Vec<usize>, SpaceError> {
-        let n = self.parameters.len();
-        let mut placed = vec![false; n];
-        let mut order = Vec::with_capacity(n);
-        while order.len() < n {
-            let ready = |i: usize| self.parameters[i].when.iter().all(|c| placed[index[&c.parent]]);
-            let Some(next) = (0..n).find(|&i| !placed[i] && ready(i)) else {
-                // Walk up from any parameter that waits, through parents that wait: the walk must come round.
-                let waits = |i: &usize| !placed[*i];
-                let mut path: Vec<usize> = (0..n).filter(waits).take(1).collect();
-                loop {
-                    let last = &self.parameters[path[path.len() - 1]];
-                    let Some(up) = last.when.iter().map(|c| index[&c.parent]).find(waits) else {
-                        return Err(SpaceError::Cycle { names: vec![last.name.clone()] });
-                    };
-                    if let Some(start) = path.iter().position(|&i| i == up) {
-                        let names = path[start..].iter().map(|&i| self.parameters[i].name.clone()).collect();
-                        return Err(SpaceError::Cycle { names });
-                    }
-                    path.push(up);
-                }
-            };
-            placed[next] = true;
-            order.push(next);
-        }
-        Ok(order)
+    /// The part of the configurations that satisfies bounds and constraints, as it was found when the space was built.
+    pub(crate) fn feasible_share(&self) -> f64 {
+        self.feasible.as_ref().map_or(1.0, |feasible| feasible.share())
     }
 }

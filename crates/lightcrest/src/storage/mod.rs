@@ -8,7 +8,7 @@ pub use sqlite::SqliteStorage;
 
 use crate::history::{FrozenTrial, History, TrialState};
 use crate::objective::ObjectiveInfo;
-use crate::space::{Discovery, Space};
+use crate::space::{Constraint, Discovery, Space};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -35,7 +35,8 @@ pub struct Definition {
 }
 
 impl Definition {
-    /// What makes the two different studies, in words; `None` if they are the same. Engine and time do not count.
+    /// What makes the two different studies, in words; `None` if they are the same. Engine and time do not count, and of the
+    /// tests of constraints only the names do: code cannot be compared.
     pub fn difference(&self, other: &Self) -> Option<String> {
         if self.name != other.name {
             return Some(format!("its name is `{}`, not `{}`", self.name, other.name));
@@ -89,11 +90,29 @@ impl Definition {
                 Some(theirs) if theirs.when != parameter.when => {
                     return Some(format!("its parameter `{}` has other conditions", parameter.name));
                 }
+                Some(theirs)
+                    if theirs.at_least != parameter.at_least || theirs.at_most != parameter.at_most =>
+                {
+                    return Some(format!("its parameter `{}` has other bounds", parameter.name));
+                }
                 Some(_) => {}
             }
         }
         if let Some(new) = other.space.parameters().iter().find(|p| self.space.get(&p.name).is_none()) {
             return Some(format!("it has no parameter `{}`", new.name));
+        }
+        let (ours, theirs) = (self.space.constraints(), other.space.constraints());
+        let more = |all: &[Constraint], others: &[Constraint]| {
+            all.iter().find(|constraint| !others.contains(constraint)).map(Constraint::name)
+        };
+        if let Some(name) = more(ours, theirs) {
+            return Some(format!("it has a constraint `{name}`, which is not asked for or is another one"));
+        }
+        if let Some(name) = more(theirs, ours) {
+            return Some(format!("it has no constraint `{name}`"));
+        }
+        if ours != theirs {
+            return Some("its constraints are in another order".to_owned());
         }
         if self.space != other.space {
             return Some("its parameters are in another order".to_owned());

@@ -102,7 +102,8 @@ impl StudyBuilder {
     /// waiting.
     ///
     /// # Errors
-    /// If the sampler cannot handle the space or the objectives, or the terminator these, or the storage keeps another study.
+    /// If the sampler cannot handle the space or the objectives, or the terminator these, the storage keeps another study, or the space
+    /// was read from a file and lacks the code of a [test](crate::space::Constraint::predicate).
     pub fn build(mut self) -> Result<Study, StudyError> {
         let objectives = &self.definition.objectives;
         if objectives.is_empty() {
@@ -119,7 +120,12 @@ impl StudyBuilder {
         {
             return Err(StudyError::UnsupportedTerminator { terminator: terminator.name(), what });
         }
-        let definition = self.storage.open(&self.definition)?;
+        self.definition.space.check_tests()?;
+        let mut definition = self.storage.open(&self.definition)?;
+        if !definition.discovered {
+            // They are equal, but only what was given is sure to have the tests of constraints.
+            definition.space = self.definition.space;
+        }
         let history = History::new(definition.objectives.clone());
         let Self { sampler, pruner, terminator, storage, write_through, .. } = self;
         let discovery = definition.discovered.then(Discovery::new);

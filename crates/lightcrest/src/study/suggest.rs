@@ -123,7 +123,12 @@ impl Study {
     /// Brings an added trial into the form that the engine gives its own.
     pub(super) fn conform(&mut self, trial: &mut FrozenTrial) -> Result<(), StudyError> {
         let Some(discovery) = &mut self.discovery else {
-            trial.configuration = self.definition.space.conform(&trial.configuration)?;
+            let space = &self.definition.space;
+            // What has run is history, whatever the constraints are.
+            trial.configuration = match trial.state {
+                TrialState::Waiting => space.conform(&trial.configuration)?,
+                _ => space.conform_values(&trial.configuration)?,
+            };
             return Ok(());
         };
         if trial.state == TrialState::Waiting {

@@ -3,12 +3,12 @@
 use crate::history::{FrozenTrial, History, TrialState};
 use crate::objective::{ObjectiveInfo, Preview};
 use crate::sampler::{Context, Sampler, SamplerError};
-use crate::space::{Configuration, Domain, Parameter, Space};
+use crate::space::{Bound, Configuration, Constraint, Domain, Parameter, Space};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use std::collections::HashSet;
 
-/// Checks the contract: on flat and conditional spaces, with one objective and several, with previews, with failed,
+/// Checks the contract: on flat, conditional and constrained spaces, with one objective and several, with previews, with failed,
 /// pruned and running trials in the history, and with values that no model likes.
 ///
 /// # Panics
@@ -33,6 +33,14 @@ pub fn sampler(make: &dyn Fn() -> Box<dyn Sampler>) {
                 "{name}: rebuilt each time, it says the same"
             );
         }
+    }
+    for (name, space) in &constrained(can.conditions, can.continuous) {
+        let first = run(make, space, 1, false, &ordinary);
+        assert_eq!(
+            first,
+            run(make, space, 1, true, &ordinary),
+            "{name}: rebuilt each time, it says the same"
+        );
     }
     let space = mixed();
     for value in [0.0, 1e300, 1e-300, -1e300] {
@@ -85,6 +93,46 @@ fn conditional() -> Space {
             .parameter(both)
             .log_float("learning_rate", 1e-5, 1e-1),
     )
+}
+
+/// Spaces of which only a part is feasible.
+fn constrained(conditions: bool, continuous: bool) -> Vec<(&'static str, Space)> {
+    let fraction = |name: &str| {
+        let step = (!continuous).then_some(0.125);
+        Parameter::new(name, Domain::Float { low: 0.0, high: 1.0, log: false, step })
+    };
+    let bounded = Space::builder()
+        .parameter(Parameter::int("kernel", 1, 64).at_most("image_size").at_least(Bound::of("stride") + 1.0))
+        .log_int("image_size", 8, 64)
+        .int("stride", 1, 4)
+        .parameter(fraction("high").at_least("low"))
+        .parameter(fraction("low").at_most(Bound::of("image_size") * 0.03));
+    let sum = Constraint::sum([("a", 1.0), ("b", 2.0), ("c", 4.0)]).at_least(0.5).at_most(2.5);
+    let summed = ["a", "b", "c"].iter().fold(Space::builder(), |b, name| b.parameter(fraction(name)));
+    // 0.8 percent of the space, and where a grid has something of it too.
+    let near = |c: &Configuration, a: &str, b: &str| {
+        c.get_i64(a).zip(c.get_i64(b)).is_some_and(|(a, b)| (a - b).abs() <= 4)
+    };
+    let both = move |c: &Configuration| near(c, "a", "b") && near(c, "c", "d");
+    let rare = ["a", "b", "c", "d"].iter().fold(Space::builder(), |b, name| b.int(*name, 0, 99));
+    let mut spaces = vec![
+        ("bounded", valid(bounded)),
+        ("summed", valid(summed.constraint(sum))),
+        ("rare", valid(rare.constrain("pairs", both))),
+    ];
+    if conditions {
+        let several = |c: &Configuration| c.get_i64("depth") != Some(1) || c.get_i64("width") >= Some(16);
+        let mixed = Space::builder()
+            .categorical("kind", ["conv", "pool", "none"])
+            .parameter(Parameter::int("width", 1, 32).when("kind", ["conv"]))
+            .parameter(Parameter::int("kernel", 1, 32).when("kind", ["conv", "pool"]).at_most("width"))
+            .int("depth", 1, 8)
+            .parameter(fraction("rate"))
+            .constraint(Constraint::sum([("width", 1.0), ("depth", 4.0)]).at_most(36.0).named("budget"))
+            .constrain("wide where flat", several);
+        spaces.push(("mixed", valid(mixed)));
+    }
+    spaces
 }
 
 /// A smooth value that depends on every active parameter.

@@ -40,8 +40,9 @@ pub(crate) fn surrogate(view: &View, question: &Question<'_>) -> Result<Surrogat
     let (sampler, note) = prepare::gaussian_process(view.spec.as_ref());
     let preview = prepare::preview(view);
     let known = view.history.trials().iter().any(|trial| trial.known.iter().any(Option::is_some));
-    // What a preview would say decides what is proposed: without it there is no telling.
-    let blind = preview.is_none() && (known || !view.definition.spec.is_empty());
+    // What a preview or the test of a constraint would say decides what is proposed: without it there is no telling.
+    let blind = preview.is_none() && (known || !view.definition.spec.is_empty())
+        || view.definition.space.check_tests().is_err();
     let preview =
         |configuration: &Configuration| preview.as_ref().map_or_else(Preview::default, |p| p(configuration));
     let mut painter = Painter {

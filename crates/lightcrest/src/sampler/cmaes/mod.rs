@@ -13,7 +13,8 @@
 
 mod strategy;
 
-use super::{Capabilities, Context, Sampler, SamplerError, admissible, draw};
+use super::admission::{Mender, first_admissible};
+use super::{Capabilities, Context, Sampler, SamplerError, draw};
 use crate::space::Configuration;
 use crate::space::encode::{Column, Encoder};
 use rand::{RngExt, SeedableRng};
@@ -142,18 +143,15 @@ impl Sampler for CmaEsSampler {
         });
         let evaluated: Vec<Evaluated> = evaluated.collect();
         let strategy = self.strategy(&columns, &evaluated);
-        for _ in 0..POINTS {
+        let mut mender = Mender::new(context, &encoder);
+        first_admissible(context, rng, POINTS, &mut |rng| {
             let mut row: Vec<f64> =
                 encoder.columns().iter().map(|column| column.spread(rng.random())).collect();
             for (&i, x) in columns.iter().zip(strategy.draw(rng)) {
                 row[i] = x;
             }
-            let configuration = encoder.decode(&row);
-            if admissible(context, &configuration) {
-                return Ok(configuration);
-            }
-        }
-        draw(context, rng)
+            Some(mender.decode(&row, rng))
+        })
     }
 }
 

@@ -1,11 +1,15 @@
 //! Where proposals come from: random configurations, mutations, neighbours. All are screened here: a candidate decodes to a
 //! valid configuration, is new, and its preview shows no violation.
 //!
+//! Where the space has constraints, nothing that breaks them becomes a candidate: random ones are the steps of walks among feasible
+//! configurations, and what is made from another one is led back towards it.
+//!
 //! Decoding, comparing and previewing a configuration costs more than scoring its row. So rows are scored first and only the best are
 //! screened, unless the preview has a say in the score or the first few rows show that it turns many away.
 
 use crate::sampler::Context;
 use crate::space::encode::{Column, Encoded, Encoder};
+use crate::space::feasible::{Walk, toward};
 use crate::space::{Condition, Configuration};
 use rand::RngExt;
 use rand::seq::SliceRandom;
@@ -21,17 +25,25 @@ pub(super) struct Candidate {
     /// What the preview knows of the objectives, as it says it; empty before [`Source::screen`].
     pub(super) known: Vec<Option<f64>>,
     configuration: Option<Configuration>,
+    /// What the row was encoded from, where the space has constraints: they could not bear rounding.
+    feasible: Option<Configuration>,
 }
 
 impl Candidate {
     /// A configuration to score and not to propose, with what a preview knows of it.
     pub(super) fn given(encoded: Encoded, known: Vec<Option<f64>>) -> Self {
-        Self { row: encoded.row, active: encoded.active, known, configuration: None }
+        Self { row: encoded.row, active: encoded.active, known, configuration: None, feasible: None }
     }
 }
 
 /// Rows that are screened at once, to see whether many fail.
 const PROBES: usize = 16;
+/// Steps of a walk among feasible configurations from one random candidate to the next.
+const STEPS: usize = 3;
+/// Random candidates before the walk goes on from elsewhere.
+const STAY: usize = 8;
+/// Places that are tried on the way back to what an infeasible row was made from.
+const HALVINGS: usize = 4;
 
 /// Makes candidates and remembers those that it made.
 pub(super) struct Source<'a> {
@@ -42,25 +54,42 @@ pub(super) struct Source<'a> {
     /// Whether candidates are screened as they are made.
     eager: bool,
     probes: usize,
+    /// Among feasible configurations, where the space has constraints, and how many came of it.
+    walk: Option<(Walk<'a>, usize)>,
 }
 
 impl<'a> Source<'a> {
     /// `eager` where the preview has a say in the score.
-    pub(super) fn new(encoder: &'a Encoder<'a>, context: &'a Context<'a>, eager: bool) -> Self {
-        let activity = Activity::new(encoder);
-        Self { encoder, context, activity, seen: HashSet::new(), eager, probes: 0 }
+    pub(super) fn new(
+        encoder: &'a Encoder<'a>,
+        context: &'a Context<'a>,
+        eager: bool,
+        rng: &mut ChaCha8Rng,
+    ) -> Self {
+        // Bounds decide values, and so what is active.
+        let activity = if context.space.is_constrained() { None } else { Activity::new(encoder) };
+        let walk = Walk::new(encoder, rng).map(|walk| (walk, 0));
+        Self { encoder, context, activity, seen: HashSet::new(), eager, probes: 0, walk }
     }
 
-    /// The candidate that a row stands for, if it was not made before and, where that is asked at once, passes.
-    pub(super) fn admit(&mut self, mut row: Vec<f64>) -> Option<Candidate> {
-        let active = self.active(&row);
-        for (i, value) in row.iter_mut().enumerate() {
-            *value = if active[i] { self.encoder.column(i).snap(*value) } else { 0.0 };
+    /// The candidate that a row stands for, if it was not made before and, where that is asked at once, passes. One that breaks
+    /// constraints of the space gives way to one that is nearer to the row `from` which it was made from.
+    pub(super) fn admit(&mut self, mut row: Vec<f64>, from: Option<&[f64]>) -> Option<Candidate> {
+        let (active, feasible);
+        if self.context.space.is_constrained() {
+            let configuration = toward(self.encoder, from.unwrap_or(&row), &row, HALVINGS)?;
+            (row, active) = (|e: Encoded| (e.row, e.active))(self.encoder.encode(&configuration));
+            feasible = Some(configuration);
+        } else {
+            (active, feasible) = (self.active(&row), None);
+            for (i, value) in row.iter_mut().enumerate() {
+                *value = if active[i] { self.encoder.column(i).snap(*value) } else { 0.0 };
+            }
         }
         if !self.seen.insert(row.iter().map(|v| v.to_bits()).collect()) {
             return None;
         }
-        let mut candidate = Candidate { row, active, known: Vec::new(), configuration: None };
+        let mut candidate = Candidate { row, active, known: Vec::new(), configuration: None, feasible };
         if self.eager {
             return self.screen(&mut candidate).then_some(candidate);
         }
@@ -78,7 +107,7 @@ impl<'a> Source<'a> {
         if candidate.configuration.is_some() {
             return true;
         }
-        let configuration = self.encoder.decode(&candidate.row);
+        let configuration = candidate.feasible.take().unwrap_or_else(|| self.encoder.decode(&candidate.row));
         if self.context.history.contains(&configuration) {
             return false;
         }
@@ -100,8 +129,16 @@ impl<'a> Source<'a> {
         candidate.configuration.unwrap_or_else(|| self.encoder.decode(&candidate.row))
     }
 
-    /// A row drawn uniformly.
-    pub(super) fn random(&self, rng: &mut ChaCha8Rng) -> Vec<f64> {
+    /// A row drawn uniformly, from what is feasible.
+    pub(super) fn random(&mut self, rng: &mut ChaCha8Rng) -> Vec<f64> {
+        if let Some((walk, made)) = &mut self.walk {
+            if *made % STAY == 0 {
+                walk.restart(rng);
+            }
+            *made += 1;
+            (0..STEPS).for_each(|_| walk.step(rng));
+            return self.encoder.encode(walk.configuration()).row;
+        }
         self.encoder.columns().iter().map(|column| column.spread(rng.random())).collect()
     }
 
@@ -232,23 +269,4 @@ impl Activity {
         }
         active
     }
-}
-
-/// How unlike two rows are: the mean over the columns active in either of |a - b|, or of 1 where only one is active or
-/// categories differ (Gower 1971).
-pub(super) fn distance(columns: &[Column], a: (&[f64], &[bool]), b: (&[f64], &[bool])) -> f64 {
-    let (mut sum, mut count) = (0.0, 0);
-    for (i, column) in columns.iter().enumerate() {
-        match (a.1[i], b.1[i]) {
-            (false, false) => continue,
-            (true, true) => {
-                let apart = (a.0[i] - b.0[i]).abs();
-                let label = matches!(column, Column::Categorical { .. });
-                sum += if label { f64::from(apart > 0.0) } else { apart };
-            }
-            _ => sum += 1.0,
-        }
-        count += 1;
-    }
-    sum / f64::from(count.max(1))
 }

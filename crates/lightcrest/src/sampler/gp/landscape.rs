@@ -28,7 +28,7 @@ pub struct Estimate {
     pub lower: f64,
     /// Two standard deviations above, in the objective's units.
     pub upper: f64,
-    /// What is maximised. `None` where nothing is proposed: the preview shows a violation, or does not know what the acquisition needs.
+    /// What is maximised. `None` where nothing is proposed: a constraint is broken, the preview shows a violation, or does not know what the acquisition needs.
     pub acquisition: Option<f64>,
 }
 
@@ -82,7 +82,7 @@ impl GpSampler {
         let candidate = |configuration: &Configuration| {
             let preview = (context.preview)(configuration);
             let candidate = Candidate::given(encoder.encode(configuration), preview.objectives);
-            (candidate, preview.violation.is_none())
+            (candidate, preview.violation.is_none() && context.space.is_feasible(configuration))
         };
         let (candidates, allowed): (Vec<_>, Vec<bool>) =
             configurations.iter().chain([&next]).map(candidate).unzip();

@@ -9,7 +9,7 @@
 //! 4. Several objectives become one number by the expected growth of the dominated volume (`growth`), or by random weights, drawn
 //!    anew each time (`goal`). Constraints that only an evaluation can tell, and the time that it takes, join it (`terms`).
 //! 5. Random configurations and mutations of the best ones are scored; from the best, local search goes on: single changes for
-//!    discrete columns, L-BFGS along continuous ones. Nothing infeasible, invalid or known is ever scored (`candidate`).
+//!    discrete columns, L-BFGS along continuous ones. Nothing infeasible, invalid or known is ever proposed (`candidate`).
 //!
 //! # Conditional parameters
 //! The kernel compares only values that are active in both configurations ([`Conditional`]).
@@ -30,11 +30,12 @@ mod search;
 mod surrogate;
 mod terms;
 
+use super::admission::distance;
 use super::{Capabilities, Context, Sampler, SamplerError, draw};
 use crate::history::{FrozenTrial, TrialState};
 use crate::space::Configuration;
 use crate::space::encode::Encoder;
-use candidate::{Source, distance};
+use candidate::Source;
 pub use landscape::{Estimate, Landscape};
 pub use lightcrest_gp::Conditional;
 pub use lightcrest_gp::transform::Outliers;
@@ -154,7 +155,7 @@ impl GpSampler {
         }
         let encoder = Encoder::new(context.space);
         let model = self.model(&encoder, context, rng)?;
-        let mut source = Source::new(&encoder, context, model.needs_previews());
+        let mut source = Source::new(&encoder, context, model.needs_previews(), rng);
         let next = match search::best(&model, &self.config, &mut source, rng)? {
             Some(configuration) => configuration,
             // Everything nearby is known or infeasible.

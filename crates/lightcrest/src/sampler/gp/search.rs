@@ -34,15 +34,16 @@ pub(super) fn best(
     for _ in 0..TRIES {
         let mut pool = Vec::with_capacity(config.candidates);
         for tries in 0..config.candidates {
-            let row = if tries % 2 == 0 || model.parents.is_empty() {
-                source.random(rng)
+            if tries % 2 == 0 || model.parents.is_empty() {
+                let row = source.random(rng);
+                pool.extend(source.admit(row, None));
             } else {
                 // The leaders come best first; the smaller of two draws prefers them.
                 let n = model.parents.len();
                 let parent = &model.parents[rng.random_range(0..n).min(rng.random_range(0..n))];
-                source.mutate(&parent.row, &parent.active, rng)
-            };
-            pool.extend(source.admit(row));
+                let row = source.mutate(&parent.row, &parent.active, rng);
+                pool.extend(source.admit(row, Some(&parent.row)));
+            }
         }
         if config.acquisition == Acquisition::Thompson {
             // One world is drawn at the pool only, so there is nothing to climb.
@@ -67,15 +68,16 @@ pub(super) fn best(
         for (_, start) in scored.iter().take(starts) {
             let limit = if round < 2 { NEIGHBOURS } else { 2 * NEIGHBOURS };
             for row in source.neighbours(&start.row, &start.active, limit, rng) {
-                found.extend(source.admit(row));
+                found.extend(source.admit(row, Some(&start.row)));
             }
         }
         if round % 3 == 0 {
             // A gradient costs as much as a hundred predictions in a batch, so large histories get fewer.
             let climbs = if model.observations() > LARGE { 1 } else { starts };
-            let polished: Vec<Vec<f64>> =
-                scored.iter().take(climbs).filter_map(|(_, c)| polish(model, source, c)).collect();
-            found.extend(polished.into_iter().filter_map(|row| source.admit(row)));
+            for (_, start) in scored.iter().take(climbs) {
+                let polished = polish(model, source, start);
+                found.extend(polished.and_then(|row| source.admit(row, Some(&start.row))));
+            }
         }
         let before = scored.first().map(|(value, _)| *value);
         scored.extend(screened(score(model, found)?, source));

@@ -17,7 +17,8 @@ mod crossover;
 mod niche;
 mod population;
 
-use super::{Capabilities, Context, Sampler, SamplerError, admissible, draw};
+use super::admission::{Mender, first_admissible};
+use super::{Capabilities, Context, Sampler, SamplerError, draw};
 use crate::space::Configuration;
 use crate::space::encode::{Column, Encoder};
 pub use crossover::Crossover;
@@ -155,14 +156,11 @@ impl Genetic {
         }
         // Few objectives want wide steps.
         let eta = if context.objectives.len() > 1 { 20.0 } else { 2.0 };
-        for _ in 0..CHILDREN {
-            let row = child(&self.config, &encoder, parents, eta, rng);
-            let configuration = encoder.decode(&row);
-            if admissible(context, &configuration) {
-                return Ok(configuration);
-            }
-        }
-        draw(context, rng)
+        let (config, mut mender) = (&self.config, Mender::new(context, &encoder));
+        first_admissible(context, rng, CHILDREN, &mut |rng| {
+            let row = child(config, &encoder, parents, eta, rng);
+            Some(mender.decode(&row, rng))
+        })
     }
 }
 

@@ -1,8 +1,9 @@
 //! Quasi-random search: points that cover the space more evenly than random ones.
 //!
 //! Each parameter has a dimension of its own, categorical and conditional ones too; the trial's number is the index of its point, so that
-//! a run that is resumed goes on where it was. A point that was tried already, or that a `before` constraint forbids, gives way to
-//! the next one. Parameters beyond the 256th of a Sobol sequence are random.
+//! a run that is resumed goes on where it was. A point that was tried already, or that a constraint forbids, gives way to
+//! the next one; where only a part of the space is feasible, trials begin that much farther apart in the sequence. Bounds that depend on
+//! other parameters take nothing away: points are spread over what they leave. Parameters beyond the 256th of a Sobol sequence are random.
 //!
 //! Sobol sequences are best at trial counts that are powers of two. Defaults are those of Optuna 5's `QMCSampler`, which differs in
 //! that it draws categorical parameters at random.
@@ -10,7 +11,8 @@
 mod halton;
 mod sobol;
 
-use super::{Capabilities, Context, Sampler, SamplerError, admissible, draw};
+use super::admission::first_admissible;
+use super::{Capabilities, Context, Sampler, SamplerError, draw};
 use crate::space::Configuration;
 use crate::space::encode::Encoder;
 use halton::Halton;
@@ -20,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use sobol::Sobol;
 
 /// How many points are looked at for one proposal, before it is a random one.
-const POINTS: u64 = 10_000;
+const POINTS: usize = 10_000;
 
 /// A sequence of points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -115,19 +117,19 @@ impl Sampler for QmcSampler {
         }
         let QmcConfig { scramble, seed, .. } = self.config;
         let points = self.sequence(varying.len());
-        for index in context.number..context.number.saturating_add(POINTS) {
+        let stride = (1.0 / context.space.feasible_share()).round() as u64;
+        let mut next = context.number.saturating_mul(stride);
+        first_admissible(context, rng, POINTS, &mut |rng| {
+            let index = next;
+            next = next.saturating_add(1);
             let mut row = vec![0.0; context.space.len()];
             for (dimension, &i) in varying.iter().enumerate() {
                 let seed = scramble.then(|| mix(seed, dimension));
                 let uniform = points.coordinate(index, dimension, seed);
-                row[i] = encoder.column(i).spread(uniform.unwrap_or_else(|| rng.random()));
+                row[i] = uniform.unwrap_or_else(|| rng.random());
             }
-            let configuration = encoder.decode(&row);
-            if admissible(context, &configuration) {
-                return Ok(configuration);
-            }
-        }
-        draw(context, rng)
+            Some(encoder.spread(&row))
+        })
     }
 }
 

@@ -6,7 +6,7 @@
 //! 3. Parameters are modelled jointly where [`multivariate`](TpeConfig::multivariate): those that were active in every trial so far, or with
 //!    [`group`](TpeConfig::group) all that were only ever active together. The rest are modelled one by one, from the trials that have them.
 //! 4. [`TpeConfig::n_ei_candidates`] points are drawn from the density of the good trials (`parzen`) and ranked by the ratio of the
-//!    densities; the first that is new and that no `before` constraint forbids is proposed.
+//!    densities; the first that is new and that no constraint forbids is proposed.
 //!
 //! Defaults, and what they do, are those of Optuna 5's sampler of this name, but for what is proposed twice: nothing here, as long as new
 //! candidates can be found. With several objectives it is MOTPE; a good trial weighs the same as another.
@@ -20,7 +20,8 @@ mod observations;
 mod parzen;
 mod split;
 
-use super::{Capabilities, Context, Sampler, SamplerError, admissible, draw};
+use super::admission::{Mender, first_admissible};
+use super::{Capabilities, Context, Sampler, SamplerError, draw};
 use crate::history::TrialState;
 use crate::space::Configuration;
 use crate::space::encode::{Column, Encoder};
@@ -156,8 +157,11 @@ impl Sampler for TpeSampler {
         // Those that are modelled one by one: only if they turn out to be active.
         let mut single: Vec<Option<Ratio>> = (0..context.space.len()).map(|_| None).collect();
         let mut ranked: Vec<Vec<Vec<f64>>> = Vec::new();
-        for attempt in 0..ROUNDS * self.config.n_ei_candidates {
-            let next = attempt % self.config.n_ei_candidates;
+        let (mut mender, mut attempt, count) =
+            (Mender::new(context, &encoder), 0, self.config.n_ei_candidates);
+        first_admissible(context, rng, ROUNDS * count, &mut |rng| {
+            let next = attempt % count;
+            attempt += 1;
             if next == 0 {
                 ranked = joint.iter().map(|(ratio, _)| ratio.candidates(rng)).collect();
             }
@@ -179,12 +183,8 @@ impl Sampler for TpeSampler {
                     }
                 }
             }
-            let configuration = encoder.decode(&row);
-            if admissible(context, &configuration) {
-                return Ok(configuration);
-            }
-        }
-        draw(context, rng)
+            Some(mender.decode(&row, rng))
+        })
     }
 }
 
