@@ -69,42 +69,80 @@ mod tests {
     use crate::space::{Configuration, Space};
     use rand::RngExt;
 
-    /// After how many trials of the Gaussian process it ends, of 60.
-    fn ends(terminator: &mut RegretBound, noise: f64) -> Option<usize> {
-        let space = Space::builder().float("x", 0.0, 1.0).float("y", 0.0, 1.0).build().unwrap();
-        let mut history = History::new(vec![ObjectiveInfo::maximize("value")]);
-        let preview = |_: &Configuration| Preview::default();
-        let mut sampler = GpSampler::default();
-        for number in 0..60 {
-            let context = Context {
-                number,
-                space: &space,
-                objectives: history.objectives(),
-                history: &history,
-                preview: &preview,
-            };
-            if terminator.verdict(&context).unwrap().is_some() {
-                return Some(number as usize);
-            }
-            let mut rng = ChaCha8Rng::seed_from_u64(number);
-            let configuration = sampler.propose(&context, &mut rng).unwrap();
-            let (x, y) = (configuration.get_f64("x").unwrap(), configuration.get_f64("y").unwrap());
-            let value = 5.0 - (x - 0.3).powi(2) - (y - 0.6).powi(2) + noise * (rng.random::<f64>() - 0.5);
-            history.put(FrozenTrial::complete(number, configuration, vec![value]));
+    /// Trials that the Gaussian process chooses, of a smooth function whose best value is 5 and of which what is observed is uniform
+    /// within noise / 2.
+    struct Run {
+        space: Space,
+        history: History,
+        sampler: GpSampler,
+        noise: f64,
+    }
+
+    impl Run {
+        fn new(noise: f64) -> Self {
+            let space = Space::builder().float("x", 0.0, 1.0).float("y", 0.0, 1.0).build().unwrap();
+            let history = History::new(vec![ObjectiveInfo::maximize("value")]);
+            Self { space, history, sampler: GpSampler::default(), noise }
         }
-        None
+
+        fn context<'a>(&'a self, preview: &'a dyn Fn(&Configuration) -> Preview) -> Context<'a> {
+            let (space, history) = (&self.space, &self.history);
+            Context {
+                number: history.len() as u64,
+                space,
+                objectives: history.objectives(),
+                history,
+                preview,
+            }
+        }
+
+        fn go_on(&mut self) {
+            let mut sampler = std::mem::take(&mut self.sampler);
+            let number = self.history.len() as u64;
+            let mut rng = ChaCha8Rng::seed_from_u64(number);
+            let configuration = sampler.propose(&self.context(&|_| Preview::default()), &mut rng).unwrap();
+            self.sampler = sampler;
+            let (x, y) = (configuration.get_f64("x").unwrap(), configuration.get_f64("y").unwrap());
+            let noise = self.noise * (rng.random::<f64>() - 0.5);
+            let value = 5.0 - (x - 0.3).powi(2) - (y - 0.6).powi(2) + noise;
+            self.history.put(FrozenTrial::complete(number, configuration, vec![value]));
+        }
+
+        /// After how many trials it ends, of 60.
+        fn ends(&mut self, terminator: &mut RegretBound) -> Option<usize> {
+            (0..60).find(|_| {
+                let verdict = terminator.verdict(&self.context(&|_| Preview::default())).unwrap();
+                if verdict.is_none() {
+                    self.go_on();
+                }
+                verdict.is_some()
+            })
+        }
     }
 
     #[test]
     fn it_ends_when_the_optimum_is_found_and_not_before_enough_trials() {
-        let n = ends(&mut RegretBound::new(Some(0.01)), 0.0).unwrap();
+        let n = Run::new(0.0).ends(&mut RegretBound::new(Some(0.01))).unwrap();
         assert!((20..60).contains(&n), "{n}");
-        assert_eq!(ends(&mut RegretBound::new(Some(1e-9)), 0.0), None);
-        assert_eq!(ends(&mut RegretBound::new(Some(10.0)).least_trials(40), 0.0), Some(40));
+        assert_eq!(Run::new(0.0).ends(&mut RegretBound::new(Some(1e-9))), None);
+        assert_eq!(Run::new(0.0).ends(&mut RegretBound::new(Some(10.0)).least_trials(40)), Some(40));
     }
 
     #[test]
-    fn noise_is_tolerated_unless_told_otherwise() {
-        assert!(ends(&mut RegretBound::new(None), 4.0).is_some());
+    fn what_is_tolerated_unless_told_otherwise_is_the_noise() {
+        let mut run = Run::new(1.0);
+        (0..40).for_each(|_| run.go_on());
+        let mut sampler = GpSampler::for_regret();
+        let mut rng = ChaCha8Rng::seed_from_u64(0);
+        let regret = sampler.regret(&run.context(&|_| Preview::default()), &mut rng).unwrap().unwrap();
+        let deviation = 1.0 / 12f64.sqrt();
+        assert!((0.6 * deviation..1.6 * deviation).contains(&regret.noise), "{regret:?}");
+        assert!(regret.bound > regret.noise, "{regret:?}");
+        let verdict = |tolerance| {
+            let mut terminator = RegretBound::new(tolerance);
+            terminator.verdict(&run.context(&|_| Preview::default())).unwrap()
+        };
+        assert_eq!(verdict(None), None);
+        assert!(verdict(Some(10.0)).unwrap().ends_with("which is within 1.000e1"));
     }
 }
