@@ -79,9 +79,12 @@ pub(crate) fn gaussian_process(spec: Option<&StudySpec>) -> (GpSampler, Option<S
     }
 }
 
+/// What tells what is known of a configuration.
+pub(crate) type Known = Box<dyn Fn(&Configuration) -> Preview>;
+
 /// What is known of configurations before they are evaluated: nothing of those of a command. The shape of a network's images is
 /// that of the written models, or else they are loaded. None without images or spec.
-pub(crate) fn preview(view: &View) -> Option<Box<dyn Fn(&Configuration) -> Preview>> {
+pub(crate) fn preview(view: &View) -> Option<Known> {
     let spec = match view.spec.clone()? {
         SpecFile::Search(spec) => spec,
         SpecFile::Tune(_) => return Some(Box::new(|_| Preview::default())),

@@ -37,12 +37,15 @@ impl Style {
     }
 }
 
+/// How many steps a configuration takes, where it says so.
+pub(crate) type Count<'a> = Box<dyn Fn(&Configuration) -> Option<u64> + Sync + 'a>;
+
 /// The steps that a trial reports.
 pub(crate) struct Steps<'a> {
     /// What one of them is: `epoch`.
     pub(crate) unit: &'static str,
-    /// How many a configuration takes, where it says so.
-    pub(crate) of: Box<dyn Fn(&Configuration) -> Option<u64> + Sync + 'a>,
+    /// How many there are.
+    pub(crate) of: Count<'a>,
 }
 
 /// The progress of a search.

@@ -113,7 +113,7 @@ impl<'a> CommandObjective<'a> {
         };
         let metrics = Metrics::default();
         let mut run = Run { objective: self, trial, running, output, tail, metrics, begun, weighed: begun };
-        let result = run.to_the_end();
+        let result = run.follow();
         run.running.stop();
         for (name, value) in run.metrics.numbers() {
             run.trial.set_attribute(name, value);
@@ -127,7 +127,7 @@ impl<'a> CommandObjective<'a> {
 
 impl Run<'_, '_, '_> {
     /// Follows the command until it ends or must be stopped; the caller stops what still runs.
-    fn to_the_end(&mut self) -> Result<Evaluation, Broken> {
+    fn follow(&mut self) -> Result<Evaluation, Broken> {
         let status = loop {
             let wait = if self.output.is_open() { LOOK } else { SHORT_LOOK };
             if let Some(line) = self.output.next(wait) {

@@ -191,8 +191,12 @@ fn piece(name: &str, parameters: &[ParameterSpec]) -> Result<Piece, Problem> {
     let whole = named(&|parameter| parameter.full_name() == name);
     let places = if whole.is_empty() { named(&|parameter| parameter.name == name) } else { whole };
     if places.is_empty() {
-        let mut known: Vec<String> = parameters.iter().map(|parameter| parameter.name.clone()).collect();
-        known.dedup();
+        let mut known: Vec<String> = Vec::new();
+        for parameter in parameters {
+            if !known.contains(&parameter.name) {
+                known.push(parameter.name.clone());
+            }
+        }
         known.extend(BUILTINS.iter().map(|(word, _)| (*word).to_owned()));
         return Err(Problem::UnknownPlaceholder { name: name.into(), known });
     }
