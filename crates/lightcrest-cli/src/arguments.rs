@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
     version,
     about = "Finds models that are good and light",
     long_about = "Finds models that are good and light: searches the architecture and the training of a light \
-                  neural network for a set of images, on the CPU.",
+                  neural network for a set of images, on the CPU, or tunes the parameters of any program.",
     after_help = EXAMPLES,
     disable_help_subcommand = true,
     arg_required_else_help = true
@@ -25,6 +25,7 @@ pub(crate) struct Arguments {
 const EXAMPLES: &str = "\
 Examples:
   lightcrest search examples/digits.toml        search; the run's folder is runs/digits
+  lightcrest tune examples/pytorch_fashion_mnist/tune.toml
   lightcrest show runs/digits                   print the front
   lightcrest train runs/digits/front/trial-0012/config.toml
 
@@ -39,7 +40,10 @@ Exit codes:
 pub(crate) enum Command {
     /// Search the models that a spec describes
     #[command(after_help = SEARCH_EXAMPLES)]
-    Search(SearchArguments),
+    Search(StudyArguments),
+    /// Tune the parameters of a program that a spec names
+    #[command(after_help = TUNE_EXAMPLES)]
+    Tune(StudyArguments),
     /// Train one model
     #[command(after_help = TRAIN_EXAMPLES)]
     Train(TrainArguments),
@@ -56,8 +60,8 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  lightcrest check examples/digits.toml")]
     Check(CheckArguments),
     /// Print the JSON schema of spec files, for editors
-    #[command(after_help = "Example:\n  lightcrest schema > spec.schema.json")]
-    Schema,
+    #[command(after_help = SCHEMA_EXAMPLES)]
+    Schema(SchemaArguments),
 }
 
 const SEARCH_EXAMPLES: &str = "\
@@ -77,6 +81,31 @@ Examples:
   lightcrest search examples/digits.toml --out /tmp/digits --workers 4
   lightcrest search examples/digits.toml --fresh";
 
+const TUNE_EXAMPLES: &str = "\
+The program gets its parameters as arguments, in its environment or in a JSON file, as the spec says, and prints its metrics
+as JSON lines: {\"step\": 3, \"accuracy\": 0.8} on the way, {\"accuracy\": 0.9, \"seconds\": 2.5} as the result. A program
+that is stopped early gets SIGTERM with all of its children, and SIGKILL after a grace time. docs/tune.md has it all.
+
+The same command again goes on where the run ended; one whose budget is spent only writes its results again.
+Ctrl-C stops the programs and ends after storing what is finished; a second Ctrl-C kills them and ends at once.
+
+The run's folder holds
+  report.html           everything to look at, in one page
+  front.csv             the trials of the front, one a line
+  trials/NNNNNN/        parameters.json, metrics.jsonl and log.txt of a trial
+  study.db              every trial (SQLite)
+  spec.toml             the spec
+
+Examples:
+  lightcrest tune examples/pytorch_fashion_mnist/tune.toml
+  lightcrest tune spec.toml --out /tmp/mine --workers 4
+  lightcrest tune spec.toml --fresh";
+
+const SCHEMA_EXAMPLES: &str = "\
+Examples:
+  lightcrest schema > spec.schema.json          specs of `lightcrest search`
+  lightcrest schema tune > tune.schema.json     specs of `lightcrest tune`";
+
 const TRAIN_EXAMPLES: &str = "\
 A config.toml of a run trains exactly that model again. A kindle-style YAML file describes an architecture only: --data
 names the images, and the training is Lightcrest's default unless options say otherwise.
@@ -95,9 +124,9 @@ Examples:
   lightcrest surrogate runs/digits --parameter learning_rate --parameter optimizer
   lightcrest surrogate study.db --trial 3 --out three.html";
 
-/// `lightcrest search`
+/// `lightcrest search` and `lightcrest tune`
 #[derive(Debug, Args)]
-pub(crate) struct SearchArguments {
+pub(crate) struct StudyArguments {
     /// The spec, a TOML file
     #[arg(value_name = "SPEC")]
     pub(crate) spec: PathBuf,
@@ -181,6 +210,23 @@ pub(crate) struct CheckArguments {
     /// The spec, a TOML file
     #[arg(value_name = "SPEC")]
     pub(crate) spec: PathBuf,
+}
+
+/// `lightcrest schema`
+#[derive(Debug, Args)]
+pub(crate) struct SchemaArguments {
+    /// Whose specs
+    #[arg(value_name = "COMMAND", value_enum, default_value_t = SchemaOf::Search)]
+    pub(crate) of: SchemaOf,
+}
+
+/// The commands that have a spec.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaOf {
+    /// `lightcrest search`
+    Search,
+    /// `lightcrest tune`
+    Tune,
 }
 
 #[cfg(test)]

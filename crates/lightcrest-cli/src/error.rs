@@ -58,6 +58,29 @@ pub(crate) enum CliError {
     /// The command line asks for something that does not go together.
     #[error("{0}")]
     Usage(String),
+    /// The program of `[command]` is not there.
+    #[error("cannot run `{program}` of [command]: {reason}")]
+    Program {
+        /// The program as the spec names it.
+        program: String,
+        /// Where it was looked for.
+        reason: String,
+    },
+    /// Nothing but failures: the command is wrong, not a configuration.
+    #[error(
+        "all of the first {count} trials failed, so the search stopped; trial {trial}: {reason}\n\nits log is {}; when the command \
+         is right, the same command goes on, and --fresh starts anew", .log.display()
+    )]
+    AllFailed {
+        /// How many.
+        count: usize,
+        /// The last of them.
+        trial: u64,
+        /// Why it failed.
+        reason: String,
+        /// What it printed.
+        log: PathBuf,
+    },
     /// The run's folder cannot be used.
     #[error(transparent)]
     Folder(#[from] RunError),
@@ -90,7 +113,11 @@ impl CliError {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Interrupted(_) => INTERRUPTED,
-            Self::Broken(_) | Self::Model { .. } | Self::Surrogate(_) | Self::Training(_) => 1,
+            Self::Broken(_)
+            | Self::Model { .. }
+            | Self::Surrogate(_)
+            | Self::Training(_)
+            | Self::AllFailed { .. } => 1,
             Self::Folder(error) if !error.is_bad_input() => 1,
             _ => 2,
         }

@@ -10,6 +10,8 @@ mod prepare;
 mod progress;
 mod report;
 mod run;
+mod session;
+mod spec_file;
 mod stop;
 mod view;
 
@@ -22,12 +24,13 @@ use arguments::{Arguments, Command};
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Search(arguments) => commands::search(&arguments),
+        Command::Tune(arguments) => commands::tune(&arguments),
         Command::Train(arguments) => commands::train(&arguments),
         Command::Show(arguments) => commands::show(&arguments),
         Command::Report(arguments) => commands::report(&arguments),
         Command::Surrogate(arguments) => commands::surrogate(&arguments),
         Command::Check(arguments) => commands::check(&arguments),
-        Command::Schema => commands::schema(),
+        Command::Schema(arguments) => commands::schema(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

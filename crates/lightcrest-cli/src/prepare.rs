@@ -1,6 +1,5 @@
-//! From a spec file to everything a search needs, all of it checked before anything is written.
+//! From a spec to everything its study needs, all of it checked before anything is written.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use lightcrest::pruner::{
@@ -9,29 +8,18 @@ use lightcrest::pruner::{
 use lightcrest::sampler::{AutoSampler, GpConfig, GpSampler, RandomSampler, Sampler};
 use lightcrest::storage::Definition;
 use lightcrest::study::StudyBuilder;
-use lightcrest::{Configuration, Objective, Preview, Study};
+use lightcrest::{Configuration, Preview, Study};
 use lightcrest_model::network::Shape;
 use lightcrest_model::objective;
-use lightcrest_model::spec::{Phase, Spec};
+use lightcrest_model::spec::{Phase, StudySpec};
 
 use crate::error::CliError;
 use crate::metric::duration;
+use crate::spec_file::SpecFile;
 use crate::view::View;
 
-/// Reads and checks a spec; its text comes along.
-pub(crate) fn read_spec(path: &Path) -> Result<(Spec, String), CliError> {
-    let text = read(path)?;
-    let spec = Spec::parse(&text, &path.display().to_string()).map_err(|errors| CliError::Spec { errors })?;
-    Ok((spec, text))
-}
-
-/// Reads a text file.
-pub(crate) fn read(path: &Path) -> Result<String, CliError> {
-    fs::read_to_string(path).map_err(|source| CliError::Read { path: path.to_path_buf(), source })
-}
-
 /// The folder of a spec's run: `runs/NAME`, with characters that no file name should have replaced.
-pub(crate) fn default_folder(spec: &Spec) -> PathBuf {
+pub(crate) fn default_folder(spec: &StudySpec) -> PathBuf {
     let letter = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' };
     let name: String = spec.name.chars().map(letter).collect();
     let name = name.trim_start_matches('.');
@@ -39,27 +27,29 @@ pub(crate) fn default_folder(spec: &Spec) -> PathBuf {
 }
 
 /// A study of the spec, in memory until a storage is given.
-pub(crate) fn study(spec: &Spec) -> StudyBuilder {
-    Study::builder(spec.space().clone(), spec.objectives())
+pub(crate) fn study(spec: &StudySpec) -> StudyBuilder {
+    Study::builder(spec.space.clone(), spec.objectives.clone())
         .name(spec.name.as_str())
         .seed(spec.seed)
-        .spec(spec.fingerprint())
+        .spec(spec.fingerprint.as_str())
 }
 
 /// Whether a study was made from the spec, and not from another that merely lies beside it.
-pub(crate) fn describes(spec: &Spec, definition: &Definition) -> bool {
+pub(crate) fn describes(spec: &StudySpec, definition: &Definition) -> bool {
     study(spec).build().is_ok_and(|study| definition.difference(study.definition()).is_none())
 }
 
 /// Asks for one configuration, to see that there is one and that the sampler can handle the space.
-pub(crate) fn check_feasible(spec: &Spec, objective: &dyn Objective) -> Result<(), CliError> {
+pub(crate) fn check_feasible(
+    spec: &StudySpec,
+    preview: &dyn Fn(&Configuration) -> Preview,
+) -> Result<(), CliError> {
     let study = study(spec).boxed_sampler(sampler(spec)).build();
-    let preview = |configuration: &_| objective.preview(configuration);
-    study.and_then(|mut study| study.ask_with(&preview)).map(drop).map_err(CliError::Hopeless)
+    study.and_then(|mut study| study.ask_with(preview)).map(drop).map_err(CliError::Hopeless)
 }
 
 /// The sampler that the spec names.
-pub(crate) fn sampler(spec: &Spec) -> Box<dyn Sampler> {
+pub(crate) fn sampler(spec: &StudySpec) -> Box<dyn Sampler> {
     match spec.sampler.name {
         "random" => Box::new(RandomSampler::new()),
         "gp" => {
@@ -71,7 +61,7 @@ pub(crate) fn sampler(spec: &Spec) -> Box<dyn Sampler> {
 }
 
 /// The Gaussian process that a study is drawn with: its own, or the one that the default would use, and why it is that.
-pub(crate) fn gaussian_process(spec: Option<&Spec>) -> (GpSampler, Option<String>) {
+pub(crate) fn gaussian_process(spec: Option<&StudySpec>) -> (GpSampler, Option<String>) {
     let default = "this is the Gaussian process that the default sampler would use";
     match spec.map(|spec| spec.sampler.name) {
         Some("gp") => {
@@ -89,10 +79,16 @@ pub(crate) fn gaussian_process(spec: Option<&Spec>) -> (GpSampler, Option<String
     }
 }
 
-/// What is known of configurations before any training; the shape of the images is that of the written models, or else they are
-/// loaded. None without images or spec.
-pub(crate) fn preview(view: &View) -> Option<impl Fn(&Configuration) -> Preview> {
-    let spec = view.spec.clone()?;
+/// What tells what is known of a configuration.
+pub(crate) type Known = Box<dyn Fn(&Configuration) -> Preview>;
+
+/// What is known of configurations before they are evaluated: nothing of those of a command. The shape of a network's images is
+/// that of the written models, or else they are loaded. None without images or spec.
+pub(crate) fn preview(view: &View) -> Option<Known> {
+    let spec = match view.spec.clone()? {
+        SpecFile::Search(spec) => spec,
+        SpecFile::Tune(_) => return Some(Box::new(|_| Preview::default())),
+    };
     let from_card = view.cards.values().find_map(|card| {
         let sizes: Vec<usize> = card.input.split('x').map(|size| size.parse().ok()).collect::<Option<_>>()?;
         let [channels, height, width] = sizes[..] else { return None };
@@ -103,17 +99,20 @@ pub(crate) fn preview(view: &View) -> Option<impl Fn(&Configuration) -> Preview>
         Some((splits.train.shape(), splits.train.classes().len()))
     };
     let (input, classes) = from_card.or_else(from_images)?;
-    Some(move |configuration: &Configuration| objective::preview(&spec, input, classes, configuration))
+    Some(Box::new(move |configuration: &Configuration| {
+        objective::preview(&spec, input, classes, configuration)
+    }))
 }
 
 /// The pruner that the spec names.
-pub(crate) fn pruner(spec: &Spec) -> Result<Box<dyn Pruner>, CliError> {
+pub(crate) fn pruner(spec: &StudySpec) -> Result<Box<dyn Pruner>, CliError> {
     let named = &spec.pruner;
-    let epochs = named.get_usize("min_epochs").map(|epochs| epochs as u64);
+    // A search counts epochs; what a command counts is its own business.
+    let steps = named.get_usize("min_epochs").or(named.get_usize("min_steps")).map(|steps| steps as u64);
     Ok(match named.name {
         "halving" => {
             let mut config =
-                HalvingConfig { min_resource: MinResource::Steps(epochs.unwrap_or(1)), ..Default::default() };
+                HalvingConfig { min_resource: MinResource::Steps(steps.unwrap_or(1)), ..Default::default() };
             if let Some(factor) = named.get_usize("reduction_factor") {
                 config.reduction_factor = factor as u64;
             }
@@ -123,7 +122,7 @@ pub(crate) fn pruner(spec: &Spec) -> Result<Box<dyn Pruner>, CliError> {
             )
         }
         "median" => {
-            let mut config = MedianConfig { warmup_steps: epochs.unwrap_or(1) + 1, ..Default::default() };
+            let mut config = MedianConfig { warmup_steps: steps.unwrap_or(1) + 1, ..Default::default() };
             if let Some(trials) = named.get_usize("startup_trials") {
                 config.startup_trials = trials;
             }
@@ -134,14 +133,11 @@ pub(crate) fn pruner(spec: &Spec) -> Result<Box<dyn Pruner>, CliError> {
 }
 
 /// Settings that the study does not know, ready to read.
-pub(crate) fn settings(spec: &Spec) -> Vec<(&'static str, String)> {
+pub(crate) fn settings(spec: &StudySpec) -> Vec<(&'static str, String)> {
     let mut settings =
         vec![("Sampler", spec.sampler.name.to_owned()), ("Pruner", spec.pruner.name.to_owned())];
     let trials = spec.budget.trials.map(|trials| format!("{trials} trials"));
     let time = spec.budget.time.map(|time| duration(time.as_secs_f64()));
     settings.push(("Budget", trials.into_iter().chain(time).collect::<Vec<_>>().join(" or ")));
-    if let Some(refit) = &spec.refit {
-        settings.push(("Front trained again for", format!("{} epochs", refit.epochs)));
-    }
     settings
 }

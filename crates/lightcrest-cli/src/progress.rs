@@ -37,14 +37,22 @@ impl Style {
     }
 }
 
-/// Number of epochs that a configuration trains for, where it says so.
-pub(crate) type Epochs<'a> = Box<dyn Fn(&Configuration) -> Option<u64> + Sync + 'a>;
+/// How many steps a configuration takes, where it says so.
+pub(crate) type Count<'a> = Box<dyn Fn(&Configuration) -> Option<u64> + Sync + 'a>;
+
+/// The steps that a trial reports.
+pub(crate) struct Steps<'a> {
+    /// What one of them is: `epoch`.
+    pub(crate) unit: &'static str,
+    /// How many there are.
+    pub(crate) of: Count<'a>,
+}
 
 /// The progress of a search.
 pub(crate) struct Progress<'a> {
     style: Style,
     objectives: Vec<ObjectiveInfo>,
-    epochs: Epochs<'a>,
+    steps: Steps<'a>,
     limit: Option<usize>,
     deadline: Option<Instant>,
     begun: Instant,
@@ -65,7 +73,7 @@ struct State {
 
 struct Running {
     bar: ProgressBar,
-    epochs: Option<u64>,
+    steps: Option<u64>,
     /// The objective that the first reported value belongs to.
     reported: usize,
 }
@@ -77,7 +85,7 @@ impl<'a> Progress<'a> {
         history: &History,
         limit: Option<usize>,
         timeout: Option<Duration>,
-        epochs: Epochs<'a>,
+        steps: Steps<'a>,
     ) -> Self {
         let target =
             if style == Style::Bars { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
@@ -99,7 +107,7 @@ impl<'a> Progress<'a> {
         let progress = Self {
             style,
             objectives: history.objectives().to_vec(),
-            epochs,
+            steps,
             limit,
             deadline: timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
             begun: Instant::now(),
@@ -206,7 +214,7 @@ fn style_of(template: &str) -> ProgressStyle {
 impl Observer for Progress<'_> {
     fn started(&self, trial: &FrozenTrial) {
         let bar = self.bars.add(ProgressBar::no_length());
-        let epochs = (self.epochs)(&trial.configuration);
+        let steps = (self.steps.of)(&trial.configuration);
         bar.set_style(style_of("{prefix:>8} {spinner} {wide_msg}"));
         bar.set_prefix(format!("#{}", trial.number));
         bar.set_message("begins");
@@ -214,13 +222,13 @@ impl Observer for Progress<'_> {
             bar.enable_steady_tick(Duration::from_millis(120));
         }
         let reported = trial.known.iter().position(Option::is_none).unwrap_or(0);
-        self.state().running.insert(trial.number, Running { bar, epochs, reported });
+        self.state().running.insert(trial.number, Running { bar, steps, reported });
     }
 
     fn reported(&self, number: u64, step: u64, values: &[f64]) {
         let state = self.state();
         let Some(running) = state.running.get(&number) else { return };
-        let total = running.epochs.map_or_else(String::new, |epochs| format!("/{epochs}"));
+        let total = running.steps.map_or_else(String::new, |steps| format!("/{steps}"));
         let value = match (self.objectives.get(running.reported), values.first()) {
             (Some(objective), Some(value)) => {
                 format!(
@@ -231,7 +239,7 @@ impl Observer for Progress<'_> {
             }
             _ => String::new(),
         };
-        running.bar.set_message(format!("epoch {step}{total}{value}"));
+        running.bar.set_message(format!("{} {step}{total}{value}", self.steps.unit));
     }
 
     fn finished(&self, trial: &FrozenTrial) {
@@ -268,7 +276,8 @@ mod tests {
         let objectives =
             vec![ObjectiveInfo::maximize("validation_accuracy"), ObjectiveInfo::minimize("macs")];
         let history = History::new(objectives);
-        let progress = Progress::new(Style::Quiet, &history, Some(4), None, Box::new(|_| Some(8)));
+        let steps = Steps { unit: "epoch", of: Box::new(|_| Some(8)) };
+        let progress = Progress::new(Style::Quiet, &history, Some(4), None, steps);
         let mut trial = FrozenTrial::complete(3, Configuration::new(), vec![0.9722, 123_456.0]);
         trial.started = Some(1_000);
         trial.finished = Some(5_250);

@@ -7,11 +7,11 @@ use std::path::Path;
 
 use lightcrest::history::{FrozenTrial, History};
 use lightcrest::storage::{self, Definition};
-use lightcrest_model::spec::Spec;
 
 use crate::error::CliError;
 use crate::prepare;
 use crate::run::{ModelCard, RunFolder, look};
+use crate::spec_file::SpecFile;
 
 /// A run.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub(crate) struct View {
     /// Settings that the study does not know (sampler, budget), ready to read.
     pub(crate) settings: Vec<(&'static str, String)>,
     /// The spec, where there is one that this program reads and the study was made from.
-    pub(crate) spec: Option<Spec>,
+    pub(crate) spec: Option<SpecFile>,
 }
 
 /// Metrics in the order that readers expect; others follow by name.
@@ -58,9 +58,9 @@ impl View {
         let unreadable = |source| CliError::Unreadable { path: folder.root().to_path_buf(), source };
         let mut storage = folder.look().map_err(unreadable)?;
         let (definition, history) = storage::load(&mut storage).map_err(unreadable)?;
-        let spec = prepare::read_spec(&folder.spec()).ok().map(|(spec, _)| spec);
-        let settings = spec.as_ref().map(prepare::settings).unwrap_or_default();
-        let spec = spec.filter(|spec| prepare::describes(spec, &definition));
+        let spec = SpecFile::read(&folder.spec()).ok();
+        let settings = spec.as_ref().map(SpecFile::settings).unwrap_or_default();
+        let spec = spec.filter(|spec| prepare::describes(spec.study(), &definition));
         Ok(Self { definition, history, cards: folder.cards()?, settings, spec })
     }
 
@@ -73,6 +73,11 @@ impl View {
         let (definition, history) =
             look(path).and_then(|mut storage| storage::load(&mut storage)).map_err(unreadable)?;
         Ok(Self { definition, history, cards: BTreeMap::new(), settings: Vec::new(), spec: None })
+    }
+
+    /// Whether the trials ran a command, which leaves logs instead of models.
+    pub(crate) fn is_tuned(&self) -> bool {
+        matches!(self.spec, Some(SpecFile::Tune(_)))
     }
 
     /// The trials of the front, best value of the first objective first.

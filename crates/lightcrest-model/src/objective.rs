@@ -79,7 +79,7 @@ struct Variant {
 impl NetworkObjective {
     /// The objective of a spec on images: those of [`Spec::data`] for the phase that is run.
     pub fn new(spec: &Spec, splits: Splits) -> Self {
-        let infos = spec.objectives();
+        let infos = spec.study.objectives.clone();
         Self { spec: spec.clone(), infos, splits: Arc::new(splits), variants: Mutex::default() }
     }
 
@@ -246,8 +246,8 @@ impl NetworkObjective {
             }
         }
         let constraints = self.spec.constraints.iter().filter_map(|constraint| {
-            let value = model.metrics.get(constraint.metric)?;
-            Some((constraint.metric.to_owned(), constraint.excess(value)))
+            let value = model.metrics.get(&constraint.metric)?;
+            Some((constraint.metric.clone(), constraint.excess(value)))
         });
         let mut attributes: BTreeMap<String, serde_json::Value> =
             model.metrics.iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
@@ -336,7 +336,7 @@ pub fn preview(spec: &Spec, input: Shape, classes: usize, configuration: &Config
 /// The bound that known metrics break, said in words, among the constraints that hold before training.
 fn violation(spec: &Spec, metrics: &Metrics) -> Option<String> {
     let before = spec.constraints.iter().filter(|constraint| constraint.before);
-    before.filter_map(|constraint| constraint.violation(metrics.get(constraint.metric)?)).next()
+    before.filter_map(|constraint| constraint.violation(metrics.get(&constraint.metric)?)).next()
 }
 
 /// The weights that a training with this seed begins from.

@@ -1,23 +1,65 @@
 //! `lightcrest check`: is a spec right, and what would it search?
 
+use std::path::Path;
+
 use lightcrest::Objective;
 use lightcrest_model::objective::NetworkObjective;
-use lightcrest_model::spec::{Phase, Spec};
+use lightcrest_model::spec::tune::TuneSpec;
+use lightcrest_model::spec::{Phase, Spec, StudySpec};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::print;
+use super::tune::Program;
 use crate::arguments::CheckArguments;
 use crate::error::CliError;
 use crate::metric::Kind;
 use crate::prepare;
+use crate::spec_file::SpecFile;
 
 /// How many configurations are drawn to see what models cost.
 const DRAWN: usize = 200;
 
-/// Checks a spec and its data; prints what a search would choose from.
+/// Checks a spec and what it needs; prints what a search would choose from.
 pub(crate) fn check(arguments: &CheckArguments) -> Result<(), CliError> {
-    let (spec, _) = prepare::read_spec(&arguments.spec)?;
+    let path = &arguments.spec;
+    let file = SpecFile::read(path)?;
+    let (first, last) = match &file {
+        SpecFile::Search(spec) => networks(spec)?,
+        SpecFile::Tune(spec) => command(spec, path)?,
+    };
+    let mut lines = vec![format!("{} is right", path.display())];
+    lines.extend(first);
+    lines.extend(study(file.study()));
+    let settings = file.settings().into_iter();
+    lines.extend(settings.map(|(label, value)| format!("  {:<11} {value}", label.to_lowercase())));
+    lines.extend(last);
+    print(&lines.join("\n"));
+    Ok(())
+}
+
+fn study(spec: &StudySpec) -> Vec<String> {
+    let objective = |info: &lightcrest::ObjectiveInfo| {
+        format!("  objective   {} {}", format!("{:?}", info.direction).to_lowercase(), info.name)
+    };
+    let parameters = format!("  parameters  {}", spec.space.parameters().len());
+    std::iter::once(parameters).chain(spec.objectives.iter().map(objective)).collect()
+}
+
+/// What is said of a command before and after its study.
+fn command(spec: &TuneSpec, path: &Path) -> Result<(Vec<String>, Vec<String>), CliError> {
+    let program = Program::find(spec, path)?;
+    prepare::pruner(&spec.study)?;
+    prepare::check_feasible(&spec.study, &|_| Default::default())?;
+    let lines = vec![
+        format!("  program     {}", program.path().display()),
+        format!("  directory   {}", program.directory().display()),
+    ];
+    Ok((lines, vec![]))
+}
+
+/// What is said of networks before and after their study.
+fn networks(spec: &Spec) -> Result<(Vec<String>, Vec<String>), CliError> {
     let (splits, test) = spec.data(Phase::Search).load()?;
     let images = format!(
         "{} to train, {} to validate, {} to test",
@@ -27,34 +69,16 @@ pub(crate) fn check(arguments: &CheckArguments) -> Result<(), CliError> {
     );
     let (name, shape, classes) =
         (splits.train.name().to_owned(), splits.train.shape(), splits.train.classes().len());
-    let objective = NetworkObjective::new(&spec, splits);
-    prepare::pruner(&spec)?;
-    prepare::check_feasible(&spec, &objective)?;
-    let mut lines = vec![
-        format!("{} is right", arguments.spec.display()),
-        format!("  data        {name}: {images}; {shape}, {classes} classes"),
-        format!("  parameters  {}", spec.space().parameters().len()),
-    ];
-    for objective in spec.objectives() {
-        lines.push(format!(
-            "  objective   {} {}",
-            format!("{:?}", objective.direction).to_lowercase(),
-            objective.name
-        ));
-    }
-    lines.extend(
-        prepare::settings(&spec)
-            .into_iter()
-            .map(|(label, value)| format!("  {:<11} {value}", label.to_lowercase())),
-    );
-    lines.extend(drawn(&spec, &objective));
-    print(&lines.join("\n"));
-    Ok(())
+    let objective = NetworkObjective::new(spec, splits);
+    prepare::pruner(&spec.study)?;
+    prepare::check_feasible(&spec.study, &|configuration| objective.preview(configuration))?;
+    let data = format!("  data        {name}: {images}; {shape}, {classes} classes");
+    Ok((vec![data], drawn(spec, &objective)))
 }
 
 /// How many configurations are possible at all, and what their networks cost.
 fn drawn(spec: &Spec, objective: &NetworkObjective) -> Vec<String> {
-    let mut rng = ChaCha8Rng::seed_from_u64(spec.seed);
+    let mut rng = ChaCha8Rng::seed_from_u64(spec.study.seed);
     let drawn: Vec<_> = (0..DRAWN).map(|_| spec.space().sample(&mut rng)).collect();
     let possible: Vec<_> = drawn.iter().filter(|c| objective.preview(c).violation.is_none()).collect();
     let mut lines =

@@ -7,6 +7,7 @@ mod search;
 mod show;
 mod surrogate;
 mod train;
+mod tune;
 
 pub(crate) use check::check;
 pub(crate) use report::report;
@@ -15,11 +16,12 @@ pub(crate) use search::search;
 pub(crate) use show::show;
 pub(crate) use surrogate::surrogate;
 pub(crate) use train::train;
+pub(crate) use tune::tune;
 
 use std::io::Write;
 
 /// Prints to stdout. A reader that has gone away (`lightcrest show RUN | head`) is no failure.
-fn print(text: &str) {
+pub(crate) fn print(text: &str) {
     let mut stdout = std::io::stdout().lock();
     drop(
         stdout

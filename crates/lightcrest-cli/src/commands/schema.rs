@@ -1,10 +1,17 @@
 //! `lightcrest schema`: the JSON schema of spec files.
 
+use lightcrest_model::spec;
+
 use super::print;
+use crate::arguments::{SchemaArguments, SchemaOf};
 use crate::error::CliError;
 
 /// Prints the schema.
-pub(crate) fn schema() -> Result<(), CliError> {
-    print(&format!("{:#}", lightcrest_model::spec::json_schema()));
+pub(crate) fn schema(arguments: &SchemaArguments) -> Result<(), CliError> {
+    let schema = match arguments.of {
+        SchemaOf::Search => spec::json_schema(),
+        SchemaOf::Tune => spec::tune::json_schema(),
+    };
+    print(&format!("{schema:#}"));
     Ok(())
 }

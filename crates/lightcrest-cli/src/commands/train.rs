@@ -26,9 +26,9 @@ use crate::arguments::TrainArguments;
 use crate::deliver::Delivery;
 use crate::error::CliError;
 use crate::metric::{self, Kind};
-use crate::prepare;
 use crate::progress::{self, Style};
 use crate::run::RunError;
+use crate::spec_file;
 use crate::stop;
 
 /// Trains.
@@ -96,7 +96,7 @@ fn from_spec(arguments: &TrainArguments, watch: &mut Watch) -> Result<Trained, C
     if let Some((option, _)) = options.into_iter().find(|(_, given)| *given) {
         return Err(CliError::Usage(format!("{option} is for YAML models; a spec says it itself")));
     }
-    let (spec, text) = prepare::read_spec(&arguments.model)?;
+    let (spec, text) = spec_file::read_search(&arguments.model)?;
     let varied = spec.space().parameters().len();
     if varied > 0 {
         let model = arguments.model.display();
@@ -105,7 +105,7 @@ fn from_spec(arguments: &TrainArguments, watch: &mut Watch) -> Result<Trained, C
         )));
     }
     let (splits, test) = spec.data(Phase::Search).load()?;
-    let seed = spec.seed;
+    let seed = spec.study.seed;
     let objective = NetworkObjective::new(&spec, splits.clone());
     let model =
         objective.train(&Configuration::new(), Phase::Search, seed, watch).map_err(|error| match error {
@@ -125,7 +125,7 @@ fn interrupted() -> CliError {
 
 /// An architecture, with the images and the training of the command line.
 fn from_yaml(arguments: &TrainArguments, watch: &mut Watch) -> Result<Trained, CliError> {
-    let text = prepare::read(&arguments.model)?;
+    let text = spec_file::read(&arguments.model)?;
     let file =
         ModelFile::parse(&text, &arguments.model).map_err(|error| CliError::ModelFile(Box::new(error)))?;
     let Some(data) = &arguments.data else {
@@ -180,7 +180,7 @@ struct Watch {
 
 impl Watch {
     fn new(style: Style) -> Self {
-        Self { style, bar: progress::steps(style, "epochs", 0), stop: stop::install() }
+        Self { style, bar: progress::steps(style, "epochs", 0), stop: stop::install(|| {}) }
     }
 }
 

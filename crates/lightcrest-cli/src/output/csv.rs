@@ -13,8 +13,11 @@ const FIRST: [&str; 5] = ["parameters", "macs", "latency_ms", "validation_accura
 pub(crate) fn front_csv(view: &View) -> String {
     let objectives = view.definition.objectives.iter().map(|objective| objective.name.as_str());
     let measured = view.cards.values().flat_map(|card| card.metrics.keys()).map(String::as_str);
-    let mut metrics: Vec<&str> = FIRST.to_vec();
-    for name in objectives.chain(measured) {
+    // A command measures what it likes.
+    let names = if view.is_tuned() { view.metric_names() } else { vec![] };
+    let first = FIRST.iter().filter(|name| !view.is_tuned() || names.iter().any(|known| known == *name));
+    let mut metrics: Vec<&str> = first.copied().collect();
+    for name in objectives.chain(measured).chain(names.iter().map(String::as_str)) {
         if !metrics.contains(&name) {
             metrics.push(name);
         }

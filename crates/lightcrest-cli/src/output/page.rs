@@ -57,6 +57,7 @@ pub(crate) fn report_data(view: &View) -> ReportData {
         hypervolume: hypervolume::growth(&view.history),
         importance: importances(view),
         surrogate: SurrogateSection::Missing("It was not drawn.".into()),
+        networks: !view.is_tuned(),
         models: front.iter().filter_map(|trial| model(view, trial.number)).collect(),
     }
 }

@@ -91,6 +91,7 @@ pub(crate) fn text(view: &View) -> String {
     parts.extend(data.importance.iter().map(|importance| importance_table(importance, &data.parameters)));
     parts.extend(data.models.iter().map(layer_table));
     parts.push(trials::trials(view, &data));
+    parts.extend(trials::failures(&data));
     parts.join("\n\n")
 }
 
@@ -136,10 +137,12 @@ fn plain_table() -> Table {
 /// What a search prints at its end.
 pub(crate) fn closing(view: &View, folder: &RunFolder) -> String {
     let root = folder.root().display();
-    format!(
-        "{}: {}\n{}\n{root}/report.html shows the run; the models are in {root}/front",
-        view.definition.name,
-        summary(view),
-        front_table(view)
-    )
+    let rest = match view.is_tuned() {
+        true => format!(
+            "{}\n\n{root}/report.html shows the run; what the trials wrote is in {root}/trials",
+            configurations(view)
+        ),
+        false => format!("{root}/report.html shows the run; the models are in {root}/front"),
+    };
+    format!("{}: {}\n{}\n{rest}", view.definition.name, summary(view), front_table(view))
 }

@@ -85,6 +85,14 @@ pub(super) fn trials(view: &View, data: &ReportData) -> String {
     format!("all trials (* on the front)\n{}", aligned(&rows))
 }
 
+/// Why trials failed, one line each; none when all went well.
+pub(super) fn failures(data: &ReportData) -> Option<String> {
+    let failed = data.trials.iter().filter(|trial| trial.state == "failed");
+    let line = |trial: &Trial| Some(format!("trial {}: {}", trial.number, trial.reason.as_deref()?));
+    let lines: Vec<String> = failed.filter_map(line).collect();
+    (!lines.is_empty()).then(|| format!("failed trials\n{}", lines.join("\n")))
+}
+
 /// Columns as wide as their widest cell; the last one is as long as it is.
 fn aligned(rows: &[Vec<String>]) -> String {
     let columns = rows.first().map_or(0, Vec::len);

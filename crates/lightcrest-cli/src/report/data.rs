@@ -29,6 +29,8 @@ pub(crate) struct ReportData {
     pub(crate) importance: Vec<Importance>,
     /// What the sampler believed along the most important parameter.
     pub(crate) surrogate: SurrogateSection,
+    /// Whether the trials train networks, of which the page shows the models of the front.
+    pub(crate) networks: bool,
     /// The models of the front.
     pub(crate) models: Vec<Model>,
 }

@@ -35,7 +35,7 @@ pub(crate) fn render(data: &ReportData) -> String {
     ];
     let nav = html! {
         nav aria-label="Sections" {
-            @for (id, title) in sections { a href={ "#" (id) } { (title) } }
+            @for (id, title) in sections.into_iter().filter(|(id, _)| data.networks || *id != "models") { a href={ "#" (id) } { (title) } }
         }
     };
     let body = html! {
@@ -63,9 +63,11 @@ pub(crate) fn render(data: &ReportData) -> String {
             }
             div #trials-table {}
         }
-        section.card #models {
-            div.head { h2 { "Models of the front" } }
-            div #models-list {}
+        @if data.networks {
+            section.card #models {
+                div.head { h2 { "Models of the front" } }
+                div #models-list {}
+            }
         }
     };
     document(&data.title, &data.summary, &nav, &body, &json(data), SCRIPT)

@@ -153,6 +153,7 @@ fn synthetic(count: u64) -> ReportData {
         parameters,
         curve_metric: Some(0),
         hypervolume,
+        networks: true,
         models: models.collect(),
         trials,
     }

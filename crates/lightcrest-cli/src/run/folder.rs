@@ -84,7 +84,9 @@ impl RunFolder {
         }
         if root.is_dir() && !folder.database().exists() {
             // A run that was killed at its very start has left these and nothing else.
-            let own = |name: &str| matches!(name, "lock" | "spec.toml" | "weights") || is_unfinished(name);
+            let own = |name: &str| {
+                matches!(name, "lock" | "spec.toml" | "weights" | "trials") || is_unfinished(name)
+            };
             if let Some(found) = list(root)?.into_iter().find(|name| !own(name)) {
                 return Err(RunError::Foreign { path: root.to_path_buf(), found });
             }
@@ -178,6 +180,16 @@ impl RunFolder {
     /// Folder of a model of the front.
     pub(crate) fn model(&self, trial: u64) -> PathBuf {
         self.root.join("front").join(format!("trial-{trial:04}"))
+    }
+
+    /// Folder of a trial that runs a command.
+    pub(crate) fn trial(&self, trial: u64) -> PathBuf {
+        self.root.join("trials").join(format!("{trial:06}"))
+    }
+
+    /// The log of a trial that runs a command.
+    pub(crate) fn trial_log(&self, trial: u64) -> PathBuf {
+        self.trial(trial).join("log.txt")
     }
 
     /// The trials whose weights lie in the folder.

@@ -6,6 +6,7 @@
 //!   spec.toml             the spec as it was read last
 //!   weights/              trained weights of the trials that are on the front so far
 //!   front/trial-NNNN/     the models of the front
+//!   trials/NNNNNN/        parameters.json, metrics.jsonl and log.txt of a trial that runs a command
 //!   front.csv  report.html  surrogate.html
 //!   lock                  held by the process that searches
 //! ```

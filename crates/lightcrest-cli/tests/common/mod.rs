@@ -116,8 +116,13 @@ impl Place {
 
     /// The trials of `runs/tiny` by number: state, values and attributes as they are stored.
     pub(crate) fn trials(&self) -> Vec<lightcrest::FrozenTrial> {
+        self.trials_of("tiny")
+    }
+
+    /// The same of `runs/NAME`.
+    pub(crate) fn trials_of(&self, name: &str) -> Vec<lightcrest::FrozenTrial> {
         use lightcrest::storage::{SqliteStorage, load};
-        let mut storage = SqliteStorage::read(self.path("runs/tiny/study.db")).unwrap();
+        let mut storage = SqliteStorage::read(self.path(&format!("runs/{name}/study.db"))).unwrap();
         load(&mut storage).unwrap().1.trials().to_vec()
     }
 

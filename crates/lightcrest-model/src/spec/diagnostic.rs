@@ -124,6 +124,14 @@ pub enum Problem {
         /// The unknown word; empty when something else is wrong.
         word: String,
     },
+    /// A `{name}` in the text of a command that stands for nothing.
+    #[error("`{{{name}}}` stands for no parameter of this spec")]
+    UnknownPlaceholder {
+        /// The name as written.
+        name: String,
+        /// Everything that has a name.
+        known: Vec<String>,
+    },
     /// Anything else, said in a sentence.
     #[error("{reason}")]
     Invalid {
@@ -140,6 +148,7 @@ impl Problem {
             Problem::UnknownWord { value, known, .. } => (value, known),
             Problem::UnknownParent { parent, known, .. } => (parent, known),
             Problem::ImpossibleCondition { value, known, .. } => (value, known),
+            Problem::UnknownPlaceholder { name, known } => (name, known),
             Problem::Formula { word, known, .. } if !word.is_empty() => (word, known),
             _ => return None,
         };

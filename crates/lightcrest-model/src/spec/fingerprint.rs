@@ -6,20 +6,35 @@ use toml::de::{DeTable, DeValue};
 
 use super::setting::number;
 
-/// Sections that may change when a study goes on: they do not change what a stored value means.
-const FREE: &[&str] = &["budget", "workers", "sampler", "pruner", "refit"];
+/// Sections and keys that may change when a study goes on: they do not change what a stored value means.
+const FREE: &[&str] = &[
+    "budget",
+    "workers",
+    "sampler",
+    "pruner",
+    "refit",
+    "command.directory",
+    "command.limits",
+    "command.metrics",
+];
 
 /// A hash of everything else, in hexadecimal.
 pub(super) fn fingerprint(document: &DeTable<'_>) -> String {
     let mut text = String::new();
+    entries(&mut text, document, "");
+    format!("{:016x}", fnv1a(text.as_bytes()))
+}
+
+/// The entries of a table that count; `path` is its own, with a dot at the end.
+fn entries(text: &mut String, table: &DeTable<'_>, path: &str) {
     // Tables iterate in the order of their keys.
-    for (key, value) in document {
-        if !FREE.contains(&key.get_ref().as_ref()) {
-            write(&mut text, key.get_ref());
-            canonical(&mut text, value.get_ref());
+    for (key, value) in table {
+        let path = format!("{path}{}", key.get_ref());
+        if !FREE.contains(&path.as_str()) {
+            write(text, key.get_ref());
+            canonical(text, value.get_ref(), &path);
         }
     }
-    format!("{:016x}", fnv1a(text.as_bytes()))
 }
 
 fn write(text: &mut String, word: &str) {
@@ -27,19 +42,16 @@ fn write(text: &mut String, word: &str) {
     let _ = write!(text, "{}:{word}", word.len());
 }
 
-fn canonical(text: &mut String, value: &DeValue<'_>) {
+fn canonical(text: &mut String, value: &DeValue<'_>, path: &str) {
     match value {
         DeValue::Table(table) => {
             text.push('{');
-            for (key, value) in table {
-                write(text, key.get_ref());
-                canonical(text, value.get_ref());
-            }
+            entries(text, table, &format!("{path}."));
             text.push('}');
         }
         DeValue::Array(items) => {
             text.push('[');
-            items.iter().for_each(|item| canonical(text, item.get_ref()));
+            items.iter().for_each(|item| canonical(text, item.get_ref(), path));
             text.push(']');
         }
         DeValue::String(word) => write(text, word),
@@ -75,6 +87,9 @@ mod tests {
         );
         assert_ne!(base, of("[study]\nname = 'a'\nseed = 2"));
         assert_ne!(base, of("[study]\nname = 'a'\nseed = '1'"));
+        let command = of("[command]\nrun = ['a']");
+        assert_eq!(command, of("[command]\nrun = ['a']\ndirectory = 'b'\n[command.limits]\ntime = '3s'"));
+        assert_ne!(command, of("[command]\nrun = ['b']"));
         assert_eq!(fnv1a(b"a"), 0xaf63_dc4c_8601_ec8c); // the authors' test vector
     }
 }

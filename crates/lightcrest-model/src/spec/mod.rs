@@ -1,5 +1,8 @@
 //! The spec: one TOML file that says what to search, on what data, and how.
 //!
+//! There are two kinds. A [`Spec`] searches light networks, which this crate builds and trains; a [`TuneSpec`](tune::TuneSpec) tunes
+//! any command. They share the study ([`StudySpec`]), the ways to write a domain, and the errors.
+//!
 //! [`Spec::parse`] reads a file and reports every error with its place ([`SpecErrors`]). A [`Spec`] knows the engine's
 //! [`Space`], builds the network and the training of a configuration ([`Spec::build`]), and writes the file that trains
 //! one configuration again ([`Spec::resolve`]).
@@ -34,64 +37,69 @@ mod resolve;
 mod schema;
 mod setting;
 mod space;
+mod study;
 #[cfg(test)]
 mod tests;
 mod tree;
+pub mod tune;
 mod vocabulary;
 
 use std::time::Duration;
 
-use lightcrest::objective::ObjectiveInfo;
-use lightcrest::space::{Space, Value};
+use lightcrest::space::Space;
 
 pub use build::{BuildError, Candidate};
 pub use diagnostic::{Problem, SpecError, SpecErrors};
 pub use objective::{ConstraintSpec, Metrics, ObjectiveSpec};
 pub use resolve::Phase;
 pub use schema::json_schema;
+pub use study::{Budget, Named, StudySpec};
 pub use tree::ConfigurationError;
 
 use crate::data::DataConfig;
 use tree::{Choice, Group, Stage};
 
-/// A spec file that was read and found right.
+/// A spec of light networks that was read and found right.
 #[derive(Debug, Clone)]
 pub struct Spec {
-    /// Name of the study.
-    pub name: String,
-    /// Seed of the study.
-    pub seed: u64,
+    /// What it has in common with every other spec.
+    pub study: StudySpec,
     /// What is minimised and maximised.
     pub objectives: Vec<ObjectiveSpec>,
     /// What a model must keep.
     pub constraints: Vec<ConstraintSpec>,
     /// The images.
     pub data: DataConfig,
-    /// When the search ends.
-    pub budget: Budget,
-    /// How many trials run at the same time; absent: as many as there are cores.
-    pub workers: Option<usize>,
     /// Whether and how the front is trained again.
     pub refit: Option<Refit>,
-    /// The sampler and its settings.
-    pub sampler: Named,
-    /// The pruner and its settings.
-    pub pruner: Named,
     data_group: Group,
     training: Training,
     architecture: Architecture,
     refit_augmentation: Group,
-    space: Space,
-    fingerprint: String,
 }
 
-/// The limits of a search; it ends at the first that is reached.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Budget {
-    /// Number of trials.
-    pub trials: Option<usize>,
-    /// Time, the refit included.
-    pub time: Option<Duration>,
+/// What a spec is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpecKind {
+    /// Light networks, a [`Spec`].
+    Search,
+    /// A command, a [`TuneSpec`](tune::TuneSpec).
+    Tune,
+}
+
+impl SpecKind {
+    /// The kind of a spec by the tables that only one of them has; none where there are none, or the text is no TOML.
+    pub fn of(text: &str) -> Option<Self> {
+        let document = toml::de::DeTable::parse(text).ok()?;
+        let has = |names: &[&str]| names.iter().any(|name| document.get_ref().contains_key(*name));
+        match (has(&["command", "parameters"]), has(&["data", "training", "architecture"])) {
+            (true, false) => Some(Self::Tune),
+            (false, true) => Some(Self::Search),
+            // A spec with both is wrong as either; the command says what it was meant to be.
+            (true, true) => document.get_ref().contains_key("command").then_some(Self::Tune),
+            (false, false) => None,
+        }
+    }
 }
 
 /// A second, longer training of the models of the front.
@@ -108,45 +116,6 @@ pub struct Refit {
     pub time: Option<Duration>,
     /// How many models at most; absent: all of the front.
     pub models: Option<usize>,
-}
-
-/// A part of the engine chosen by name, with its settings.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Named {
-    /// Its name, as the spec writes it.
-    pub name: &'static str,
-    values: Vec<(&'static str, Value)>,
-}
-
-impl Named {
-    /// A setting; absent when the spec leaves it to the default.
-    pub fn get(&self, key: &str) -> Option<&Value> {
-        self.values.iter().find(|(name, _)| *name == key).map(|(_, value)| value)
-    }
-
-    /// All settings as the type that holds them, such as the sampler's `GpConfig`; what the spec leaves out keeps the
-    /// default of that type.
-    ///
-    /// # Errors
-    /// [`ConfigurationError::Value`] when the type does not know a setting.
-    pub fn config<T: serde::de::DeserializeOwned>(&self) -> Result<T, ConfigurationError> {
-        tree::deserialize(self.name, self.values.clone())
-    }
-
-    /// A setting that is a number.
-    pub fn get_f64(&self, key: &str) -> Option<f64> {
-        self.get(key).and_then(Value::as_f64)
-    }
-
-    /// A setting that is a whole number, zero or more.
-    pub fn get_usize(&self, key: &str) -> Option<usize> {
-        self.get(key).and_then(Value::as_i64).and_then(|value| usize::try_from(value).ok())
-    }
-
-    /// A setting that is a word.
-    pub fn get_str(&self, key: &str) -> Option<&str> {
-        self.get(key).and_then(Value::as_str)
-    }
 }
 
 #[derive(Debug, Clone)]
@@ -177,12 +146,7 @@ impl Spec {
     /// Everything that varies. Empty when the spec fixes every value: then there is one model to train and nothing to
     /// search.
     pub fn space(&self) -> &Space {
-        &self.space
-    }
-
-    /// Names and directions of the objectives.
-    pub fn objectives(&self) -> Vec<ObjectiveInfo> {
-        self.objectives.iter().map(|objective| objective.info.clone()).collect()
+        &self.study.space
     }
 
     /// The images of a phase: `train_images` cuts those of the search only.
@@ -191,11 +155,5 @@ impl Spec {
             Phase::Search => self.data.clone(),
             Phase::Refit(_) => DataConfig { train_images: None, ..self.data.clone() },
         }
-    }
-
-    /// Text that differs for specs whose trials cannot be compared. `[budget]`, `[workers]`, `[sampler]`, `[pruner]`,
-    /// `[refit]`, comments and the order of keys do not count: they may change when a study goes on.
-    pub fn fingerprint(&self) -> &str {
-        &self.fingerprint
     }
 }

@@ -88,7 +88,7 @@ impl ObjectiveSpec {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConstraintSpec {
     /// Name of the metric.
-    pub metric: &'static str,
+    pub metric: String,
     /// Largest value allowed.
     pub max: Option<f64>,
     /// Smallest value allowed.
@@ -117,12 +117,12 @@ impl ConstraintSpec {
 
     /// Whether the architecture alone decides the metric.
     pub fn is_static(&self) -> bool {
-        metric_index(self.metric).is_some_and(is_static)
+        metric_index(&self.metric).is_some_and(is_static)
     }
 }
 
 /// The items of `[[NAME]]`; none when the key is absent.
-fn items<'a, 'i>(
+pub(super) fn items<'a, 'i>(
     errors: &mut Errors,
     document: &'a DeTable<'i>,
     name: &str,
@@ -143,7 +143,7 @@ fn items<'a, 'i>(
         .collect()
 }
 
-fn text<'a>(group: &'a Group, key: &str) -> Option<&'a str> {
+pub(super) fn text<'a>(group: &'a Group, key: &str) -> Option<&'a str> {
     match &group.entry(key)?.setting {
         Setting::Fixed(value) => value.as_str(),
         Setting::Vary(_) => None,
@@ -278,24 +278,9 @@ pub(super) fn constraints(errors: &mut Errors, document: &DeTable<'_>) -> Vec<Co
     for (table, place) in items(errors, document, "constraints") {
         let group = group(errors, &CONSTRAINT, (table, place.clone()), "[[constraints]]", "", &[]);
         let Some(index) = text(&group, "metric").and_then(metric_index) else { continue };
-        let (max, min) = (real(&group, "max"), real(&group, "min"));
         let metric = METRICS[index].0;
+        let (max, min) = bounds(errors, &group, table, place, metric);
         let invalid = |reason: String| Problem::Invalid { reason };
-        match (max, min) {
-            (None, None) if !table.contains_key("max") && !table.contains_key("min") => {
-                errors
-                    .push(place.clone(), invalid(format!("the constraint on {metric} needs `max` or `min`")));
-            }
-            (Some(max), Some(min)) if min > max => {
-                let problem = Problem::ReversedBounds {
-                    key: metric.into(),
-                    low: format!("{min} (min)"),
-                    high: format!("{max} (max)"),
-                };
-                errors.push(place.clone(), problem);
-            }
-            _ => {}
-        }
         let written = match group.entry("before").map(|entry| (&entry.setting, entry.span.clone())) {
             Some((Setting::Fixed(value), span)) => value.as_bool().map(|before| (before, span)),
             _ => None,
@@ -314,7 +299,30 @@ pub(super) fn constraints(errors: &mut Errors, document: &DeTable<'_>) -> Vec<Co
             Some((before, _)) => before,
             None => is_static(index),
         };
-        list.push(ConstraintSpec { metric, max, min, before });
+        list.push(ConstraintSpec { metric: metric.into(), max, min, before });
     }
     list
+}
+
+/// `max` and `min` of a constraint.
+pub(super) fn bounds(
+    errors: &mut Errors,
+    group: &Group,
+    table: &DeTable<'_>,
+    place: Range<usize>,
+    metric: &str,
+) -> (Option<f64>, Option<f64>) {
+    let (max, min) = (real(group, "max"), real(group, "min"));
+    match (max, min) {
+        (None, None) if !table.contains_key("max") && !table.contains_key("min") => {
+            let reason = format!("the constraint on {metric} needs `max` or `min`");
+            errors.push(place, Problem::Invalid { reason });
+        }
+        (Some(max), Some(min)) if min > max => {
+            let (low, high) = (format!("{min} (min)"), format!("{max} (max)"));
+            errors.push(place, Problem::ReversedBounds { key: metric.into(), low, high });
+        }
+        _ => {}
+    }
+    (max, min)
 }

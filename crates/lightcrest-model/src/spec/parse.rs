@@ -8,18 +8,28 @@ use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Errors, Problem, SpecErrors};
 use super::setting::{Setting, describe, in_order, scalar, setting};
+use super::study::{Named, StudySections, count, time};
 use super::tree::{Alternative, Choice, Entry, Group, Stage, deserialize};
 use super::vocabulary::*;
-use super::{Architecture, Budget, Named, Refit, Spec, Training, fingerprint, objective, space};
+use super::{Architecture, Refit, Spec, Training, fingerprint, objective, space};
 use crate::data::DataConfig;
 
 /// Parameter names that stages may not take.
 const RESERVED: &[&str] = &["head", "optimizer", "schedule", "loss", "augmentation"];
 
 /// A table that is there, with its key's place.
-type Table<'a, 'i> = (&'a DeTable<'i>, Range<usize>);
+pub(super) type Table<'a, 'i> = (&'a DeTable<'i>, Range<usize>);
 
 pub(super) fn parse(text: &str, path: &str) -> Result<Spec, SpecErrors> {
+    read(text, path, document_to_spec)
+}
+
+/// Reads a spec of any kind from its text.
+pub(super) fn read<T>(
+    text: &str,
+    path: &str,
+    build: impl FnOnce(&mut Errors, &DeTable<'_>) -> Option<T>,
+) -> Result<T, SpecErrors> {
     let mut errors = Errors::default();
     let (document, syntax) = DeTable::parse_recoverable(text);
     for error in syntax {
@@ -29,30 +39,34 @@ pub(super) fn parse(text: &str, path: &str) -> Result<Spec, SpecErrors> {
     if !errors.list.is_empty() {
         return Err(SpecErrors::new(path, text, errors.list));
     }
-    let spec = document_to_spec(&mut errors, document.get_ref());
+    let spec = build(&mut errors, document.get_ref());
     match spec {
         Some(spec) if errors.list.is_empty() => Ok(spec),
         _ => Err(SpecErrors::new(path, text, errors.list)),
     }
 }
 
-/// Every table of the file with whether it must be there.
-pub(super) const SECTIONS: &[(&str, bool)] = &[
-    ("study", true),
-    ("objectives", false),
-    ("constraints", false),
-    ("data", true),
-    ("training", true),
-    ("architecture", true),
-    ("budget", false),
-    ("sampler", false),
-    ("pruner", false),
-    ("workers", false),
-    ("refit", false),
+/// A table of a spec file, and what it holds if it must be there.
+pub(super) type SectionName = (&'static str, Option<&'static str>);
+
+/// Every table of the file.
+pub(super) const SECTIONS: &[SectionName] = &[
+    ("study", Some(STUDY.doc)),
+    ("objectives", None),
+    ("constraints", None),
+    ("data", Some(DATA.doc)),
+    ("training", Some(TRAINING.doc)),
+    ("architecture", Some(ARCHITECTURE.doc)),
+    ("budget", None),
+    ("sampler", None),
+    ("pruner", None),
+    ("workers", None),
+    ("refit", None),
 ];
 
-fn document_to_spec(errors: &mut Errors, document: &DeTable<'_>) -> Option<Spec> {
-    let names: Vec<String> = SECTIONS.iter().map(|(name, _)| name.to_string()).collect();
+/// Reports tables that the file should not have, and those that it lacks.
+pub(super) fn check_sections(errors: &mut Errors, document: &DeTable<'_>, sections: &[SectionName]) {
+    let names: Vec<String> = sections.iter().map(|(name, _)| name.to_string()).collect();
     for (key, span, _) in in_order(document) {
         if !names.iter().any(|name| name == key) {
             let problem =
@@ -60,45 +74,33 @@ fn document_to_spec(errors: &mut Errors, document: &DeTable<'_>) -> Option<Spec>
             errors.push(span, problem);
         }
     }
-    let docs = [STUDY.doc, "", "", DATA.doc, TRAINING.doc, ARCHITECTURE.doc];
-    for ((name, required), doc) in SECTIONS.iter().zip(docs) {
-        if *required && !document.contains_key(*name) {
-            let problem =
-                Problem::Missing { key: format!("[{name}]"), section: "the file".into(), doc: doc.into() };
-            errors.push(0..0, problem);
+    for (name, doc) in sections {
+        if let (Some(doc), false) = (doc, document.contains_key(*name)) {
+            let (key, doc) = (format!("[{name}]"), (*doc).into());
+            errors.push(0..0, Problem::Missing { key, section: "the file".into(), doc });
         }
     }
+}
+
+fn document_to_spec(errors: &mut Errors, document: &DeTable<'_>) -> Option<Spec> {
+    check_sections(errors, document, SECTIONS);
     let empty = DeTable::new();
     let there = |name: &str| document.contains_key(name);
     let mut table = |name: &str| table(errors, document, name).unwrap_or((&empty, 0..0));
-    let (study, data, budget, workers) = (table("study"), table("data"), table("budget"), table("workers"));
-    let (training, architecture, refit) = (table("training"), table("architecture"), table("refit"));
-    let (sampler, pruner) = (table("sampler"), table("pruner"));
+    let (data, training, architecture) = (table("data"), table("training"), table("architecture"));
+    let refit = table("refit");
 
-    let study = group(errors, &STUDY, study, "[study]", "", &[]);
+    let study = StudySections::read(errors, document, PRUNERS);
     let data = group(errors, &DATA, data, "[data]", "", &[]);
     let training = read_training(errors, training);
     let architecture = read_architecture(errors, architecture, there("architecture"));
-    let budget = group(errors, &BUDGET, budget, "[budget]", "", &[]);
-    let workers = group(errors, &WORKERS, workers, "[workers]", "", &[]);
     let refit = there("refit").then(|| read_refit(errors, refit));
-    let sampler = named(errors, SAMPLERS, "auto", sampler, "[sampler]");
-    let pruner = named(errors, PRUNERS, "none", pruner, "[pruner]");
     let objectives = objective::objectives(errors, document);
     let constraints = objective::constraints(errors, document);
     let space = space::space(errors, &training, &architecture);
     if !errors.list.is_empty() {
         return None;
     }
-    let fixed = |group: &Group, key: &str| match group.entry(key).map(|entry| &entry.setting) {
-        Some(Setting::Fixed(value)) => Some(value.clone()),
-        _ => None,
-    };
-    let count =
-        |group: &Group, key: &str| fixed(group, key).and_then(|value| value.as_i64()).map(|n| n as usize);
-    let time = |group: &Group, key: &str| {
-        fixed(group, key).and_then(|value| value.as_f64()).map(std::time::Duration::from_secs_f64)
-    };
     let data_config: DataConfig = match deserialize("[data]", fixed_values(&data)) {
         Ok(config) => config,
         Err(error) => {
@@ -106,17 +108,15 @@ fn document_to_spec(errors: &mut Errors, document: &DeTable<'_>) -> Option<Spec>
             return None;
         }
     };
+    let infos = objectives.iter().map(|objective| objective.info.clone()).collect();
     Some(Spec {
-        name: fixed(&study, "name")?.as_str()?.to_owned(),
-        seed: fixed(&study, "seed").and_then(|value| value.as_i64()).unwrap_or(0) as u64,
+        study: study.finish(infos, space?, fingerprint::fingerprint(document))?,
         objectives,
         constraints,
         data: data_config,
         data_group: data,
         training,
         architecture,
-        budget: Budget { trials: count(&budget, "trials"), time: time(&budget, "time") },
-        workers: count(&workers, "count"),
         refit_augmentation: refit.as_ref().map(|(_, augmentation)| augmentation.clone()).unwrap_or_default(),
         refit: refit.map(|(group, _)| Refit {
             epochs: count(&group, "epochs").unwrap_or(1),
@@ -124,11 +124,15 @@ fn document_to_spec(errors: &mut Errors, document: &DeTable<'_>) -> Option<Spec>
             time: time(&group, "time"),
             models: count(&group, "models"),
         }),
-        sampler: sampler?,
-        pruner: pruner?,
-        space: space?,
-        fingerprint: fingerprint::fingerprint(document),
     })
+}
+
+/// The value of a key that is set and does not vary.
+pub(super) fn fixed(group: &Group, key: &str) -> Option<Value> {
+    match &group.entry(key)?.setting {
+        Setting::Fixed(value) => Some(value.clone()),
+        Setting::Vary(_) => None,
+    }
 }
 
 fn fixed_values(group: &Group) -> Vec<(&'static str, Value)> {
@@ -445,7 +449,7 @@ fn stage(errors: &mut Errors, item: &Spanned<DeValue<'_>>, earlier: &[Stage]) ->
 }
 
 /// Reads a table whose `name` chooses which other keys it has.
-fn named(
+pub(super) fn named(
     errors: &mut Errors,
     sections: &'static [Section],
     default: &str,

@@ -34,8 +34,8 @@ impl Spec {
         };
         let mut writer = Writer { text: String::new(), configuration };
         writer.section("study");
-        writer.line("name", &Value::from(self.name.as_str()));
-        writer.line("seed", &Value::Int((self.seed & i64::MAX as u64) as i64));
+        writer.line("name", &Value::from(self.study.name.as_str()));
+        writer.line("seed", &Value::Int((self.study.seed & i64::MAX as u64) as i64));
 
         writer.section("data");
         let mut data = self.data_group.values(configuration)?;

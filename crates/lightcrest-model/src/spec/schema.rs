@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::parse::SECTIONS;
+use super::parse::{SECTIONS, SectionName};
 use super::vocabulary::*;
 
 /// A JSON schema (draft 2020-12) of the spec file; editors use it to complete and check TOML.
@@ -60,8 +60,7 @@ pub fn json_schema() -> Value {
     let mut refit = section(&REFIT);
     refit["properties"]["augmentation"] = section(&REFIT_AUGMENTATION);
     put(REFIT.name, refit);
-    let required: Vec<&str> =
-        SECTIONS.iter().filter(|(_, required)| *required).map(|(name, _)| *name).collect();
+    let required = required(SECTIONS);
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Lightcrest spec",
@@ -72,16 +71,21 @@ pub fn json_schema() -> Value {
     })
 }
 
-fn described(mut schema: Value, doc: &str) -> Value {
+/// The tables that must be there.
+pub(super) fn required(sections: &[SectionName]) -> Vec<&'static str> {
+    sections.iter().filter(|(_, doc)| doc.is_some()).map(|(name, _)| *name).collect()
+}
+
+pub(super) fn described(mut schema: Value, doc: &str) -> Value {
     schema["description"] = doc.into();
     schema
 }
 
-fn list(items: Value) -> Value {
+pub(super) fn list(items: Value) -> Value {
     json!({ "type": "array", "items": items })
 }
 
-fn section(section: &Section) -> Value {
+pub(super) fn section(section: &Section) -> Value {
     let properties: Map<String, Value> =
         section.keys.iter().map(|key| (key.name.to_owned(), value(key))).collect();
     let required: Vec<&str> =
@@ -104,7 +108,7 @@ fn choice_with(sections: &[Section], schema: impl Fn(&Section) -> Value) -> Valu
 }
 
 /// A table whose `name` chooses which other keys it has.
-fn named(sections: &[Section]) -> Value {
+pub(super) fn named(sections: &[Section]) -> Value {
     let alternatives: Vec<Value> = sections
         .iter()
         .map(|alternative| {
@@ -176,6 +180,7 @@ fn scalar(kind: &Kind) -> Value {
         Kind::Word(words) => json!({ "enum": words }),
         Kind::Text => json!({ "type": "string", "minLength": 1 }),
         Kind::Duration => json!({ "type": "string", "pattern": "^([0-9.]+[smhd] *)+$" }),
+        Kind::Bytes => json!({ "type": "string", "pattern": "^[0-9.]+ *([kKMGT]i?)?B$" }),
         Kind::Numbers => json!({ "type": "object", "additionalProperties": { "type": "number" } }),
     }
 }

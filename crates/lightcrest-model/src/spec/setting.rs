@@ -109,6 +109,10 @@ pub(crate) fn scalar(errors: &mut Errors, key: &Key, value: &Spanned<DeValue<'_>
             Some(seconds) => return Some(Value::Float(seconds)),
             None => out_of_range(format!("\"{text}\"")),
         },
+        (Kind::Bytes, DeValue::String(text)) => match bytes(text) {
+            Some(bytes) => return Some(Value::Int(bytes)),
+            None => out_of_range(format!("\"{text}\"")),
+        },
         (kind, found) => {
             Problem::WrongType { key: name(), expected: kind.to_string(), found: describe(found) }
         }
@@ -136,6 +140,27 @@ pub(crate) fn seconds(text: &str) -> Option<f64> {
         rest = rest[digits + unit.len_utf8()..].trim_start();
     }
     (total > 0.0).then_some(total)
+}
+
+/// Bytes of `"4 GiB"`, `"500MB"`, `"1.5 GB"`.
+pub(crate) fn bytes(text: &str) -> Option<i64> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let amount: f64 = text[..digits].parse().ok()?;
+    let unit = match text[digits..].trim_start() {
+        "B" => 1.0,
+        "kB" | "KB" => 1e3,
+        "MB" => 1e6,
+        "GB" => 1e9,
+        "TB" => 1e12,
+        "KiB" => 1024.0,
+        "MiB" => 1024.0 * 1024.0,
+        "GiB" => 1024.0 * 1024.0 * 1024.0,
+        "TiB" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
+        _ => return None,
+    };
+    let bytes = (amount * unit).round();
+    (bytes >= 1.0 && bytes < i64::MAX as f64).then_some(bytes as i64)
 }
 
 /// Reads a value or, where the key may be searched, a domain.
@@ -354,7 +379,7 @@ fn any_scalar(errors: &mut Errors, name: &str, value: &Spanned<DeValue<'_>>) -> 
 
 #[cfg(test)]
 mod tests {
-    use super::seconds;
+    use super::{bytes, seconds};
 
     #[test]
     fn durations() {
@@ -366,5 +391,15 @@ mod tests {
         assert_eq!(seconds("30 min"), None);
         assert_eq!(seconds("0s"), None);
         assert_eq!(seconds(""), None);
+    }
+
+    #[test]
+    fn sizes() {
+        assert_eq!(bytes("4 GiB"), Some(4 << 30));
+        assert_eq!(bytes("1.5MB"), Some(1_500_000));
+        assert_eq!(bytes("512 B"), Some(512));
+        for wrong in ["4", "GiB", "4 gb", "-1 GB", "0 B", ""] {
+            assert_eq!(bytes(wrong), None, "{wrong}");
+        }
     }
 }

@@ -10,14 +10,15 @@ use super::tree::{Choice, Group};
 use super::vocabulary::{repeats, strides};
 use super::{Architecture, Training};
 
-struct Found {
-    parameter: Parameter,
-    span: Range<usize>,
+/// A parameter with its place in the file.
+pub(super) struct Found {
+    pub(super) parameter: Parameter,
+    pub(super) span: Range<usize>,
     /// The conditions written as `when`, with their places.
-    written: Vec<(Condition, Range<usize>)>,
+    pub(super) written: Vec<(Condition, Range<usize>)>,
 }
 
-/// Builds the space; `None` when there was an error.
+/// The space of a network and its training; `None` when there was an error.
 pub(super) fn space(errors: &mut Errors, training: &Training, architecture: &Architecture) -> Option<Space> {
     let mut found = Vec::new();
     add_group(&mut found, &architecture.group, &[]);
@@ -44,6 +45,11 @@ pub(super) fn space(errors: &mut Errors, training: &Training, architecture: &Arc
         add_alternatives(&mut found, choice);
     }
     add_group(&mut found, &training.augmentation, &[]);
+    build(errors, found)
+}
+
+/// Builds the space; `None` when there was an error.
+pub(super) fn build(errors: &mut Errors, mut found: Vec<Found>) -> Option<Space> {
     if !errors.list.is_empty() {
         return None; // a table that could not be read would make its parameters unknown here
     }

@@ -19,7 +19,7 @@ pub(crate) struct Group {
 /// One key that is set.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Entry {
-    pub(crate) key: &'static Key,
+    pub(crate) key: &'static Key<'static>,
     /// Name of the parameter, if it is one: `stage2.Conv.kernel`.
     pub(crate) parameter: String,
     pub(crate) setting: Setting,

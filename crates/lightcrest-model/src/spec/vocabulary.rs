@@ -7,6 +7,7 @@ use std::fmt;
 mod architecture;
 mod study;
 mod training;
+mod tune;
 
 pub(crate) use architecture::{ARCHITECTURE, HEAD, MODULES, STAGE, repeats, strides};
 pub(crate) use study::{
@@ -14,6 +15,7 @@ pub(crate) use study::{
     metric_index,
 };
 pub(crate) use training::{AUGMENTATION, LOSSES, OPTIMIZERS, REFIT_AUGMENTATION, SCHEDULES, TRAINING};
+pub(crate) use tune::{COMMAND, LIMITS, TUNE_CONSTRAINT, TUNE_OBJECTIVE, TUNE_PRUNERS};
 
 /// A table of a spec.
 #[derive(Debug, PartialEq)]
@@ -23,32 +25,32 @@ pub(crate) struct Section {
     /// What it holds.
     pub(crate) doc: &'static str,
     /// Its plain keys.
-    pub(crate) keys: &'static [Key],
+    pub(crate) keys: &'static [Key<'static>],
 }
 
 impl Section {
     /// The key of that name.
-    pub(crate) fn key(&self, name: &str) -> Option<&'static Key> {
+    pub(crate) fn key(&self, name: &str) -> Option<&'static Key<'static>> {
         self.keys.iter().find(|key| key.name == name)
     }
 }
 
-/// One key of a section.
+/// One key of a section. The keys of the vocabulary live forever; those that a file names itself, its parameters, do not.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Key {
-    pub(crate) name: &'static str,
+pub(crate) struct Key<'a> {
+    pub(crate) name: &'a str,
     pub(crate) kind: Kind,
     pub(crate) need: Need,
     /// One line: what it means, its unit, its default.
-    pub(crate) doc: &'static str,
+    pub(crate) doc: &'a str,
 }
 
-impl Key {
-    pub(crate) const fn required(name: &'static str, kind: Kind, doc: &'static str) -> Self {
+impl<'a> Key<'a> {
+    pub(crate) const fn required(name: &'a str, kind: Kind, doc: &'a str) -> Self {
         Self { name, kind, need: Need::Required, doc }
     }
 
-    pub(crate) const fn optional(name: &'static str, kind: Kind, doc: &'static str) -> Self {
+    pub(crate) const fn optional(name: &'a str, kind: Kind, doc: &'a str) -> Self {
         Self { name, kind, need: Need::Optional, doc }
     }
 
@@ -92,6 +94,8 @@ pub(crate) enum Kind {
     Text,
     /// `"90s"`, `"30m"`, `"1h30m"`.
     Duration,
+    /// `"4 GiB"`, `"500 MB"`.
+    Bytes,
     /// A table of named numbers.
     Numbers,
 }
@@ -100,6 +104,7 @@ impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Kind::Bool => write!(f, "true or false"),
+            Kind::Int { low: i64::MIN, high: i64::MAX } => write!(f, "a whole number"),
             Kind::Int { low, high: i64::MAX } => write!(f, "a whole number >= {low}"),
             Kind::Int { low, high } => write!(f, "a whole number from {low} to {high}"),
             Kind::Float(interval) => write!(f, "a number {interval}"),
@@ -109,6 +114,7 @@ impl fmt::Display for Kind {
             }
             Kind::Text => write!(f, "a string"),
             Kind::Duration => write!(f, "a duration such as \"90s\", \"30m\" or \"1h30m\""),
+            Kind::Bytes => write!(f, "a size such as \"4 GiB\" or \"500 MB\""),
             Kind::Numbers => write!(f, "a table of numbers"),
         }
     }
@@ -149,6 +155,9 @@ impl fmt::Display for Interval {
 pub(crate) const fn int(low: i64) -> Kind {
     Kind::Int { low, high: i64::MAX }
 }
+
+/// Any whole number.
+pub(crate) const WHOLE: Kind = Kind::Int { low: i64::MIN, high: i64::MAX };
 
 pub(crate) const fn int_in(low: i64, high: i64) -> Kind {
     Kind::Int { low, high }

@@ -107,7 +107,7 @@ impl Finish<'_> {
     fn measure(&self, front: &[&FrozenTrial]) -> Result<(), CliError> {
         const NAME: &str = "latency_ms";
         let objectives = self.spec.objectives.iter().flat_map(|objective| objective.metrics());
-        let constraints = self.spec.constraints.iter().map(|constraint| constraint.metric);
+        let constraints = self.spec.constraints.iter().map(|constraint| constraint.metric.as_str());
         if objectives.chain(constraints).any(|metric| metric == NAME) {
             return Ok(());
         }

@@ -122,28 +122,3 @@ impl Observer for Keeper<'_> {
         }
     }
 }
-
-/// Tells two observers.
-pub(super) struct Both<'a>(pub(super) &'a dyn Observer, pub(super) &'a dyn Observer);
-
-impl Observer for Both<'_> {
-    fn started(&self, trial: &FrozenTrial) {
-        self.0.started(trial);
-        self.1.started(trial);
-    }
-
-    fn reported(&self, number: u64, step: u64, values: &[f64]) {
-        self.0.reported(number, step, values);
-        self.1.reported(number, step, values);
-    }
-
-    fn finished(&self, trial: &FrozenTrial) {
-        self.0.finished(trial);
-        self.1.finished(trial);
-    }
-
-    fn interrupted(&self, trial: &FrozenTrial) {
-        self.0.interrupted(trial);
-        self.1.interrupted(trial);
-    }
-}

@@ -10,6 +10,7 @@ use super::page::{direction_name, json, parameter};
 use crate::error::CliError;
 use crate::prepare;
 use crate::report::{Metric, Surrogate, SurrogateAxis, SurrogateFrame};
+use crate::spec_file::SpecFile;
 use crate::view::View;
 use choose::{objective, parameters};
 use painter::Painter;
@@ -37,7 +38,7 @@ pub(crate) struct Question<'a> {
 pub(crate) fn surrogate(view: &View, question: &Question<'_>) -> Result<Surrogate, CliError> {
     let objective = objective(view, question.objective)?;
     let names = parameters(view, question, objective)?;
-    let (sampler, note) = prepare::gaussian_process(view.spec.as_ref());
+    let (sampler, note) = prepare::gaussian_process(view.spec.as_ref().map(SpecFile::study));
     let preview = prepare::preview(view);
     let known = view.history.trials().iter().any(|trial| trial.known.iter().any(Option::is_some));
     // What a preview or the test of a constraint would say decides what is proposed: without it there is no telling.

@@ -7,18 +7,20 @@ function drawFront() {
   const scored = data.trials.filter((trial) => trial.state === "complete");
   const seen = (i) => scored.some((trial) => known(trial.metrics[i]));
   const indices = data.metrics.map((_, i) => i).filter(seen);
-  const cost = indices.filter((i) => COSTS.includes(data.metrics[i].name));
+  const costs = indices.filter((i) => COSTS.includes(data.metrics[i].name));
+  const cost = costs.length ? costs : indices.filter((i) => data.metrics[i].direction === "minimize");
   const quality = indices.filter((i) => !cost.includes(i) && (data.metrics[i].objective || data.metrics[i].kind === "share" ));
   const xs = cost.length ? cost : indices;
   const ys = quality.length ? quality : indices;
   if (!scored.length || !indices.length) return nothing(holder, "No trial is complete yet.");
+  if (indices.length < 2) return nothing(holder, `Only ${data.metrics[indices[0]].label} was measured: the history shows it.`);
   xs.sort((a, b) => COSTS.indexOf(data.metrics[a].name) - COSTS.indexOf(data.metrics[b].name));
   ys.sort((a, b) => Number(data.metrics[b].objective) - Number(data.metrics[a].objective));
   let x = xs.find((i) => data.metrics[i].objective) ?? xs[0], y = ys.find((i) => i !== x) ?? ys[0], wide = false;
 
   const redraw = chart("front-chart", 440, "The front: quality against cost of every complete trial", (drawing, width, height) => {
     const mx = data.metrics[x], my = data.metrics[y];
-    const shown = scored.filter((t) => known(t.metrics[x]) && known(t.metrics[y]) && t.metrics[x] > 0);
+    const shown = scored.filter((t) => known(t.metrics[x]) && known(t.metrics[y]) && (t.metrics[x] > 0 || !COSTS.includes(mx.name)));
     if (!shown.length) return nothing(holder, `No trial has both ${mx.label} and ${my.label}.`);
     const box = { left: 62, right: width - 14, top: 30, bottom: height - 48 };
     const values = shown.map((t) => t.metrics[y]).sort((a, b) => a - b);
@@ -26,9 +28,10 @@ function drawFront() {
     const low = wide ? values[0] : cutoff(values, my.direction);
     const high = my.direction === "minimize" && !wide ? cutoff(values, my.direction) : values[values.length - 1];
     const bottom = my.direction === "minimize" ? values[0] : low;
-    const xScale = logScale(...extent(shown.map((t) => t.metrics[x])), box.left, box.right, mx.kind);
+    const log = shown.every((t) => t.metrics[x] > 0);
+    const xScale = (log ? logScale : linearScale)(...extent(shown.map((t) => t.metrics[x])), box.left, box.right, mx.kind);
     const yScale = linearScale(bottom, high, box.bottom, box.top, my.kind);
-    axes(drawing, box, xScale, yScale, `${mx.label} (log)`, my.label);
+    axes(drawing, box, xScale, yScale, log ? `${mx.label} (log)` : mx.label, my.label);
     const inside = (value) => value >= bottom && value <= high;
     const points = shown.filter((t) => inside(t.metrics[y]))
       .map((trial) => ({ x: xScale(trial.metrics[x]), y: yScale(trial.metrics[y]), trial }));

@@ -173,8 +173,8 @@ fn the_sampler_is_configured() {
     let text = BASE.to_owned()
         + "[sampler]\nname = \"gp\"\nacquisition = \"log_ei\"\nkappa = 1\nstartup_trials = 7\ncandidates = 50\nmax_trials = 99\n";
     let spec = Spec::parse(&text, "a.toml").unwrap_or_else(|errors| panic!("{errors}"));
-    assert_eq!(spec.sampler.name, "gp");
-    let config: GpConfig = spec.sampler.config().unwrap();
+    assert_eq!(spec.study.sampler.name, "gp");
+    let config: GpConfig = spec.study.sampler.config().unwrap();
     let expected = GpConfig {
         acquisition: Acquisition::LogEi,
         kappa: Some(1.0),
@@ -214,7 +214,7 @@ fn the_fingerprint_changes_with_the_space_only() {
     let spec = base();
     let longer =
         Spec::parse(&(BASE.to_owned() + "[budget]\ntrials = 9\n[workers]\ncount = 2\n"), "a").unwrap();
-    assert_eq!(spec.fingerprint(), longer.fingerprint());
+    assert_eq!(spec.study.fingerprint, longer.study.fingerprint);
     let other = Spec::parse(&BASE.replace("kernel = [1, 3]", "kernel = [1, 5]"), "a").unwrap();
-    assert_ne!(spec.fingerprint(), other.fingerprint());
+    assert_ne!(spec.study.fingerprint, other.study.fingerprint);
 }

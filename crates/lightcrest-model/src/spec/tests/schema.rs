@@ -7,21 +7,41 @@ use crate::block::Module;
 use crate::spec::json_schema;
 use crate::spec::vocabulary::{MODULES, strides};
 
+/// Checks the text of a spec against a schema.
+pub(in crate::spec) fn check_schema(schema: &Value, text: &str) -> Result<(), String> {
+    check(schema, &document(text), "")
+}
+
 /// Checks a value against the keywords of JSON schema that `json_schema` uses; a keyword that is not known here fails.
 fn check(schema: &Value, value: &Value, path: &str) -> Result<(), String> {
+    check_in(schema, schema, value, path)
+}
+
+/// As [`check`], for a part of the schema `root`.
+fn check_in(root: &Value, schema: &Value, value: &Value, path: &str) -> Result<(), String> {
+    let check = |schema: &Value, value: &Value, path: &str| check_in(root, schema, value, path);
+    let is_type = |name: &Value| match name.as_str().unwrap() {
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "string" => value.is_string(),
+        "boolean" => value.is_boolean(),
+        "integer" => value.is_i64(),
+        "number" => value.is_number(),
+        other => panic!("type {other}"),
+    };
     let fail = |what: String| Err(format!("{path}: {what}"));
     for (keyword, argument) in schema.as_object().unwrap() {
         let number = argument.as_f64().unwrap_or(f64::NAN);
         let ok = match keyword.as_str() {
-            "$schema" | "title" | "description" => true,
-            "type" => match argument.as_str().unwrap() {
-                "object" => value.is_object(),
-                "array" => value.is_array(),
-                "string" => value.is_string(),
-                "boolean" => value.is_boolean(),
-                "integer" => value.is_i64(),
-                "number" => value.is_number(),
-                other => panic!("type {other}"),
+            "$schema" | "title" | "description" | "$defs" => true,
+            "$ref" => {
+                let name = argument.as_str().unwrap().trim_start_matches("#/$defs/");
+                check(&root["$defs"][name], value, path)?;
+                true
+            }
+            "type" => match argument {
+                Value::Array(types) => types.iter().any(is_type),
+                name => is_type(name),
             },
             "enum" => argument.as_array().unwrap().contains(value),
             "const" => argument == value,

@@ -1,0 +1,78 @@
+//! `lightcrest tune`: from a spec that names a command to the front.
+//!
+//! ```text
+//! objective   one trial: start the command, hear its reports, stop it, judge it
+//!   program     what is started, with which arguments and environment
+//!   metrics     what the JSON lines say
+//!   output      reads what the command prints, and keeps it in a log
+//!   group       the processes of a trial: to stop them all
+//!   process     what the system tells of processes: memory, leftovers
+//! watch       ends a run in which nothing but failures comes back
+//! ```
+
+mod group;
+mod metrics;
+mod objective;
+mod output;
+mod process;
+mod program;
+mod watch;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use lightcrest::executor::Ending;
+
+use crate::arguments::StudyArguments;
+use crate::error::CliError;
+use crate::prepare;
+use crate::progress::Steps;
+use crate::session::Session;
+use crate::spec_file;
+use crate::stop;
+use group::Groups;
+use objective::CommandObjective;
+pub(super) use program::Program;
+use watch::Watch;
+
+/// Failures beyond one for each worker after which a command that never worked is taken to be wrong.
+const PATIENCE: usize = 3;
+
+/// Tunes.
+pub(crate) fn tune(arguments: &StudyArguments) -> Result<(), CliError> {
+    let begun = Instant::now();
+    let (spec, text) = spec_file::read_tune(&arguments.spec)?;
+    if spec.study.space.is_empty() {
+        let path = arguments.spec.display();
+        return Err(CliError::Usage(format!(
+            "nothing varies in {path}: give a parameter of [parameters] a list of choices or a range"
+        )));
+    }
+    let program = Program::find(&spec, &arguments.spec)?;
+    let pruner = prepare::pruner(&spec.study)?;
+    prepare::check_feasible(&spec.study, &|_| Default::default())?;
+    let root = Session::root(arguments, &spec.study)?;
+
+    let groups = Arc::new(Groups::default());
+    let all = Arc::clone(&groups);
+    let install = || stop::install(move || all.end());
+    let mut session = Session::open(arguments, &spec.study, &text, &root, pruner, begun, install)?;
+    process::end_leftovers(&root);
+    let folder = Arc::clone(&session.folder);
+    let objective = CommandObjective::new(&spec, program, &folder, &groups, Arc::clone(&session.stop));
+    let patience = session.workers + PATIENCE;
+    let watch = Watch::new(session.study.history(), patience, Arc::clone(&session.stop));
+    let timeout = session.time().map(|time| time.saturating_sub(begun.elapsed()));
+    let steps = Steps { unit: "step", of: Box::new(|_| None) };
+    let result = session.run(&objective, &watch, steps, timeout);
+    if let Some(error) = objective.into_error() {
+        return Err(error);
+    }
+    let summary = result.map_err(CliError::Broken)?;
+    match watch.verdict(&folder) {
+        Some(error) if summary.ending == Ending::Stopped => Err(error),
+        _ if summary.ending == Ending::Stopped => Err(session.again()),
+        Some(error) => session.close().and(Err(error)),
+        None => session.close(),
+    }
+}

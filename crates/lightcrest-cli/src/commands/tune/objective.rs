@@ -1,0 +1,266 @@
+//! A command as the engine's objective: starts it, hears what it says, stops it when it must, and judges how it ended.
+
+use std::process::ExitStatus;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use lightcrest::objective::{Evaluation, ObjectiveInfo, TrialError};
+use lightcrest::{Objective, Trial};
+use lightcrest_model::spec::tune::{Limits, MetricsSource, TuneSpec};
+
+use super::group::{Groups, Running};
+use super::metrics::{Line, Metrics};
+use super::output::{Output, Tail};
+use super::process;
+use super::program::{Files, Program};
+use crate::error::CliError;
+use crate::metric::{self, Kind};
+use crate::run::{RunError, RunFolder};
+
+/// How long a silent command is left alone before it is looked at.
+const LOOK: Duration = Duration::from_millis(50);
+/// The same when it has closed its output and is about to end.
+const SHORT_LOOK: Duration = Duration::from_millis(2);
+/// How often its memory is summed up.
+const WEIGH: Duration = Duration::from_millis(250);
+/// How long to wait for what an ended command has printed, when a process that got away holds its output open.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Evaluates configurations by running a command.
+pub(super) struct CommandObjective<'a> {
+    spec: &'a TuneSpec,
+    program: Program,
+    folder: &'a RunFolder,
+    groups: &'a Groups,
+    stop: Arc<AtomicBool>,
+    error: Mutex<Option<CliError>>,
+}
+
+/// One trial while it runs.
+struct Run<'a, 'b, 't> {
+    objective: &'a CommandObjective<'b>,
+    trial: &'a mut Trial<'t>,
+    running: Running<'a>,
+    output: Output,
+    tail: Option<Tail>,
+    metrics: Metrics,
+    begun: Instant,
+    weighed: Instant,
+}
+
+/// Why a trial has no values: its own fault or fate, or that of the machine.
+enum Broken {
+    Trial(TrialError),
+    Machine(CliError),
+}
+
+impl From<TrialError> for Broken {
+    fn from(error: TrialError) -> Self {
+        Self::Trial(error)
+    }
+}
+
+impl From<RunError> for Broken {
+    fn from(error: RunError) -> Self {
+        Self::Machine(error.into())
+    }
+}
+
+fn failed(reason: impl Into<String>) -> Broken {
+    Broken::Trial(TrialError::Failed { reason: reason.into() })
+}
+
+impl<'a> CommandObjective<'a> {
+    /// Runs the program of a spec; `stop` is set when the machine gives no room for more trials.
+    pub(super) fn new(
+        spec: &'a TuneSpec,
+        program: Program,
+        folder: &'a RunFolder,
+        groups: &'a Groups,
+        stop: Arc<AtomicBool>,
+    ) -> Self {
+        Self { spec, program, folder, groups, stop, error: Mutex::default() }
+    }
+
+    /// Why the run had to end, if it had to.
+    pub(super) fn into_error(self) -> Option<CliError> {
+        self.error.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn run(&self, trial: &mut Trial<'_>) -> Result<Evaluation, Broken> {
+        // Ctrl-C may have come between the proposal and here.
+        if trial.interrupted() {
+            return Err(TrialError::Interrupted.into());
+        }
+        let configuration = trial.configuration().clone();
+        let files = Files::make(self.folder.trial(trial.number()), self.spec, &configuration)?;
+        // What every library takes for a seed: less than 2^31.
+        let seed = trial.seed() >> 33;
+        let mut command = self.program.command(self.spec, &configuration, (trial.number(), seed), &files);
+        let Limits { grace, .. } = self.spec.command.limits;
+        let begun = Instant::now();
+        let mut running = self
+            .groups
+            .start(&mut command, grace)
+            .map_err(|error| failed(format!("cannot start {}: {error}", self.program.path().display())))?;
+        let write = |source| RunError::Write { path: files.log.clone(), source };
+        let output = Output::read(&mut running.child, &files.log).map_err(write)?;
+        let read = |source| RunError::Read { path: files.metrics.clone(), source };
+        let tail = match self.spec.command.metrics {
+            MetricsSource::Stdout => None,
+            _ => Some(Tail::open(&files.metrics).map_err(read)?),
+        };
+        let metrics = Metrics::default();
+        let mut run = Run { objective: self, trial, running, output, tail, metrics, begun, weighed: begun };
+        let result = run.follow();
+        run.running.stop();
+        for (name, value) in run.metrics.numbers() {
+            run.trial.set_attribute(name, value);
+        }
+        if let Some(source) = run.output.failure() {
+            return Err(RunError::Write { path: files.log, source }.into());
+        }
+        result
+    }
+}
+
+impl Run<'_, '_, '_> {
+    /// Follows the command until it ends or must be stopped; the caller stops what still runs.
+    fn follow(&mut self) -> Result<Evaluation, Broken> {
+        let status = loop {
+            let wait = if self.output.is_open() { LOOK } else { SHORT_LOOK };
+            if let Some(line) = self.output.next(wait) {
+                self.hear_stdout(&line)?;
+            }
+            self.hear_file(false)?;
+            match self.running.exit() {
+                Ok(None) => {}
+                Ok(Some(status)) => break status,
+                Err(error) => return Err(failed(format!("cannot tell whether it runs: {error}"))),
+            }
+            if self.trial.interrupted() {
+                return Err(TrialError::Interrupted.into());
+            }
+            self.check_limits()?;
+        };
+        // What the program has left running goes with it, and lets go of its output.
+        self.running.stop();
+        for line in self.output.rest(PATIENCE) {
+            self.hear_stdout(&line)?;
+        }
+        self.hear_file(true)?;
+        if !status.success() {
+            return Err(failed(self.end(status)));
+        }
+        let (objectives, constraints) =
+            (&self.objective.spec.study.objectives, &self.objective.spec.constraints);
+        self.metrics
+            .evaluation(objectives, constraints)
+            .map_err(|reason| failed(self.with_last_error(reason)))
+    }
+
+    fn hear_stdout(&mut self, line: &str) -> Result<(), Broken> {
+        match self.objective.spec.command.metrics {
+            MetricsSource::File => Ok(()),
+            _ => self.hear(line),
+        }
+    }
+
+    fn hear_file(&mut self, at_end: bool) -> Result<(), Broken> {
+        let Some(tail) = &mut self.tail else { return Ok(()) };
+        let lines = tail.next(at_end).map_err(|error| failed(format!("cannot read its metrics: {error}")))?;
+        lines.iter().try_for_each(|line| self.hear(line))
+    }
+
+    /// Passes a report on, and asks whether to go on.
+    fn hear(&mut self, line: &str) -> Result<(), Broken> {
+        let Some(line) = Line::parse(line) else { return Ok(()) };
+        let objectives = &self.objective.spec.study.objectives;
+        if let Some(report) = self.metrics.add(line, objectives).map_err(failed)? {
+            self.trial.report_values(report.step, &report.values)?;
+            self.trial.check()?;
+        }
+        Ok(())
+    }
+
+    fn check_limits(&mut self) -> Result<(), Broken> {
+        let limits = self.objective.spec.command.limits;
+        if let Some(time) = limits.time.filter(|time| self.begun.elapsed() > *time) {
+            return Err(failed(format!(
+                "it ran longer than limits.time = {}",
+                metric::duration(time.as_secs_f64())
+            )));
+        }
+        if let Some(memory) = limits.memory
+            && self.weighed.elapsed() >= WEIGH
+        {
+            self.weighed = Instant::now();
+            let used = process::group_memory(self.running.child.id());
+            if used > memory {
+                let text = |bytes: u64| Kind::Bytes.format(bytes as f64);
+                let (used, memory) = (text(used), text(memory));
+                return Err(failed(format!("it used {used} of memory, but limits.memory = {memory}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// How the program ended, in words.
+    fn end(&self, status: ExitStatus) -> String {
+        let end = match status.code() {
+            Some(code) => format!("exit code {code}"),
+            None => killed(status),
+        };
+        self.with_last_error(end)
+    }
+
+    fn with_last_error(&self, reason: String) -> String {
+        match self.output.last_error() {
+            line if line.is_empty() => reason,
+            line => format!("{reason}: {}", shortened(&line)),
+        }
+    }
+}
+
+impl Objective for CommandObjective<'_> {
+    fn objectives(&self) -> &[ObjectiveInfo] {
+        &self.spec.study.objectives
+    }
+
+    fn evaluate(&self, trial: &mut Trial<'_>) -> Result<Evaluation, TrialError> {
+        self.run(trial).map_err(|broken| match broken {
+            Broken::Trial(error) => error,
+            Broken::Machine(error) => {
+                // The trial is not at fault: it goes back to waiting.
+                self.stop.store(true, Ordering::SeqCst);
+                self.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                TrialError::Interrupted
+            }
+        })
+    }
+}
+
+#[cfg(unix)]
+fn killed(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match status.signal() {
+        Some(9) => "killed by SIGKILL, perhaps because the machine had no memory left".into(),
+        Some(signal) => format!("ended by signal {signal}"),
+        None => "ended in an unknown way".into(),
+    }
+}
+
+#[cfg(not(unix))]
+fn killed(_: ExitStatus) -> String {
+    "ended in an unknown way".into()
+}
+
+/// The beginning of a long line.
+fn shortened(line: &str) -> String {
+    const LENGTH: usize = 300;
+    match line.char_indices().nth(LENGTH) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.to_owned(),
+    }
+}

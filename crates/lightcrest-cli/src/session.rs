@@ -1,0 +1,212 @@
+//! One run of a study in its folder: what `search` and `tune` have in common, whatever evaluates the trials.
+//!
+//! Everything that can be wrong with the input is found before [`Session::open`] writes the first byte. Then the folder is locked and
+//! the trials run; [`Session::close`] writes what is drawn from them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use lightcrest::executor::Summary;
+use lightcrest::pruner::Pruner;
+use lightcrest::storage::{SqliteStorage, Storage, StorageError};
+use lightcrest::{Executor, ExecutorConfig, FrozenTrial, Objective, Observer, Study, StudyError};
+use lightcrest_model::spec::StudySpec;
+
+use crate::arguments::StudyArguments;
+use crate::commands::print;
+use crate::error::CliError;
+use crate::output;
+use crate::prepare;
+use crate::progress::{Progress, Steps, Style};
+use crate::report;
+use crate::run::{RunFolder, write_file};
+use crate::view::View;
+
+/// A study that is open in its folder.
+pub(crate) struct Session<'a> {
+    spec: &'a StudySpec,
+    /// When the command began.
+    begun: Instant,
+    pub(crate) folder: Arc<RunFolder>,
+    pub(crate) study: Study,
+    /// Set by Ctrl-C, or by whoever wants the run to end.
+    pub(crate) stop: Arc<AtomicBool>,
+    /// How many trials run at once.
+    pub(crate) workers: usize,
+    pub(crate) style: Style,
+    quiet: bool,
+    /// Where an earlier run is now.
+    moved: Option<PathBuf>,
+}
+
+impl<'a> Session<'a> {
+    /// The folder of the run that the arguments ask for. Writes nothing.
+    ///
+    /// # Errors
+    /// What would keep the run from going on in it.
+    pub(crate) fn root(arguments: &StudyArguments, spec: &StudySpec) -> Result<PathBuf, CliError> {
+        let root = arguments.out.clone().unwrap_or_else(|| prepare::default_folder(spec));
+        check_folder(&root, spec, arguments.fresh)?;
+        Ok(root)
+    }
+
+    /// Locks the folder, writes the spec there and opens the study.
+    ///
+    /// # Errors
+    /// If the folder or its database cannot be used.
+    pub(crate) fn open(
+        arguments: &StudyArguments,
+        spec: &'a StudySpec,
+        text: &str,
+        root: &Path,
+        pruner: Box<dyn Pruner>,
+        begun: Instant,
+        stop: impl FnOnce() -> Arc<AtomicBool>,
+    ) -> Result<Self, CliError> {
+        let (folder, moved) = RunFolder::claim(root, arguments.fresh)?;
+        write_file(&folder.spec(), text.as_bytes())?;
+        let storage =
+            SqliteStorage::open(folder.database()).map_err(StudyError::from).map_err(CliError::Broken)?;
+        let builder = prepare::study(spec).boxed_sampler(prepare::sampler(spec)).boxed_pruner(pruner);
+        let study = builder.storage(storage).build().map_err(CliError::Broken)?;
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        Ok(Self {
+            spec,
+            begun,
+            folder: Arc::new(folder),
+            study,
+            stop: stop(),
+            workers: arguments.workers.map(usize::from).or(spec.workers).unwrap_or_else(cores),
+            style: Style::choose(arguments.quiet),
+            quiet: arguments.quiet,
+            moved,
+        })
+    }
+
+    /// What earlier runs of the study have left of the budget's time when this one began; none without a limit.
+    pub(crate) fn time(&self) -> Option<Duration> {
+        self.spec.budget.time.map(|time| time.saturating_sub(time_spent(&self.study)))
+    }
+
+    /// Runs trials until the budget's trials are done or `timeout` is over.
+    ///
+    /// # Errors
+    /// Those of the executor.
+    pub(crate) fn run(
+        &mut self,
+        objective: &dyn Objective,
+        observer: &dyn Observer,
+        steps: Steps<'_>,
+        timeout: Option<Duration>,
+    ) -> Result<Summary, StudyError> {
+        let limit = self.spec.budget.trials;
+        let progress = Progress::new(self.style, self.study.history(), limit, timeout, steps);
+        if let Some(moved) = &self.moved {
+            progress.say(&format!("the earlier run is now in {}", moved.display()));
+        }
+        progress.say(&self.opening());
+        let executor = Executor::new(ExecutorConfig {
+            workers: self.workers,
+            trials: limit.map_or(usize::MAX, |limit| limit.saturating_sub(self.study.history().finished())),
+            timeout,
+            stop: Arc::clone(&self.stop),
+        });
+        let result = executor.run(&mut self.study, objective, &Both(observer, &progress));
+        progress.close();
+        result
+    }
+
+    /// When the command began.
+    pub(crate) fn begun(&self) -> Instant {
+        self.begun
+    }
+
+    /// How to go on, for whoever interrupts.
+    pub(crate) fn again(&self) -> CliError {
+        let root = self.folder.root().display();
+        CliError::Interrupted(format!(
+            "the same command goes on; `lightcrest show {root}` prints what is there"
+        ))
+    }
+
+    /// Writes what is drawn from the run, and prints its front.
+    ///
+    /// # Errors
+    /// If something cannot be read or written.
+    pub(crate) fn close(&self) -> Result<(), CliError> {
+        let view = View::read(&self.folder)?;
+        write_file(&self.folder.front_csv(), output::front_csv(&view).as_bytes())?;
+        write_file(&self.folder.report(), report::render(&output::report(&view)).as_bytes())?;
+        if !self.quiet {
+            print(&output::closing(&view, &self.folder));
+        }
+        Ok(())
+    }
+
+    fn opening(&self) -> String {
+        let finished = self.study.history().finished();
+        let verb = if finished > 0 { format!("goes on after {finished} trials") } else { "begins".into() };
+        let parameters = self.study.space().parameters().len();
+        let what = format!("{parameters} parameters, {}", self.study.sampler_name());
+        let workers = if self.workers == 1 { "1 worker".into() } else { format!("{} workers", self.workers) };
+        let (name, root) = (&self.study.definition().name, self.folder.root().display());
+        format!("{name} {verb} in {root}: {what}, {workers}")
+    }
+}
+
+/// What would keep a study from going on in the folder; writes nothing.
+fn check_folder(root: &Path, spec: &StudySpec, fresh: bool) -> Result<(), CliError> {
+    let folder = RunFolder::inspect(root)?;
+    if !folder.database().exists() {
+        return Ok(());
+    }
+    let other = |source| CliError::OtherRun { path: root.to_path_buf(), source };
+    let stored = folder.look().and_then(|mut storage| storage.definition());
+    // A fresh start moves aside any run of ours, whatever its spec, and nothing else.
+    let stored = stored.map_err(other)?;
+    let study = prepare::study(spec).build().map_err(CliError::Hopeless)?;
+    match stored.and_then(|stored| stored.difference(study.definition())) {
+        Some(difference) if !fresh => Err(other(StorageError::OtherStudy { difference })),
+        _ => Ok(()),
+    }
+}
+
+/// The time in which at least one trial ran.
+fn time_spent(study: &Study) -> Duration {
+    let ran = |trial: &FrozenTrial| Some((trial.started?, trial.finished?));
+    let mut spans: Vec<(u64, u64)> = study.trials().iter().filter_map(ran).collect();
+    spans.sort_unstable();
+    let (mut total, mut until) = (0, 0);
+    for (start, end) in spans {
+        total += end.saturating_sub(start.max(until));
+        until = until.max(end);
+    }
+    Duration::from_millis(total)
+}
+
+/// Tells two observers.
+struct Both<'a>(&'a dyn Observer, &'a dyn Observer);
+
+impl Observer for Both<'_> {
+    fn started(&self, trial: &FrozenTrial) {
+        self.0.started(trial);
+        self.1.started(trial);
+    }
+
+    fn reported(&self, number: u64, step: u64, values: &[f64]) {
+        self.0.reported(number, step, values);
+        self.1.reported(number, step, values);
+    }
+
+    fn finished(&self, trial: &FrozenTrial) {
+        self.0.finished(trial);
+        self.1.finished(trial);
+    }
+
+    fn interrupted(&self, trial: &FrozenTrial) {
+        self.0.interrupted(trial);
+        self.1.interrupted(trial);
+    }
+}

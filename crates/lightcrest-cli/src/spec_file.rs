@@ -1,0 +1,87 @@
+//! A spec file of either kind, for the commands that take both.
+
+use std::fs;
+use std::path::Path;
+
+use lightcrest_model::spec::tune::TuneSpec;
+use lightcrest_model::spec::{Spec, SpecKind, StudySpec};
+
+use crate::error::CliError;
+use crate::prepare;
+
+/// A spec that was read and found right.
+#[derive(Debug, Clone)]
+pub(crate) enum SpecFile {
+    /// Of light networks.
+    Search(Box<Spec>),
+    /// Of a command.
+    Tune(Box<TuneSpec>),
+}
+
+impl SpecFile {
+    /// Reads a spec of the kind that its tables tell.
+    pub(crate) fn read(path: &Path) -> Result<Self, CliError> {
+        match SpecKind::of(&read(path)?) {
+            Some(SpecKind::Tune) => read_tune(path).map(|(spec, _)| Self::Tune(Box::new(spec))),
+            _ => read_search(path).map(|(spec, _)| Self::Search(Box::new(spec))),
+        }
+    }
+
+    /// What both kinds have.
+    pub(crate) fn study(&self) -> &StudySpec {
+        match self {
+            Self::Search(spec) => &spec.study,
+            Self::Tune(spec) => &spec.study,
+        }
+    }
+
+    /// Settings that the study does not know, ready to read.
+    pub(crate) fn settings(&self) -> Vec<(&'static str, String)> {
+        let mut settings = prepare::settings(self.study());
+        match self {
+            Self::Search(spec) => settings.extend(
+                spec.refit.map(|refit| ("Front trained again for", format!("{} epochs", refit.epochs))),
+            ),
+            Self::Tune(spec) => {
+                settings.insert(0, ("Command", spec.command_line()));
+                let limits = spec.command.limits;
+                let time = limits.time.map(|time| crate::metric::duration(time.as_secs_f64()));
+                let memory = limits.memory.map(|bytes| crate::metric::Kind::Bytes.format(bytes as f64));
+                let limits: Vec<String> = time.into_iter().chain(memory).collect();
+                settings.extend((!limits.is_empty()).then(|| ("Limits", limits.join(", "))));
+            }
+        }
+        settings
+    }
+}
+
+/// Reads and checks a spec of light networks; its text comes along.
+pub(crate) fn read_search(path: &Path) -> Result<(Spec, String), CliError> {
+    let text = read(path)?;
+    let shown = path.display();
+    if SpecKind::of(&text) == Some(SpecKind::Tune) {
+        return Err(CliError::Usage(format!(
+            "{shown} is the spec of a command; `lightcrest tune {shown}` tunes it"
+        )));
+    }
+    let spec = Spec::parse(&text, &shown.to_string()).map_err(|errors| CliError::Spec { errors })?;
+    Ok((spec, text))
+}
+
+/// Reads and checks a spec of a command; its text comes along.
+pub(crate) fn read_tune(path: &Path) -> Result<(TuneSpec, String), CliError> {
+    let text = read(path)?;
+    let shown = path.display();
+    if SpecKind::of(&text) == Some(SpecKind::Search) {
+        let message =
+            format!("{shown} is the spec of light networks; `lightcrest search {shown}` searches them");
+        return Err(CliError::Usage(message));
+    }
+    let spec = TuneSpec::parse(&text, &shown.to_string()).map_err(|errors| CliError::Spec { errors })?;
+    Ok((spec, text))
+}
+
+/// Reads a text file.
+pub(crate) fn read(path: &Path) -> Result<String, CliError> {
+    fs::read_to_string(path).map_err(|source| CliError::Read { path: path.to_path_buf(), source })
+}

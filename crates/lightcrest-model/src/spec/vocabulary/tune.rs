@@ -1,0 +1,74 @@
+//! Sections of a spec that tunes a command.
+
+use super::{Key, Kind, NUMBER, Section, int};
+
+pub(crate) const TUNE_OBJECTIVE: Section = Section {
+    name: "objectives",
+    doc: "A metric that the command writes, to minimise or maximise.",
+    keys: &[
+        Key::required("metric", Kind::Text, "a key of the command's JSON lines"),
+        Key::required("direction", Kind::Word(&["minimize", "maximize"]), "which way is better"),
+    ],
+};
+
+pub(crate) const TUNE_CONSTRAINT: Section = Section {
+    name: "constraints",
+    doc: "A bound that a metric of the command must keep.",
+    keys: &[
+        Key::required("metric", Kind::Text, "a key of the command's JSON lines"),
+        Key::optional("max", NUMBER, "largest value allowed"),
+        Key::optional("min", NUMBER, "smallest value allowed"),
+    ],
+};
+
+pub(crate) const COMMAND: Section = Section {
+    name: "command",
+    doc: "The program that evaluates a configuration.",
+    keys: &[
+        Key::optional("directory", Kind::Text, "where it runs; default the folder of the spec"),
+        Key::optional(
+            "metrics",
+            Kind::Word(&["both", "stdout", "file"]),
+            "where its JSON lines are read: stdout, the file that LIGHTCREST_METRICS names, or both (the default)",
+        ),
+    ],
+};
+
+pub(crate) const LIMITS: Section = Section {
+    name: "limits",
+    doc: "What a trial may use; one that needs more is stopped and has failed.",
+    keys: &[
+        Key::optional("time", Kind::Duration, "time of a trial; default no limit"),
+        Key::optional(
+            "memory",
+            Kind::Bytes,
+            "resident memory of all processes of a trial together; default no limit; Linux only",
+        ),
+        Key::optional(
+            "grace",
+            Kind::Duration,
+            "time between SIGTERM and SIGKILL when a trial is stopped; default 5s",
+        ),
+    ],
+};
+
+/// As [`PRUNERS`](super::PRUNERS), in steps, whatever the command counts.
+pub(crate) const TUNE_PRUNERS: &[Section] = &[
+    Section { name: "none", doc: "Every trial runs to its end (the default).", keys: &[] },
+    Section {
+        name: "halving",
+        doc: "Successive halving: at each rung only the best share of the trials goes on.",
+        keys: &[
+            Key::optional("reduction_factor", int(2), "one trial of so many passes a rung; default 3"),
+            Key::optional("min_steps", int(1), "step of the first rung; default 1"),
+        ],
+    },
+    Section {
+        name: "median",
+        doc: "Stops a trial that is worse than the median of the trials before it at the same step.",
+        keys: &[
+            Key::optional("startup_trials", int(0), "trials that always run to their end; default 5"),
+            Key::optional("min_steps", int(0), "steps that every trial runs; default 1"),
+        ],
+    },
+];
