@@ -3,6 +3,7 @@
 mod arguments;
 mod commands;
 mod deliver;
+mod engine_log;
 mod error;
 mod metric;
 mod output;
@@ -22,6 +23,7 @@ use clap::Parser;
 use arguments::{Arguments, Command};
 
 fn main() -> ExitCode {
+    engine_log::install();
     let result = match Arguments::parse().command {
         Command::Search(arguments) => commands::search(&arguments),
         Command::Tune(arguments) => commands::tune(&arguments),

@@ -1,11 +1,12 @@
 //! From a spec to everything its study needs, all of it checked before anything is written.
 
+mod named;
+
+pub(crate) use named::{pruner, sampler, terminator};
+
 use std::path::{Path, PathBuf};
 
-use lightcrest::pruner::{
-    HalvingConfig, MedianConfig, MedianPruner, MinResource, NoPruner, Pruner, SuccessiveHalving,
-};
-use lightcrest::sampler::{AutoSampler, GpConfig, GpSampler, RandomSampler, Sampler};
+use lightcrest::sampler::GpSampler;
 use lightcrest::storage::Definition;
 use lightcrest::study::StudyBuilder;
 use lightcrest::{Configuration, Preview, Study};
@@ -44,20 +45,8 @@ pub(crate) fn check_feasible(
     spec: &StudySpec,
     preview: &dyn Fn(&Configuration) -> Preview,
 ) -> Result<(), CliError> {
-    let study = study(spec).boxed_sampler(sampler(spec)).build();
+    let study = study(spec).boxed_sampler(sampler(spec)).boxed_terminator(terminator(spec)).build();
     study.and_then(|mut study| study.ask_with(preview)).map(drop).map_err(CliError::Hopeless)
-}
-
-/// The sampler that the spec names.
-pub(crate) fn sampler(spec: &StudySpec) -> Box<dyn Sampler> {
-    match spec.sampler.name {
-        "random" => Box::new(RandomSampler::new()),
-        "gp" => {
-            let config: GpConfig = spec.sampler.config().expect("the vocabulary has the keys of the config");
-            Box::new(GpSampler::new(config))
-        }
-        _ => Box::new(AutoSampler::new()),
-    }
 }
 
 /// The Gaussian process that a study is drawn with: its own, or the one that the default would use, and why it is that.
@@ -102,34 +91,6 @@ pub(crate) fn preview(view: &View) -> Option<Known> {
     Some(Box::new(move |configuration: &Configuration| {
         objective::preview(&spec, input, classes, configuration)
     }))
-}
-
-/// The pruner that the spec names.
-pub(crate) fn pruner(spec: &StudySpec) -> Result<Box<dyn Pruner>, CliError> {
-    let named = &spec.pruner;
-    // A search counts epochs; what a command counts is its own business.
-    let steps = named.get_usize("min_epochs").or(named.get_usize("min_steps")).map(|steps| steps as u64);
-    Ok(match named.name {
-        "halving" => {
-            let mut config =
-                HalvingConfig { min_resource: MinResource::Steps(steps.unwrap_or(1)), ..Default::default() };
-            if let Some(factor) = named.get_usize("reduction_factor") {
-                config.reduction_factor = factor as u64;
-            }
-            Box::new(
-                SuccessiveHalving::new(config)
-                    .map_err(|error| CliError::Usage(format!("[pruner]: {error}")))?,
-            )
-        }
-        "median" => {
-            let mut config = MedianConfig { warmup_steps: steps.unwrap_or(1) + 1, ..Default::default() };
-            if let Some(trials) = named.get_usize("startup_trials") {
-                config.startup_trials = trials;
-            }
-            Box::new(MedianPruner::new(config))
-        }
-        _ => Box::new(NoPruner),
-    })
 }
 
 /// Settings that the study does not know, ready to read.

@@ -13,6 +13,7 @@ use lightcrest::objective::ObjectiveInfo;
 use lightcrest::pareto;
 use lightcrest::{Configuration, Observer};
 
+use crate::engine_log;
 use crate::metric::{self, Kind};
 
 /// How progress is shown.
@@ -34,6 +35,16 @@ impl Style {
             (_, true) => Self::Bars,
             _ => Self::Lines,
         }
+    }
+}
+
+/// Prints a line without disturbing the bars.
+pub(crate) fn say(style: Style, bars: &MultiProgress, line: &str) {
+    match style {
+        Style::Quiet => {}
+        Style::Lines => eprintln!("{line}"),
+        // A terminal that went away must not end the search.
+        Style::Bars => drop(bars.println(line)),
     }
 }
 
@@ -90,6 +101,7 @@ impl<'a> Progress<'a> {
         let target =
             if style == Style::Bars { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bars = MultiProgress::with_draw_target(target);
+        engine_log::show(Some((style, bars.clone())));
         let total =
             bars.add(limit.map_or_else(ProgressBar::no_length, |limit| ProgressBar::new(limit as u64)));
         let template = match limit {
@@ -122,16 +134,12 @@ impl<'a> Progress<'a> {
 
     /// Prints a line without disturbing the bars.
     pub(crate) fn say(&self, line: &str) {
-        match self.style {
-            Style::Quiet => {}
-            Style::Lines => eprintln!("{line}"),
-            // A terminal that went away must not end the search.
-            Style::Bars => drop(self.bars.println(line)),
-        }
+        say(self.style, &self.bars, line);
     }
 
     /// Takes the bars away.
     pub(crate) fn close(&self) {
+        engine_log::show(None);
         drop(self.bars.clear());
     }
 

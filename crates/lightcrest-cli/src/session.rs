@@ -69,7 +69,10 @@ impl<'a> Session<'a> {
         write_file(&folder.spec(), text.as_bytes())?;
         let storage =
             SqliteStorage::open(folder.database()).map_err(StudyError::from).map_err(CliError::Broken)?;
-        let builder = prepare::study(spec).boxed_sampler(prepare::sampler(spec)).boxed_pruner(pruner);
+        let builder = prepare::study(spec)
+            .boxed_sampler(prepare::sampler(spec))
+            .boxed_pruner(pruner)
+            .boxed_terminator(prepare::terminator(spec));
         let study = builder.storage(storage).build().map_err(CliError::Broken)?;
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
@@ -115,6 +118,9 @@ impl<'a> Session<'a> {
         });
         let result = executor.run(&mut self.study, objective, &Both(observer, &progress));
         progress.close();
+        if let Ok(Summary { verdict: Some(verdict), .. }) = &result {
+            progress.say(&format!("ended by {}: {verdict}", self.spec.terminator.name));
+        }
         result
     }
 

@@ -321,6 +321,68 @@ fn trials_run_side_by_side() {
     assert!(place.trials_of("tuned").iter().all(|trial| trial.state == TrialState::Complete));
 }
 
+/// A section's lines, for a name and settings.
+fn named(name: &str, settings: &[&str]) -> String {
+    format!("name = \"{name}\"\n{}", settings.join("\n"))
+}
+
+#[test]
+fn samplers_and_pruners_go_by_name() {
+    let script =
+        r#"for step in 1 2 3; do echo "{\"step\": $step, \"loss\": $2}"; done; echo "{\"loss\": $2}""#;
+    let samplers = [
+        named("gp", &["startup_trials = 2", "warp = true", "reports = 'rank'"]),
+        named("tpe", &["startup_trials = 2", "candidates = 8", "multivariate = true", "group = true"]),
+        named("cmaes", &["startup_trials = 1", "population_size = 4", "sigma0 = 0.2", "restart = true"]),
+        named("nsga2", &["population_size = 4", "mutation_prob = 0.5", "crossover = 'sbx'"]),
+        named("nsga3", &["population_size = 4", "dividing_parameter = 4", "crossover_prob = 0.8"]),
+        named("evolution", &["population_size = 4", "sample_size = 2"]),
+        named("qmc", &["qmc_type = 'halton'", "scramble = true"]),
+    ];
+    let pruners = [
+        named("halving", &["min_steps = 1", "reduction_factor = 2"]),
+        named("hyperband", &["min_steps = 1", "max_steps = 3"]),
+        named("median", &["startup_trials = 1", "min_steps = 0"]),
+        named("percentile", &["percentile = 25"]),
+        named("threshold", &["upper = 0.5", "min_steps = 2"]),
+    ];
+    for (sampler, pruner) in samplers.iter().zip(pruners.iter().cycle()) {
+        let spec = SPEC.replace("name = \"random\"", sampler).replace("trials = 4", "trials = 6");
+        let place = place(&format!("{spec}\n[pruner]\n{pruner}\n"), script);
+        place.succeed(&["tune", "spec.toml"]);
+        let trials = place.trials_of("tuned");
+        assert_eq!(trials.len(), 6, "{sampler}");
+        for trial in &trials {
+            let x = trial.configuration.get_f64("x").unwrap();
+            match trial.state {
+                TrialState::Complete => assert_eq!(trial.values, Some(vec![x])),
+                TrialState::Pruned => assert!(!trial.reports.is_empty()),
+                other => panic!("{sampler}: {other} {:?}", trial.reason),
+            }
+            if pruner.contains("threshold") && x > 0.5 {
+                assert_eq!((trial.state, trial.last_step()), (TrialState::Pruned, Some(3)));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_terminator_ends_a_study_and_says_why() {
+    let terminator = named("stagnation", &["patience = 3"]);
+    let spec = SPEC.replace("trials = 4", "trials = 50") + &format!("\n[terminator]\n{terminator}\n");
+    let place = place(&spec, "echo '{\"loss\": 1}'");
+    let said = place.succeed(&["tune", "spec.toml"]).stderr;
+    let why = "ended by stagnation: none of 3 trials since trial 0 improved the best value";
+    assert!(said.contains(why), "{said}");
+    assert_eq!(place.trials_of("tuned").len(), 4);
+    place.succeed(&["tune", "spec.toml"]);
+    assert_eq!(place.trials_of("tuned").len(), 4, "what has ended does not go on");
+    // It may change when a study goes on.
+    place.write("spec.toml", &spec.replace("patience = 3", "patience = 5"));
+    place.succeed(&["tune", "spec.toml"]);
+    assert_eq!(place.trials_of("tuned").len(), 6);
+}
+
 #[test]
 fn the_same_seed_gives_the_same_trials() {
     let script = r#"

@@ -12,6 +12,7 @@ const FREE: &[&str] = &[
     "workers",
     "sampler",
     "pruner",
+    "terminator",
     "refit",
     "command.directory",
     "command.limits",

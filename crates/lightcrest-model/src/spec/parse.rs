@@ -60,6 +60,7 @@ pub(super) const SECTIONS: &[SectionName] = &[
     ("budget", None),
     ("sampler", None),
     ("pruner", None),
+    ("terminator", None),
     ("workers", None),
     ("refit", None),
 ];

@@ -56,6 +56,7 @@ pub fn json_schema() -> Value {
     put(BUDGET.name, section(&BUDGET));
     put("sampler", named(SAMPLERS));
     put("pruner", named(PRUNERS));
+    put("terminator", named(TERMINATORS));
     put(WORKERS.name, section(&WORKERS));
     let mut refit = section(&REFIT);
     refit["properties"]["augmentation"] = section(&REFIT_AUGMENTATION);

@@ -82,8 +82,8 @@ fn add_group(found: &mut Vec<Found>, group: &Group, conditions: &[Condition]) {
 
 fn add_entry(found: &mut Vec<Found>, entry: &super::tree::Entry, conditions: &[Condition]) {
     let Setting::Vary(vary) = &entry.setting else { return };
-    let parameter =
-        Parameter { name: entry.parameter.clone(), domain: vary.domain.clone(), when: conditions.to_vec() };
+    let mut parameter = Parameter::new(&entry.parameter, vary.domain.clone());
+    parameter.when = conditions.to_vec();
     found.push(Found { parameter, span: entry.span.clone(), written: vary.when.clone() });
 }
 
@@ -95,7 +95,7 @@ fn add_switch(found: &mut Vec<Found>, choice: &Choice) {
     let names: Vec<Value> =
         choice.alternatives.iter().map(|alternative| Value::from(alternative.section.name)).collect();
     let domain = Domain::Categorical { choices: names, ordered: false };
-    let parameter = Parameter { name: choice.parameter.clone(), domain, when: vec![] };
+    let parameter = Parameter::new(&choice.parameter, domain);
     found.push(Found { parameter, span: choice.span.clone(), written: vec![] });
 }
 

@@ -9,7 +9,7 @@ use toml::de::DeTable;
 use super::diagnostic::Errors;
 use super::parse::{fixed, group, named, table};
 use super::tree::{ConfigurationError, Group, deserialize};
-use super::vocabulary::{BUDGET, SAMPLERS, STUDY, Section, WORKERS};
+use super::vocabulary::{BUDGET, SAMPLERS, STUDY, Section, TERMINATORS, WORKERS};
 
 /// Trials of a search whose budget has neither trials nor time.
 const DEFAULT_TRIALS: usize = 100;
@@ -31,10 +31,12 @@ pub struct StudySpec {
     pub sampler: Named,
     /// The pruner and its settings.
     pub pruner: Named,
+    /// What ends the search before its budget is spent, and its settings.
+    pub terminator: Named,
     /// Everything that varies. Empty when the spec fixes every value: then there is nothing to search.
     pub space: Space,
     /// Text that differs for specs whose trials cannot be compared. `[budget]`, `[workers]`, `[sampler]`, `[pruner]`,
-    /// `[refit]`, what limits a command and where it runs, comments and the order of keys do not count: they may change when a
+    /// `[terminator]`, `[refit]`, what limits a command and where it runs, comments and the order of keys do not count: they may change when a
     /// study goes on.
     pub fingerprint: String,
 }
@@ -94,21 +96,23 @@ pub(super) struct StudySections {
     workers: Group,
     sampler: Option<Named>,
     pruner: Option<Named>,
+    terminator: Option<Named>,
 }
 
 impl StudySections {
-    /// Reads `[study]`, `[budget]`, `[workers]`, `[sampler]` and `[pruner]`.
+    /// Reads `[study]`, `[budget]`, `[workers]`, `[sampler]`, `[pruner]` and `[terminator]`.
     pub(super) fn read(errors: &mut Errors, document: &DeTable<'_>, pruners: &'static [Section]) -> Self {
         let empty = DeTable::new();
         let mut table = |name: &str| table(errors, document, name).unwrap_or((&empty, 0..0));
         let (study, budget, workers) = (table("study"), table("budget"), table("workers"));
-        let (sampler, pruner) = (table("sampler"), table("pruner"));
+        let (sampler, pruner, terminator) = (table("sampler"), table("pruner"), table("terminator"));
         Self {
             study: group(errors, &STUDY, study, "[study]", "", &[]),
             budget: group(errors, &BUDGET, budget, "[budget]", "", &[]),
             workers: group(errors, &WORKERS, workers, "[workers]", "", &[]),
             sampler: named(errors, SAMPLERS, "auto", sampler, "[sampler]"),
             pruner: named(errors, pruners, "none", pruner, "[pruner]"),
+            terminator: named(errors, TERMINATORS, "none", terminator, "[terminator]"),
         }
     }
 
@@ -128,6 +132,7 @@ impl StudySections {
             workers: count(&self.workers, "count"),
             sampler: self.sampler?,
             pruner: self.pruner?,
+            terminator: self.terminator?,
             space,
             fingerprint,
         })

@@ -5,17 +5,18 @@
 use std::fmt;
 
 mod architecture;
+mod search;
 mod study;
 mod training;
 mod tune;
 
 pub(crate) use architecture::{ARCHITECTURE, HEAD, MODULES, STAGE, repeats, strides};
+pub(crate) use search::{PRUNERS, SAMPLERS, TERMINATORS, TUNE_PRUNERS};
 pub(crate) use study::{
-    BUDGET, CONSTRAINT, DATA, METRICS, OBJECTIVE, PRUNERS, REFIT, SAMPLERS, STUDY, WORKERS, is_static,
-    metric_index,
+    BUDGET, CONSTRAINT, DATA, METRICS, OBJECTIVE, REFIT, STUDY, WORKERS, is_static, metric_index,
 };
 pub(crate) use training::{AUGMENTATION, LOSSES, OPTIMIZERS, REFIT_AUGMENTATION, SCHEDULES, TRAINING};
-pub(crate) use tune::{COMMAND, LIMITS, TUNE_CONSTRAINT, TUNE_OBJECTIVE, TUNE_PRUNERS};
+pub(crate) use tune::{COMMAND, LIMITS, TUNE_CONSTRAINT, TUNE_OBJECTIVE};
 
 /// A table of a spec.
 #[derive(Debug, PartialEq)]

@@ -31,6 +31,13 @@ impl Choice {
         }
     }
 
+    fn name(self) -> &'static str {
+        match self {
+            Self::Random => "random draws",
+            Self::Gp => "a Gaussian process",
+        }
+    }
+
     fn sampler(self) -> Box<dyn Sampler> {
         match self {
             Self::Random => Box::new(RandomSampler::new()),
@@ -70,10 +77,7 @@ impl Sampler for AutoSampler {
         let (_, sampler) = match self.chosen.take() {
             Some(kept) if kept.0 == choice => self.chosen.insert(kept),
             _ => {
-                log::info!(
-                    "sampler auto: {choice:?} for {} parameters, because {reason}",
-                    context.space.len()
-                );
+                log::info!("sampler auto chose {}: {reason}", choice.name());
                 self.chosen.insert((choice, choice.sampler()))
             }
         };

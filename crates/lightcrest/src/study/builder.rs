@@ -76,6 +76,13 @@ impl StudyBuilder {
         self
     }
 
+    /// As [`terminator`](Self::terminator), chosen at run time; `None` for nothing.
+    #[must_use]
+    pub fn boxed_terminator(mut self, terminator: Option<Box<dyn Terminator>>) -> Self {
+        self.terminator = terminator;
+        self
+    }
+
     /// Where the trials live; in memory unless given.
     #[must_use]
     pub fn storage(mut self, storage: impl Storage + 'static) -> Self {

@@ -93,8 +93,8 @@ pub(super) fn parameters(errors: &mut Errors, table: &DeTable<'_>) -> Vec<Parame
 pub(super) fn space(errors: &mut Errors, parameters: &[ParameterSpec]) -> Option<Space> {
     let found = parameters.iter().filter_map(|parameter| {
         let Setting::Vary(vary) = &parameter.setting else { return None };
-        let when = parameter.under.iter().cloned().collect();
-        let found = Parameter { name: parameter.full_name(), domain: vary.domain.clone(), when };
+        let mut found = Parameter::new(parameter.full_name(), vary.domain.clone());
+        found.when = parameter.under.iter().cloned().collect();
         Some(Found { parameter: found, span: parameter.span.clone(), written: vary.when.clone() })
     });
     build(errors, found.collect())

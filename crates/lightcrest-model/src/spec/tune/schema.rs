@@ -34,6 +34,7 @@ pub fn json_schema() -> Value {
     put(BUDGET.name, section(&BUDGET));
     put("sampler", named(SAMPLERS));
     put("pruner", named(TUNE_PRUNERS));
+    put("terminator", named(TERMINATORS));
     put(WORKERS.name, section(&WORKERS));
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -1,6 +1,6 @@
-//! Sections that are never searched: the study, its objectives and constraints, the data, and how to search.
+//! Sections that are never searched: the study, its objectives and constraints, the data, and how long to search.
 
-use super::{Key, Kind, NON_NEGATIVE, NUMBER, OPEN_FRACTION, Section, int, int_in};
+use super::{Key, Kind, NUMBER, OPEN_FRACTION, Section, int, int_in};
 
 /// Every metric with its meaning, in the order of the metric indices.
 pub(crate) const METRICS: &[(&str, &str)] = &[
@@ -147,54 +147,3 @@ pub(crate) const REFIT: Section = Section {
         ),
     ],
 };
-
-/// The samplers; `name` chooses one, the other keys are its own.
-pub(crate) const SAMPLERS: &[Section] = &[
-    Section {
-        name: "auto",
-        doc: "What does best on the benchmark for the space and the objectives (the default).",
-        keys: &[],
-    },
-    Section { name: "random", doc: "Independent draws from the space.", keys: &[] },
-    Section {
-        name: "gp",
-        doc: "Gaussian process with an acquisition function.",
-        keys: &[
-            Key::optional(
-                "acquisition",
-                Kind::Word(&["auto", "ucb", "gp_ucb", "log_ei", "log_ei_per_second", "log_pi", "thompson"]),
-                "what is maximised: ucb, gp_ucb (its kappa grows), log_ei (of the hypervolume with two to four objectives), \
-                 log_ei_per_second (of training), log_pi or thompson; default auto: log_ei with one objective, ucb with several",
-            ),
-            Key::optional(
-                "kappa",
-                NON_NEGATIVE,
-                "weight of the uncertainty in ucb; default 2, or 1 with several objectives",
-            ),
-            Key::optional("startup_trials", int(1), "random trials before the first model; default 10"),
-            Key::optional("candidates", int(1), "configurations scored before the local search; default 400"),
-            Key::optional("max_trials", int(10), "trials that inform the model at most; default 1000"),
-        ],
-    },
-];
-
-/// The pruners; `name` chooses one, the other keys are its own.
-pub(crate) const PRUNERS: &[Section] = &[
-    Section { name: "none", doc: "Every trial runs to its end (the default).", keys: &[] },
-    Section {
-        name: "halving",
-        doc: "Successive halving: at each rung only the best share of the trials goes on.",
-        keys: &[
-            Key::optional("reduction_factor", int(2), "one trial of so many passes a rung; default 3"),
-            Key::optional("min_epochs", int(1), "epoch of the first rung; default 1"),
-        ],
-    },
-    Section {
-        name: "median",
-        doc: "Stops a trial that is worse than the median of the trials before it at the same epoch.",
-        keys: &[
-            Key::optional("startup_trials", int(0), "trials that always run to their end; default 5"),
-            Key::optional("min_epochs", int(0), "epochs that every trial runs; default 1"),
-        ],
-    },
-];

@@ -1,6 +1,6 @@
 //! Sections of a spec that tunes a command.
 
-use super::{Key, Kind, NUMBER, Section, int};
+use super::{Key, Kind, NUMBER, Section};
 
 pub(crate) const TUNE_OBJECTIVE: Section = Section {
     name: "objectives",
@@ -51,24 +51,3 @@ pub(crate) const LIMITS: Section = Section {
         ),
     ],
 };
-
-/// As [`PRUNERS`](super::PRUNERS), in steps, whatever the command counts.
-pub(crate) const TUNE_PRUNERS: &[Section] = &[
-    Section { name: "none", doc: "Every trial runs to its end (the default).", keys: &[] },
-    Section {
-        name: "halving",
-        doc: "Successive halving: at each rung only the best share of the trials goes on.",
-        keys: &[
-            Key::optional("reduction_factor", int(2), "one trial of so many passes a rung; default 3"),
-            Key::optional("min_steps", int(1), "step of the first rung; default 1"),
-        ],
-    },
-    Section {
-        name: "median",
-        doc: "Stops a trial that is worse than the median of the trials before it at the same step.",
-        keys: &[
-            Key::optional("startup_trials", int(0), "trials that always run to their end; default 5"),
-            Key::optional("min_steps", int(0), "steps that every trial runs; default 1"),
-        ],
-    },
-];

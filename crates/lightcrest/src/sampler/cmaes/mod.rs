@@ -32,8 +32,10 @@ pub struct CmaEsConfig {
     /// The deviation at first, as a part of each parameter's range.
     pub sigma0: f64,
     /// How many trials are random at first, and no part of a generation.
+    #[serde(alias = "startup_trials")]
     pub n_startup_trials: usize,
     /// Trials in a generation; 4 + ⌊3 ln d⌋ unless given, and at least 4.
+    #[serde(alias = "population_size")]
     pub popsize: Option<usize>,
     /// Whether to begin anew elsewhere when the strategy has converged, each time with twice as many trials in a generation (IPOP).
     pub restart: bool,

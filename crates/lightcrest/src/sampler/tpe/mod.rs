@@ -39,8 +39,10 @@ const ROUNDS: usize = 4;
 #[serde(default, deny_unknown_fields)]
 pub struct TpeConfig {
     /// How many trials are random at first.
+    #[serde(alias = "startup_trials")]
     pub n_startup_trials: usize,
     /// How many candidates a proposal is chosen from; at least 1.
+    #[serde(alias = "candidates")]
     pub n_ei_candidates: usize,
     /// Whether parameters are modelled jointly. Unless given: with one objective, or if `group`.
     pub multivariate: Option<bool>,
