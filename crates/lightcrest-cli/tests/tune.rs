@@ -378,7 +378,7 @@ fn a_terminator_ends_a_study_and_says_why() {
     place.succeed(&["tune", "spec.toml"]);
     assert_eq!(place.trials_of("tuned").len(), 4, "what has ended does not go on");
     // It may change when a study goes on.
-    place.write("spec.toml", &spec.replace("patience = 3", "patience = 5"));
+    place.write("spec.toml", spec.replace("patience = 3", "patience = 5"));
     place.succeed(&["tune", "spec.toml"]);
     assert_eq!(place.trials_of("tuned").len(), 6);
 }
