@@ -402,7 +402,7 @@ fn the_gaussian_process_beats_random_search_under_constraints() {
     };
     let (mut wins, mut gp, mut random) = (0, 0.0, 0.0);
     for seed in 0..5 {
-        let found = (best(Box::new(GpSampler::default()), seed), best(Box::new(RandomSampler::new()), seed));
+        let found = (best(Box::<GpSampler>::default(), seed), best(Box::new(RandomSampler::new()), seed));
         wins += u32::from(found.0 < found.1);
         (gp, random) = (gp + found.0 / 5.0, random + found.1 / 5.0);
     }
