@@ -78,7 +78,8 @@ impl<'a> Source<'a> {
         let (active, feasible);
         if self.context.space.is_constrained() {
             let configuration = toward(self.encoder, from.unwrap_or(&row), &row, HALVINGS)?;
-            (row, active) = (|e: Encoded| (e.row, e.active))(self.encoder.encode(&configuration));
+            let encoded = self.encoder.encode(&configuration);
+            (row, active) = (encoded.row, encoded.active);
             feasible = Some(configuration);
         } else {
             (active, feasible) = (self.active(&row), None);
