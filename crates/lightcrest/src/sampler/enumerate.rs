@@ -42,9 +42,12 @@ impl Levels<'_> {
             return draw(context, rng);
         }
         let (mut refusals, mut tried, mut fresh) = (Refusals::default(), 0, Vec::new());
+        // One that breaks a constraint of the space, and how many do: to say why for each would take longer than to find them.
+        let mut broken: Option<(Configuration, usize)> = None;
         self.each(&mut |configuration| {
-            if let Err(error) = context.space.check_rules(&configuration) {
-                return refusals.add(error.to_string());
+            if !context.space.is_feasible(&configuration) {
+                broken.get_or_insert((configuration, 0)).1 += 1;
+                return;
             }
             match (context.preview)(&configuration).violation {
                 Some(reason) => refusals.add(reason),
@@ -52,6 +55,11 @@ impl Levels<'_> {
                 None => fresh.push(configuration),
             }
         });
+        if let Some((configuration, count)) = broken
+            && let Err(error) = context.space.check_rules(&configuration)
+        {
+            refusals.add_many(error.to_string(), count);
+        }
         match (fresh.len(), tried) {
             (0, 0) => Err(refusals.into()),
             (0, configurations) => Err(SamplerError::Exhausted { sampler, configurations }),

@@ -80,10 +80,15 @@ pub(super) struct Refusals {
 
 impl Refusals {
     pub(super) fn add(&mut self, reason: String) {
-        self.count += 1;
+        self.add_many(reason, 1);
+    }
+
+    /// As many refusals for reasons like this one.
+    pub(super) fn add_many(&mut self, reason: String, count: usize) {
+        self.count += count;
         // Reasons hold numbers that differ from draw to draw: those that read alike otherwise are one.
         let kind = reason.chars().filter(|c| !c.is_numeric()).collect();
-        self.reasons.entry(kind).or_insert((reason, 0)).1 += 1;
+        self.reasons.entry(kind).or_insert((reason, 0)).1 += count;
     }
 }
 
