@@ -2,8 +2,8 @@
 
 use crate::convert;
 use lightcrest::sampler::{
-    AutoSampler, BruteForceSampler, CmaEsSampler, GpSampler, NsgaIIISampler, NsgaIISampler, QmcSampler,
-    RandomSampler, Sampler, TpeSampler,
+    AutoSampler, BruteForceSampler, CmaEsSampler, EvolutionSampler, GpSampler, NsgaIIISampler, NsgaIISampler,
+    QmcSampler, RandomSampler, Sampler, TpeSampler,
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -20,6 +20,7 @@ pub(crate) fn make(name: &str, settings: &Bound<'_, PyDict>) -> PyResult<Box<dyn
         "auto" => Ok(Box::new(AutoSampler::new())),
         "brute_force" => Ok(Box::new(BruteForceSampler::new())),
         "cmaes" => Ok(Box::new(CmaEsSampler::new(read(name, settings)?))),
+        "evolution" => Ok(Box::new(EvolutionSampler::new(read(name, settings)?))),
         "gp" => Ok(Box::new(GpSampler::new(read(name, settings)?))),
         "nsga2" => Ok(Box::new(NsgaIISampler::new(read(name, settings)?))),
         "nsga3" => Ok(Box::new(NsgaIIISampler::new(read(name, settings)?))),
@@ -27,8 +28,8 @@ pub(crate) fn make(name: &str, settings: &Bound<'_, PyDict>) -> PyResult<Box<dyn
         "random" => Ok(Box::new(RandomSampler::new())),
         "tpe" => Ok(Box::new(TpeSampler::new(read(name, settings)?))),
         _ => Err(PyValueError::new_err(format!(
-            "there is no sampler `{name}`: the samplers are `auto`, `brute_force`, `cmaes`, `gp`, `nsga2`, `nsga3`, `qmc`, \
-             `random` and `tpe`"
+            "there is no sampler `{name}`: the samplers are `auto`, `brute_force`, `cmaes`, `evolution`, `gp`, `nsga2`, \
+             `nsga3`, `qmc`, `random` and `tpe`"
         ))),
     }
 }

@@ -84,7 +84,7 @@ def constrained():
     )
 
 
-@pytest.mark.parametrize("sampler", ["random", "gp", "tpe", "qmc", "cmaes", "evolution"])
+@pytest.mark.parametrize("sampler", ["random", "gp", "tpe", "qmc", "cmaes", "evolution", "nsga2"])
 def test_proposals_satisfy_bounds_and_constraints(sampler):
     study = lightcrest.create_study(space=constrained(), sampler=sampler, seed=0)
     for _ in range(25):

@@ -14,7 +14,7 @@ from lightcrest.samplers._engine import (
     _resolve,
     _written_in_python,
 )
-from lightcrest.samplers._evolution import CmaEsSampler, NSGAIIISampler, NSGAIISampler
+from lightcrest.samplers._evolution import CmaEsSampler, EvolutionSampler, NSGAIIISampler, NSGAIISampler
 from lightcrest.samplers._grid import GridSampler
 from lightcrest.samplers._partial_fixed import PartialFixedSampler
 
@@ -23,6 +23,7 @@ __all__ = [
     "BaseSampler",
     "BruteForceSampler",
     "CmaEsSampler",
+    "EvolutionSampler",
     "GPSampler",
     "GridSampler",
     "NSGAIIISampler",

@@ -186,6 +186,7 @@ class BruteForceSampler(_EngineSampler):
         super().__init__(seed)
 
 
+# The samplers that create_study knows by name; the evolutionary ones join where they are defined.
 _ALL = (RandomSampler, GPSampler, AutoSampler, TPESampler, QMCSampler, BruteForceSampler)
 _BY_NAME: dict[str, Any] = {sampler._name: sampler for sampler in _ALL}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lightcrest._warn import warn as _warn
 from lightcrest.samplers._base import BaseSampler
-from lightcrest.samplers._engine import _EngineSampler
+from lightcrest.samplers._engine import _BY_NAME, _EngineSampler
 from lightcrest.samplers.nsgaii import BaseCrossover, UniformCrossover
 
 TYPE_CHECKING = False
@@ -178,3 +178,19 @@ class CmaEsSampler(_EngineSampler):
             lr_adapt=lr_adapt,
             source_trials=source_trials,
         )
+
+
+class EvolutionSampler(_EngineSampler):
+    """Regularised evolution: the best of a few gets a child, the oldest dies. For architectures; Optuna has no such sampler."""
+
+    _name = "evolution"
+
+    def __init__(self, *, population_size: int = 25, sample_size: int = 8, seed: int | None = None) -> None:
+        """population_size: trials that live, as many are random at first. sample_size: how many compete for having a child."""
+        for name, value in (("population_size", population_size), ("sample_size", sample_size)):
+            if value < 1:
+                raise ValueError(f"`{name}` must be at least 1, but got {value}")
+        super().__init__(seed, population_size=population_size, sample_size=sample_size)
+
+
+_BY_NAME.update({kind._name: kind for kind in (NSGAIISampler, NSGAIIISampler, CmaEsSampler, EvolutionSampler)})
