@@ -17,7 +17,7 @@ import time
 PACKAGES = ("lightcrest", "rustuna", "optuna")
 # Sampler, where the study lives, trials.
 CASES = {
-    "random, memory": ("RandomSampler", "memory", 1000),
+    "random, memory": ("RandomSampler", "memory", 5000),
     "TPE, memory": ("TPESampler", "memory", 1000),
     "random, SQLite": ("RandomSampler", "sqlite", 200),
 }
