@@ -10,6 +10,7 @@ mod error;
 mod number;
 mod pruner;
 mod sampler;
+mod shared;
 mod space;
 mod storage;
 mod study;

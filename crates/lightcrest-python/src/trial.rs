@@ -1,7 +1,7 @@
 //! A running trial.
 
 use crate::convert::Whole;
-use crate::study::Shared;
+use crate::shared::Shared;
 use crate::{convert, error};
 use lightcrest::TrialState;
 use lightcrest::space::{Domain, Value};

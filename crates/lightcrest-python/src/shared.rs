@@ -1,0 +1,130 @@
+//! What a study and its running trials share: the engine's study under a lock, and what is Python's own.
+
+use crate::{convert, error};
+use lightcrest::space::{Domain, Suggestions};
+use lightcrest::{StudyError, TrialState};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+
+/// What a study and its running trials share.
+pub(crate) struct Shared {
+    study: Mutex<lightcrest::Study>,
+    /// The Python objects of domains that trials share. Distributions are never changed, so trials share them too.
+    distributions: Mutex<HashMap<usize, Distribution>>,
+    /// Where the study lives in memory, the attributes of its trials: {number: {key: anything}}. The engine's are JSON.
+    pub(crate) attributes: Option<Py<PyDict>>,
+    /// Whether every change is written to a file at once.
+    lasting: bool,
+}
+
+/// A domain and the Python object that stands for it.
+type Distribution = (Arc<Domain>, Py<PyAny>);
+
+impl Shared {
+    pub(crate) fn new(study: lightcrest::Study, attributes: Option<Py<PyDict>>, lasting: bool) -> Self {
+        Self { study: Mutex::new(study), distributions: Mutex::default(), attributes, lasting }
+    }
+
+    /// The engine changes nothing half-way before it could panic: a poisoned lock is as good as new.
+    fn lock(&self) -> MutexGuard<'_, lightcrest::Study> {
+        self.study.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The distributions of a trial's parameters, by name.
+    pub(crate) fn distributions<'py>(
+        &self,
+        py: Python<'py>,
+        domains: &Suggestions,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(py);
+        for (name, domain) in domains.iter() {
+            let key = Arc::as_ptr(domain) as usize;
+            let mut known = self.distributions.lock().unwrap_or_else(PoisonError::into_inner);
+            let found = known.get(&key).map(|(_, object)| object.clone_ref(py));
+            let object = match found {
+                Some(object) => object,
+                None => {
+                    drop(known); // Python may run other threads while it makes the object
+                    let object = convert::distribution(py, domain)?.unbind();
+                    known = self.distributions.lock().unwrap_or_else(PoisonError::into_inner);
+                    // Holding the domain keeps its address from being given to another.
+                    known.insert(key, (domain.clone(), object.clone_ref(py)));
+                    object
+                }
+            };
+            drop(known);
+            dict.set_item(&**name, object)?;
+        }
+        Ok(dict)
+    }
+
+    /// The attributes of a trial, where they are Python's.
+    pub(crate) fn attributes<'py>(
+        &self,
+        py: Python<'py>,
+        number: u64,
+    ) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let Some(all) = &self.attributes else { return Ok(None) };
+        let found = all.bind(py).get_item(number)?;
+        found.map(|found| Ok(found.cast_into::<PyDict>()?)).transpose()
+    }
+
+    /// Keeps something with a running trial.
+    pub(crate) fn set_attribute(
+        &self,
+        py: Python<'_>,
+        number: u64,
+        key: &str,
+        value: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let Some(all) = &self.attributes else {
+            let value = convert::json(key, value)?;
+            return self.quickly(py, |study| study.set_attribute(number, key, value)).map_err(error::study);
+        };
+        self.quickly(py, |study| match study.history().get(number).map(|trial| trial.state) {
+            Some(TrialState::Running) => Ok(()),
+            Some(state) => Err(StudyError::NotRunning { number, state }),
+            None => Err(StudyError::UnknownTrial { number }),
+        })
+        .map_err(error::study)?;
+        match self.attributes(py, number)? {
+            Some(attributes) => attributes.set_item(key, value),
+            None => {
+                let attributes = PyDict::new(py);
+                attributes.set_item(key, value)?;
+                all.bind(py).set_item(number, attributes)
+            }
+        }
+    }
+
+    /// For what takes microseconds in memory: other Python threads run only if the study is busy, or writes to a file.
+    pub(crate) fn quickly<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&mut lightcrest::Study) -> T + Send,
+    ) -> T {
+        if self.lasting {
+            return self.patiently(py, work);
+        }
+        let guard = match self.study.try_lock() {
+            Ok(study) => Some(study),
+            Err(TryLockError::Poisoned(study)) => Some(study.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        };
+        match guard {
+            Some(mut study) => work(&mut study),
+            None => py.detach(|| work(&mut self.lock())),
+        }
+    }
+
+    /// For what may take long, such as a proposal: other Python threads run meanwhile.
+    pub(crate) fn patiently<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&mut lightcrest::Study) -> T + Send,
+    ) -> T {
+        py.detach(|| work(&mut self.lock()))
+    }
+}
