@@ -137,7 +137,7 @@ impl Study {
         self.propose(number, &|_| Preview::default()).map(|trial| trial.configuration)
     }
 
-    /// Why the [terminator](StudyBuilder::terminator) would end the study now; `None` to go on.
+    /// Why the [terminator](super::StudyBuilder::terminator) would end the study now; `None` to go on.
     ///
     /// # Errors
     /// If the model behind the verdict breaks down.
