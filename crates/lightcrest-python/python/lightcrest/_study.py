@@ -290,6 +290,8 @@ class Study:
 
     def _numbers(self, values: Any) -> tuple[list[float] | None, str | None]:
         """The values of a trial as numbers, or why they are none."""
+        if type(values) is float and values == values and len(self._directions) == 1:
+            return [values], None  # as nearly always
         several = isinstance(values, (list, tuple)) or (hasattr(values, "__len__") and not isinstance(values, str))
         numbers = []
         for value in values if several else [values]:
