@@ -1,4 +1,7 @@
 //! Runs the stages of a plan.
+//!
+//! Longer than other files, because it is two matches over all step operators, one for those that write a tensor and one for those that
+//! add up over chunks: torn apart, the borrows of the executor's buffers would have to be passed through every function.
 
 use rand::Rng;
 
