@@ -115,11 +115,42 @@ pub(super) fn named(sections: &[Section]) -> Value {
         .map(|alternative| {
             let mut schema = section(alternative);
             schema["properties"]["name"] = json!({ "const": alternative.name });
-            schema["required"] = json!(["name"]);
+            let required = alternative.keys.iter().filter(|key| key.is_required()).map(|key| key.name);
+            schema["required"] = std::iter::once("name").chain(required).collect();
             schema
         })
         .collect();
     json!({ "oneOf": alternatives })
+}
+
+/// A list of choices with more to say.
+pub(super) fn listed(scalar: &Value, when: &Value) -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "choices": { "type": "array", "items": scalar, "minItems": 1 },
+            "ordered": { "type": "boolean" },
+            "when": when,
+        },
+        "required": ["choices"],
+        "additionalProperties": false,
+    })
+}
+
+/// A range of numbers.
+pub(super) fn range(when: &Value) -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "low": { "type": "number" },
+            "high": { "type": "number" },
+            "step": { "type": "number", "exclusiveMinimum": 0 },
+            "log": { "type": "boolean" },
+            "when": when,
+        },
+        "required": ["low", "high"],
+        "additionalProperties": false,
+    })
 }
 
 fn value(key: &Key) -> Value {
@@ -131,32 +162,14 @@ fn value(key: &Key) -> Value {
     let mut alternatives = vec![
         scalar.clone(),
         json!({ "type": "array", "items": scalar, "minItems": 1 }),
-        json!({
-            "type": "object",
-            "properties": {
-                "choices": { "type": "array", "items": scalar, "minItems": 1 },
-                "ordered": { "type": "boolean" },
-                "when": when,
-                "times": { "type": "string" },
-            },
-            "required": ["choices"],
-            "additionalProperties": false,
-        }),
+        listed(&scalar, &when),
     ];
+    alternatives[2]["properties"]["times"] = json!({ "type": "string" });
     if matches!(key.kind, Kind::Int { .. } | Kind::Float(_)) {
-        alternatives.push(json!({
-            "type": "object",
-            "properties": {
-                "low": { "type": "number" },
-                "high": { "type": "number" },
-                "step": { "type": "number", "exclusiveMinimum": 0 },
-                "log": { "type": "boolean" },
-                "when": when,
-                "times": { "type": "string", "description": "another key of the table, of which this is a multiple" },
-            },
-            "required": ["low", "high"],
-            "additionalProperties": false,
-        }));
+        let mut range = range(&when);
+        range["properties"]["times"] =
+            described(json!({ "type": "string" }), "another key of the table, of which this is a multiple");
+        alternatives.push(range);
         alternatives[2]["properties"]["choices"]["items"] = json!({ "type": "number" });
     }
     described(json!({ "anyOf": alternatives }), key.doc)

@@ -152,3 +152,15 @@ fn modules_have_the_keys_that_their_types_have() {
         assert_eq!(found, expected, "{}", module.name);
     }
 }
+
+#[test]
+fn what_a_named_part_needs_is_required() {
+    let with = |section: &str| format!("{BASE}\n{section}\n");
+    for (missing, whole) in [
+        ("[terminator]\nname = 'stagnation'", "[terminator]\nname = 'stagnation'\npatience = 5"),
+        ("[pruner]\nname = 'percentile'", "[pruner]\nname = 'percentile'\npercentile = 25"),
+    ] {
+        assert!(check_schema(&json_schema(), &with(missing)).is_err(), "{missing}");
+        assert_eq!(check_schema(&json_schema(), &with(whole)), Ok(()));
+    }
+}

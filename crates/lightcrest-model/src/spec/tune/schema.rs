@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::parse::{ENVIRONMENT, PARAMETERS, RUN, SECTIONS};
-use crate::spec::schema::{described, list, named, required, section};
+use crate::spec::schema::{described, list, listed, named, range, required, section};
 use crate::spec::vocabulary::*;
 
 /// A JSON schema (draft 2020-12) of the spec file; editors use it to complete and check TOML.
@@ -52,24 +52,8 @@ fn parameter() -> Value {
     let scalar = json!({ "type": ["string", "number", "boolean"] });
     let choices = json!({ "type": "array", "items": scalar, "minItems": 1 });
     let when = json!({ "type": "object", "minProperties": 1 });
-    let listed = json!({
-        "type": "object",
-        "properties": { "choices": choices, "ordered": { "type": "boolean" }, "when": when },
-        "required": ["choices"],
-        "additionalProperties": false,
-    });
-    let range = json!({
-        "type": "object",
-        "properties": {
-            "low": { "type": "number" },
-            "high": { "type": "number" },
-            "step": { "type": "number", "exclusiveMinimum": 0 },
-            "log": { "type": "boolean" },
-            "when": when,
-        },
-        "required": ["low", "high"],
-        "additionalProperties": false,
-    });
+    let listed = listed(&scalar, &when);
+    let range = range(&when);
     let below = json!({ "type": "object", "additionalProperties": { "$ref": "#/$defs/parameter" } });
     let alternatives = json!({ "type": "object", "minProperties": 1, "additionalProperties": below });
     json!({ "anyOf": [scalar, choices, listed, range, alternatives] })
