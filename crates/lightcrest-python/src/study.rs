@@ -141,13 +141,10 @@ impl Study {
     ) -> PyResult<Trial> {
         // What is wrong with it is said before there is a trial.
         let fixed = fixed.map(Fixed::extract).transpose()?;
-        let ask = |study: &mut lightcrest::Study| {
+        let number = self.shared.patiently(py, |study| {
             let trial = if propose { study.ask() } else { study.ask_unproposed() };
             trial.map(|trial| trial.number)
-        };
-        // Random draws take microseconds.
-        let quick = self.shared.quickly(py, |study| !propose || study.sampler_name() == "random");
-        let number = if quick { self.shared.quickly(py, ask) } else { self.shared.patiently(py, ask) };
+        });
         let number = number.map_err(error::study)?;
         let trial = Trial { shared: self.shared.clone(), number, study, independent, prune };
         match fixed {

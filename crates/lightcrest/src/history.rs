@@ -30,6 +30,11 @@ impl TrialState {
         matches!(self, Self::Complete | Self::Pruned | Self::Failed)
     }
 
+    /// Whether the evaluation said something of the configuration: it came to its end, or the pruner stopped it.
+    pub fn has_result(self) -> bool {
+        matches!(self, Self::Complete | Self::Pruned)
+    }
+
     /// The word for it, as databases and JSON have it.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,7 +1,6 @@
 //! No news for a number of trials.
 
 use super::Terminator;
-use crate::history::{FrozenTrial, TrialState};
 use crate::sampler::{Context, SamplerError};
 
 /// Ends a study when so many trials in a row brought no better value; with several objectives, nothing for the front.
@@ -55,8 +54,8 @@ impl Terminator for Stagnation {
             last
         };
         let Some(news) = news else { return Ok(None) };
-        let ran = |trial: &&FrozenTrial| matches!(trial.state, TrialState::Complete | TrialState::Pruned);
-        let since = history.trials().iter().filter(|trial| trial.number > news).filter(ran).count();
+        let ran = history.trials().iter().filter(|trial| trial.state.has_result());
+        let since = ran.filter(|trial| trial.number > news).count();
         let what = if context.objectives.len() > 1 { "joined the front" } else { "improved the best value" };
         Ok((since >= self.patience).then(|| format!("none of {since} trials since trial {news} {what}")))
     }
@@ -65,7 +64,7 @@ impl Terminator for Stagnation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::History;
+    use crate::history::{FrozenTrial, History};
     use crate::objective::{ObjectiveInfo, Preview};
     use crate::space::{Configuration, Space};
 

@@ -31,8 +31,7 @@ struct State {
 impl Watch {
     /// Goes on with a history; sets `stop` after `patience` failures in a row, from the first trial on.
     pub(super) fn new(history: &History, patience: usize, stop: Arc<AtomicBool>) -> Self {
-        let good = |trial: &FrozenTrial| matches!(trial.state, TrialState::Complete | TrialState::Pruned);
-        let works = history.trials().iter().any(good);
+        let works = history.trials().iter().any(|trial| trial.state.has_result());
         Self { patience, stop, state: Mutex::new(State { works, ..State::default() }) }
     }
 

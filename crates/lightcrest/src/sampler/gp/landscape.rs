@@ -10,12 +10,12 @@ use super::candidate::Candidate;
 use super::goal::Goal;
 use super::model::informing;
 use super::observation::told;
-use super::surrogate::internal;
+use super::surrogate::{internal, inverse};
 use crate::objective::Direction;
 use crate::sampler::{Context, SamplerError};
 use crate::space::Configuration;
 use crate::space::encode::Encoder;
-use lightcrest_gp::transform::{Inverse, transform};
+use lightcrest_gp::transform::Inverse;
 use lightcrest_gp::{Prediction, Rows};
 use rand_chacha::ChaCha8Rng;
 
@@ -96,9 +96,7 @@ impl GpSampler {
         let direction = context.objectives[objective].direction;
         let (trials, _) = informing(&self.config, context);
         let told = told(&trials, context.objectives, objective, self.config.reports).values;
-        let y: Vec<f64> = told.iter().flatten().copied().collect();
-        let z = transform(&y, self.config.outliers).map_err(internal)?;
-        let inverse = Inverse::new(&y, &z).map_err(internal)?;
+        let inverse = inverse(&told, self.config.outliers)?;
         let mut estimates: Vec<Estimate> = (predictions.iter().zip(scores).zip(&allowed))
             .map(|((prediction, score), &allowed)| {
                 estimate(*prediction, &inverse, direction, score.filter(|s| allowed && s.is_finite()))

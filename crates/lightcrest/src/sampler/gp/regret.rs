@@ -4,13 +4,12 @@ use super::candidate::Source;
 use super::goal::Goal;
 use super::model::informing;
 use super::observation::told;
-use super::surrogate::internal;
+use super::surrogate::{internal, inverse};
 use super::{Acquisition, GpConfig, GpSampler, Outliers, Reports, search};
 use crate::history::TrialState;
 use crate::sampler::{Context, SamplerError};
 use crate::space::encode::Encoder;
 use lightcrest_gp::Rows;
-use lightcrest_gp::transform::{Inverse, transform};
 use rand_chacha::ChaCha8Rng;
 
 /// What is known of the regret of the best trial, in the units of the objective.
@@ -73,9 +72,7 @@ impl GpSampler {
             return Ok(None);
         }
         let told = told(&trials, context.objectives, 0, self.config.reports).values;
-        let y: Vec<f64> = told.into_iter().flatten().collect();
-        let z = transform(&y, self.config.outliers).map_err(internal)?;
-        let inverse = Inverse::new(&y, &z).map_err(internal)?;
+        let inverse = inverse(&told, self.config.outliers)?;
         let deviation = posterior.hyperparameters().noise.sqrt();
         Ok(Some(Regret {
             bound: inverse.at(upper) - inverse.at(lower),

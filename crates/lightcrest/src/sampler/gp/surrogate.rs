@@ -7,7 +7,7 @@
 use super::observation::Told;
 use crate::sampler::SamplerError;
 use crate::space::encode::Encoded;
-use lightcrest_gp::transform::{Outliers, transform};
+use lightcrest_gp::transform::{Inverse, Outliers, transform};
 use lightcrest_gp::{Data, FitConfig, GpError, Kernel, Posterior, Rows, fit};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -112,6 +112,13 @@ fn conditioned(
     }
     posterior.set_y(&y).map_err(internal)?;
     Ok(posterior)
+}
+
+/// From what the surrogate of these values predicts back to the objective, oriented.
+pub(super) fn inverse(told: &[Option<f64>], outliers: Outliers) -> Result<Inverse, SamplerError> {
+    let values: Vec<f64> = told.iter().flatten().copied().collect();
+    let y = transform(&values, outliers).map_err(internal)?;
+    Inverse::new(&values, &y).map_err(internal)
 }
 
 /// Variances on the scale of `y`, which a transformation made of `values`: how far it moves what is one deviation away, on the side

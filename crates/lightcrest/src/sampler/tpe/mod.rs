@@ -22,7 +22,6 @@ mod split;
 
 use super::admission::{Mender, first_admissible};
 use super::{Capabilities, Context, Sampler, SamplerError, draw};
-use crate::history::TrialState;
 use crate::space::Configuration;
 use crate::space::encode::{Column, Encoder};
 use observations::Observations;
@@ -106,7 +105,7 @@ impl TpeSampler {
         let mut seen = vec![false; context.space.len()];
         for trial in context.history.trials() {
             let active = self.observations.active(trial.number as usize);
-            if active.is_empty() || !matches!(trial.state, TrialState::Complete | TrialState::Pruned) {
+            if active.is_empty() || !trial.state.has_result() {
                 continue;
             }
             if self.config.group {
@@ -143,7 +142,7 @@ impl Sampler for TpeSampler {
         rng: &mut ChaCha8Rng,
     ) -> Result<Configuration, SamplerError> {
         let trials = context.history.trials();
-        let told = trials.iter().filter(|t| matches!(t.state, TrialState::Complete | TrialState::Pruned));
+        let told = trials.iter().filter(|t| t.state.has_result());
         if told.count() < self.config.n_startup_trials.max(1) || context.space.is_empty() {
             return draw(context, rng);
         }
