@@ -83,6 +83,28 @@ pub(crate) fn values(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Vec<Valu
     object.try_iter()?.map(|item| choice(name, &item?)).collect()
 }
 
+/// Whether a list holds just the choices of a domain, in their order. May say `false` of one that does, but then it costs more only.
+pub(crate) fn is_of(object: &Bound<'_, PyAny>, domain: &Domain) -> bool {
+    let (Domain::Categorical { choices, ordered: false }, Ok(list)) = (domain, object.cast_exact::<PyList>())
+    else {
+        return false;
+    };
+    let same = |(choice, item): (&Value, Bound<'_, PyAny>)| match choice {
+        Value::Null => item.is_none(),
+        Value::Bool(truth) => item.cast_exact::<PyBool>().is_ok_and(|item| item.is_true() == *truth),
+        Value::Int(number) => {
+            item.is_exact_instance_of::<PyInt>() && item.extract().is_ok_and(|n: i64| n == *number)
+        }
+        Value::Float(number) => {
+            item.cast_exact::<PyFloat>().is_ok_and(|item| item.value().to_bits() == number.to_bits())
+        }
+        Value::Str(text) => {
+            item.cast_exact::<PyString>().is_ok_and(|item| item.to_str().is_ok_and(|item| item == text))
+        }
+    };
+    list.len() == choices.len() && choices.iter().zip(list.iter()).all(same)
+}
+
 /// A domain, from `FloatDistribution`, `IntDistribution` or `CategoricalDistribution`, or a class that is derived from one.
 pub(crate) fn domain(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Domain> {
     let get = |attribute: &str| object.getattr(attribute);

@@ -141,10 +141,9 @@ impl Study {
     ) -> PyResult<Trial> {
         // What is wrong with it is said before there is a trial.
         let fixed = fixed.map(Fixed::extract).transpose()?;
-        let number = self.shared.patiently(py, |study| {
-            let trial = if propose { study.ask() } else { study.ask_unproposed() };
-            trial.map(|trial| trial.number)
-        });
+        let number = self
+            .shared
+            .patiently(py, |study| if propose { study.ask_number() } else { study.ask_unproposed() });
         let number = number.map_err(error::study)?;
         let trial = Trial { shared: self.shared.clone(), number, study, independent, prune };
         match fixed {

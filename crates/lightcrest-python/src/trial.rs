@@ -186,8 +186,17 @@ impl Trial {
         name: &str,
         choices: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let domain = Domain::Categorical { choices: convert::values(name, choices)?, ordered: false };
-        if let Domain::Categorical { choices, .. } = &domain {
+        let expected = self.shared.quickly(py, |study| {
+            let expected = study.expected(self.number).filter(|(expected, _)| *expected == name);
+            expected.map(|(_, domain)| domain.clone())
+        });
+        let domain = match expected.filter(|domain| convert::is_of(choices, domain)) {
+            Some(domain) => domain,
+            None => {
+                Arc::new(Domain::Categorical { choices: convert::values(name, choices)?, ordered: false })
+            }
+        };
+        if let Domain::Categorical { choices, .. } = &*domain {
             let odd = |choice: &&Value| choice.as_str().is_some_and(|text| text.starts_with('\0'));
             if let Some(odd) = choices.iter().find(odd) {
                 let object = convert::scalar(py, odd)?;

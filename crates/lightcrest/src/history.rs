@@ -167,14 +167,14 @@ pub struct History {
     objectives: Vec<ObjectiveInfo>,
     trials: Vec<FrozenTrial>,
     /// How many trials have each configuration, by its fingerprint: asking must not cost more as a study grows.
-    configurations: HashMap<u64, usize>,
+    configurations: HashMap<u64, usize, foldhash::fast::FixedState>,
     waiting: BTreeSet<u64>,
 }
 
 impl History {
     /// No trials yet.
     pub fn new(objectives: Vec<ObjectiveInfo>) -> Self {
-        Self { objectives, trials: Vec::new(), configurations: HashMap::new(), waiting: BTreeSet::new() }
+        Self { objectives, trials: Vec::new(), configurations: HashMap::default(), waiting: BTreeSet::new() }
     }
 
     /// The objectives of the study.

@@ -43,7 +43,9 @@ pub struct Study {
     write_through: bool,
     /// Where the space is not declared.
     discovery: Option<Discovery>,
-    /// Where it is: its domains, as [`domains`](Self::domains) gives them out.
+    /// What the trial that ended last had asked for: mostly the next one asks for the same.
+    usual: Suggestions,
+    /// Where it is declared: its domains, as [`domains`](Self::domains) gives them out.
     declared: Suggestions,
 }
 
@@ -275,11 +277,7 @@ impl Study {
     }
 
     fn running(&mut self, number: u64) -> Result<&mut FrozenTrial, StudyError> {
-        let trial = self.history.get_mut(number).ok_or(StudyError::UnknownTrial { number })?;
-        match trial.state {
-            TrialState::Running => Ok(trial),
-            state => Err(StudyError::NotRunning { number, state }),
-        }
+        running(&mut self.history, number)
     }
 
     /// Ends a running trial. An evaluation with a value that is NaN fails it; an interruption puts it back to waiting.
@@ -323,6 +321,7 @@ impl Study {
         let revision = self.storage.update(&trial, TrialState::Running)?;
         self.wrote(revision);
         self.own.remove(&number);
+        self.usual = trial.suggestions.clone();
         self.take_over([trial]);
         self.history.get(number).ok_or(StudyError::UnknownTrial { number })
     }
@@ -386,6 +385,14 @@ impl Study {
             let sightings = self.history.trials().iter().filter_map(FrozenTrial::sighting);
             self.definition.space = discovery.infer(sightings);
         }
+    }
+}
+
+fn running(history: &mut History, number: u64) -> Result<&mut FrozenTrial, StudyError> {
+    let trial = history.get_mut(number).ok_or(StudyError::UnknownTrial { number })?;
+    match trial.state {
+        TrialState::Running => Ok(trial),
+        state => Err(StudyError::NotRunning { number, state }),
     }
 }
 

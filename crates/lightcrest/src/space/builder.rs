@@ -156,9 +156,10 @@ impl SpaceBuilder {
         let index: HashMap<_, _> = parameters.iter().enumerate().map(|(i, p)| (p.name.clone(), i)).collect();
         let parents = parameters.iter().map(|p| p.when.iter().map(|c| index[&c.parent]).collect()).collect();
         let names = parameters.iter().map(|parameter| parameter.name.as_str().into()).collect();
+        let columns = parameters.iter().map(|parameter| super::encode::column(&parameter.domain)).collect();
         let constraints = self.constraints;
         let rules = Rules::new(&parameters, &index, &constraints)?.map(Arc::new);
-        Ok(Space { parameters, names, index, parents, constraints, rules, feasible: None })
+        Ok(Space { parameters, names, columns, index, parents, constraints, rules, feasible: None })
     }
 
     fn check_condition(

@@ -5,7 +5,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 
 /// Values by parameter name: the active parameters only, in the order of the space when the engine made it.
@@ -102,7 +102,7 @@ impl Configuration {
     pub(crate) fn fingerprint(&self) -> u64 {
         // A sum, since the order does not matter.
         self.entries.iter().fold(0, |sum: u64, (name, value)| {
-            let mut hasher = DefaultHasher::new();
+            let mut hasher = foldhash::quality::FixedState::default().build_hasher();
             name.hash(&mut hasher);
             std::mem::discriminant(value).hash(&mut hasher);
             match value {

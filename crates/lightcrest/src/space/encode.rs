@@ -131,14 +131,13 @@ pub struct Encoded {
 #[derive(Debug)]
 pub struct Encoder<'a> {
     space: &'a Space,
-    columns: Vec<Column>, // (d,)
+    columns: &'a [Column], // (d,)
 }
 
 impl<'a> Encoder<'a> {
     /// The encoder of a space.
     pub fn new(space: &'a Space) -> Self {
-        let columns = space.parameters().iter().map(|parameter| column(&parameter.domain)).collect();
-        Self { space, columns }
+        Self { space, columns: &space.columns }
     }
 
     /// The space that is encoded.
@@ -147,12 +146,12 @@ impl<'a> Encoder<'a> {
     }
 
     /// The columns, one for each parameter, in the order of the space.
-    pub fn columns(&self) -> &[Column] {
-        &self.columns
+    pub fn columns(&self) -> &'a [Column] {
+        self.columns
     }
 
     /// One column.
-    pub fn column(&self, i: usize) -> &Column {
+    pub fn column(&self, i: usize) -> &'a Column {
         &self.columns[i]
     }
 
@@ -305,7 +304,7 @@ fn within(domain: &Domain, column: &Column, range: Range, place: Place) -> Value
     }
 }
 
-fn column(domain: &Domain) -> Column {
+pub(super) fn column(domain: &Domain) -> Column {
     match domain {
         Domain::Categorical { choices, ordered: false } => Column::Categorical { choices: choices.len() },
         Domain::Int { low, high, log: true, .. } => {

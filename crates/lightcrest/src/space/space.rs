@@ -1,7 +1,7 @@
 //! The space: parameters in an order in which parents come before their children.
 
 use super::constraint::{Breach, Range, Rules};
-use super::encode::Encoder;
+use super::encode::{Column, Encoder};
 use super::error::nearest;
 use super::feasible::Feasible;
 use super::{Condition, Configuration, Constraint, Parameter, SpaceBuilder, SpaceError, Value};
@@ -22,6 +22,8 @@ pub struct Space {
     pub(super) parameters: Vec<Parameter>,
     /// The names again, as configurations share them.
     pub(super) names: Vec<Arc<str>>,
+    /// What encoders make of their domains.
+    pub(super) columns: Vec<Column>,
     pub(super) index: HashMap<String, usize>,
     /// For each parameter, the position of the parent of each of its conditions.
     pub(super) parents: Vec<Vec<usize>>,
@@ -74,6 +76,7 @@ impl Space {
         Self {
             parameters: Vec::new(),
             names: Vec::new(),
+            columns: Vec::new(),
             index: HashMap::new(),
             parents: Vec::new(),
             constraints: Vec::new(),
@@ -246,10 +249,12 @@ impl Space {
 
     /// As [`validate`](Self::validate), without bounds and constraints.
     fn check_values(&self, configuration: &Configuration) -> Result<(), SpaceError> {
-        for (name, _) in configuration.iter() {
-            self.parameter(name)?;
-        }
         let values = self.values(configuration);
+        if values.iter().flatten().count() < configuration.len() {
+            for (name, _) in configuration.iter() {
+                self.parameter(name)?;
+            }
+        }
         let active = self.active_given(&values);
         for (i, parameter) in self.parameters.iter().enumerate() {
             let name = || parameter.name.clone();

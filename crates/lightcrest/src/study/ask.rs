@@ -17,6 +17,14 @@ impl Study {
         self.ask_with(&|_| Preview::default())
     }
 
+    /// As [`ask`](Self::ask), where the number of the trial is enough.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask).
+    pub fn ask_number(&mut self) -> Result<u64, StudyError> {
+        self.next(&|_| Preview::default(), true)
+    }
+
     /// As [`ask`](Self::ask), with what is known of configurations before they are evaluated. A waiting trial that
     /// breaks a `before` constraint fails for that reason, unevaluated.
     ///
@@ -26,15 +34,16 @@ impl Study {
         &mut self,
         preview: &dyn Fn(&Configuration) -> Preview,
     ) -> Result<FrozenTrial, StudyError> {
-        self.next(preview, true)
+        let number = self.next(preview, true)?;
+        self.history.get(number).cloned().ok_or(StudyError::UnknownTrial { number })
     }
 
-    /// As [`ask`](Self::ask), but if no trial waits, a new one for which nothing is proposed: where somebody else
+    /// As [`ask_number`](Self::ask_number), but if no trial waits, a new one for which nothing is proposed: where somebody else
     /// [proposes](Self::propose_value).
     ///
     /// # Errors
     /// As [`ask`](Self::ask).
-    pub fn ask_unproposed(&mut self) -> Result<FrozenTrial, StudyError> {
+    pub fn ask_unproposed(&mut self) -> Result<u64, StudyError> {
         self.next(&|_| Preview::default(), false)
     }
 
@@ -42,7 +51,7 @@ impl Study {
         &mut self,
         preview: &dyn Fn(&Configuration) -> Preview,
         propose: bool,
-    ) -> Result<FrozenTrial, StudyError> {
+    ) -> Result<u64, StudyError> {
         loop {
             self.synchronize()?;
             let waiting = self.history.next_waiting().cloned();
@@ -71,15 +80,16 @@ impl Study {
             match stored {
                 Ok(revision) => {
                     self.wrote(revision);
-                    self.take_over([trial.clone()]);
                 }
                 // Another process was faster: see what it did and ask again.
                 Err(StorageError::NumberTaken { .. } | StorageError::StateConflict { .. }) => continue,
                 Err(error) => return Err(error.into()),
             }
-            if trial.state == TrialState::Running {
-                self.own.insert(trial.number, from.is_some());
-                return Ok(trial);
+            let (number, state) = (trial.number, trial.state);
+            self.take_over([trial]);
+            if state == TrialState::Running {
+                self.own.insert(number, from.is_some());
+                return Ok(number);
             }
         }
     }

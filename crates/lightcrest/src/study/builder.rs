@@ -4,7 +4,7 @@ use super::{Study, StudyError};
 use crate::history::History;
 use crate::pruner::Pruner;
 use crate::sampler::Sampler;
-use crate::space::Discovery;
+use crate::space::{Discovery, Suggestions};
 use crate::storage::{Definition, Storage};
 use crate::terminator::Terminator;
 use std::collections::BTreeMap;
@@ -149,6 +149,7 @@ impl StudyBuilder {
             own: BTreeMap::new(),
             write_through,
             discovery,
+            usual: Suggestions::new(),
             declared,
         };
         study.synchronize()?;

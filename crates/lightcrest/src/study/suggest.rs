@@ -1,6 +1,6 @@
 //! Answers to an objective that asks for its parameters while it runs.
 
-use super::{Study, StudyError};
+use super::{Study, StudyError, running};
 use crate::history::{FrozenTrial, TrialState};
 use crate::space::{Configuration, Domain, SpaceError, Suggestions, Value, encode};
 use crate::trial::{Stream, derive_seed};
@@ -38,25 +38,30 @@ impl Study {
     /// # Errors
     /// As [`suggest`](Self::suggest).
     pub fn answer(&mut self, number: u64, name: &str, domain: &Domain) -> Result<Answer, StudyError> {
-        self.running(number)?;
+        let trial = running(&mut self.history, number)?;
         let Some(discovery) = &mut self.discovery else {
             let value = self.declared(number, name, domain)?;
             let domain = self.declared.get(name).cloned().unwrap_or_else(|| Arc::new(domain.clone()));
             return Ok(Answer { value, domain });
         };
-        let (name, domain) = discovery.ask(name, domain)?;
+        trial.suggestions.follow(&self.usual);
+        let usual = trial.suggestions.next(name, domain).cloned();
+        let expected = usual.is_some();
+        let (name, domain) = match usual {
+            Some(entry) => entry,
+            None => discovery.ask(name, domain)?,
+        };
         let seed = self.definition.seed;
-        let given = self.own.get(&number).copied().unwrap_or(false);
-        let trial = self.running(number)?;
         // Mostly parameters are asked for in the order of the space.
         let value = trial.configuration.get_near(&name, trial.suggestions.len());
-        if let (Some(value), Some(domain)) = (value, trial.suggestions.get_shared(&name)) {
+        if !expected && let (Some(value), Some(domain)) = (value, trial.suggestions.get_shared(&name)) {
             return Ok(Answer { value: value.clone(), domain: domain.clone() });
         }
+        let given = || self.own.get(&number).copied().unwrap_or(false);
         let proposed = value.filter(|value| domain.contains(value));
         let answer = match (proposed, value) {
             (Some(value), _) => domain.conform(value),
-            (None, Some(value)) if given => match domain.convert(value) {
+            (None, Some(value)) if given() => match domain.convert(value) {
                 Some(value) => value,
                 None => {
                     let (name, value, domain) = (name.to_string(), value.clone(), (*domain).clone());
@@ -69,12 +74,27 @@ impl Study {
             }
         };
         let changed = value != Some(&answer);
-        trial.suggestions.push(name.clone(), domain.clone());
+        match expected {
+            true => trial.suggestions.advance(),
+            false => trial.suggestions.push(name.clone(), domain.clone()),
+        }
         if changed {
             self.history.amend(number, name, answer.clone());
         }
         self.written(number)?;
         Ok(Answer { value: answer, domain })
+    }
+
+    /// What a trial of a discovered space will be asked for next, if it is asked for the same as the one that ended last: so that what
+    /// asks need not make the same domain again and again.
+    pub fn expected(&self, number: u64) -> Option<(&str, &Arc<Domain>)> {
+        let trial = self.history.get(number)?;
+        let next = if trial.suggestions.is_empty() {
+            self.usual.iter().next()
+        } else {
+            trial.suggestions.expected().map(|(name, domain)| (name, domain))
+        };
+        next.map(|(name, domain)| (&**name, domain))
     }
 
     /// Gives a running trial of a discovered space the value that [`suggest`](Self::suggest) will answer with; for samplers that
