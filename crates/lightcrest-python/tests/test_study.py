@@ -302,7 +302,7 @@ def test_samplers_by_their_settings():
     assert params(best(samplers.QMCSampler(seed=1, scramble=True), 16)) == params(best(samplers.QMCSampler(seed=1, scramble=True), 16))
     with pytest.raises(ValueError, match="`qmc_type` must be 'sobol' or 'halton'"):
         samplers.QMCSampler(qmc_type="faure")
-    with pytest.warns(UserWarning, match="has its own `gamma`"):
+    with pytest.warns(FutureWarning, match="has its own, and ignores the argument"):
         samplers.TPESampler(gamma=lambda n: 1)
     fixed = best(samplers.PartialFixedSampler({"x": 1.5, "kind": "bad"}, samplers.GPSampler(seed=0)), 15)
     assert {(trial.params["x"], trial.params["kind"]) for trial in fixed.trials} == {(1.5, "bad")}
