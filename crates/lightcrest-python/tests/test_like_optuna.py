@@ -283,6 +283,31 @@ def constraints(optuna):
     return study.best_value, study.trials[2].constraints, seen, trial.constraints, [t.number for t in many.best_trials]
 
 
+def constraints_by_the_sampler(optuna):
+    def bounds(trial):
+        if trial.number == 3:
+            raise KeyError("x")
+        return (trial.params["x"] - 2, -1.0)
+
+    sampler = told(lambda: optuna.samplers.NSGAIISampler(seed=0, constraints_func=bounds))[0]
+    study = optuna.create_study(sampler=sampler)
+
+    def objective(trial):
+        x = trial.suggest_float("x", 0, 1)
+        if trial.number == 1:
+            raise optuna.TrialPruned
+        return NAN if trial.number == 2 else x
+
+    seen = told(lambda: study.optimize(objective, n_trials=5))
+    listed = optuna.create_trial(value=1.0, system_attrs={"constraints": [1.5, -0.5], "constraints:a": 2.0})
+    study.add_trial(listed)
+    return (
+        seen, states(study), [sorted(trial.constraints) for trial in study.trials[:3]],
+        ["constraints" in trial.system_attrs for trial in study.trials[:3]], listed.constraints,
+        study.trials[-1].constraints, study.trials[-1].system_attrs, study.best_trial.number,
+    )
+
+
 def controlling(optuna):
     study = random_study(optuna)
     seen = [told(study.stop)]
@@ -383,6 +408,21 @@ def distributions(optuna):
     )])
     seen.append([hash(a) == hash(b) for a, b in zip(made[:7], made[:7])])
     return seen
+
+
+def old_distributions(optuna):
+    d = optuna.distributions
+    old = told(lambda: {"x": d.UniformDistribution(0, 1), "n": d.IntUniformDistribution(0, 4)})[0]
+    study = random_study(optuna)
+    seen = [
+        told(lambda: optuna.create_trial(params={"x": 0.5, "n": 1}, distributions=old, value=1.0).distributions),
+        told(lambda: study.ask(old).distributions),
+    ]
+    texts = (
+        '{"type": "int", "low": 1, "high": 9, "step": 0}', '{"type": "int", "low": 1, "high": 9, "step": null}',
+        '{"type": "float", "low": 1}', '{}',
+    )
+    return seen, [told(lambda: d.json_to_distribution(text)) for text in texts], len(d.DISTRIBUTION_CLASSES)
 
 
 def making_studies(optuna):
@@ -638,7 +678,8 @@ def messages(optuna):
 
 SCENARIOS = [
     what_objectives_return, what_objectives_raise, telling, suggesting, reporting, enqueueing, adding, best_of_one,
-    several_objectives, constraints, controlling, attributes, frozen_trials, distributions, making_studies, tables,
+    several_objectives, constraints, constraints_by_the_sampler, controlling, attributes, frozen_trials, distributions,
+    old_distributions, making_studies, tables,
     pruning, classic_pruners, hyperband, exceptions, search_spaces, samplers_of_ones_own, importances, messages,
 ]
 

@@ -7,7 +7,7 @@ import enum as _enum
 import threading as _threading
 
 from lightcrest import _engine
-from lightcrest._fixed import _CONSTRAINT
+from lightcrest._fixed import _CONSTRAINT, _CONSTRAINTS
 from lightcrest._state import _STATES, _WORDS
 from lightcrest._warn import warn as _warn
 from lightcrest.distributions import _modern
@@ -274,10 +274,12 @@ class Study:
         self._engine.set_attribute(number, _SYSTEM, {**system, key: value})
 
     def _end(self, number: int, word: str, values: list[float] | None, reason: str | None) -> None:
-        bounds = self._sampler._constraints_func
-        if bounds is not None and word != "failed":
-            for i, excess in enumerate(bounds(self._frozen(number))):
-                self._engine.set_constraint(number, str(i), float(excess))
+        try:
+            if self._sampler._constraints_func is not None and word != "failed":
+                self._set_constraints(number, self._sampler._constraints_func(self._frozen(number)))
+        except BaseException:
+            self._engine.tell(number, word, values, reason)
+            raise
         if not self._propose:
             frozen = self._frozen(number)
             told = _last_value(frozen.intermediate_values) if word == "pruned" else values
@@ -287,6 +289,13 @@ class Study:
                 self._engine.tell(number, word, values, reason)
             return
         self._engine.tell(number, word, values, reason)
+
+    def _set_constraints(self, number: int, bounds: Sequence[float]) -> None:
+        """Keeps what a sampler's constraints_func gave: as constraints, and as the list where scripts look for it."""
+        numbers = [float(excess) for excess in bounds]
+        for i, excess in enumerate(numbers):
+            self._engine.set_constraint(number, str(i), excess)
+        self._set_system(number, _CONSTRAINTS, numbers)
 
     def _numbers(self, values: Any) -> tuple[list[float] | None, str | None]:
         """The values of a trial as numbers, or why they are none."""
@@ -411,8 +420,10 @@ class Study:
         word, values, start, complete, params, distributions, attributes, reports, bounds = self._engine.trial(number)
         state = _STATES[word]
         system = dict(attributes.pop(_SYSTEM, ()))
+        listed = [str(i) for i in range(len(system.get(_CONSTRAINTS) or ()))]
         for key, value in bounds:
-            system[_CONSTRAINT + key] = value
+            if key not in listed:
+                system[_CONSTRAINT + key] = value
         if state is TrialState.PRUNED:
             values = system.pop("values", None)
             if values is None and len(self._directions) == 1:
