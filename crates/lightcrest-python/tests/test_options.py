@@ -49,7 +49,21 @@ def genetic(optuna):
     ]
 
 
-@pytest.mark.parametrize("options", [tpe, cmaes, genetic], ids=lambda options: options.__name__)
+def pruners(optuna):
+    kinds = optuna.pruners
+    return [
+        taken(lambda: kinds.SuccessiveHalvingPruner(min_resource=0)), taken(lambda: kinds.SuccessiveHalvingPruner(reduction_factor=1)),
+        taken(lambda: kinds.SuccessiveHalvingPruner(min_early_stopping_rate=-1)),
+        taken(lambda: kinds.SuccessiveHalvingPruner(bootstrap_count=-1)), taken(lambda: kinds.SuccessiveHalvingPruner("all")),
+        taken(lambda: kinds.SuccessiveHalvingPruner(2, 2, 1)), taken(lambda: kinds.HyperbandPruner(max_resource="all")),
+        taken(lambda: kinds.ThresholdPruner(lower="a")), taken(lambda: kinds.ThresholdPruner(upper="1")),
+        taken(lambda: kinds.ThresholdPruner(upper=[1])),
+        taken(lambda: kinds.ThresholdPruner(upper=1, n_warmup_steps=-1)), taken(lambda: kinds.ThresholdPruner(upper=1, interval_steps=0)),
+        taken(lambda: kinds.PatientPruner(kinds.NopPruner(), -1)), taken(lambda: kinds.WilcoxonPruner(n_startup_steps=-1)),
+    ]
+
+
+@pytest.mark.parametrize("options", [tpe, cmaes, genetic, pruners], ids=lambda options: options.__name__)
 def test_both_packages_take_the_same(options):
     assert str(options(lightcrest)) == str(options(peer))
 

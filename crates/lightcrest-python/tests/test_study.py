@@ -156,7 +156,7 @@ def test_pruners_stop_hopeless_trials():
     study = lightcrest.create_study(sampler="random", pruner=pruners.NopPruner())
     study.optimize(objective, n_trials=20)
     assert all(trial.state is TrialState.COMPLETE for trial in study.trials)
-    with pytest.raises(ValueError, match="`reduction_factor` must be at least 2, but got 1"):
+    with pytest.raises(ValueError, match="`reduction_factor` must be 2 or more, but got 1"):
         lightcrest.create_study(pruner=pruners.SuccessiveHalvingPruner(reduction_factor=1))
 
 

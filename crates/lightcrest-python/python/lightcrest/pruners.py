@@ -71,6 +71,19 @@ def _least(least: int, **numbers: int) -> None:
             raise ValueError(f"`{name}` must be {least} or more, but got {value}")
 
 
+def _limit(name: str, value: float | None) -> float | None:
+    """A limit as a number, if there is one."""
+    if value is None:
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"`{name}` must be a number, but is of type {type(value).__name__}") from None
+    if number != number:
+        raise ValueError(f"`{name}` must be a number, but got {value}")
+    return number
+
+
 class PercentilePruner(_EnginePruner):
     """Stops a trial when even its best report is behind a percentile of what complete trials had at the same step."""
 
@@ -139,6 +152,10 @@ class SuccessiveHalvingPruner(_EnginePruner):
     ) -> None:
         if isinstance(min_resource, str) and min_resource != "auto":
             raise ValueError(f"`min_resource` must be 'auto' or a number of steps, but got {min_resource!r}")
+        if not isinstance(min_resource, str):
+            _least(1, min_resource=min_resource)
+        _least(2, reduction_factor=reduction_factor)
+        _least(0, min_early_stopping_rate=min_early_stopping_rate)
         if bootstrap_count != 0:
             raise ValueError(f"`bootstrap_count` is not supported: it must be 0, but got {bootstrap_count}")
         super().__init__(
@@ -187,16 +204,14 @@ class ThresholdPruner(_EnginePruner):
         """At least one of lower and upper. n_warmup_steps, interval_steps: as PercentilePruner."""
         if lower is None and upper is None:
             raise TypeError("`lower`, `upper` or both must be given")
-        for name, value in (("lower", lower), ("upper", upper)):
-            if value is not None and value != value:
-                raise ValueError(f"`{name}` must be a number, but got {value}")
+        lower, upper = _limit("lower", lower), _limit("upper", upper)
         if lower is not None and upper is not None and lower > upper:
             raise ValueError(f"`lower` must not be above `upper`, but got {lower} and {upper}")
         _least(0, n_warmup_steps=n_warmup_steps)
         _least(1, interval_steps=interval_steps)
         bounds = {"lower": lower, "upper": upper}
         super().__init__(
-            **{name: float(value) for name, value in bounds.items() if value is not None and abs(value) != float("inf")},
+            **{name: value for name, value in bounds.items() if value is not None and abs(value) != float("inf")},
             warmup_steps=n_warmup_steps,
             interval_steps=interval_steps,
         )
