@@ -626,6 +626,30 @@ def samplers_of_ones_own(optuna):
     return sampler.seen, states(study), [trial.params["x"] for trial in study.trials[1:]], study.trials[0].params["y"]
 
 
+def values_chosen_together(optuna):
+    unit = optuna.distributions.FloatDistribution(5, 6)
+
+    class Together(optuna.samplers.BaseSampler):
+        def infer_relative_search_space(self, study, trial):
+            return {"x": unit, "y": unit}
+
+        def sample_relative(self, study, trial, search_space):
+            return {"x": 5.5, "y": 5.5, "z": 5.5}
+
+        def sample_independent(self, study, trial, name, distribution):
+            return distribution.low
+
+    study = optuna.create_study(sampler=Together())
+    seen = [
+        told(lambda: study.ask().suggest_float("x", 0, 100)), told(lambda: study.ask().suggest_float("other", 0, 100)),
+        told(lambda: study.ask().suggest_float("x", 0, 5)), told(lambda: study.ask().suggest_int("y", 1, 100)),
+        told(lambda: study.ask().suggest_float("y", 1, 100, log=True)), told(lambda: study.ask().suggest_float("z", 0, 10)),
+    ]
+    study.enqueue_trial({"x": 5.25})
+    trial = study.ask()
+    return seen, trial.params, trial.suggest_float("x", 0, 100), trial.suggest_float("y", 0, 100)
+
+
 def importances(optuna):
     study = random_study(optuna)
     study.optimize(lambda t: t.suggest_float("x", 0, 1) + 0 * t.suggest_float("idle", 0, 1), n_trials=60)
@@ -680,7 +704,8 @@ SCENARIOS = [
     what_objectives_return, what_objectives_raise, telling, suggesting, reporting, enqueueing, adding, best_of_one,
     several_objectives, constraints, constraints_by_the_sampler, controlling, attributes, frozen_trials, distributions,
     old_distributions, making_studies, tables,
-    pruning, classic_pruners, hyperband, exceptions, search_spaces, samplers_of_ones_own, importances, messages,
+    pruning, classic_pruners, hyperband, exceptions, search_spaces, samplers_of_ones_own, values_chosen_together,
+    importances, messages,
 ]
 
 

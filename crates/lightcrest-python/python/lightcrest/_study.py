@@ -10,7 +10,7 @@ from lightcrest import _engine
 from lightcrest._fixed import _CONSTRAINT, _CONSTRAINTS
 from lightcrest._state import _STATES, _WORDS
 from lightcrest._warn import warn as _warn
-from lightcrest.distributions import _modern
+from lightcrest.distributions import _modern, check_distribution_compatibility
 from lightcrest.pruners import BasePruner, MedianPruner
 from lightcrest.samplers import BaseSampler, _resolve, _written_in_python
 from lightcrest.storages import BaseStorage, get_storage
@@ -99,6 +99,8 @@ class Study:
 
     def _start(self) -> None:
         self._finished: dict[int, FrozenTrial] = {}
+        # What a sampler that is written in Python chose together for running trials: the space, and the values.
+        self._together: dict[int, tuple[dict[str, BaseDistribution], dict[str, Any]]] = {}
         self._stop = _threading.Event()
         self._here = _Here()
         self._propose = not _written_in_python(self._sampler)
@@ -216,15 +218,20 @@ class Study:
         self._sampler.before_trial(self, frozen)
         frozen = self._frozen(trial.number)
         expected = self._sampler.infer_relative_search_space(self, frozen)
-        given = frozen.system_attrs.get("fixed_params", {})
-        for name, value in self._sampler.sample_relative(self, frozen, expected).items():
-            if name not in given:
-                self._engine.propose(trial.number, name, value)
+        self._together[trial.number] = expected, self._sampler.sample_relative(self, frozen, expected)
         for name, distribution in (fixed_distributions or {}).items():  # type: ignore[union-attr]
             trial._suggest(name, distribution)
         return trial
 
     def _sample_independent(self, number: int, name: str, distribution: BaseDistribution) -> Any:
+        """What the sampler chose together with other parameters, if the trial may have it; or chooses now."""
+        expected, chosen = self._together.get(number, ({}, {}))
+        if name in chosen:
+            if name not in expected:
+                raise ValueError(f"the sampler gave parameter {name!r} a value, but it is not in its search space")
+            check_distribution_compatibility(expected[name], distribution)
+            if distribution._contains(distribution.to_internal_repr(chosen[name])):
+                return chosen[name]
         return self._sampler.sample_independent(self, self._frozen(number), name, distribution)
 
     def _decide(self, number: int) -> bool:
@@ -274,6 +281,7 @@ class Study:
         self._engine.set_attribute(number, _SYSTEM, {**system, key: value})
 
     def _end(self, number: int, word: str, values: list[float] | None, reason: str | None) -> None:
+        self._together.pop(number, None)
         try:
             if self._sampler._constraints_func is not None and word != "failed":
                 self._set_constraints(number, self._sampler._constraints_func(self._frozen(number)))
