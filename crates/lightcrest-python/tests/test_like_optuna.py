@@ -670,6 +670,29 @@ def importances(optuna):
     return seen
 
 
+def importances_of_conditional_parameters(optuna):
+    study = random_study(optuna)
+
+    def objective(trial):
+        if trial.suggest_categorical("kind", ["a", "b"]) == "a":
+            return trial.suggest_float("of_a", 0, 1)
+        return 5 + 0 * trial.suggest_float("of_b", 0, 1)
+
+    f = optuna.importance
+    seen = [told(lambda: f.get_param_importances(study))]
+    study.optimize(objective, n_trials=1)
+    seen.append(told(lambda: sorted(f.get_param_importances(study).values())))
+    study.optimize(objective, n_trials=79)
+    for evaluator in (None, f.PedAnovaImportanceEvaluator(), f.FanovaImportanceEvaluator(seed=0)):
+        found = f.get_param_importances(study, evaluator=evaluator)
+        seen.append((sorted(found), bool(abs(sum(found.values()) - 1) < 1e-9)))
+        seen.append(told(lambda: sorted(f.get_param_importances(study, evaluator=evaluator, params=["of_a", "kind"]))))
+        seen.append(told(lambda: sorted(f.get_param_importances(study, evaluator=evaluator, params=["of_a", "no"]))))
+    seen.append(told(lambda: sorted(f.get_param_importances(study, params=["of_a", "of_b"]))))
+    seen.append(told(lambda: sorted(f.get_param_importances(study, target=lambda trial: -trial.value))))
+    return seen
+
+
 def messages(optuna):
     lines = []
 
@@ -705,7 +728,7 @@ SCENARIOS = [
     several_objectives, constraints, constraints_by_the_sampler, controlling, attributes, frozen_trials, distributions,
     old_distributions, making_studies, tables,
     pruning, classic_pruners, hyperband, exceptions, search_spaces, samplers_of_ones_own, values_chosen_together,
-    importances, messages,
+    importances, importances_of_conditional_parameters, messages,
 ]
 
 
