@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lightcrest._front import ranks
 from lightcrest._warn import warn as _warn
 from lightcrest.importance._base import BaseImportanceEvaluator, descending, evidence
 from lightcrest.trial import TrialState
@@ -34,8 +35,8 @@ class PedAnovaImportanceEvaluator(BaseImportanceEvaluator):
     ) -> dict[str, float]:
         """How much each parameter matters, the most important first; all the same if fewer than four trials are complete."""
         if target is None and len(study.directions) > 1:
-            ranks = _ranks(study)
-            target = lambda trial: ranks[trial.number]  # noqa: E731
+            fronts = ranks(study, study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
+            target = lambda trial: fronts[trial.number]  # noqa: E731
         elif target is not None:
             _warn("small values of `target` count as good: negate it if large ones are")
         names, told = evidence(study, params, target, conditional=True)
@@ -44,26 +45,3 @@ class PedAnovaImportanceEvaluator(BaseImportanceEvaluator):
         sign = 1.0 if target is None and study.directions[0].name == "MAXIMIZE" else -1.0
         shares = study._engine.ped_anova([(trial.number, sign * value) for trial, value in told])
         return descending({name: (shares or {}).get(name, 0.0) for name in names})
-
-
-def _ranks(study: Study) -> dict[int, float]:
-    """Which front each complete trial is on: 0 for those that no other dominates, 1 for those that only these dominate, ..."""
-    signs = [1.0 if direction.name == "MINIMIZE" else -1.0 for direction in study.directions]
-    left = {
-        trial.number: [sign * value for sign, value in zip(signs, trial.values or ())]
-        for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    }
-    ranks: dict[int, float] = {}
-    rank = 0
-    while left:
-        points = list(left.values())
-        front = [
-            number
-            for number, point in left.items()
-            if not any(other != point and all(a <= b for a, b in zip(other, point)) for other in points)
-        ]
-        for number in front:
-            ranks[number] = rank
-            del left[number]
-        rank += 1
-    return ranks
