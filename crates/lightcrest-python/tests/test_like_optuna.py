@@ -7,6 +7,7 @@ import datetime
 import itertools
 import logging
 import math
+import tempfile
 import threading
 import warnings
 
@@ -338,6 +339,7 @@ def controlling(optuna):
         raise ZeroDivisionError
 
     seen.append(told(lambda: study.optimize(broken, n_trials=4, n_jobs=2))[0])
+    seen.append([told(lambda: study.optimize(broken, n_trials=1, n_jobs=n_jobs)) for n_jobs in (0, -2)])
     return seen
 
 
@@ -693,6 +695,17 @@ def importances_of_conditional_parameters(optuna):
     return seen
 
 
+def artifacts_by_position(optuna):
+    with tempfile.TemporaryDirectory() as folder:
+        store, path = optuna.artifacts.FileSystemArtifactStore(folder), f"{folder}/plot.txt"
+        with open(path, "w") as file:
+            file.write("x")
+        trial = random_study(optuna).ask()
+        upload = optuna.artifacts.upload_artifact
+        seen = [told(lambda: type(upload(trial, path, store))), told(lambda: upload(trial, path, store, None))[0]]
+        return seen, len(optuna.artifacts.get_all_artifact_meta(trial))
+
+
 def messages(optuna):
     lines = []
 
@@ -728,7 +741,7 @@ SCENARIOS = [
     several_objectives, constraints, constraints_by_the_sampler, controlling, attributes, frozen_trials, distributions,
     old_distributions, making_studies, tables,
     pruning, classic_pruners, hyperband, exceptions, search_spaces, samplers_of_ones_own, values_chosen_together,
-    importances, importances_of_conditional_parameters, messages,
+    importances, importances_of_conditional_parameters, artifacts_by_position, messages,
 ]
 
 
