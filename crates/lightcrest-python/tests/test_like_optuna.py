@@ -452,6 +452,7 @@ def making_studies(optuna):
     summaries = optuna.get_all_study_summaries(storage)
     seen.append([(s.study_name, s.n_trials, [d.name for d in s.directions], s.user_attrs) for s in summaries])
     seen += [summaries[0].best_trial.value == first.best_value, summaries[1].best_trial, summaries[1].datetime_start]
+    seen.append((summaries[0] <= summaries[1], summaries[1] < summaries[0], told(lambda: summaries[0] <= 1), summaries[0] == 1))
     optuna.delete_study(study_name="first", storage=storage)
     seen.append(optuna.get_all_study_names(storage))
     return seen
