@@ -12,6 +12,7 @@ import threading
 import warnings
 
 import lightcrest
+import numpy
 import optuna as peer
 import pytest
 
@@ -56,7 +57,8 @@ def random_study(optuna, **options):
 
 
 def what_objectives_return(optuna):
-    results = [1, 2.5, True, NAN, None, INF, -INF, "x", [1.0], (2.0,), [1.0, 2.0], [], [None], {}]
+    results = [1, 2.5, True, NAN, None, INF, -INF, "x", [1.0], (2.0,), [1.0, 2.0], [], [None], {}, {1.0}, range(1), 1j]
+    results += [numpy.float32(1.5), numpy.array(2.0), numpy.array([2.0]), numpy.array([1.0, 2.0]), [numpy.int64(3)]]
     study = random_study(optuna, direction="maximize")
     seen = told(lambda: study.optimize(lambda trial: results[trial.number], n_trials=len(results)))
     return seen, states(study), [trial.values for trial in study.trials], study.best_value
@@ -252,7 +254,7 @@ def best_of_one(optuna):
 
 def several_objectives(optuna):
     study = random_study(optuna, directions=["minimize", "maximize"])
-    values = [(1, 1), (2, 2), (2, 1), (0, 0), (1, 1), (NAN, 1), 3.0, (1, 2, 3)]
+    values = [(1, 1), (2, 2), (2, 1), (0, 0), (1, 1), (NAN, 1), 3.0, (1, 2, 3), numpy.array([1.0, 2.0]), [numpy.float32(1), 2]]
     outcome = told(lambda: study.optimize(lambda trial: values[trial.number], n_trials=len(values)))
     singles = [told(lambda: getattr(study, name)) for name in ("best_trial", "best_value", "best_params", "direction")]
     trial = study.ask()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy as _copy
 import enum as _enum
 import threading as _threading
+from collections.abc import Sequence as _Sequence
 
 from lightcrest import _engine
 from lightcrest._fixed import _CONSTRAINT, _CONSTRAINTS
@@ -309,12 +310,12 @@ class Study:
         """The values of a trial as numbers, or why they are none."""
         if type(values) is float and values == values and len(self._directions) == 1:
             return [values], None  # as nearly always
-        several = isinstance(values, (list, tuple)) or (hasattr(values, "__len__") and not isinstance(values, str))
+        several = isinstance(values, _Sequence) and not isinstance(values, str)
         numbers = []
         for value in values if several else [values]:
             try:
                 number = float(value)
-            except (TypeError, ValueError):
+            except (OverflowError, TypeError, ValueError):
                 return None, f"the value {value!r} is not a number"
             if number != number:
                 return None, f"the value {value!r} is not acceptable"
