@@ -571,6 +571,18 @@ def exceptions(optuna):
     return [issubclass(a, b) for a, b in pairs], optuna.TrialPruned is e.TrialPruned
 
 
+def bases(optuna):
+    kinds = [
+        optuna.samplers.BaseSampler, optuna.pruners.BasePruner, optuna.importance.BaseImportanceEvaluator,
+    ]
+    pairs = [
+        (optuna.pruners.MedianPruner, optuna.pruners.PercentilePruner), (optuna.trial.Trial, optuna.trial.BaseTrial),
+        (optuna.trial.FixedTrial, optuna.trial.BaseTrial), (optuna.samplers.TPESampler, optuna.samplers.BaseSampler),
+        (optuna.samplers.TPESampler, optuna.trial.BaseTrial),
+    ]
+    return [(told(kind), told(type("Empty", (kind,), {}))) for kind in kinds], [issubclass(a, b) for a, b in pairs]
+
+
 def search_spaces(optuna):
     study = random_study(optuna)
 
@@ -743,7 +755,7 @@ SCENARIOS = [
     what_objectives_return, what_objectives_raise, telling, suggesting, reporting, enqueueing, adding, best_of_one,
     several_objectives, constraints, constraints_by_the_sampler, controlling, attributes, frozen_trials, distributions,
     old_distributions, making_studies, tables,
-    pruning, classic_pruners, hyperband, exceptions, search_spaces, samplers_of_ones_own, values_chosen_together,
+    pruning, classic_pruners, hyperband, exceptions, bases, search_spaces, samplers_of_ones_own, values_chosen_together,
     importances, importances_of_conditional_parameters, artifacts_by_position, messages,
 ]
 

@@ -30,6 +30,9 @@ class _Kind(type):
     def __instancecheck__(cls, instance: object) -> bool:
         return type.__instancecheck__(cls, instance) or (cls is BaseTrial and isinstance(instance, Trial))
 
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        return type.__subclasscheck__(cls, subclass) or (cls is BaseTrial and issubclass(subclass, Trial))
+
 
 class BaseTrial(metaclass=_Kind):
     """What all trials are: running, frozen and fixed ones."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import abc as _abc
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -22,13 +24,14 @@ __all__ = [
 ]
 
 
-class BasePruner:
+class BasePruner(_abc.ABC):
     """The base of all pruners. One that is written in Python defines `prune`."""
 
     # What the engine knows the pruner by, and its settings; no name for one that is written in Python.
     _name = ""
     _settings: dict[str, Any] = {}
 
+    @_abc.abstractmethod
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
         """Whether a running trial should stop at its last report."""
         raise NotImplementedError
@@ -114,10 +117,8 @@ class PercentilePruner(_EnginePruner):
         )
 
 
-class MedianPruner(_EnginePruner):
+class MedianPruner(PercentilePruner):
     """Stops a trial when even its best report is behind the median of what complete trials had at the same step."""
-
-    _name = "median"
 
     def __init__(
         self,
@@ -128,14 +129,7 @@ class MedianPruner(_EnginePruner):
         n_min_trials: int = 1,
     ) -> None:
         """As PercentilePruner, with 50 percent."""
-        _least(0, n_startup_trials=n_startup_trials, n_warmup_steps=n_warmup_steps)
-        _least(1, interval_steps=interval_steps, n_min_trials=n_min_trials)
-        super().__init__(
-            startup_trials=n_startup_trials,
-            warmup_steps=n_warmup_steps,
-            interval_steps=interval_steps,
-            min_trials=n_min_trials,
-        )
+        super().__init__(50.0, n_startup_trials, n_warmup_steps, interval_steps, n_min_trials=n_min_trials)
 
 
 class SuccessiveHalvingPruner(_EnginePruner):

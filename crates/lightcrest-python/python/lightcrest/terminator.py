@@ -7,6 +7,7 @@ their own, `regret_bound` in `[terminator]`.
 
 from __future__ import annotations
 
+import abc as _abc
 import math as _math
 import statistics as _statistics
 import sys as _sys
@@ -51,9 +52,10 @@ def _loss(trial: FrozenTrial, direction: StudyDirection) -> float:
     return -trial.value if direction == StudyDirection.MAXIMIZE else trial.value
 
 
-class BaseImprovementEvaluator:
+class BaseImprovementEvaluator(_abc.ABC):
     """The base of what says how much is still to be gained."""
 
+    @_abc.abstractmethod
     def evaluate(self, trials: list[FrozenTrial], study_direction: StudyDirection) -> float:
         """What is to be gained after these trials."""
         raise NotImplementedError
@@ -76,9 +78,10 @@ class BestValueStagnationEvaluator(BaseImprovementEvaluator):
         return self._patience - (len(losses) - 1 - losses.index(min(losses)))
 
 
-class BaseErrorEvaluator:
+class BaseErrorEvaluator(_abc.ABC):
     """The base of what says how much smaller an improvement must be to not matter."""
 
+    @_abc.abstractmethod
     def evaluate(self, trials: list[FrozenTrial], study_direction: StudyDirection) -> float:
         """The improvement that does not matter after these trials."""
         raise NotImplementedError
@@ -153,9 +156,10 @@ class MedianErrorEvaluator(BaseErrorEvaluator):
         return self._error
 
 
-class BaseTerminator:
+class BaseTerminator(_abc.ABC):
     """The base of what ends studies."""
 
+    @_abc.abstractmethod
     def should_terminate(self, study: Study) -> bool:
         """Whether going on does not pay."""
         raise NotImplementedError

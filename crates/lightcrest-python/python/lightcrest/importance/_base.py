@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import math
 
 from lightcrest.search_space import intersection_search_space
@@ -16,9 +17,10 @@ if TYPE_CHECKING:
     Target = Callable[[FrozenTrial], float]
 
 
-class BaseImportanceEvaluator:
+class BaseImportanceEvaluator(abc.ABC):
     """The base of all measures of importance."""
 
+    @abc.abstractmethod
     def evaluate(
         self, study: Study, params: list[str] | None = None, *, target: Target | None = None
     ) -> dict[str, float]:
