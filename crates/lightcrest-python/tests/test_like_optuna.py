@@ -460,6 +460,37 @@ def making_studies(optuna):
     return seen
 
 
+def storages(optuna):
+    State, seen = optuna.trial.TrialState, []
+    for storage in (optuna.storages.InMemoryStorage(), optuna.storages.RDBStorage("sqlite:///:memory:")):
+        study = random_study(optuna, study_name="one", storage=storage)
+        study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=3)
+        study.ask()
+        study.set_user_attr("a", 1)
+        study.set_metric_names(["m"])
+        random_study(optuna, study_name="two", storage=storage, directions=["minimize", "maximize"])
+        one, two = (storage.get_study_id_from_name(name) for name in ("one", "two"))
+        storage.set_study_user_attr(one, "b", [2])
+        storage.set_study_system_attr(one, "c", 3)
+        found = storage.get_all_studies()
+        seen.append((
+            storage.get_study_name_from_id(two), told(lambda: storage.get_study_id_from_name("no")),
+            told(lambda: storage.get_study_name_from_id(99)), [d.name for d in storage.get_study_directions(two)],
+            storage.get_study_user_attrs(one), sorted(storage.get_study_system_attrs(one)), study.user_attrs,
+            [(f.study_name, f.user_attrs, [d.name for d in f.directions]) for f in found], found[0].direction.name,
+            told(lambda: found[1].direction), len(storage.get_all_trials(one)), storage.get_n_trials(one),
+            storage.get_n_trials(one, state=State.RUNNING), storage.get_n_trials(one, state=(State.COMPLETE, State.FAIL)),
+            len(storage.get_all_trials(one, states=(State.COMPLETE,))), storage.get_best_trial(one) == study.best_trial,
+            told(lambda: storage.get_all_trials(99)),
+        ))
+        new = storage.create_new_study([optuna.study.StudyDirection.MAXIMIZE], "new")
+        seen.append((storage.get_study_name_from_id(new), optuna.load_study(study_name="new", storage=storage).direction.name))
+        seen.append(told(lambda: storage.create_new_study([optuna.study.StudyDirection.MAXIMIZE], "new")))
+        storage.delete_study(new)
+        seen.append((optuna.get_all_study_names(storage), told(lambda: storage.delete_study(new))))
+    return seen
+
+
 def tables(optuna):
     study = random_study(optuna)
     empty = study.trials_dataframe()
@@ -754,7 +785,7 @@ def messages(optuna):
 SCENARIOS = [
     what_objectives_return, what_objectives_raise, telling, suggesting, reporting, enqueueing, adding, best_of_one,
     several_objectives, constraints, constraints_by_the_sampler, controlling, attributes, frozen_trials, distributions,
-    old_distributions, making_studies, tables,
+    old_distributions, making_studies, storages, tables,
     pruning, classic_pruners, hyperband, exceptions, bases, search_spaces, samplers_of_ones_own, values_chosen_together,
     importances, importances_of_conditional_parameters, artifacts_by_position, messages,
 ]
