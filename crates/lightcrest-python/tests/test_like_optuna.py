@@ -698,6 +698,38 @@ def values_chosen_together(optuna):
     return seen, trial.params, trial.suggest_float("x", 0, 100), trial.suggest_float("y", 0, 100)
 
 
+def brute_force(optuna):
+    def moving(trial):
+        if trial.suggest_categorical("kind", ["real", None]) == "real":
+            return trial.suggest_float("x", 1, 3, step=0.5)
+        high = trial.suggest_int("high", 1, 3)
+        return trial.suggest_int("b", high, 3) + trial.suggest_categorical("c", [NAN, 1.0])
+
+    def failing(trial):
+        if trial.suggest_int("n", 0, 3) == 2:
+            raise ValueError
+        return 0.0
+
+    def endless(trial):
+        return trial.suggest_float("x", 0, 1)
+
+    def inconsistent(trial):
+        return trial.suggest_int("n", 0, 3 + trial.number)
+
+    seen = []
+    for objective in (moving, failing, endless, inconsistent):
+        for options in ({}, {"avoid_premature_stop": True}):
+            study = optuna.create_study(sampler=optuna.samplers.BruteForceSampler(seed=0, **options))
+            study.enqueue_trial({"n": 1, "high": 2})
+            outcome = told(lambda: study.optimize(objective, n_trials=50, catch=() if objective is not failing else ValueError))
+            seen.append((outcome, sorted(str(trial.params) for trial in study.trials), sorted(states(study))))
+    study = optuna.create_study(sampler=optuna.samplers.BruteForceSampler(seed=0))
+    waiting = study.ask()
+    first = waiting.suggest_int("n", 0, 3)
+    study.optimize(lambda trial: trial.suggest_int("n", 0, 3), n_trials=10)
+    return seen, len(study.trials), sorted({trial.params["n"] for trial in study.trials[1:]} | {first})
+
+
 def importances(optuna):
     study = random_study(optuna)
     study.optimize(lambda t: t.suggest_float("x", 0, 1) + 0 * t.suggest_float("idle", 0, 1), n_trials=60)
@@ -786,7 +818,7 @@ SCENARIOS = [
     what_objectives_return, what_objectives_raise, telling, suggesting, reporting, enqueueing, adding, best_of_one,
     several_objectives, constraints, constraints_by_the_sampler, controlling, attributes, frozen_trials, distributions,
     old_distributions, making_studies, storages, tables,
-    pruning, classic_pruners, hyperband, exceptions, bases, search_spaces, samplers_of_ones_own, values_chosen_together,
+    pruning, classic_pruners, hyperband, exceptions, bases, search_spaces, samplers_of_ones_own, values_chosen_together, brute_force,
     importances, importances_of_conditional_parameters, artifacts_by_position, messages,
 ]
 

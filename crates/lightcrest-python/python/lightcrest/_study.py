@@ -104,7 +104,8 @@ class Study:
         self._together: dict[int, tuple[dict[str, BaseDistribution], dict[str, Any]]] = {}
         self._stop = _threading.Event()
         self._here = _Here()
-        self._propose = not _written_in_python(self._sampler)
+        declared = self._space is not None and self._sampler._enumerates_declared
+        self._propose = declared or not _written_in_python(self._sampler)
         self._independent = None if self._propose else self._sample_independent
         self._prune = None if self._pruner._name else self._decide
 

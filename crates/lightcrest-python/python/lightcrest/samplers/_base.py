@@ -21,6 +21,8 @@ class BaseSampler(_abc.ABC):
     _name = "random"
     _settings: dict[str, Any] = {}
     _seed: int | None = None
+    # Whether the engine does it where the space is declared.
+    _enumerates_declared = False
     # Gives the constraints of a trial at its end: numbers that are at most 0 where they are satisfied.
     _constraints_func: Callable[[FrozenTrial], Sequence[float]] | None = None
 

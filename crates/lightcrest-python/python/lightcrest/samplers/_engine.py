@@ -207,18 +207,8 @@ class QMCSampler(_EngineSampler):
         self._settings["seed"] = self._seed or 0
 
 
-class BruteForceSampler(_EngineSampler):
-    """Tries every configuration once, and ends the run when all were tried. Floats need a step."""
-
-    _name = "brute_force"
-
-    def __init__(self, seed: int | None = None, avoid_premature_stop: bool = False) -> None:
-        """avoid_premature_stop is accepted where Optuna takes it: running trials count as tried."""
-        super().__init__(seed)
-
-
-# The samplers that create_study knows by name; the evolutionary ones join where they are defined.
-_ALL = (RandomSampler, GPSampler, AutoSampler, TPESampler, QMCSampler, BruteForceSampler)
+# The samplers that create_study knows by name; the evolutionary ones and brute force join where they are defined.
+_ALL = (RandomSampler, GPSampler, AutoSampler, TPESampler, QMCSampler)
 _BY_NAME: dict[str, Any] = {sampler._name: sampler for sampler in _ALL}
 
 
