@@ -577,6 +577,23 @@ def classic_pruners(optuna):
     return seen, [told(make)[0] for make in refused]
 
 
+def patience_around_a_pruner_of_ones_own(optuna):
+    class Late(optuna.pruners.BasePruner):
+        def prune(self, study, trial):
+            return trial.last_step >= 3
+
+    seen = []
+    for direction, patience, delta in (("minimize", 0, 0.0), ("maximize", 1, 0.0), ("minimize", 1, 0.5)):
+        pruner = told(lambda: optuna.pruners.PatientPruner(Late(), patience, delta))[0]
+        study = random_study(optuna, direction=direction, pruner=pruner)
+        for curve in ([3.0, 1.0, 2.0, 1.5, 1.4, 4.0], [1.0, 3.0, 2.0, 2.5, 1.0, 1.0], [2.0, NAN, 2.0, NAN, 2.5, 1.0]):
+            trial = study.ask()
+            for step, value in enumerate(curve):
+                trial.report(value, step)
+                seen.append(trial.should_prune())
+    return seen
+
+
 def hyperband(optuna):
     """Brackets are drawn differently, so only what must hold is told."""
     study = random_study(optuna, pruner=optuna.pruners.HyperbandPruner(min_resource=1, max_resource=9, reduction_factor=3))
@@ -816,10 +833,11 @@ def messages(optuna):
 
 SCENARIOS = [
     what_objectives_return, what_objectives_raise, telling, suggesting, reporting, enqueueing, adding, best_of_one,
-    several_objectives, constraints, constraints_by_the_sampler, controlling, attributes, frozen_trials, distributions,
-    old_distributions, making_studies, storages, tables,
-    pruning, classic_pruners, hyperband, exceptions, bases, search_spaces, samplers_of_ones_own, values_chosen_together, brute_force,
-    importances, importances_of_conditional_parameters, artifacts_by_position, messages,
+    several_objectives, constraints, constraints_by_the_sampler, controlling, attributes, frozen_trials,
+    distributions, old_distributions, making_studies, storages, tables, pruning, classic_pruners,
+    patience_around_a_pruner_of_ones_own, hyperband, exceptions, bases, search_spaces, samplers_of_ones_own,
+    values_chosen_together, brute_force, importances, importances_of_conditional_parameters, artifacts_by_position,
+    messages,
 ]
 
 

@@ -1,5 +1,7 @@
 """Options of samplers and pruners that scripts for Optuna pass: each is taken, refused or warned of as there."""
 
+import os
+
 import lightcrest
 import optuna as peer
 import pytest
@@ -63,7 +65,20 @@ def pruners(optuna):
     ]
 
 
-@pytest.mark.parametrize("options", [tpe, cmaes, genetic, pruners], ids=lambda options: options.__name__)
+def storages(optuna):
+    make, url = optuna.storages.RDBStorage, "sqlite:///:memory:"
+    return [
+        taken(lambda: make(url, heartbeat_interval=0)), taken(lambda: make(url, grace_period=0)),
+        taken(lambda: make(url, heartbeat_interval=60, grace_period=120).get_heartbeat_interval()),
+        taken(lambda: make(url, failed_trial_callback=print)), taken(lambda: make(url, heartbeat_stale_trial_callback=print)),
+        taken(lambda: make(url, failed_trial_callback=print, heartbeat_stale_trial_callback=print)),
+        taken(lambda: optuna.storages.RetryFailedTrialCallback(max_retry=2)),
+        taken(lambda: optuna.storages.JournalFileStorage(os.devnull)),
+        taken(lambda: optuna.storages.journal.JournalFileBackend(os.devnull)),
+    ]
+
+
+@pytest.mark.parametrize("options", [tpe, cmaes, genetic, pruners, storages], ids=lambda options: options.__name__)
 def test_both_packages_take_the_same(options):
     assert str(options(lightcrest)) == str(options(peer))
 

@@ -214,18 +214,34 @@ class ThresholdPruner(_EnginePruner):
 class PatientPruner(_EnginePruner):
     """Stops a trial that has not improved for a while, if the pruner that it wraps would stop it too."""
 
-    _name = "patient"
-
     def __init__(self, wrapped_pruner: BasePruner | None, patience: int, min_delta: float = 0.0) -> None:
         """wrapped_pruner: another pruner, or None for patience alone. patience: so many reports may pass without an improvement. min_delta: by
         how much a report may be behind the best before."""
         _least(0, patience=patience)
         if min_delta < 0:
             raise ValueError(f"`min_delta` must be 0 or more, but got {min_delta}")
-        if wrapped_pruner is not None and not wrapped_pruner._name:
-            raise TypeError(f"a pruner written in Python cannot be wrapped, but got {wrapped_pruner!r}")
-        wrapped = {} if wrapped_pruner is None else {"wrapped": (wrapped_pruner._name, wrapped_pruner._settings)}
+        if wrapped_pruner is not None and not isinstance(wrapped_pruner, BasePruner):
+            raise TypeError(f"a pruner is needed, but got {wrapped_pruner!r}")
+        # A pruner that is written in Python cannot be given to the engine, so then this one is not the engine's either.
+        self._asked = None if wrapped_pruner is None or wrapped_pruner._name else wrapped_pruner
+        self._name = "patient" if self._asked is None else ""
+        engine = wrapped_pruner is not None and self._asked is None
+        wrapped = {"wrapped": (wrapped_pruner._name, wrapped_pruner._settings)} if engine else {}
         super().__init__(patience=patience, min_delta=float(min_delta), **wrapped)
+
+    def prune(self, study: Study, trial: FrozenTrial) -> bool:
+        """Whether a running trial should stop at its last report."""
+        if self._asked is None:
+            return super().prune(study, trial)
+        return self._declined(study, trial) and self._asked.prune(study, trial)
+
+    def _declined(self, study: Study, trial: FrozenTrial) -> bool:
+        """Whether the last reports are all behind the best one before them."""
+        sign = 1.0 if study.direction.name == "MAXIMIZE" else -1.0
+        reports = [sign * value for _, value in sorted(trial.intermediate_values.items())]
+        split = max(0, len(reports) - self._settings["patience"] - 1)
+        before, after = ([value for value in part if value == value] for part in (reports[:split], reports[split:]))
+        return bool(before and after) and max(before) - self._settings["min_delta"] > max(after)
 
 
 class WilcoxonPruner(_EnginePruner):

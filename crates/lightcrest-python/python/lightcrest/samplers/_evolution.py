@@ -25,6 +25,11 @@ def _ignored(sampler: str, **arguments: Any) -> None:
 
 
 class _GeneticSampler(_EngineSampler):
+    @property
+    def population_size(self) -> int:
+        """How many trials a generation has."""
+        return self._settings["population_size"]
+
     def _configure(
         self,
         population_size: int,

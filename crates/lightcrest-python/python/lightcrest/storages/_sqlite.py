@@ -94,6 +94,8 @@ class RDBStorage(_FileStorage):
         for name, seconds in (("heartbeat_interval", heartbeat_interval), ("grace_period", grace_period)):
             if seconds is not None and seconds <= 0:
                 raise ValueError(f"`{name}` must be more than 0, but got {seconds}")
+        if failed_trial_callback is not None and heartbeat_stale_trial_callback is not None:
+            raise ValueError("`failed_trial_callback` is the old name of `heartbeat_stale_trial_callback`: give one of them")
         path = _path(url)
         if path is None:
             import shutil
@@ -110,3 +112,11 @@ class RDBStorage(_FileStorage):
         if failed_trial_callback is not None:
             _warn("failed_trial_callback is deprecated: use heartbeat_stale_trial_callback", FutureWarning)
         self.heartbeat_stale_trial_callback = heartbeat_stale_trial_callback or failed_trial_callback
+
+    def get_heartbeat_interval(self) -> int | None:
+        """The interval that the storage was given."""
+        return self.heartbeat_interval
+
+    def get_heartbeat_stale_trial_callback(self) -> Callable[..., None] | None:
+        """What is called for a trial whose process died."""
+        return self.heartbeat_stale_trial_callback
