@@ -3,14 +3,16 @@
 A scenario tells what a user would notice: states, values, types of exceptions and warnings, never words or random numbers.
 """
 
+import contextlib
 import datetime
-import itertools
+import io
 import logging
 import math
 import threading
 import warnings
 
 import lightcrest
+import numpy
 import optuna as peer
 import pytest
 
@@ -55,7 +57,8 @@ def random_study(optuna, **options):
 
 
 def what_objectives_return(optuna):
-    results = [1, 2.5, True, NAN, None, INF, -INF, "x", [1.0], (2.0,), [1.0, 2.0], [], [None], {}]
+    results = [1, 2.5, True, NAN, None, INF, -INF, "x", [1.0], (2.0,), [1.0, 2.0], [], [None], {}, {1.0}, range(1), 1j]
+    results += [numpy.float32(1.5), numpy.array(2.0), numpy.array([2.0]), numpy.array([1.0, 2.0]), [numpy.int64(3)]]
     study = random_study(optuna, direction="maximize")
     seen = told(lambda: study.optimize(lambda trial: results[trial.number], n_trials=len(results)))
     return seen, states(study), [trial.values for trial in study.trials], study.best_value
@@ -251,7 +254,7 @@ def best_of_one(optuna):
 
 def several_objectives(optuna):
     study = random_study(optuna, directions=["minimize", "maximize"])
-    values = [(1, 1), (2, 2), (2, 1), (0, 0), (1, 1), (NAN, 1), 3.0, (1, 2, 3)]
+    values = [(1, 1), (2, 2), (2, 1), (0, 0), (1, 1), (NAN, 1), 3.0, (1, 2, 3), numpy.array([1.0, 2.0]), [numpy.float32(1), 2]]
     outcome = told(lambda: study.optimize(lambda trial: values[trial.number], n_trials=len(values)))
     singles = [told(lambda: getattr(study, name)) for name in ("best_trial", "best_value", "best_params", "direction")]
     trial = study.ask()
@@ -281,6 +284,31 @@ def constraints(optuna):
 
     many.optimize(pair, n_trials=4)
     return study.best_value, study.trials[2].constraints, seen, trial.constraints, [t.number for t in many.best_trials]
+
+
+def constraints_by_the_sampler(optuna):
+    def bounds(trial):
+        if trial.number == 3:
+            raise KeyError("x")
+        return (trial.params["x"] - 2, -1.0)
+
+    sampler = told(lambda: optuna.samplers.NSGAIISampler(seed=0, constraints_func=bounds))[0]
+    study = optuna.create_study(sampler=sampler)
+
+    def objective(trial):
+        x = trial.suggest_float("x", 0, 1)
+        if trial.number == 1:
+            raise optuna.TrialPruned
+        return NAN if trial.number == 2 else x
+
+    seen = told(lambda: study.optimize(objective, n_trials=5))
+    listed = optuna.create_trial(value=1.0, system_attrs={"constraints": [1.5, -0.5], "constraints:a": 2.0})
+    study.add_trial(listed)
+    return (
+        seen, states(study), [sorted(trial.constraints) for trial in study.trials[:3]],
+        ["constraints" in trial.system_attrs for trial in study.trials[:3]], listed.constraints,
+        study.trials[-1].constraints, study.trials[-1].system_attrs, study.best_trial.number,
+    )
 
 
 def controlling(optuna):
@@ -313,6 +341,18 @@ def controlling(optuna):
         raise ZeroDivisionError
 
     seen.append(told(lambda: study.optimize(broken, n_trials=4, n_jobs=2))[0])
+    seen.append([told(lambda: study.optimize(broken, n_trials=1, n_jobs=n_jobs)) for n_jobs in (0, -2)])
+    return seen
+
+
+def progress(optuna):
+    seen = []
+    for options in ({"n_trials": 2}, {"timeout": 0.05}, {"n_trials": 2, "timeout": 60}):
+        screen = io.StringIO()
+        with contextlib.redirect_stderr(screen):
+            outcome = told(lambda: random_study(optuna).optimize(lambda trial: 1.0, show_progress_bar=True, **options))
+        shown = screen.getvalue()
+        seen.append((outcome, "Best trial: 0. Best value: 1" in shown, "2/2" in shown, "/00:00" in shown, "/60 seconds" in shown))
     return seen
 
 
@@ -385,6 +425,21 @@ def distributions(optuna):
     return seen
 
 
+def old_distributions(optuna):
+    d = optuna.distributions
+    old = told(lambda: {"x": d.UniformDistribution(0, 1), "n": d.IntUniformDistribution(0, 4)})[0]
+    study = random_study(optuna)
+    seen = [
+        told(lambda: optuna.create_trial(params={"x": 0.5, "n": 1}, distributions=old, value=1.0).distributions),
+        told(lambda: study.ask(old).distributions),
+    ]
+    texts = (
+        '{"type": "int", "low": 1, "high": 9, "step": 0}', '{"type": "int", "low": 1, "high": 9, "step": null}',
+        '{"type": "float", "low": 1}', '{}',
+    )
+    return seen, [told(lambda: d.json_to_distribution(text)) for text in texts], len(d.DISTRIBUTION_CLASSES)
+
+
 def making_studies(optuna):
     create = optuna.create_study
     storage = optuna.storages.InMemoryStorage()
@@ -410,8 +465,40 @@ def making_studies(optuna):
     summaries = optuna.get_all_study_summaries(storage)
     seen.append([(s.study_name, s.n_trials, [d.name for d in s.directions], s.user_attrs) for s in summaries])
     seen += [summaries[0].best_trial.value == first.best_value, summaries[1].best_trial, summaries[1].datetime_start]
+    seen.append((summaries[0] <= summaries[1], summaries[1] < summaries[0], told(lambda: summaries[0] <= 1), summaries[0] == 1))
     optuna.delete_study(study_name="first", storage=storage)
     seen.append(optuna.get_all_study_names(storage))
+    return seen
+
+
+def storages(optuna):
+    State, seen = optuna.trial.TrialState, []
+    for storage in (optuna.storages.InMemoryStorage(), optuna.storages.RDBStorage("sqlite:///:memory:")):
+        study = random_study(optuna, study_name="one", storage=storage)
+        study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=3)
+        study.ask()
+        study.set_user_attr("a", 1)
+        study.set_metric_names(["m"])
+        random_study(optuna, study_name="two", storage=storage, directions=["minimize", "maximize"])
+        one, two = (storage.get_study_id_from_name(name) for name in ("one", "two"))
+        storage.set_study_user_attr(one, "b", [2])
+        storage.set_study_system_attr(one, "c", 3)
+        found = storage.get_all_studies()
+        seen.append((
+            storage.get_study_name_from_id(two), told(lambda: storage.get_study_id_from_name("no")),
+            told(lambda: storage.get_study_name_from_id(99)), [d.name for d in storage.get_study_directions(two)],
+            storage.get_study_user_attrs(one), sorted(storage.get_study_system_attrs(one)), study.user_attrs,
+            [(f.study_name, f.user_attrs, [d.name for d in f.directions]) for f in found], found[0].direction.name,
+            told(lambda: found[1].direction), len(storage.get_all_trials(one)), storage.get_n_trials(one),
+            storage.get_n_trials(one, state=State.RUNNING), storage.get_n_trials(one, state=(State.COMPLETE, State.FAIL)),
+            len(storage.get_all_trials(one, states=(State.COMPLETE,))), storage.get_best_trial(one) == study.best_trial,
+            told(lambda: storage.get_all_trials(99)),
+        ))
+        new = storage.create_new_study([optuna.study.StudyDirection.MAXIMIZE], "new")
+        seen.append((storage.get_study_name_from_id(new), optuna.load_study(study_name="new", storage=storage).direction.name))
+        seen.append(told(lambda: storage.create_new_study([optuna.study.StudyDirection.MAXIMIZE], "new")))
+        storage.delete_study(new)
+        seen.append((optuna.get_all_study_names(storage), told(lambda: storage.delete_study(new))))
     return seen
 
 
@@ -445,78 +532,6 @@ def tables(optuna):
     return seen
 
 
-def pruning(optuna):
-    quality = [1.0, 2.0, 3.0, 0.5, NAN, 1.5]
-
-    def objective(trial):
-        for step in range(4):
-            trial.report(quality[trial.number], step)
-            if trial.should_prune():
-                raise optuna.TrialPruned
-        return quality[trial.number]
-
-    seen = []
-    for warmup in range(3):
-        pruner = optuna.pruners.MedianPruner(n_startup_trials=2, n_warmup_steps=warmup)
-        study = random_study(optuna, pruner=pruner)
-        study.optimize(objective, n_trials=len(quality))
-        seen.append((states(study), [trial.last_step for trial in study.trials], study.trials[2].values))
-    return seen
-
-
-def classic_pruners(optuna):
-    kinds = optuna.pruners
-    made = [
-        kinds.PercentilePruner(25.0, n_startup_trials=2, n_warmup_steps=1),
-        kinds.PercentilePruner(75.0, n_startup_trials=1, interval_steps=2, n_min_trials=2),
-        kinds.MedianPruner(2, 2, n_min_trials=3),
-        kinds.ThresholdPruner(upper=2.5, n_warmup_steps=1),
-        kinds.ThresholdPruner(lower=0.6),
-        kinds.PatientPruner(None, patience=1),
-        kinds.PatientPruner(kinds.MedianPruner(1, 1), patience=1, min_delta=0.1),
-        kinds.WilcoxonPruner(p_threshold=0.2),
-    ]
-    curves = [[1.0, 0.9, 0.8, 0.7, 0.6], [2.0, 1.5, 2.0, 2.6, 3.0], [0.5, 0.4, 0.45, 0.5, 0.7], [1.2, 1.3, 1.4, 1.5, 1.6],
-              [0.9, 0.8, 0.9, 0.8, 0.85], [3.0, 0.2, 0.1, 0.1, 0.1], [1.0, NAN, 1.0, 1.0, 1.0]]
-    seen = []
-    for pruner, first in itertools.product(made, (0, 1)):
-        study = random_study(optuna, pruner=pruner)
-
-        def objective(trial, first=first):
-            curve = curves[trial.number]
-            for step, value in enumerate(curve, first):
-                trial.report(value, step)
-                if trial.should_prune():
-                    raise optuna.TrialPruned
-            return curve[-1]
-
-        study.optimize(objective, n_trials=len(curves))
-        seen.append((type(pruner).__name__, states(study), [trial.last_step for trial in study.trials]))
-    refused = [
-        lambda: kinds.PercentilePruner(101.0), lambda: kinds.PercentilePruner(50.0, -1), lambda: kinds.MedianPruner(-1),
-        lambda: kinds.MedianPruner(1, 1, 0), lambda: kinds.ThresholdPruner(), lambda: kinds.ThresholdPruner(2.0, 1.0),
-        lambda: kinds.PatientPruner(None, -1), lambda: kinds.PatientPruner(None, 1, -0.1), lambda: kinds.HyperbandPruner(max_resource="all"),
-        lambda: kinds.WilcoxonPruner(p_threshold=1.5),
-    ]
-    return seen, [told(make)[0] for make in refused]
-
-
-def hyperband(optuna):
-    """Brackets are drawn differently, so only what must hold is told."""
-    study = random_study(optuna, pruner=optuna.pruners.HyperbandPruner(min_resource=1, max_resource=9, reduction_factor=3))
-
-    def objective(trial):
-        for step in range(9):
-            trial.report(trial.number % 7, step)
-            if trial.should_prune():
-                raise optuna.TrialPruned
-        return trial.number % 7
-
-    study.optimize(objective, n_trials=60)
-    count = states(study).count("PRUNED")
-    return 10 < count < 60, study.best_value == 0
-
-
 def exceptions(optuna):
     e = optuna.exceptions
     pairs = [
@@ -526,120 +541,10 @@ def exceptions(optuna):
     return [issubclass(a, b) for a, b in pairs], optuna.TrialPruned is e.TrialPruned
 
 
-def search_spaces(optuna):
-    study = random_study(optuna)
-
-    def objective(trial):
-        trial.suggest_float("b", 0, 1)
-        trial.suggest_int("a", 0, 3)
-        trial.suggest_float("moving", 0, 1 + trial.number)
-        if trial.number == 1:
-            trial.suggest_float("once", 0, 1)
-        return 0.0
-
-    study.optimize(objective, n_trials=3)
-    found = optuna.search_space.intersection_search_space(study.trials)
-    again = optuna.search_space.IntersectionSearchSpace().calculate(study)
-    return [(name, repr(one)) for name, one in found.items()], list(again)
-
-
-def samplers_of_ones_own(optuna):
-    class Half(optuna.samplers.BaseSampler):
-        def __init__(self):
-            self.seen = []
-            self.random = optuna.samplers.RandomSampler(seed=1)
-
-        def infer_relative_search_space(self, study, trial):
-            return optuna.search_space.intersection_search_space(study.get_trials(deepcopy=False))
-
-        def sample_relative(self, study, trial, search_space):
-            return {name: 0.5 for name in search_space if name == "x"}
-
-        def sample_independent(self, study, trial, name, distribution):
-            self.seen.append((trial.number, name))
-            return self.random.sample_independent(study, trial, name, distribution)
-
-        def before_trial(self, study, trial):
-            self.seen.append(("before", trial.number))
-
-        def after_trial(self, study, trial, state, values):
-            self.seen.append(("after", state.name, values))
-
-    class Late(optuna.pruners.BasePruner):
-        def prune(self, study, trial):
-            return trial.last_step >= 2
-
-    sampler = Half()
-    study = optuna.create_study(sampler=sampler, pruner=Late())
-
-    def objective(trial):
-        x, y = trial.suggest_float("x", 0, 1), trial.suggest_int("y", 0, 9)
-        trial.suggest_categorical("single", ["only"])
-        for step in range(trial.number * 2):
-            trial.report(1.0, step)
-            if trial.should_prune():
-                raise optuna.TrialPruned
-        return 1.0
-
-    study.enqueue_trial({"y": 4})
-    study.optimize(objective, n_trials=3)
-    return sampler.seen, states(study), [trial.params["x"] for trial in study.trials[1:]], study.trials[0].params["y"]
-
-
-def importances(optuna):
-    study = random_study(optuna)
-    study.optimize(lambda t: t.suggest_float("x", 0, 1) + 0 * t.suggest_float("idle", 0, 1), n_trials=60)
-    f = optuna.importance
-    seen = []
-    for evaluator in (None, f.PedAnovaImportanceEvaluator(), f.FanovaImportanceEvaluator(seed=0),
-                      f.MeanDecreaseImpurityImportanceEvaluator(seed=0)):
-        found = f.get_param_importances(study, evaluator=evaluator)
-        seen.append((list(found), bool(abs(sum(found.values()) - 1) < 1e-9), bool(found["x"] > 0.8)))
-    seen.append(list(f.get_param_importances(study, params=["idle"])))
-    seen.append(list(f.get_param_importances(study, target=lambda trial: trial.params["idle"])))
-    seen.append(told(lambda: f.get_param_importances(study, params=["no"])))
-    seen.append(told(lambda: f.get_param_importances(study, params="x")))
-    many = random_study(optuna, directions=["minimize", "minimize"])
-    many.optimize(lambda t: (t.suggest_float("x", 0, 1), 1.0), n_trials=5)
-    seen.append(told(lambda: f.get_param_importances(many)))
-    seen.append(told(lambda: f.get_param_importances(many, evaluator=f.FanovaImportanceEvaluator())))
-    return seen
-
-
-def messages(optuna):
-    lines = []
-
-    class Handler(logging.Handler):
-        def emit(self, record):
-            lines.append((record.levelname, record.getMessage().split("'x'")[0].split(" with name")[0]))
-
-    logger = optuna.logging.get_logger("optuna")
-    handler = Handler()
-    logger.addHandler(handler)
-    optuna.logging.set_verbosity(optuna.logging.INFO)
-    optuna.logging.disable_default_handler()
-    study = random_study(optuna)
-    study.enqueue_trial({"x": 1.0})
-
-    def objective(trial):
-        x = trial.suggest_float("x", 0, 1)
-        if trial.number == 1:
-            raise optuna.TrialPruned("late")
-        return NAN if trial.number == 2 else x
-
-    study.optimize(objective, n_trials=3)
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study.optimize(lambda trial: 1.0, n_trials=1)
-    optuna.logging.enable_default_handler()
-    logger.removeHandler(handler)
-    seen = [(level, text if "following error" not in text else "") for level, text in lines]
-    return seen, optuna.logging.get_verbosity(), optuna.logging.DEBUG
-
-
 SCENARIOS = [
     what_objectives_return, what_objectives_raise, telling, suggesting, reporting, enqueueing, adding, best_of_one,
-    several_objectives, constraints, controlling, attributes, frozen_trials, distributions, making_studies, tables,
-    pruning, classic_pruners, hyperband, exceptions, search_spaces, samplers_of_ones_own, importances, messages,
+    several_objectives, constraints, constraints_by_the_sampler, controlling, progress, attributes, frozen_trials,
+    distributions, old_distributions, making_studies, storages, tables, exceptions,
 ]
 
 

@@ -1,6 +1,8 @@
 """Studies in files: found again, shared, told from elsewhere."""
 
+import gc
 import math
+import os
 import pickle
 import subprocess
 import sys
@@ -174,3 +176,15 @@ def test_what_is_no_storage_is_refused(tmp_path):
     study = lightcrest.create_study(storage=f"sqlite:///{tmp_path / 'study.db'}")
     with pytest.raises(TypeError, match="attribute `model` must be something that JSON can say"):
         study.ask().set_user_attr("model", object())
+
+
+def test_a_database_in_memory_goes_with_its_storage():
+    storage = lightcrest.storages.RDBStorage("sqlite:///:memory:")
+    study = lightcrest.create_study(study_name="short", storage=storage)
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=2)
+    assert len(lightcrest.load_study(study_name="short", storage=storage).trials) == 2
+    path = storage._path
+    assert os.path.exists(path)
+    del storage, study
+    gc.collect()
+    assert not os.path.exists(path)

@@ -31,6 +31,10 @@ def study(n_trials=20, **options):
     return study
 
 
+def finite(study):
+    return [trial for trial in study.trials if all(abs(value) < float("inf") for value in trial.values or [float("inf")])]
+
+
 def test_the_history_shows_every_value_and_the_best_so_far():
     one = study()
     figure = plots.plot_optimization_history(one)
@@ -70,6 +74,15 @@ def test_fronts_and_hypervolumes():
     assert len(figure.data[-1].x) == len(two.best_trials)
     swapped = plots.plot_pareto_front(two, axis_order=[1, 0], include_dominated_trials=False)
     assert swapped.layout.xaxis.title.text == "x"
+    with pytest.warns(FutureWarning, match="`constraints_func` is deprecated"):
+        constrained = plots.plot_pareto_front(two, constraints_func=lambda trial: [trial.values[0] - 1.0])
+    assert [all(x > 1.0 for x in trace.x) for trace in constrained.data] == [True, False, False]
+    with pytest.raises(ValueError, match="`targets` must give a list"):
+        plots.plot_pareto_front(two, targets=lambda trial: 1.0)
+    lines = plots.plot_parallel_coordinate(two).data[0]
+    assert [dimension.label for dimension in lines.dimensions] == ["loss", "x", "kind", "rate", "x"]
+    fronts = {trial.number for trial, rank in zip(finite(two), lines.line.color) if rank == 0}
+    assert fronts >= {trial.number for trial in two.best_trials}
     three = plots.plot_pareto_front(study(directions=["minimize"] * 3), target_names=["a", "b", "c"])
     assert three.data[-1].type == "scatter3d" and three.layout.scene.zaxis.title.text == "c"
     history = plots.plot_hypervolume_history(two, reference_point=[3.0, -1.5])

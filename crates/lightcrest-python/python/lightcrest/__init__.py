@@ -34,7 +34,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from lightcrest import artifacts, importance, logging, optuna, search_space, version, visualization
+    from lightcrest import artifacts, importance, logging, optuna, search_space, terminator, version, visualization
 
 __all__ = [
     "FrozenTrial",
@@ -60,12 +60,15 @@ __all__ = [
     "search_space",
     "storages",
     "study",
+    "terminator",
     "trial",
     "version",
     "visualization",
 ]
 
-_LATER = frozenset(("artifacts", "importance", "logging", "optuna", "search_space", "version", "visualization"))
+_LATER = frozenset(
+    ("artifacts", "importance", "logging", "optuna", "search_space", "terminator", "version", "visualization")
+)
 
 
 def __getattr__(name: str) -> Any:

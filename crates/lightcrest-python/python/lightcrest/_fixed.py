@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-# What the keys of constraints begin with among system attributes.
+# Among system attributes: where a sampler's constraints_func keeps its list, and what the keys of single constraints begin with.
+_CONSTRAINTS = "constraints"
 _CONSTRAINT = "constraints:"
 
 
@@ -28,6 +29,9 @@ class _Kind(type):
 
     def __instancecheck__(cls, instance: object) -> bool:
         return type.__instancecheck__(cls, instance) or (cls is BaseTrial and isinstance(instance, Trial))
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        return type.__subclasscheck__(cls, subclass) or (cls is BaseTrial and issubclass(subclass, Trial))
 
 
 class BaseTrial(metaclass=_Kind):
@@ -110,9 +114,12 @@ class _Answering(BaseTrial):
 
     @property
     def constraints(self) -> dict[str, float]:
-        """What set_constraint set: {key: value}."""
-        found = self._system_attrs.items()
-        return {key[len(_CONSTRAINT) :]: value for key, value in found if key.startswith(_CONSTRAINT)}
+        """What set_constraint set: {key: value}; and what a sampler's constraints_func gave, by position."""
+        found = {str(i): value for i, value in enumerate(self._system_attrs.get(_CONSTRAINTS) or ())}
+        for key, value in self._system_attrs.items():
+            if key.startswith(_CONSTRAINT):
+                found[key[len(_CONSTRAINT) :]] = value
+        return found
 
 
 class FixedTrial(_Answering):

@@ -35,6 +35,8 @@ def optimize(
         raise RuntimeError("`optimize` cannot be called inside of `optimize`")
     if n_trials is not None and n_trials < 0:
         raise ValueError(f"`n_trials` must be 0 or more, but got {n_trials}")
+    if n_jobs < 1 and n_jobs != -1:
+        raise ValueError(f"`n_jobs` must be 1 or more, or -1 for one a processor, but got {n_jobs}")
     catch = (catch,) if isinstance(catch, type) else tuple(catch)
     run = _Run(study, func, n_trials, timeout, catch, list(callbacks or ()), gc_after_trial)
     bar = _bar(run, n_jobs) if show_progress_bar else None
@@ -94,7 +96,7 @@ class _Run:
         import os
         from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
-        workers = (os.cpu_count() or 1) if n_jobs < 1 else n_jobs
+        workers = (os.cpu_count() or 1) if n_jobs == -1 else n_jobs
         if self.left is not None:
             workers = max(1, min(workers, self.left))
         with ThreadPoolExecutor(max_workers=workers) as pool:
@@ -179,7 +181,11 @@ def _bar(run: _Run, n_jobs: int) -> Any:
     except ImportError:
         _warn("`show_progress_bar` needs the package tqdm: install it, or go without")
         return None
-    bar = tqdm(total=n_trials if n_trials is not None else timeout)
+    if n_trials is not None:
+        bar = tqdm(total=n_trials)
+    else:  # a clock
+        end = tqdm.format_interval(timeout)
+        bar = tqdm(total=timeout, bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}/" + end)
     last = 0.0
 
     def move(study: Study, trial: Any) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy as _copy
 import enum as _enum
 import threading as _threading
+from collections.abc import Sequence as _Sequence
 
 from lightcrest import _engine
-from lightcrest._fixed import _CONSTRAINT
+from lightcrest._fixed import _CONSTRAINT, _CONSTRAINTS
 from lightcrest._state import _STATES, _WORDS
 from lightcrest._warn import warn as _warn
-from lightcrest.distributions import _modern
+from lightcrest.distributions import _modern, check_distribution_compatibility
 from lightcrest.pruners import BasePruner, MedianPruner
 from lightcrest.samplers import BaseSampler, _resolve, _written_in_python
 from lightcrest.storages import BaseStorage, get_storage
@@ -99,9 +100,12 @@ class Study:
 
     def _start(self) -> None:
         self._finished: dict[int, FrozenTrial] = {}
+        # What a sampler that is written in Python chose together for running trials: the space, and the values.
+        self._together: dict[int, tuple[dict[str, BaseDistribution], dict[str, Any]]] = {}
         self._stop = _threading.Event()
         self._here = _Here()
-        self._propose = not _written_in_python(self._sampler)
+        declared = self._space is not None and self._sampler._enumerates_declared
+        self._propose = declared or not _written_in_python(self._sampler)
         self._independent = None if self._propose else self._sample_independent
         self._prune = None if self._pruner._name else self._decide
 
@@ -216,15 +220,20 @@ class Study:
         self._sampler.before_trial(self, frozen)
         frozen = self._frozen(trial.number)
         expected = self._sampler.infer_relative_search_space(self, frozen)
-        given = frozen.system_attrs.get("fixed_params", {})
-        for name, value in self._sampler.sample_relative(self, frozen, expected).items():
-            if name not in given:
-                self._engine.propose(trial.number, name, value)
+        self._together[trial.number] = expected, self._sampler.sample_relative(self, frozen, expected)
         for name, distribution in (fixed_distributions or {}).items():  # type: ignore[union-attr]
             trial._suggest(name, distribution)
         return trial
 
     def _sample_independent(self, number: int, name: str, distribution: BaseDistribution) -> Any:
+        """What the sampler chose together with other parameters, if the trial may have it; or chooses now."""
+        expected, chosen = self._together.get(number, ({}, {}))
+        if name in chosen:
+            if name not in expected:
+                raise ValueError(f"the sampler gave parameter {name!r} a value, but it is not in its search space")
+            check_distribution_compatibility(expected[name], distribution)
+            if distribution._contains(distribution.to_internal_repr(chosen[name])):
+                return chosen[name]
         return self._sampler.sample_independent(self, self._frozen(number), name, distribution)
 
     def _decide(self, number: int) -> bool:
@@ -274,10 +283,13 @@ class Study:
         self._engine.set_attribute(number, _SYSTEM, {**system, key: value})
 
     def _end(self, number: int, word: str, values: list[float] | None, reason: str | None) -> None:
-        bounds = self._sampler._constraints_func
-        if bounds is not None and word != "failed":
-            for i, excess in enumerate(bounds(self._frozen(number))):
-                self._engine.set_constraint(number, str(i), float(excess))
+        self._together.pop(number, None)
+        try:
+            if self._sampler._constraints_func is not None and word != "failed":
+                self._set_constraints(number, self._sampler._constraints_func(self._frozen(number)))
+        except BaseException:
+            self._engine.tell(number, word, values, reason)
+            raise
         if not self._propose:
             frozen = self._frozen(number)
             told = _last_value(frozen.intermediate_values) if word == "pruned" else values
@@ -288,16 +300,23 @@ class Study:
             return
         self._engine.tell(number, word, values, reason)
 
+    def _set_constraints(self, number: int, bounds: Sequence[float]) -> None:
+        """Keeps what a sampler's constraints_func gave: as constraints, and as the list where scripts look for it."""
+        numbers = [float(excess) for excess in bounds]
+        for i, excess in enumerate(numbers):
+            self._engine.set_constraint(number, str(i), excess)
+        self._set_system(number, _CONSTRAINTS, numbers)
+
     def _numbers(self, values: Any) -> tuple[list[float] | None, str | None]:
         """The values of a trial as numbers, or why they are none."""
         if type(values) is float and values == values and len(self._directions) == 1:
             return [values], None  # as nearly always
-        several = isinstance(values, (list, tuple)) or (hasattr(values, "__len__") and not isinstance(values, str))
+        several = isinstance(values, _Sequence) and not isinstance(values, str)
         numbers = []
         for value in values if several else [values]:
             try:
                 number = float(value)
-            except (TypeError, ValueError):
+            except (OverflowError, TypeError, ValueError):
                 return None, f"the value {value!r} is not a number"
             if number != number:
                 return None, f"the value {value!r} is not acceptable"
@@ -411,8 +430,10 @@ class Study:
         word, values, start, complete, params, distributions, attributes, reports, bounds = self._engine.trial(number)
         state = _STATES[word]
         system = dict(attributes.pop(_SYSTEM, ()))
+        listed = [str(i) for i in range(len(system.get(_CONSTRAINTS) or ()))]
         for key, value in bounds:
-            system[_CONSTRAINT + key] = value
+            if key not in listed:
+                system[_CONSTRAINT + key] = value
         if state is TrialState.PRUNED:
             values = system.pop("values", None)
             if values is None and len(self._directions) == 1:

@@ -14,6 +14,7 @@ else:
     CategoricalChoiceType = object
 
 __all__ = [
+    "DISTRIBUTION_CLASSES",
     "BaseDistribution",
     "CategoricalChoiceType",
     "CategoricalDistribution",
@@ -271,28 +272,28 @@ class IntLogUniformDistribution(IntDistribution):
 
 
 def _modern(distribution: BaseDistribution) -> BaseDistribution:
-    """The distribution that a deprecated one stands for."""
+    """The distribution that a deprecated one stands for, with a warning."""
     if type(distribution) in (FloatDistribution, IntDistribution, CategoricalDistribution):
         return distribution
     for kind in (FloatDistribution, IntDistribution):
         if isinstance(distribution, kind):
-            return kind(distribution.low, distribution.high, distribution.log, distribution.step)
+            modern = kind(distribution.low, distribution.high, distribution.log, distribution.step)
+            _warn(f"{distribution} is deprecated, and taken as {modern}", FutureWarning)
+            return modern
     return distribution
 
 
-_CLASSES = {
-    kind.__name__: kind
-    for kind in (
-        FloatDistribution,
-        UniformDistribution,
-        LogUniformDistribution,
-        DiscreteUniformDistribution,
-        IntDistribution,
-        IntUniformDistribution,
-        IntLogUniformDistribution,
-        CategoricalDistribution,
-    )
-}
+DISTRIBUTION_CLASSES: tuple[type[BaseDistribution], ...] = (
+    FloatDistribution,
+    UniformDistribution,
+    LogUniformDistribution,
+    DiscreteUniformDistribution,
+    IntDistribution,
+    IntUniformDistribution,
+    IntLogUniformDistribution,
+    CategoricalDistribution,
+)
+_BY_NAME = {kind.__name__: kind for kind in DISTRIBUTION_CLASSES}
 
 
 def distribution_to_json(dist: BaseDistribution) -> str:
@@ -308,16 +309,17 @@ def json_to_distribution(json_str: str) -> BaseDistribution:
 
     said = json.loads(json_str)
     if "name" in said:
-        if said["name"] not in _CLASSES:
+        if said["name"] not in _BY_NAME:
             raise ValueError(f"there is no distribution {said['name']!r}")
-        return _CLASSES[said["name"]](**said["attributes"])
-    kind = said.pop("type", None)
+        return _BY_NAME[said["name"]](**said["attributes"])
+    kind = said["type"]
     if kind == "categorical":
         return CategoricalDistribution(said["choices"])
     if kind == "float":
         return FloatDistribution(said["low"], said["high"], said.get("log", False), said.get("step"))
     if kind == "int":
-        return IntDistribution(said["low"], said["high"], said.get("log", False), said.get("step") or 1)
+        step = said.get("step")
+        return IntDistribution(said["low"], said["high"], said.get("log", False), 1 if step is None else step)
     raise ValueError(f"there is no type of distribution {kind!r}: it is 'float', 'int' or 'categorical'")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import abc as _abc
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -22,13 +24,14 @@ __all__ = [
 ]
 
 
-class BasePruner:
+class BasePruner(_abc.ABC):
     """The base of all pruners. One that is written in Python defines `prune`."""
 
     # What the engine knows the pruner by, and its settings; no name for one that is written in Python.
     _name = ""
     _settings: dict[str, Any] = {}
 
+    @_abc.abstractmethod
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
         """Whether a running trial should stop at its last report."""
         raise NotImplementedError
@@ -71,6 +74,19 @@ def _least(least: int, **numbers: int) -> None:
             raise ValueError(f"`{name}` must be {least} or more, but got {value}")
 
 
+def _limit(name: str, value: float | None) -> float | None:
+    """A limit as a number, if there is one."""
+    if value is None:
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"`{name}` must be a number, but is of type {type(value).__name__}") from None
+    if number != number:
+        raise ValueError(f"`{name}` must be a number, but got {value}")
+    return number
+
+
 class PercentilePruner(_EnginePruner):
     """Stops a trial when even its best report is behind a percentile of what complete trials had at the same step."""
 
@@ -101,10 +117,8 @@ class PercentilePruner(_EnginePruner):
         )
 
 
-class MedianPruner(_EnginePruner):
+class MedianPruner(PercentilePruner):
     """Stops a trial when even its best report is behind the median of what complete trials had at the same step."""
-
-    _name = "median"
 
     def __init__(
         self,
@@ -115,14 +129,7 @@ class MedianPruner(_EnginePruner):
         n_min_trials: int = 1,
     ) -> None:
         """As PercentilePruner, with 50 percent."""
-        _least(0, n_startup_trials=n_startup_trials, n_warmup_steps=n_warmup_steps)
-        _least(1, interval_steps=interval_steps, n_min_trials=n_min_trials)
-        super().__init__(
-            startup_trials=n_startup_trials,
-            warmup_steps=n_warmup_steps,
-            interval_steps=interval_steps,
-            min_trials=n_min_trials,
-        )
+        super().__init__(50.0, n_startup_trials, n_warmup_steps, interval_steps, n_min_trials=n_min_trials)
 
 
 class SuccessiveHalvingPruner(_EnginePruner):
@@ -139,6 +146,10 @@ class SuccessiveHalvingPruner(_EnginePruner):
     ) -> None:
         if isinstance(min_resource, str) and min_resource != "auto":
             raise ValueError(f"`min_resource` must be 'auto' or a number of steps, but got {min_resource!r}")
+        if not isinstance(min_resource, str):
+            _least(1, min_resource=min_resource)
+        _least(2, reduction_factor=reduction_factor)
+        _least(0, min_early_stopping_rate=min_early_stopping_rate)
         if bootstrap_count != 0:
             raise ValueError(f"`bootstrap_count` is not supported: it must be 0, but got {bootstrap_count}")
         super().__init__(
@@ -187,16 +198,14 @@ class ThresholdPruner(_EnginePruner):
         """At least one of lower and upper. n_warmup_steps, interval_steps: as PercentilePruner."""
         if lower is None and upper is None:
             raise TypeError("`lower`, `upper` or both must be given")
-        for name, value in (("lower", lower), ("upper", upper)):
-            if value is not None and value != value:
-                raise ValueError(f"`{name}` must be a number, but got {value}")
+        lower, upper = _limit("lower", lower), _limit("upper", upper)
         if lower is not None and upper is not None and lower > upper:
             raise ValueError(f"`lower` must not be above `upper`, but got {lower} and {upper}")
         _least(0, n_warmup_steps=n_warmup_steps)
         _least(1, interval_steps=interval_steps)
         bounds = {"lower": lower, "upper": upper}
         super().__init__(
-            **{name: float(value) for name, value in bounds.items() if value is not None and abs(value) != float("inf")},
+            **{name: value for name, value in bounds.items() if value is not None and abs(value) != float("inf")},
             warmup_steps=n_warmup_steps,
             interval_steps=interval_steps,
         )
@@ -205,18 +214,34 @@ class ThresholdPruner(_EnginePruner):
 class PatientPruner(_EnginePruner):
     """Stops a trial that has not improved for a while, if the pruner that it wraps would stop it too."""
 
-    _name = "patient"
-
     def __init__(self, wrapped_pruner: BasePruner | None, patience: int, min_delta: float = 0.0) -> None:
         """wrapped_pruner: another pruner, or None for patience alone. patience: so many reports may pass without an improvement. min_delta: by
         how much a report may be behind the best before."""
         _least(0, patience=patience)
         if min_delta < 0:
             raise ValueError(f"`min_delta` must be 0 or more, but got {min_delta}")
-        if wrapped_pruner is not None and not wrapped_pruner._name:
-            raise TypeError(f"a pruner written in Python cannot be wrapped, but got {wrapped_pruner!r}")
-        wrapped = {} if wrapped_pruner is None else {"wrapped": (wrapped_pruner._name, wrapped_pruner._settings)}
+        if wrapped_pruner is not None and not isinstance(wrapped_pruner, BasePruner):
+            raise TypeError(f"a pruner is needed, but got {wrapped_pruner!r}")
+        # A pruner that is written in Python cannot be given to the engine, so then this one is not the engine's either.
+        self._asked = None if wrapped_pruner is None or wrapped_pruner._name else wrapped_pruner
+        self._name = "patient" if self._asked is None else ""
+        engine = wrapped_pruner is not None and self._asked is None
+        wrapped = {"wrapped": (wrapped_pruner._name, wrapped_pruner._settings)} if engine else {}
         super().__init__(patience=patience, min_delta=float(min_delta), **wrapped)
+
+    def prune(self, study: Study, trial: FrozenTrial) -> bool:
+        """Whether a running trial should stop at its last report."""
+        if self._asked is None:
+            return super().prune(study, trial)
+        return self._declined(study, trial) and self._asked.prune(study, trial)
+
+    def _declined(self, study: Study, trial: FrozenTrial) -> bool:
+        """Whether the last reports are all behind the best one before them."""
+        sign = 1.0 if study.direction.name == "MAXIMIZE" else -1.0
+        reports = [sign * value for _, value in sorted(trial.intermediate_values.items())]
+        split = max(0, len(reports) - self._settings["patience"] - 1)
+        before, after = ([value for value in part if value == value] for part in (reports[:split], reports[split:]))
+        return bool(before and after) and max(before) - self._settings["min_delta"] > max(after)
 
 
 class WilcoxonPruner(_EnginePruner):

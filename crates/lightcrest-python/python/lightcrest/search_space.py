@@ -36,8 +36,11 @@ class IntersectionSearchSpace:
         self._include_pruned = include_pruned
         self._study_id: int | None = None
 
-    def calculate(self, study: Study) -> dict[str, BaseDistribution]:
-        """The parameters that all complete trials so far asked for in the same way, by name."""
+    def calculate(self, study: Study, use_cache: bool = False) -> dict[str, BaseDistribution]:
+        """The parameters that all complete trials so far asked for in the same way, by name.
+
+        use_cache is accepted where Optuna takes it: trials are never copied here.
+        """
         if self._study_id is None:
             self._study_id = study._study_id
         if self._study_id != study._study_id:

@@ -179,6 +179,11 @@ class StudySummary:
             return NotImplemented
         return self._study_id < other._study_id
 
+    def __le__(self, other: object) -> bool:
+        if not isinstance(other, StudySummary):
+            return NotImplemented
+        return self._study_id <= other._study_id
+
 
 def get_all_study_summaries(storage: str | BaseStorage, include_best_trial: bool = True) -> list[StudySummary]:
     """What there is to say of each study of a storage."""

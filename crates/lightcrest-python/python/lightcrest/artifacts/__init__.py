@@ -8,6 +8,7 @@ import shutil
 from dataclasses import asdict, dataclass
 
 from lightcrest._study import Study
+from lightcrest._warn import once_positional as _once_positional
 from lightcrest.artifacts import exceptions
 from lightcrest.artifacts._store import FileSystemArtifactStore
 from lightcrest.trial import FrozenTrial, Trial
@@ -48,6 +49,7 @@ class ArtifactMeta:
     encoding: str | None
 
 
+@_once_positional("study_or_trial", "file_path", "artifact_store")
 def upload_artifact(
     *,
     artifact_store: ArtifactStore,

@@ -34,7 +34,7 @@ def get_param_importances(
     """How much each parameter matters, the most important first.
 
     evaluator: how it is measured; by PED-ANOVA unless given.
-    params: which parameters; those that all complete trials have unless given.
+    params: which parameters; all of them unless given, but for evaluators other than PED-ANOVA only those that all complete trials have.
     target: the number that matters, if it is not the value. Needed with several objectives.
     normalize: whether the numbers add up to 1.
     """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from lightcrest._front import ranks
+from lightcrest._warn import warn as _warn
 from lightcrest.importance._base import BaseImportanceEvaluator, descending, evidence
 from lightcrest.trial import TrialState
 
@@ -16,45 +18,30 @@ class PedAnovaImportanceEvaluator(BaseImportanceEvaluator):
 
     Watanabe et al. 2023, PED-ANOVA: Efficiently Quantifying Hyperparameter Importance in Arbitrary Subspaces, IJCAI. Small values
     are good where there is a target, or where the study minimises; of several objectives without a target, the trials of the first
-    fronts are.
+    fronts are. Parameters that some trials do without are measured too.
     """
 
-    def __init__(self, *, baseline_quantile: float = 0.1, evaluate_on_local: bool = True) -> None:
-        """The engine knows one baseline: the best tenth of the trials, within the space as they show it."""
-        if baseline_quantile != 0.1 or not evaluate_on_local:
-            raise ValueError("only `baseline_quantile` = 0.1 and `evaluate_on_local` = True are supported")
+    def __init__(
+        self, *, target_quantile: float = 0.1, region_quantile: float = 1.0, evaluate_on_local: bool = True
+    ) -> None:
+        """The engine compares the best tenth of the trials with all of them, within the space as they show it."""
+        if (target_quantile, region_quantile) != (0.1, 1.0) or not evaluate_on_local:
+            raise ValueError(
+                "only `target_quantile` = 0.1, `region_quantile` = 1.0 and `evaluate_on_local` = True are supported"
+            )
 
     def evaluate(
         self, study: Study, params: list[str] | None = None, *, target: Target | None = None
     ) -> dict[str, float]:
         """How much each parameter matters, the most important first; all the same if fewer than four trials are complete."""
         if target is None and len(study.directions) > 1:
-            ranks = _ranks(study)
-            target = lambda trial: ranks[trial.number]  # noqa: E731
-        names, told = evidence(study, params, target)
+            fronts = ranks(study, study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
+            target = lambda trial: fronts[trial.number]  # noqa: E731
+        elif target is not None:
+            _warn("small values of `target` count as good: negate it if large ones are")
+        names, told = evidence(study, params, target, conditional=True)
+        if len({value for _, value in told}) < 2:
+            _warn("there are too few trials, or they are all the same: so are the importances of their parameters")
         sign = 1.0 if target is None and study.directions[0].name == "MAXIMIZE" else -1.0
         shares = study._engine.ped_anova([(trial.number, sign * value) for trial, value in told])
         return descending({name: (shares or {}).get(name, 0.0) for name in names})
-
-
-def _ranks(study: Study) -> dict[int, float]:
-    """Which front each complete trial is on: 0 for those that no other dominates, 1 for those that only these dominate, ..."""
-    signs = [1.0 if direction.name == "MINIMIZE" else -1.0 for direction in study.directions]
-    left = {
-        trial.number: [sign * value for sign, value in zip(signs, trial.values or ())]
-        for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    }
-    ranks: dict[int, float] = {}
-    rank = 0
-    while left:
-        points = list(left.values())
-        front = [
-            number
-            for number, point in left.items()
-            if not any(other != point and all(a <= b for a, b in zip(other, point)) for other in points)
-        ]
-        for number in front:
-            ranks[number] = rank
-            del left[number]
-        rank += 1
-    return ranks

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from lightcrest.samplers import nsgaii
 from lightcrest.samplers._base import BaseSampler
+from lightcrest.samplers._brute_force import BruteForceSampler
 from lightcrest.samplers._engine import (
     AutoSampler,
-    BruteForceSampler,
     GPSampler,
     QMCSampler,
     RandomSampler,

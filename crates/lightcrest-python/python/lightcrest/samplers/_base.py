@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import abc as _abc
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -12,26 +14,31 @@ if TYPE_CHECKING:
     from lightcrest.trial import FrozenTrial, TrialState
 
 
-class BaseSampler:
+class BaseSampler(_abc.ABC):
     """The base of all samplers. One that is written in Python defines the first three methods."""
 
     # What the engine does in its place: a name, settings and a seed.
     _name = "random"
     _settings: dict[str, Any] = {}
     _seed: int | None = None
+    # Whether the engine does it where the space is declared.
+    _enumerates_declared = False
     # Gives the constraints of a trial at its end: numbers that are at most 0 where they are satisfied.
     _constraints_func: Callable[[FrozenTrial], Sequence[float]] | None = None
 
+    @_abc.abstractmethod
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """The parameters that sample_relative will give values of, by name."""
         raise NotImplementedError
 
+    @_abc.abstractmethod
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Values of these parameters, chosen together."""
         raise NotImplementedError
 
+    @_abc.abstractmethod
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from lightcrest._warn import deprecated as _deprecated
+from lightcrest._warn import once_positional as _once_positional
 from lightcrest._warn import warn as _warn
 from lightcrest.samplers._base import BaseSampler
 
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
     from lightcrest.distributions import BaseDistribution
     from lightcrest.study import Study
     from lightcrest.trial import FrozenTrial
+
+_BOUNDS = "let the objective call `trial.set_constraint` instead"
+
 
 class _EngineSampler(BaseSampler):
     """A sampler of the engine: a name that it knows, settings and a seed.
@@ -92,6 +97,7 @@ class GPSampler(_EngineSampler):
         The other arguments are accepted where Optuna takes them: the engine estimates noise itself and draws at random what it
         cannot propose.
         """
+        _deprecated(_BOUNDS, constraints_func=constraints_func)
         super().__init__(seed, startup_trials=n_startup_trials)
         self._constraints_func = constraints_func
 
@@ -110,6 +116,18 @@ class TPESampler(_EngineSampler):
 
     _name = "tpe"
 
+    @_once_positional(
+        "self",
+        "consider_prior",
+        "prior_weight",
+        "consider_magic_clip",
+        "consider_endpoints",
+        "n_startup_trials",
+        "n_ei_candidates",
+        "gamma",
+        "weights",
+        "seed",
+    )
     def __init__(
         self,
         *,
@@ -128,10 +146,22 @@ class TPESampler(_EngineSampler):
         constant_liar: bool = True,
         constraints_func: Callable[[FrozenTrial], Sequence[float]] | None = None,
     ) -> None:
-        """The arguments are Optuna's; `gamma`, `weights` and `consider_prior` cannot be changed: a warning says so."""
-        for name, value in (("gamma", gamma), ("weights", weights), ("consider_prior", consider_prior or None)):
-            if value is not None:
-                _warn(f"TPESampler has its own `{name}`: the argument is ignored")
+        """The arguments are Optuna's, which warn where they are deprecated. `gamma`, `weights` and `consider_prior` are ignored."""
+        if group and multivariate is False:
+            raise ValueError("`group` needs `multivariate`, but got multivariate = False")
+        _deprecated(
+            "TPESampler has its own, and ignores the argument",
+            consider_prior=consider_prior,
+            gamma=gamma,
+            weights=weights,
+        )
+        _deprecated(
+            prior_weight=prior_weight,
+            consider_magic_clip=consider_magic_clip,
+            consider_endpoints=consider_endpoints,
+            warn_independent_sampling=warn_independent_sampling,
+        )
+        _deprecated(_BOUNDS, constraints_func=constraints_func)
         settings = {
             "prior_weight": prior_weight,
             "consider_magic_clip": consider_magic_clip,
@@ -150,7 +180,8 @@ class TPESampler(_EngineSampler):
 
     @staticmethod
     def hyperopt_parameters() -> dict[str, Any]:
-        """Settings that are close to those of Hyperopt's TPE."""
+        """Deprecated. Settings that are close to those of Hyperopt's TPE."""
+        _warn("TPESampler.hyperopt_parameters is deprecated", FutureWarning)
         return {"n_startup_trials": 20, "n_ei_candidates": 24, "prior_weight": 1.0, "consider_magic_clip": True}
 
 
@@ -176,18 +207,8 @@ class QMCSampler(_EngineSampler):
         self._settings["seed"] = self._seed or 0
 
 
-class BruteForceSampler(_EngineSampler):
-    """Tries every configuration once, and ends the run when all were tried. Floats need a step."""
-
-    _name = "brute_force"
-
-    def __init__(self, seed: int | None = None, avoid_premature_stop: bool = False) -> None:
-        """avoid_premature_stop is accepted where Optuna takes it: running trials count as tried."""
-        super().__init__(seed)
-
-
-# The samplers that create_study knows by name; the evolutionary ones join where they are defined.
-_ALL = (RandomSampler, GPSampler, AutoSampler, TPESampler, QMCSampler, BruteForceSampler)
+# The samplers that create_study knows by name; the evolutionary ones and brute force join where they are defined.
+_ALL = (RandomSampler, GPSampler, AutoSampler, TPESampler, QMCSampler)
 _BY_NAME: dict[str, Any] = {sampler._name: sampler for sampler in _ALL}
 
 

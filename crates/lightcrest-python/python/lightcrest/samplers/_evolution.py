@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from lightcrest._warn import deprecated as _deprecated
+from lightcrest._warn import once_positional as _once_positional
 from lightcrest._warn import warn as _warn
 from lightcrest.samplers._base import BaseSampler
-from lightcrest.samplers._engine import _BY_NAME, _EngineSampler
+from lightcrest.samplers._engine import _BOUNDS, _BY_NAME, _EngineSampler
 from lightcrest.samplers.nsgaii import BaseCrossover, UniformCrossover
 
 TYPE_CHECKING = False
@@ -18,11 +20,16 @@ if TYPE_CHECKING:
 def _ignored(sampler: str, **arguments: Any) -> None:
     """Warns of arguments that say something the engine does not do."""
     for name, value in arguments.items():
-        if value not in (None, False):
+        if value is not None and value is not False:
             _warn(f"{sampler} does not know `{name}`: the argument is ignored")
 
 
 class _GeneticSampler(_EngineSampler):
+    @property
+    def population_size(self) -> int:
+        """How many trials a generation has."""
+        return self._settings["population_size"]
+
     def _configure(
         self,
         population_size: int,
@@ -82,6 +89,7 @@ class NSGAIISampler(_GeneticSampler):
         """The arguments are Optuna's; `mutation` and the strategies cannot be changed: a warning says so."""
         settings = self._configure(population_size, mutation, mutation_prob, crossover, crossover_prob, swapping_prob)
         super().__init__(seed, **settings)
+        _deprecated(_BOUNDS, constraints_func=constraints_func)
         self._constraints_func = constraints_func
         _ignored(
             "NSGAIISampler",
@@ -124,6 +132,7 @@ class NSGAIIISampler(_GeneticSampler):
             dividing_parameter=dividing_parameter,
         )
         super().__init__(seed, **settings)
+        _deprecated(_BOUNDS, constraints_func=constraints_func)
         self._constraints_func = constraints_func
         if reference_points is not None:
             _warn("NSGAIIISampler does not know `reference_points`: the argument is ignored")
@@ -140,6 +149,9 @@ class CmaEsSampler(_EngineSampler):
 
     _name = "cmaes"
 
+    @_once_positional(
+        "self", "x0", "sigma0", "n_startup_trials", "independent_sampler", "warn_independent_sampling", "seed"
+    )
     def __init__(
         self,
         *,
@@ -162,16 +174,21 @@ class CmaEsSampler(_EngineSampler):
 
         The other arguments are Optuna's; a warning says which of them are ignored.
         """
+        if source_trials is not None and (x0 is not None or sigma0 is not None or use_separable_cma):
+            raise ValueError("`source_trials` and `x0`, `sigma0` or `use_separable_cma` exclude each other")
+        if lr_adapt + use_separable_cma + with_margin > 1:
+            raise ValueError("`lr_adapt`, `use_separable_cma` and `with_margin` exclude each other")
+        _deprecated(
+            restart_strategy=restart_strategy, inc_popsize=None if inc_popsize == -1 else inc_popsize, sigma0=sigma0
+        )
+        _deprecated("CmaEsSampler ignores it", x0=x0)
         settings: dict[str, Any] = {"n_startup_trials": n_startup_trials}
-        if restart_strategy not in (None, "ipop", "bipop"):
-            raise ValueError(f"`restart_strategy` must be None, 'ipop' or 'bipop', but got {restart_strategy!r}")
-        settings["restart"] = restart_strategy is not None
+        settings["restart"] = restart_strategy in ("ipop", "bipop")
         settings |= {} if sigma0 is None else {"sigma0": sigma0}
         settings |= {} if popsize is None else {"popsize": popsize}
         super().__init__(seed, **settings)
         _ignored(
             "CmaEsSampler",
-            x0=x0,
             consider_pruned_trials=consider_pruned_trials,
             use_separable_cma=use_separable_cma,
             with_margin=with_margin,

@@ -66,7 +66,9 @@ class GridSampler(BaseSampler):
         free = [point for point in self._order if point not in taken]
         free = free or [point for point in self._order if point not in finished]
         if not free:
-            _warn("all points of the grid were tried: one of them is tried again")
+            from lightcrest import logging
+
+            logging._root.warning("All points of the grid were tried: one of them is tried again.")
             free = self._order
         study._set_system(trial.number, "search_space", self._space)
         study._set_system(trial.number, "grid_id", free[0])

@@ -13,14 +13,18 @@ from lightcrest import _engine
 from lightcrest.storages import journal
 from lightcrest.storages._base import BaseStorage
 from lightcrest.storages._retry import RetryFailedTrialCallback, RetryHeartbeatStaleTrialCallback, fail_stale_trials
-from lightcrest.storages.journal import JournalFileBackend, JournalFileOpenLock, JournalFileSymlinkLock, JournalStorage
+from lightcrest.storages.journal import (
+    JournalFileBackend,
+    JournalFileOpenLock,
+    JournalFileStorage,
+    JournalFileSymlinkLock,
+    JournalStorage,
+)
 from lightcrest.storages._sqlite import RDBStorage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
-
-JournalFileStorage = JournalFileBackend
 
 __all__ = [
     "BaseStorage",

@@ -4,15 +4,128 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Container, Sequence
     from typing import Any
+
+    from lightcrest.study import Study, StudyDirection
+    from lightcrest.trial import FrozenTrial, TrialState
+
+
+class FrozenStudy:
+    """A study of a storage as it is at one moment, without its trials."""
+
+    def __init__(
+        self,
+        study_name: str,
+        directions: Sequence[StudyDirection],
+        user_attrs: dict[str, Any],
+        system_attrs: dict[str, Any],
+        study_id: int,
+    ) -> None:
+        self.study_name = study_name
+        self.directions = list(directions)
+        self.user_attrs = user_attrs
+        self.system_attrs = system_attrs
+        self._study_id = study_id
+
+    @property
+    def direction(self) -> StudyDirection:
+        """The direction in a study of one objective."""
+        if len(self.directions) > 1:
+            raise RuntimeError("a study of several objectives has no single direction: use `directions`")
+        return self.directions[0]
 
 
 class BaseStorage:
-    """The base of all storages. What they do is the engine's: there is nothing to call here."""
+    """The base of all storages.
+
+    Studies are looked at and kept here; trials are run through Study alone. A study's id is its position in a file, so it changes when an
+    earlier study is deleted there; in memory it stays.
+    """
 
     _description = ""
     # Whether what is kept outlives the process.
     _lasting = False
+
+    # What scripts call.
+
+    def get_all_studies(self) -> list[FrozenStudy]:
+        """All studies, in the order in which they were made."""
+        return [self._frozen(name) for name in self._names()]
+
+    def get_study_id_from_name(self, study_name: str) -> int:
+        """The id of a study. KeyError if there is none of that name."""
+        self._directions(study_name)
+        return self._id(study_name)
+
+    def get_study_name_from_id(self, study_id: int) -> str:
+        """The name of a study. KeyError if there is none of that id."""
+        for name in self._names():
+            if self._id(name) == study_id:
+                return name
+        raise KeyError(f"there is no study of id {study_id}")
+
+    def get_study_directions(self, study_id: int) -> list[StudyDirection]:
+        """The directions of a study."""
+        return self._frozen(self.get_study_name_from_id(study_id)).directions
+
+    def get_study_user_attrs(self, study_id: int) -> dict[str, Any]:
+        """What set_user_attr kept with a study."""
+        return dict(self._attributes(self.get_study_name_from_id(study_id)).get("user", {}))
+
+    def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
+        """What is kept with a study beside its user attributes."""
+        return dict(self._attributes(self.get_study_name_from_id(study_id)).get("system", {}))
+
+    def set_study_user_attr(self, study_id: int, key: str, value: Any) -> None:
+        """As Study.set_user_attr."""
+        self._set(self.get_study_name_from_id(study_id), "user", key, value)
+
+    def set_study_system_attr(self, study_id: int, key: str, value: Any) -> None:
+        """Keeps something with a study beside its user attributes."""
+        self._set(self.get_study_name_from_id(study_id), "system", key, value)
+
+    def create_new_study(self, directions: Sequence[StudyDirection], study_name: str | None = None) -> int:
+        """Makes a study; its id. DuplicatedStudyError if there is one of that name already."""
+        from lightcrest.study import create_study
+
+        return create_study(storage=self, study_name=study_name, directions=directions)._study_id
+
+    def delete_study(self, study_id: int) -> None:
+        """Deletes a study with its trials."""
+        self._delete(self.get_study_name_from_id(study_id))
+
+    def get_all_trials(
+        self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
+    ) -> list[FrozenTrial]:
+        """The trials of a study, or those in some states. Copies, unless they are only to be looked at."""
+        return self._study(study_id).get_trials(deepcopy, states)
+
+    def get_n_trials(self, study_id: int, state: tuple[TrialState, ...] | TrialState | None = None) -> int:
+        """How many trials a study has, in all or in some states."""
+        states = (state,) if isinstance(state, int) else state
+        return len(self.get_all_trials(study_id, deepcopy=False, states=states))
+
+    def get_best_trial(self, study_id: int) -> FrozenTrial:
+        """The best trial of a study of one objective."""
+        return self._study(study_id).best_trial
+
+    def remove_session(self) -> None:
+        """Nothing: a storage holds no session of a thread."""
+
+    def _study(self, study_id: int) -> Study:
+        from lightcrest.study import Study
+
+        return Study(self.get_study_name_from_id(study_id), self)
+
+    def _frozen(self, name: str) -> FrozenStudy:
+        from lightcrest.study import StudyDirection
+
+        kinds = self._attributes(name)
+        directions = [StudyDirection[word.upper()] for word in self._directions(name)]
+        return FrozenStudy(name, directions, dict(kinds.get("user", {})), dict(kinds.get("system", {})), self._id(name))
+
+    # What a storage does.
 
     def _names(self) -> list[str]:
         """The names of the studies, in the order in which they were made."""

@@ -59,21 +59,22 @@ class _FileStorage(BaseStorage):
         self._database.delete(name)
 
 
-def _path(url: str) -> str:
-    """The file that a URL means."""
+def _path(url: str) -> str | None:
+    """The file that a URL means; None for a database in memory."""
     scheme, found, path = url.partition("://")
     if not found or scheme.split("+")[0] != "sqlite":
         raise ValueError(f"the URL of a SQLite file such as 'sqlite:///study.db' is needed, but got {url!r}")
     path = path.split("?", 1)[0].removeprefix("/")
-    if path in ("", ":memory:"):
+    if path == "":
         raise ValueError(f"{url!r} names no file: use `storage=None` for a study in memory")
-    return path
+    return None if path == ":memory:" else path
 
 
 class RDBStorage(_FileStorage):
     """Keeps studies in a SQLite file: RDBStorage("sqlite:///study.db"). Other databases are not supported.
 
-    The file is of Lightcrest's own form; files of Optuna are refused. `engine_kwargs` and `skip_compatibility_check` have no
+    The file is of Lightcrest's own form; files of Optuna are refused. "sqlite:///:memory:" is a file in a temporary folder, which goes
+    with the storage. `engine_kwargs` and `skip_compatibility_check` have no
     meaning here. A trial whose process died stays RUNNING: with `heartbeat_interval`, fail_stale_trials fails those that began more
     than `grace_period` (twice the interval unless given) seconds ago and calls the callback.
     """
@@ -93,10 +94,29 @@ class RDBStorage(_FileStorage):
         for name, seconds in (("heartbeat_interval", heartbeat_interval), ("grace_period", grace_period)):
             if seconds is not None and seconds <= 0:
                 raise ValueError(f"`{name}` must be more than 0, but got {seconds}")
-        super().__init__(_path(url))
+        if failed_trial_callback is not None and heartbeat_stale_trial_callback is not None:
+            raise ValueError("`failed_trial_callback` is the old name of `heartbeat_stale_trial_callback`: give one of them")
+        path = _path(url)
+        if path is None:
+            import shutil
+            import tempfile
+            import weakref
+
+            folder = tempfile.mkdtemp(prefix="lightcrest-")
+            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+            path = f"{folder}/memory.db"
+        super().__init__(path)
         self.url = url
         self.heartbeat_interval = heartbeat_interval
         self.grace_period = grace_period
         if failed_trial_callback is not None:
             _warn("failed_trial_callback is deprecated: use heartbeat_stale_trial_callback", FutureWarning)
         self.heartbeat_stale_trial_callback = heartbeat_stale_trial_callback or failed_trial_callback
+
+    def get_heartbeat_interval(self) -> int | None:
+        """The interval that the storage was given."""
+        return self.heartbeat_interval
+
+    def get_heartbeat_stale_trial_callback(self) -> Callable[..., None] | None:
+        """What is called for a trial whose process died."""
+        return self.heartbeat_stale_trial_callback

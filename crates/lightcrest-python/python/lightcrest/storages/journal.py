@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lightcrest._warn import warn as _warn
 from lightcrest.storages._sqlite import _FileStorage
 
 TYPE_CHECKING = False
@@ -27,6 +28,14 @@ class JournalFileBackend:
 
     def __init__(self, file_path: str, lock_obj: Any = None) -> None:
         self.file_path = file_path
+
+
+class JournalFileStorage(JournalFileBackend):
+    """Deprecated: use JournalFileBackend."""
+
+    def __init__(self, file_path: str, lock_obj: Any = None) -> None:
+        _warn("JournalFileStorage is deprecated: use journal.JournalFileBackend", FutureWarning)
+        super().__init__(file_path, lock_obj)
 
 
 class JournalStorage(_FileStorage):

@@ -15,6 +15,7 @@ from lightcrest.visualization._history import (
 )
 from lightcrest.visualization._parameters import plot_parallel_coordinate, plot_param_importances, plot_slice
 from lightcrest.visualization._pareto import plot_pareto_front
+from lightcrest.visualization._terminator import plot_terminator_improvement
 from lightcrest.visualization._timeline import plot_timeline
 
 __all__ = [
@@ -29,5 +30,6 @@ __all__ = [
     "plot_pareto_front",
     "plot_rank",
     "plot_slice",
+    "plot_terminator_improvement",
     "plot_timeline",
 ]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 
+from lightcrest._front import ranks
 from lightcrest._study import Study, StudyDirection, _logger
+from lightcrest.trial import TrialState
 from lightcrest.visualization._common import (
     INFEASIBLE,
     VALUE,
     Axis,
     check,
+    chosen,
     drawable,
     feasible,
     graph_objects,
@@ -76,17 +79,34 @@ def plot_slice(
 def plot_parallel_coordinate(
     study: Study, params: list[str] | None = None, *, target: Target | None = None, target_name: str = VALUE
 ) -> Any:
-    """Each trial as a line through its value and its parameters. Trials that lack one of them are left out."""
-    go, trials, names = parameters_drawn(study, params, target, target_name)
+    """Each trial as a line through its value and its parameters. Trials that lack one of them are left out.
+
+    Of several objectives, all are drawn unless a target says which; the colour is the front that a trial is on.
+    """
+    several = target is None and len(study.directions) > 1
+    go = graph_objects()
+    if several:
+        complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        trials = [trial for trial in complete if all(map(math.isfinite, trial.values or ()))]
+        names = chosen(trials, params)
+    else:
+        go, trials, names = parameters_drawn(study, params, target, target_name)
     figure = go.Figure(layout={"title": "Parallel Coordinate Plot"})
     whole = [trial for trial in trials if all(name in trial.params for name in names)]
     if len(whole) < len(trials):
         _logger().warning("Your study has trials that lack some of the parameters: they are left out.")
     if not names or not whole:
         return figure
-    values = [value_of(trial, target) for trial in whole]
+    if several:
+        titles = study.metric_names or [f"Objective {i}" for i in range(len(study.directions))]
+        drawn = [(title, [value_of(trial, _objective(i)) for trial in whole]) for i, title in enumerate(titles)]
+        fronts = ranks(study, whole)
+        colour, colours = "Pareto Rank", [float(fronts[trial.number]) for trial in whole]
+    else:
+        colour, colours = target_name, [value_of(trial, target) for trial in whole]
+        drawn = [(target_name, colours)]
     dimensions: list[dict[str, Any]] = [
-        {"label": target_name, "values": values, "range": (min(values), max(values))}
+        {"label": title, "values": values, "range": (min(values), max(values))} for title, values in drawn
     ]
     for name in names:
         axis = Axis(whole, name)
@@ -104,11 +124,11 @@ def plot_parallel_coordinate(
             dimension = {"values": axis.values, "range": (min(axis.values), max(axis.values))}
         dimensions.append({"label": label, **dimension})
     line = {
-        "color": values,
+        "color": colours,
         "colorscale": "Blues",
-        "colorbar": {"title": target_name},
+        "colorbar": {"title": colour},
         "showscale": True,
-        "reversescale": target is not None or study.direction is StudyDirection.MINIMIZE,
+        "reversescale": several or target is not None or study.direction is StudyDirection.MINIMIZE,
     }
     figure.add_parcoords(dimensions=dimensions, line=line, labelangle=30, labelside="bottom")
     return figure

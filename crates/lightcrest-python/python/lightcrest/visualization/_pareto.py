@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from lightcrest._front import ranks
 from lightcrest._study import Study, _logger
+from lightcrest._warn import deprecated as _deprecated
 from lightcrest._warn import warn as _warn
 from lightcrest.trial import FrozenTrial, TrialState
 from lightcrest.visualization._common import INFEASIBLE, feasible, graph_objects, hover
@@ -18,13 +20,15 @@ def plot_pareto_front(
     *,
     target_names: list[str] | None = None,
     include_dominated_trials: bool = True,
-    axis_order: list[int] | None = None,
+    constraints_func: Callable[[FrozenTrial], Sequence[float]] | None = None,
     targets: Callable[[FrozenTrial], Sequence[float]] | None = None,
+    axis_order: list[int] | None = None,
 ) -> Any:
     """The trials of the front, and the others beside them.
 
     target_names: what the axes say. axis_order: which objective is on which axis.
     targets: what is drawn of a trial instead of its values.
+    constraints_func: deprecated; gives constraints of a trial in place of its own.
     """
     go = graph_objects()
     if axis_order is not None and targets is not None:
@@ -32,8 +36,17 @@ def plot_pareto_front(
     trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if not trials:
         _logger().warning("Your study does not have any completed trials.")
-    best = {trial.number for trial in study.best_trials}
-    points = {trial.number: list(targets(trial) if targets else trial.values or ()) for trial in trials}
+    satisfies = feasible
+    if constraints_func is None:
+        best = {trial.number for trial in study.best_trials}
+    else:
+        _deprecated("let the objective call `trial.set_constraint` instead", constraints_func=constraints_func)
+        bounds = constraints_func
+        satisfying = {trial.number for trial in trials if all(excess <= 0 for excess in bounds(trial))}
+        satisfies = lambda trial: trial.number in satisfying  # noqa: E731
+        fronts = ranks(study, [trial for trial in trials if satisfies(trial)])
+        best = {number for number, rank in fronts.items() if rank == 0}
+    points = {trial.number: _point(targets, trial) for trial in trials}
     count = len(next(iter(points.values()))) if points and targets else len(study.directions)
     if count not in (2, 3):
         raise ValueError(f"two or three objectives can be drawn, but there are {count}: choose some by `targets`")
@@ -67,11 +80,11 @@ def plot_pareto_front(
             "line": {"width": 0.5, "color": "Grey"},
         }
 
-    if any(trial.constraints for trial in trials):
-        add([trial for trial in trials if not feasible(trial)], "Infeasible Trial", {"color": INFEASIBLE})
-    others = [trial for trial in trials if feasible(trial) and trial.number not in best]
-    if include_dominated_trials:
-        add(others, "Trial", colored(others, "Blues", "Trial"))
+    if constraints_func is not None or any(trial.constraints for trial in trials):
+        add([trial for trial in trials if not satisfies(trial)], "Infeasible Trial", {"color": INFEASIBLE})
+    others = [trial for trial in trials if satisfies(trial) and trial.number not in best]
+    others = others if include_dominated_trials else []
+    add(others, "Trial", colored(others, "Blues", "Trial"))
     front = [trial for trial in trials if trial.number in best]
     place = {"x": 1.1, "xpad": 40} if include_dominated_trials else {"x": 1.0, "xpad": 40}
     add(front, "Best Trial", colored(front, "Reds", "Best Trial", **place))
@@ -81,3 +94,11 @@ def plot_pareto_front(
     else:
         figure.update_layout(scene={f"{axis}axis": {"title": title} for axis, title in zip("xyz", titles)})
     return figure
+
+
+def _point(targets: Callable[[FrozenTrial], Sequence[float]] | None, trial: FrozenTrial) -> list[float]:
+    """Where a trial is drawn."""
+    found = targets(trial) if targets else trial.values or ()
+    if not hasattr(found, "__len__"):
+        raise ValueError(f"`targets` must give a list of numbers, but gave {found!r}")
+    return list(found)
