@@ -76,22 +76,7 @@ pub struct Fit {
 pub fn fit(kernel: &Kernel, data: &Data, config: &FitConfig) -> Result<Fit, GpError> {
     let (d, blocks) = (kernel.columns(), kernel.blocks());
     let mut likelihood = Likelihood::new(kernel, data)?;
-    let embedding = match kernel.conditional {
-        Conditional::Wedge => (0.05, 10.0),
-        Conditional::Arc => (0.05, 1.0),
-        Conditional::Impute | Conditional::CommonBlock => (1.0, 1.0),
-    };
-    let limits = |p: usize| match p {
-        p if p < d => config.length_scale,
-        p if p < d + blocks => config.scale,
-        p if p == d + blocks => embedding,
-        p if p == d + blocks + 1 => config.noise,
-        _ => config.warp,
-    };
-    let size = kernel.size();
-    let lower: Vec<f64> = (0..size).map(|p| limits(p).0.max(1e-300).ln()).collect();
-    let upper: Vec<f64> = (0..size).map(|p| limits(p).1.max(1e-300).ln()).collect();
-
+    let (lower, upper) = bounds(kernel, config);
     let mode = start(&config.priors, kernel, |p| (lower[p], upper[p]));
     let mut starts = Vec::new();
     if let Some(warm) = &config.warm {
@@ -128,6 +113,25 @@ pub fn fit(kernel: &Kernel, data: &Data, config: &FitConfig) -> Result<Fit, GpEr
         evaluations,
         fallback,
     })
+}
+
+/// The bounds of θ.
+pub(crate) fn bounds(kernel: &Kernel, config: &FitConfig) -> (Vec<f64>, Vec<f64>) {
+    let (d, blocks) = (kernel.columns(), kernel.blocks());
+    let embedding = match kernel.conditional {
+        Conditional::Wedge => (0.05, 10.0),
+        Conditional::Arc => (0.05, 1.0),
+        Conditional::Impute | Conditional::CommonBlock => (1.0, 1.0),
+    };
+    let limits = |p: usize| match p {
+        p if p < d => config.length_scale,
+        p if p < d + blocks => config.scale,
+        p if p == d + blocks => embedding,
+        p if p == d + blocks + 1 => config.noise,
+        _ => config.warp,
+    };
+    let logarithms = |(lower, upper): (f64, f64)| (lower.max(1e-300).ln(), upper.max(1e-300).ln());
+    (0..kernel.size()).map(|p| logarithms(limits(p))).unzip()
 }
 
 /// The modes of the priors, or a plain guess where there is none, inside the bounds.

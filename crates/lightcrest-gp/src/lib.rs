@@ -18,6 +18,7 @@
 
 pub mod acquisition;
 mod cholesky;
+mod draw;
 mod error;
 mod fit;
 mod kernel;
@@ -30,6 +31,7 @@ pub mod special;
 pub mod transform;
 
 pub use cholesky::{Cholesky, JITTER_LADDER};
+pub use draw::draw;
 pub use error::GpError;
 pub use fit::{Fit, FitConfig, fit};
 pub use kernel::{Column, Conditional, Family, Hyperparameters, Kernel, Warp};

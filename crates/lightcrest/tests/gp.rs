@@ -215,17 +215,17 @@ fn beats_random_search_by_far() {
 
 #[test]
 fn every_acquisition_beats_random_search() {
-    let mean = |make: &dyn Fn() -> Box<dyn Sampler>, problem: &Problem| {
-        moments(&(0..6).map(|seed| *run(problem, make(), seed, 30).last().unwrap()).collect::<Vec<_>>()).0
+    let mean = |make: &dyn Fn() -> Box<dyn Sampler>, problem: &Problem, trials: usize| {
+        moments(&(0..6).map(|seed| *run(problem, make(), seed, trials).last().unwrap()).collect::<Vec<_>>()).0
     };
     let (one, several) = (branin(), network());
     let random: &dyn Fn() -> Box<dyn Sampler> = &|| Box::new(RandomSampler::new());
-    let (most, least) = (mean(random, &one), mean(random, &several));
+    let (most, least) = (mean(random, &one, 30), mean(random, &several, 50));
     for acquisition in ACQUISITIONS {
         let make: &dyn Fn() -> Box<dyn Sampler> = &|| gp(|c| c.acquisition = acquisition);
-        let (regret, volume) = (mean(make, &one), mean(make, &several));
+        let (regret, volume) = (mean(make, &one, 30), mean(make, &several, 50));
         assert!(regret < 0.7 * most, "{acquisition:?}: regret {regret} against {most}");
-        // With random weights, the wide bounds of the theory still explore after 30 trials.
+        // With random weights, the wide bounds of the theory still explore after 50 trials.
         let soon = acquisition != Acquisition::GpUcb;
         assert!(!soon || volume > least, "{acquisition:?}: hypervolume {volume} against {least}");
     }

@@ -29,6 +29,25 @@ pub fn continuous() -> Vec<Task> {
     tasks
 }
 
+/// For budgets of a thousand trials and more: many parameters, or many optima.
+pub fn large() -> Vec<Task> {
+    let mut tasks = vec![
+        task("hartmann6", 6, (0.0, 1.0), hartmann6, None, Place::Fixed),
+        task("rastrigin5", 5, (-3.0, 3.0), rastrigin, Some(0.0), Place::Moved),
+        task("ackley20", 20, (-20.0, 20.0), ackley, Some(0.0), Place::Moved),
+        task("levy30", 30, (-10.0, 10.0), levy, Some(0.0), Place::Fixed),
+        task("rosenbrock20", 20, (-2.0, 2.0), rosenbrock, Some(0.0), Place::Fixed),
+        task("ellipsoid20", 20, (-1.0, 1.0), ellipsoid, Some(0.0), Place::Rotated),
+    ];
+    tasks.extend([8, 9].map(|seed| {
+        let space = crate::mixed::wide_space();
+        let loss = crate::mixed::network(&space, seed, 1.3);
+        Task::new("", format!("network{seed}"), space, None, loss)
+    }));
+    tasks.iter_mut().for_each(|task| task.suite = "large");
+    tasks
+}
+
 /// Some of them with noise of 5 % and 20 % of the way from the best to the median.
 pub fn noisy() -> Vec<Task> {
     let quiet = continuous().into_iter();

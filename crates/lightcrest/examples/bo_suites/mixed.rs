@@ -36,6 +36,19 @@ pub fn tuning_space() -> Space {
         .unwrap()
 }
 
+/// Forty parameters of all kinds.
+pub fn wide_space() -> Space {
+    (0..10)
+        .fold(Space::builder(), |b, i| {
+            b.float(format!("x{i}"), 0.0, 1.0)
+                .log_float(format!("l{i}"), 1e-4, 1.0)
+                .int(format!("i{i}"), 1, 8)
+                .categorical(format!("c{i}"), ["a", "b", "c"])
+        })
+        .build()
+        .unwrap()
+}
+
 /// A random network of two hidden layers on the encoded configuration; inactive columns are 0. `gain` makes it rough.
 pub fn network(space: &Space, seed: u64, gain: f64) -> Loss {
     const WIDTH: usize = 24;

@@ -6,7 +6,11 @@ use std::collections::BTreeMap;
 
 /// Which checkpoints are shown.
 fn points(suite: &str) -> [usize; 3] {
-    if curve::SUITES.contains(&suite) { [10, 20, 50] } else { [20, 50, 100] }
+    match suite {
+        "large" => [200, 500, 1000],
+        curves if curve::SUITES.contains(&curves) => [10, 20, 50],
+        _ => [20, 50, 100],
+    }
 }
 
 /// Regret below this counts as this where logarithms are taken.

@@ -16,9 +16,15 @@ use std::sync::Mutex;
 
 pub const CHECKPOINTS: [usize; 6] = [10, 20, 30, 50, 75, 100];
 
+const LARGE: [usize; 6] = [50, 100, 200, 500, 1000, 2000];
+
 /// Where a suite's regret is taken: after so many trials, or epochs of so many whole trainings.
 pub fn checkpoints(suite: &str) -> &'static [usize] {
-    if curve::SUITES.contains(&suite) { &epochs::CHECKPOINTS } else { &CHECKPOINTS }
+    match suite {
+        "large" => &LARGE,
+        curves if curve::SUITES.contains(&curves) => &epochs::CHECKPOINTS,
+        _ => &CHECKPOINTS,
+    }
 }
 
 /// The tasks of one suite.
@@ -27,6 +33,7 @@ pub fn suite(name: &str, tables: &Path) -> Vec<Task> {
         "tree" => vec![conditional::jenatton()],
         "conditional" => conditional::tasks(),
         "continuous" => function::continuous(),
+        "large" => function::large(),
         "noisy" => function::noisy(),
         "mixed" => mixed::tasks(),
         other => match table::SUITES.iter().find(|suite| **suite == other) {
@@ -81,7 +88,7 @@ fn one(task: &Task, sampler: Box<dyn Sampler>, seed: u64, budget: usize) -> (Vec
             (best, reached) = (told, loss);
         }
         study.tell(trial.number, Ok(Evaluation::new([told]))).unwrap();
-        if CHECKPOINTS.contains(&n) {
+        if checkpoints(task.suite).contains(&n) {
             regrets.push(task.regret(reached));
         }
     }
@@ -153,7 +160,8 @@ pub fn all(options: &Options) {
             let make = || sampler(&name, seed, peers.as_deref());
             let (regrets, seconds) = match problem {
                 Problem::Loss(task) => {
-                    let (regrets, seconds) = one(task, make(), seed, budget(100));
+                    let usual = if task.suite == "large" { 1000 } else { 100 };
+                    let (regrets, seconds) = one(task, make(), seed, budget(usual));
                     (regrets, peer::seconds().unwrap_or(seconds))
                 }
                 Problem::Front(front) => front.run(make(), seed, budget(100)),

@@ -6,8 +6,8 @@
 //! | one objective | Gaussian process, log expected improvement | few trials on tables of real tunings and on a conditional tree |
 //! | several objectives | Gaussian process, confidence bounds with random weights | most hypervolume in the first 50 trials on synthetic fronts, and on average ahead of TPE throughout |
 //!
-//! `docs/bayesian-optimization.md` has the figures. Beyond [`GpConfig::max_trials`](super::GpConfig) the Gaussian process looks at the best and
-//! the latest trials only, so that it stays the choice however long the history is. What was chosen and why is logged when it changes (`log`, level info). The choice is a function of the context,
+//! `docs/bayesian-optimization.md` has the figures. Beyond [`GpConfig::max_trials`](super::GpConfig) the Gaussian process looks at
+//! a part of the trials only, so that it stays the choice however long the history is. What was chosen and why is logged when it changes (`log`, level info). The choice is a function of the context,
 //! so a sampler that is rebuilt chooses the same.
 
 use super::{Capabilities, Context, GpSampler, RandomSampler, Sampler, SamplerError};

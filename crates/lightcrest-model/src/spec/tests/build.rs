@@ -180,7 +180,7 @@ fn the_sampler_is_configured() {
         kappa: Some(1.0),
         startup_trials: 7,
         candidates: 50,
-        max_trials: 99,
+        max_trials: Some(99),
         ..GpConfig::default()
     };
     assert_eq!(config, expected);

@@ -50,7 +50,11 @@ pub(crate) const SAMPLERS: &[Section] = &[
             ),
             Key::optional("startup_trials", int(1), "random trials before the first model; default 10"),
             Key::optional("candidates", int(1), "configurations scored before the local search; default 400"),
-            Key::optional("max_trials", int(10), "trials that inform the model at most; default 1000"),
+            Key::optional(
+                "max_trials",
+                int(10),
+                "trials that inform the model at most; default 300 with one objective, 1000 with several",
+            ),
             Key::optional(
                 "warp",
                 Kind::Bool,

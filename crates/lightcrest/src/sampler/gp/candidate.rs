@@ -7,6 +7,7 @@
 //! Decoding, comparing and previewing a configuration costs more than scoring its row. So rows are scored first and only the best are
 //! screened, unless the preview has a say in the score or the first few rows show that it turns many away.
 
+use super::region::Region;
 use crate::sampler::Context;
 use crate::space::encode::{Column, Encoded, Encoder};
 use crate::space::feasible::{Walk, toward};
@@ -36,6 +37,9 @@ impl Candidate {
     }
 }
 
+/// Continuous values keep this far from their bounds, in units of the range: at the bound itself many an objective breaks down, such as a penalty of
+/// nothing, and as near to it as this the loss is the same.
+const MARGIN: f64 = 1e-6;
 /// Rows that are screened at once, to see whether many fail.
 const PROBES: usize = 16;
 /// Steps of a walk among feasible configurations from one random candidate to the next.
@@ -50,6 +54,8 @@ pub(super) struct Source<'a> {
     pub(super) encoder: &'a Encoder<'a>,
     context: &'a Context<'a>,
     activity: Option<Activity>,
+    /// Where the search is local.
+    region: Option<Region>,
     seen: HashSet<Vec<u64>>,
     /// Whether candidates are screened as they are made.
     eager: bool,
@@ -63,18 +69,25 @@ impl<'a> Source<'a> {
     pub(super) fn new(
         encoder: &'a Encoder<'a>,
         context: &'a Context<'a>,
+        region: Option<Region>,
         eager: bool,
         rng: &mut ChaCha8Rng,
     ) -> Self {
         // Bounds decide values, and so what is active.
         let activity = if context.space.is_constrained() { None } else { Activity::new(encoder) };
         let walk = Walk::new(encoder, rng).map(|walk| (walk, 0));
-        Self { encoder, context, activity, seen: HashSet::new(), eager, probes: 0, walk }
+        Self { encoder, context, activity, region, seen: HashSet::new(), eager, probes: 0, walk }
     }
 
     /// The candidate that a row stands for, if it was not made before and, where that is asked at once, passes. One that breaks
     /// constraints of the space gives way to one that is nearer to the row `from` which it was made from.
     pub(super) fn admit(&mut self, mut row: Vec<f64>, from: Option<&[f64]>) -> Option<Candidate> {
+        for (i, value) in row.iter_mut().enumerate() {
+            if !matches!(self.encoder.column(i), Column::Categorical { .. }) {
+                let (low, high) = self.limits(i);
+                *value = value.clamp(low, high);
+            }
+        }
         let (active, feasible);
         if self.context.space.is_constrained() {
             let configuration = toward(self.encoder, from.unwrap_or(&row), &row, HALVINGS)?;
@@ -129,8 +142,26 @@ impl<'a> Source<'a> {
         candidate.configuration.unwrap_or_else(|| self.encoder.decode(&candidate.row))
     }
 
+    /// Where the value of a column may lie.
+    pub(super) fn limits(&self, column: usize) -> (f64, f64) {
+        let margin = if matches!(self.encoder.column(column), Column::Continuous) { MARGIN } else { 0.0 };
+        let (low, high) = self.region.as_ref().map_or((0.0, 1.0), |region| region.limits(column));
+        (low.max(margin), high.min(1.0 - margin))
+    }
+
+    /// A candidate drawn at random: from the region, or from all that is feasible.
+    pub(super) fn draw(&mut self, rng: &mut ChaCha8Rng) -> Option<Candidate> {
+        let Some(region) = &self.region else {
+            let row = self.random(rng);
+            return self.admit(row, None);
+        };
+        let (row, centre) = (region.draw(self.encoder.columns(), rng), region.centre.clone());
+        let row = self.complete(row, &centre.active, rng);
+        self.admit(row, Some(&centre.row))
+    }
+
     /// A row drawn uniformly, from what is feasible.
-    pub(super) fn random(&mut self, rng: &mut ChaCha8Rng) -> Vec<f64> {
+    fn random(&mut self, rng: &mut ChaCha8Rng) -> Vec<f64> {
         if let Some((walk, made)) = &mut self.walk {
             if *made % STAY == 0 {
                 walk.restart(rng);

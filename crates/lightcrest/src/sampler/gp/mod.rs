@@ -25,6 +25,7 @@ mod growth;
 mod landscape;
 mod model;
 mod observation;
+mod region;
 mod regret;
 mod search;
 mod surrogate;
@@ -80,14 +81,19 @@ pub struct GpConfig {
     pub startup_trials: usize,
     /// How many configurations are scored before the local search.
     pub candidates: usize,
-    /// Only that many trials inform the surrogate: the best quarter and the latest.
-    pub max_trials: usize,
+    /// Only that many trials inform the surrogate; unless given, 300 with one objective and 1,000 with several. Beyond them, with one
+    /// objective, the best and those nearest to the best inform it, and every other proposal stays in a trust region around the best; with
+    /// several, the best and the latest inform it.
+    pub max_trials: Option<usize>,
     /// How configurations are compared that have different active parameters.
     pub conditional: Conditional,
     /// How values far from the others are tamed.
     pub outliers: Outliers,
     /// Whether columns that are always active are bent to make the function look stationary ([`lightcrest_gp::Warp`]).
     pub warp: bool,
+    /// Whether every third proposal is made with hyperparameters drawn from what the trials leave open, instead of the most probable ones
+    /// ([`lightcrest_gp::draw`]). With one objective and no conditions only: elsewhere it was no better on the benchmark.
+    pub draws: bool,
     /// What stopped trials tell.
     pub reports: Reports,
 }
@@ -99,12 +105,20 @@ impl Default for GpConfig {
             kappa: None,
             startup_trials: 10,
             candidates: 400,
-            max_trials: 1000,
+            max_trials: None,
             conditional: Conditional::default(),
             outliers: Outliers::default(),
             warp: false,
+            draws: true,
             reports: Reports::default(),
         }
+    }
+}
+
+impl GpConfig {
+    /// [`max_trials`](Self::max_trials) of a study with so many objectives.
+    fn trials(&self, objectives: usize) -> usize {
+        self.max_trials.unwrap_or(if objectives == 1 { 300 } else { 1000 })
     }
 }
 
@@ -119,7 +133,7 @@ impl GpSampler {
     /// A sampler with these settings. A κ that is negative or not finite counts as 0; at least 10 trials inform the surrogate.
     pub fn new(mut config: GpConfig) -> Self {
         config.kappa = config.kappa.map(|kappa| if kappa.is_finite() { kappa.max(0.0) } else { 0.0 });
-        config.max_trials = config.max_trials.max(10);
+        config.max_trials = config.max_trials.map(|most| most.max(10));
         Self { config, caches: Caches::default() }
     }
 
@@ -155,7 +169,8 @@ impl GpSampler {
         }
         let encoder = Encoder::new(context.space);
         let model = self.model(&encoder, context, rng)?;
-        let mut source = Source::new(&encoder, context, model.needs_previews(), rng);
+        let region = model.region(&self.config, &encoder, context);
+        let mut source = Source::new(&encoder, context, region, model.needs_previews(), rng);
         let next = match search::best(&model, &self.config, &mut source, rng)? {
             Some(configuration) => configuration,
             // Everything nearby is known or infeasible.

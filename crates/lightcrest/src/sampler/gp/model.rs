@@ -4,12 +4,14 @@ use super::candidate::Candidate;
 use super::goal::{Belief, Goal, Slopes, simplex};
 use super::growth::Growth;
 use super::observation::told;
-use super::surrogate::{Cache, checkpoint, internal, surrogate};
+use super::region::{self, Region};
+use super::surrogate::{Cache, checkpoint, internal, is_drawn, surrogate};
 use super::terms::{Evidence, Term};
 use super::{Acquisition, GpConfig, informative, pending};
 use crate::history::{FrozenTrial, TrialState};
 use crate::objective::Direction;
 use crate::pareto;
+use crate::sampler::admission::distance;
 use crate::sampler::{Context, SamplerError};
 use crate::space::encode::{Column, Encoded, Encoder};
 use lightcrest_gp::acquisition::{SIGMA_FLOOR, gp_ucb_kappa};
@@ -85,7 +87,10 @@ impl Model {
             }
             let here: Vec<usize> = (0..all.len()).filter(|&i| all[i].is_some()).collect();
             let (first, cache) = (told(&trials[..c]), &mut caches.objectives[j]);
-            let mut posterior = surrogate(&kernel, &encoded, &first, &everything, config.outliers, cache)?;
+            let drawn = config.draws && m == 1 && !context.space.is_conditional() && is_drawn(context.number);
+            let doubt = drawn.then_some(&mut *rng);
+            let mut posterior =
+                surrogate(&kernel, &encoded, &first, &everything, config.outliers, cache, doubt)?;
             for (&i, value) in here.iter().zip(posterior.fitted()) {
                 believed[i][j] = value;
             }
@@ -116,6 +121,26 @@ impl Model {
         }
         let parents = leaders.iter().map(|&i| encoded[i].clone()).collect();
         Ok(Self { roles, goal, terms, parents })
+    }
+
+    /// The region that this proposal is looked for in; `None` for the whole space: with few trials, and for every other proposal, because the
+    /// best trial may be the best of the wrong hill.
+    pub(super) fn region(
+        &self,
+        config: &GpConfig,
+        encoder: &Encoder<'_>,
+        context: &Context<'_>,
+    ) -> Option<Region> {
+        let ([Role::Modelled(posterior)], Some(centre)) = (self.roles.as_slice(), self.parents.first())
+        else {
+            return None;
+        };
+        let from = config.trials(1) as u64;
+        if context.number < from || context.number % 2 == 0 {
+            return None;
+        }
+        let scales = &posterior.hyperparameters().length_scales;
+        Some(Region::new(encoder.columns(), centre, scales, region::length(context.history, from)))
     }
 
     /// The posterior of an objective; `None` if it is known without one.
@@ -315,7 +340,7 @@ fn scaled(role: &Role, oriented: f64) -> f64 {
 /// The trials behind a model, in its order, and how many of them come before the last checkpoint: those that are [`limited`], and
 /// running ones whose reports are extrapolated.
 pub(super) fn informing<'a>(config: &GpConfig, context: &Context<'a>) -> (Vec<&'a FrozenTrial>, usize) {
-    let (mut trials, c) = limited(informative(context), context, config.max_trials);
+    let (mut trials, c) = limited(informative(context), context, config.trials(context.objectives.len()));
     if config.reports.extrapolates(context.objectives.len()) {
         trials.extend(pending(context).into_iter().filter(|trial| !trial.reports.is_empty()));
     }
@@ -323,8 +348,8 @@ pub(super) fn informing<'a>(config: &GpConfig, context: &Context<'a>) -> (Vec<&'
 }
 
 /// The trials that inform the surrogate and how many of them come before the last checkpoint. At most `limit`: of those before it the
-/// best, a quarter, and the latest; those after it are few. The first part stays the same from one checkpoint to the next,
-/// and so does the fit.
+/// best, a quarter, and those nearest to the best one, or with several objectives the latest; those after it are few. The first part stays
+/// the same from one checkpoint to the next, and so does the fit.
 fn limited<'a>(
     trials: Vec<&'a FrozenTrial>,
     context: &Context<'_>,
@@ -348,8 +373,16 @@ fn limited<'a>(
         pareto::ranking(&oriented).into_iter().take(limit / 4).map(|i| points[i].0).collect();
     let mut kept = vec![false; first.len()];
     keep.iter().for_each(|&i| kept[i] = true);
-    let latest = (0..first.len()).rev().filter(|&i| !kept[i]).take(limit - keep.len());
-    keep.extend(latest);
+    let mut rest: Vec<usize> = (0..first.len()).rev().filter(|&i| !kept[i]).collect();
+    if let (1, Some(&best)) = (context.objectives.len(), keep.first()) {
+        let encoder = Encoder::new(context.space);
+        let rows: Vec<Encoded> = first.iter().map(|trial| encoder.encode(&trial.configuration)).collect();
+        let row = |i: usize| (rows[i].row.as_slice(), rows[i].active.as_slice());
+        let to_best: Vec<f64> =
+            (0..rows.len()).map(|i| distance(encoder.columns(), row(best), row(i))).collect();
+        rest.sort_by(|&a, &b| to_best[a].total_cmp(&to_best[b])); // of several as near, the latest
+    }
+    keep.extend(rest.into_iter().take(limit - keep.len()));
     keep.sort_unstable();
     let count = keep.len();
     (keep.into_iter().map(|i| first[i]).chain(last.iter().copied()).collect(), count)

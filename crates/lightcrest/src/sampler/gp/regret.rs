@@ -27,6 +27,7 @@ impl GpSampler {
         Self::new(GpConfig {
             acquisition: Acquisition::GpUcb,
             outliers: Outliers::Keep,
+            draws: false,
             reports: Reports::Rank,
             ..GpConfig::default()
         })
@@ -56,7 +57,7 @@ impl GpSampler {
         }
         let known = rows.len();
         // Where everything is known, the optimum is among the trials.
-        let mut source = Source::new(&encoder, context, model.needs_previews(), rng);
+        let mut source = Source::new(&encoder, context, None, model.needs_previews(), rng);
         if let Some(best) = search::best(&model, &self.config, &mut source, rng)? {
             let row = encoder.encode(&best);
             rows.push(&row.row, &row.active).map_err(internal)?;

@@ -35,8 +35,7 @@ pub(super) fn best(
         let mut pool = Vec::with_capacity(config.candidates);
         for tries in 0..config.candidates {
             if tries % 2 == 0 || model.parents.is_empty() {
-                let row = source.random(rng);
-                pool.extend(source.admit(row, None));
+                pool.extend(source.draw(rng));
             } else {
                 // The leaders come best first; the smaller of two draws prefers them.
                 let n = model.parents.len();
@@ -130,7 +129,7 @@ fn polish(model: &Model, source: &Source<'_>, candidate: &Candidate) -> Option<V
         -value
     };
     let start: Vec<f64> = free.iter().map(|&i| candidate.row[i]).collect();
-    let (lower, upper) = (vec![0.0; free.len()], vec![1.0; free.len()]);
+    let (lower, upper): (Vec<f64>, Vec<f64>) = free.iter().map(|&i| source.limits(i)).unzip();
     let iterations = if model.observations() > LARGE { 8 } else { 20 };
     let config = LbfgsConfig { iterations, gradient_tolerance: 1e-4, value_tolerance: 1e-6, memory: 6 };
     let found = minimise(&mut objective, &start, &lower, &upper, &config);

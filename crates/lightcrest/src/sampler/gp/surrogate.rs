@@ -3,18 +3,30 @@
 //! Hyperparameters are fitted to the first c observations, c growing by 5 %: every trial counts at once, but the costly fit is
 //! not repeated for one trial in many. Since c, the starting point and the data are functions of the history, a sampler that
 //! is rebuilt finds the same fit; the cache only saves time. From `FIT_ROWS` on, the fit sees a part of them.
+//!
+//! The most probable hyperparameters are too sure of what few trials say. So every third proposal is made with a draw from their posterior
+//! ([`lightcrest_gp::draw`]), where the sampler asks for it and while there are few enough trials and parameters for that to matter and to be quick.
 
 use super::observation::Told;
 use crate::sampler::SamplerError;
 use crate::space::encode::Encoded;
 use lightcrest_gp::transform::{Inverse, Outliers, transform};
-use lightcrest_gp::{Data, FitConfig, GpError, Kernel, Posterior, Rows, fit};
+use lightcrest_gp::{Data, FitConfig, GpError, Kernel, Posterior, Rows, draw, fit};
+use rand_chacha::ChaCha8Rng;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Every trial is a checkpoint up to here.
 const DENSE: usize = 40;
 /// Largest number of observations that hyperparameters are fitted to.
 const FIT_ROWS: usize = 250;
+/// Every third proposal is made with drawn hyperparameters,
+const TURN: u64 = 3;
+/// from this number on: before, they are so uncertain that draws are little better than chance,
+const SETTLED: u64 = 20;
+/// with at most so many observations
+const DRAW_ROWS: usize = 150;
+/// and so many columns.
+const DRAW_COLUMNS: usize = 24;
 
 /// The fit at the last checkpoint.
 #[derive(Debug, Default)]
@@ -70,12 +82,43 @@ pub(super) fn surrogate(
     all: &Told,
     outliers: Outliers,
     cache: &mut Cache,
+    doubt: Option<&mut ChaCha8Rng>,
 ) -> Result<Posterior, SamplerError> {
     let everything = observations(encoded, all)?;
     let before = observations(&encoded[..first.values.len()], first)?;
     // Too few values before the checkpoint: fit to all.
     let before = if before.values.len() < 2 { observations(encoded, all)? } else { before };
-    conditioned(kernel, &before, &everything, outliers, cache)
+    let posterior = conditioned(kernel, &before, &everything, outliers, cache)?;
+    let few = everything.values.len() <= DRAW_ROWS && kernel.columns() <= DRAW_COLUMNS;
+    match doubt.filter(|_| few) {
+        Some(rng) => redrawn(posterior, kernel, &everything, outliers, rng),
+        None => Ok(posterior),
+    }
+}
+
+/// Whether the hyperparameters behind the proposal of this number are drawn.
+pub(super) fn is_drawn(number: u64) -> bool {
+    number >= SETTLED && number % TURN == 0
+}
+
+/// The posterior with hyperparameters that are drawn around its own, where that is possible.
+fn redrawn(
+    posterior: Posterior,
+    kernel: &Kernel,
+    observations: &Observations,
+    outliers: Outliers,
+    rng: &mut ChaCha8Rng,
+) -> Result<Posterior, SamplerError> {
+    let y = transform(&observations.values, outliers).map_err(internal)?;
+    let noise = transformed_noise(&observations.values, &y, &observations.deviations);
+    let data = Data::with_noise(observations.rows.clone(), y, noise).map_err(internal)?;
+    let config = FitConfig::new(kernel, &data);
+    let found = draw(kernel, &data, &config, posterior.hyperparameters(), rng)
+        .and_then(|hyperparameters| Posterior::new(kernel, &hyperparameters, &data));
+    Ok(found.unwrap_or_else(|error| {
+        log::debug!("gp: no hyperparameters drawn ({error}): the most probable ones are used");
+        posterior
+    }))
 }
 
 /// The posterior given all observations; `first` are those of the checkpoint, which `all` begins with.

@@ -74,7 +74,7 @@ impl Evidence<'_> {
         }
         let told = |values: &[Option<f64>]| Told::measured(values.to_vec());
         let (first, all) = (told(&values[..self.checkpoint]), told(values));
-        let mut posterior = surrogate(self.kernel, self.encoded, &first, &all, Outliers::Keep, cache)?;
+        let mut posterior = surrogate(self.kernel, self.encoded, &first, &all, Outliers::Keep, cache, None)?;
         if !self.awaited.is_empty() {
             posterior.fantasise(self.awaited).map_err(internal)?;
         }
