@@ -43,6 +43,7 @@ pub use lightcrest_gp::transform::Outliers;
 use model::{Caches, Model};
 pub use observation::Reports;
 use rand_chacha::ChaCha8Rng;
+use region::Era;
 use serde::{Deserialize, Serialize};
 
 /// What is maximised to choose the next configuration.
@@ -82,8 +83,8 @@ pub struct GpConfig {
     /// How many configurations are scored before the local search.
     pub candidates: usize,
     /// Only that many trials inform the surrogate; unless given, 300 with one objective and 1,000 with several. Beyond them, with one
-    /// objective, the best and those nearest to the best inform it, and every other proposal stays in a trust region around the best; with
-    /// several, the best and the latest inform it.
+    /// objective, the best and those in its neighbourhood inform it, and every other proposal is of a local search in a trust region, which
+    /// begins anew elsewhere when it is exhausted; with several, the best and the latest inform it.
     pub max_trials: Option<usize>,
     /// How configurations are compared that have different active parameters.
     pub conditional: Conditional,
@@ -119,6 +120,23 @@ impl GpConfig {
     /// [`max_trials`](Self::max_trials) of a study with so many objectives.
     fn trials(&self, objectives: usize) -> usize {
         self.max_trials.unwrap_or(if objectives == 1 { 300 } else { 1000 })
+    }
+
+    /// Where the local search of a study of one objective stands.
+    fn era(&self, context: &Context<'_>) -> Era {
+        Era::of(context.history, self.trials(1) as u64, self.startup())
+    }
+
+    /// Proposals from the begin of a later era on of which the local ones are random: as many as at the start of a study.
+    fn startup(&self) -> u64 {
+        2 * self.startup_trials as u64
+    }
+
+    /// Where the local search stands, if this proposal is of it: every other one, once there are more trials than inform the surrogate, because
+    /// the best trial may be the best of the wrong hill.
+    fn local(&self, context: &Context<'_>) -> Option<Era> {
+        let many = context.objectives.len() == 1 && context.number >= self.trials(1) as u64;
+        (many && context.number % 2 == 1).then(|| self.era(context))
     }
 }
 
@@ -164,13 +182,16 @@ impl GpSampler {
         context: &Context<'_>,
         rng: &mut ChaCha8Rng,
     ) -> Result<(Configuration, Option<Model>), SamplerError> {
-        if self.starting(context) || context.space.is_empty() {
+        let anew = self
+            .config
+            .local(context)
+            .is_some_and(|era| era.is_starting(context.number, self.config.startup()));
+        if self.starting(context) || anew || context.space.is_empty() {
             return Ok((spread(context, rng)?, None));
         }
         let encoder = Encoder::new(context.space);
         let model = self.model(&encoder, context, rng)?;
-        let region = model.region(&self.config, &encoder, context);
-        let mut source = Source::new(&encoder, context, region, model.needs_previews(), rng);
+        let mut source = Source::new(&encoder, context, model.region().cloned(), model.needs_previews(), rng);
         let next = match search::best(&model, &self.config, &mut source, rng)? {
             Some(configuration) => configuration,
             // Everything nearby is known or infeasible.

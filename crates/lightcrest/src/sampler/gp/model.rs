@@ -4,7 +4,7 @@ use super::candidate::Candidate;
 use super::goal::{Belief, Goal, Slopes, simplex};
 use super::growth::Growth;
 use super::observation::told;
-use super::region::{self, Region};
+use super::region::Region;
 use super::surrogate::{Cache, checkpoint, internal, is_drawn, surrogate};
 use super::terms::{Evidence, Term};
 use super::{Acquisition, GpConfig, informative, pending};
@@ -42,6 +42,7 @@ pub(super) struct Model {
     terms: Vec<Term>,
     /// The best trials: where mutations start.
     pub(super) parents: Vec<Encoded>,
+    region: Option<Region>,
 }
 
 impl Model {
@@ -103,7 +104,9 @@ impl Model {
             }
             roles.push(Role::Modelled(Box::new(posterior)));
         }
-        let (leaders, feasible) = leaders(&trials, &believed);
+        let era = config.local(context);
+        let begin = era.map_or(0, |era| era.begin);
+        let (leaders, feasible) = leaders(&trials, &believed, begin);
         let goal = match feasible {
             true => goal(config, context, &exact, &believed, &promised, &leaders, rng),
             false => Goal::Feasibility,
@@ -119,28 +122,20 @@ impl Model {
         if config.acquisition == Acquisition::LogEiPerSecond && goal.is_logarithm() {
             terms.extend(evidence.price(&mut caches.price)?);
         }
-        let parents = leaders.iter().map(|&i| encoded[i].clone()).collect();
-        Ok(Self { roles, goal, terms, parents })
+        let parents: Vec<Encoded> = leaders.iter().map(|&i| encoded[i].clone()).collect();
+        let region = match (era, roles.as_slice(), parents.first()) {
+            (Some(era), [Role::Modelled(posterior)], Some(centre)) => {
+                let scales = &posterior.hyperparameters().length_scales;
+                Some(Region::new(encoder.columns(), centre, scales, &era))
+            }
+            _ => None,
+        };
+        Ok(Self { roles, goal, terms, parents, region })
     }
 
-    /// The region that this proposal is looked for in; `None` for the whole space: with few trials, and for every other proposal, because the
-    /// best trial may be the best of the wrong hill.
-    pub(super) fn region(
-        &self,
-        config: &GpConfig,
-        encoder: &Encoder<'_>,
-        context: &Context<'_>,
-    ) -> Option<Region> {
-        let ([Role::Modelled(posterior)], Some(centre)) = (self.roles.as_slice(), self.parents.first())
-        else {
-            return None;
-        };
-        let from = config.trials(1) as u64;
-        if context.number < from || context.number % 2 == 0 {
-            return None;
-        }
-        let scales = &posterior.hyperparameters().length_scales;
-        Some(Region::new(encoder.columns(), centre, scales, region::length(context.history, from)))
+    /// The region that this proposal is looked for in; `None` for the whole space.
+    pub(super) fn region(&self) -> Option<&Region> {
+        self.region.as_ref()
     }
 
     /// The posterior of an objective; `None` if it is known without one.
@@ -340,7 +335,7 @@ fn scaled(role: &Role, oriented: f64) -> f64 {
 /// The trials behind a model, in its order, and how many of them come before the last checkpoint: those that are [`limited`], and
 /// running ones whose reports are extrapolated.
 pub(super) fn informing<'a>(config: &GpConfig, context: &Context<'a>) -> (Vec<&'a FrozenTrial>, usize) {
-    let (mut trials, c) = limited(informative(context), context, config.trials(context.objectives.len()));
+    let (mut trials, c) = limited(informative(context), context, config);
     if config.reports.extrapolates(context.objectives.len()) {
         trials.extend(pending(context).into_iter().filter(|trial| !trial.reports.is_empty()));
     }
@@ -348,13 +343,14 @@ pub(super) fn informing<'a>(config: &GpConfig, context: &Context<'a>) -> (Vec<&'
 }
 
 /// The trials that inform the surrogate and how many of them come before the last checkpoint. At most `limit`: of those before it the
-/// best, a quarter, and those nearest to the best one, or with several objectives the latest; those after it are few. The first part stays
-/// the same from one checkpoint to the next, and so does the fit.
+/// best, a quarter, and those nearest to the best one of the era, or with several objectives the latest; those after it are few. In an era
+/// the first part stays the same from one checkpoint to the next, and so does the fit.
 fn limited<'a>(
     trials: Vec<&'a FrozenTrial>,
     context: &Context<'_>,
-    limit: usize,
+    config: &GpConfig,
 ) -> (Vec<&'a FrozenTrial>, usize) {
+    let limit = config.trials(context.objectives.len());
     let step = (limit / 4).max(1);
     let c = checkpoint(trials.len(), step);
     if trials.len() <= limit {
@@ -374,13 +370,19 @@ fn limited<'a>(
     let mut kept = vec![false; first.len()];
     keep.iter().for_each(|&i| kept[i] = true);
     let mut rest: Vec<usize> = (0..first.len()).rev().filter(|&i| !kept[i]).collect();
-    if let (1, Some(&best)) = (context.objectives.len(), keep.first()) {
-        let encoder = Encoder::new(context.space);
-        let rows: Vec<Encoded> = first.iter().map(|trial| encoder.encode(&trial.configuration)).collect();
-        let row = |i: usize| (rows[i].row.as_slice(), rows[i].active.as_slice());
-        let to_best: Vec<f64> =
-            (0..rows.len()).map(|i| distance(encoder.columns(), row(best), row(i))).collect();
-        rest.sort_by(|&a, &b| to_best[a].total_cmp(&to_best[b])); // of several as near, the latest
+    if context.objectives.len() == 1 {
+        let begin = config.era(context).begin;
+        let value = |p: &&(usize, Vec<f64>)| p.1[0];
+        let of_era = points.iter().filter(|(i, _)| first[*i].number >= begin);
+        let centre = of_era.reduce(|a, b| if value(&b) > value(&a) { b } else { a }).map(|(i, _)| *i);
+        if let Some(centre) = centre.or(keep.first().copied()) {
+            let encoder = Encoder::new(context.space);
+            let rows: Vec<Encoded> = first.iter().map(|trial| encoder.encode(&trial.configuration)).collect();
+            let row = |i: usize| (rows[i].row.as_slice(), rows[i].active.as_slice());
+            let apart: Vec<f64> =
+                (0..rows.len()).map(|i| distance(encoder.columns(), row(centre), row(i))).collect();
+            rest.sort_by(|&a, &b| apart[a].total_cmp(&apart[b])); // of several as near, the latest
+        }
     }
     keep.extend(rest.into_iter().take(limit - keep.len()));
     keep.sort_unstable();
@@ -389,12 +391,13 @@ fn limited<'a>(
 }
 
 /// The best few trials, best first, by what is believed of them: a front and what follows it; and whether they satisfy the
-/// constraints. If no trial does, those that come nearest.
-fn leaders(trials: &[&FrozenTrial], believed: &[Vec<f64>]) -> (Vec<usize>, bool) {
+/// constraints. If no trial does, those that come nearest. Trials count from the number `begin` on.
+fn leaders(trials: &[&FrozenTrial], believed: &[Vec<f64>], begin: u64) -> (Vec<usize>, bool) {
     let complete: Vec<usize> = (0..trials.len())
         .filter(|&i| {
             trials[i].state == TrialState::Complete && believed[i].iter().all(|value| value.is_finite())
         })
+        .filter(|&i| trials[i].number >= begin)
         .collect();
     let feasible: Vec<usize> = complete.iter().copied().filter(|&i| trials[i].is_feasible()).collect();
     if feasible.is_empty() && !complete.is_empty() {

@@ -1,20 +1,21 @@
 //! Where there are more trials than one exact model can use: a trust region, the part of the space that is searched then.
 //!
 //! It is a box around the best trial, whose sides are proportional to the length-scales, with geometric mean L. L follows from the history
-//! alone: it doubles after three improvements in a row, halves after as many trials without one as a trial has parameters, and begins anew once it is
-//! too small to matter. Choices without an order are not limited, but changed the less often the smaller L is.
+//! alone: it doubles after three improvements in a row and halves after as many trials without one as a trial has parameters. Choices without an order are
+//! not limited, but changed the less often the smaller L is. Once L is too small to matter, a new era begins elsewhere: with random trials, around
+//! the best of which the next region lies.
 //!
 //! # References
-//! Eriksson et al. 2019 (TuRBO, arXiv 1910.01465), sec. 2 and supplement, with the best trial in place of restarts.
+//! Eriksson et al. 2019 (TuRBO, arXiv 1910.01465), sec. 2 and supplement.
 
 use crate::history::{FrozenTrial, History, TrialState};
 use crate::space::encode::{Column, Encoded};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-/// L at first.
+/// L when an era begins.
 const FIRST: f64 = 0.8;
-/// Below, L is [`FIRST`] again.
+/// Below, the era is over.
 const SMALLEST: f64 = 1.0 / 128.0;
 const LARGEST: f64 = 1.6;
 /// Improvements in a row that double L.
@@ -33,33 +34,54 @@ pub(super) struct Region {
     upper: Vec<f64>, // (d,)
 }
 
-/// L of the region after all trials, which are searched locally from the number `from` on.
-pub(super) fn length(history: &History, from: u64) -> f64 {
-    let value = |trial: &FrozenTrial| {
-        let counts = trial.state == TrialState::Complete && trial.is_feasible();
-        let value = history.oriented(trial).filter(|_| counts)?[0];
-        value.is_finite().then_some(value)
-    };
-    let mut best: Option<f64> = None;
-    let (mut length, mut successes, mut failures) = (FIRST, 0, 0);
-    for trial in history.trials().iter().filter(|trial| trial.state.is_finished()) {
-        let value = value(trial);
-        let better = value.is_some_and(|v| best.is_none_or(|best| v > best + GAIN * best.abs()));
-        best = best.into_iter().chain(value).reduce(f64::max);
-        if trial.number < from {
-            continue;
+/// Where the local search stands.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Era {
+    /// The number of its first trial; 0 in the first era.
+    pub(super) begin: u64,
+    /// The number of its best trial, if one is complete and feasible.
+    pub(super) best: Option<u64>,
+    length: f64,
+}
+
+impl Era {
+    /// The era after all trials of a study of one objective, which are searched locally from the number `from` on. The first `startup` proposals of
+    /// later eras are random.
+    pub(super) fn of(history: &History, from: u64, startup: u64) -> Self {
+        let value = |trial: &FrozenTrial| {
+            let counts = trial.state == TrialState::Complete && trial.is_feasible();
+            let value = history.oriented(trial).filter(|_| counts)?[0];
+            value.is_finite().then_some(value)
+        };
+        let mut era = Self { begin: 0, best: None, length: FIRST };
+        let (mut best, mut successes, mut failures) = (f64::NEG_INFINITY, 0, 0);
+        for trial in history.trials().iter().filter(|trial| trial.state.is_finished()) {
+            let value = value(trial);
+            let better = value.is_some_and(|v| era.best.is_none() || v > best + GAIN * best.abs());
+            if let Some(value) = value.filter(|v| era.best.is_none() || *v > best) {
+                (best, era.best) = (value, Some(trial.number));
+            }
+            if trial.number < from || era.is_starting(trial.number, startup) {
+                continue;
+            }
+            (successes, failures) = if better { (successes + 1, 0) } else { (0, failures + 1) };
+            if successes == SUCCESSES {
+                (era.length, successes) = ((2.0 * era.length).min(LARGEST), 0);
+            } else if failures == trial.configuration.len().max(4) {
+                (era.length, failures) = (0.5 * era.length, 0);
+            }
+            if era.length < SMALLEST {
+                era = Self { begin: trial.number + 1, best: None, length: FIRST };
+                (best, successes, failures) = (f64::NEG_INFINITY, 0, 0);
+            }
         }
-        (successes, failures) = if better { (successes + 1, 0) } else { (0, failures + 1) };
-        if successes == SUCCESSES {
-            (length, successes) = ((2.0 * length).min(LARGEST), 0);
-        } else if failures == trial.configuration.len().max(4) {
-            (length, failures) = (0.5 * length, 0);
-        }
-        if length < SMALLEST {
-            (length, successes, failures) = (FIRST, 0, 0);
-        }
+        era
     }
-    length
+
+    /// Whether the local proposal of this number is a random one.
+    pub(super) fn is_starting(&self, number: u64, startup: u64) -> bool {
+        self.begin > 0 && (self.best.is_none() || number < self.begin + startup)
+    }
 }
 
 impl Region {
@@ -67,7 +89,8 @@ impl Region {
     ///
     /// # Shapes
     /// `columns` and `scales`, the length-scales, have one entry for each number of the row.
-    pub(super) fn new(columns: &[Column], centre: &Encoded, scales: &[f64], length: f64) -> Self {
+    pub(super) fn new(columns: &[Column], centre: &Encoded, scales: &[f64], era: &Era) -> Self {
+        let length = era.length;
         let ordered = |i: &usize| centre.active[*i] && !matches!(columns[*i], Column::Categorical { .. });
         let ordered: Vec<usize> = (0..columns.len()).filter(ordered).collect();
         let mean = ordered.iter().map(|&i| scales[i].ln()).sum::<f64>() / ordered.len().max(1) as f64;
@@ -116,25 +139,41 @@ mod tests {
     use crate::space::{Configuration, Encoder, Space};
     use rand::SeedableRng;
 
-    /// L after trials of six parameters with these losses, all searched locally.
-    fn after(losses: &[f64]) -> f64 {
+    /// The era after trials of six parameters with these losses, all searched locally.
+    fn after(losses: &[f64]) -> Era {
         let configuration: Configuration = (0..6).map(|i| (format!("x{i}"), 0.0)).collect();
         let mut history = History::new(vec![ObjectiveInfo::minimize("loss")]);
         for (number, loss) in (0..).zip(losses) {
             history.put(FrozenTrial::complete(number, configuration.clone(), vec![*loss]));
         }
-        length(&history, 0)
+        Era::of(&history, 0, 10)
     }
 
     #[test]
     fn the_region_grows_with_success_and_shrinks_with_failure() {
-        assert_eq!(after(&[5.0, 4.0]), FIRST);
-        assert_eq!(after(&[5.0, 4.0, 3.0]), 2.0 * FIRST);
-        assert_eq!(after(&[5.0, 4.0, 3.0, 2.0, 1.0, 0.0, -1.0]), LARGEST);
-        let stuck = |n: usize| after(&[vec![1.0], vec![0.9999; n]].concat());
+        let length = |losses: &[f64]| after(losses).length;
+        assert_eq!(length(&[5.0, 4.0]), FIRST);
+        assert_eq!(length(&[5.0, 4.0, 3.0]), 2.0 * FIRST);
+        assert_eq!(length(&[5.0, 4.0, 3.0, 2.0, 1.0, 0.0, -1.0]), LARGEST);
+        let stuck = |n: usize| length(&[vec![1.0], vec![0.9999; n]].concat());
         assert_eq!([stuck(5), stuck(6), stuck(12)], [FIRST, FIRST / 2.0, FIRST / 4.0], "too small a gain");
-        assert_eq!(stuck(41), FIRST / 64.0);
-        assert_eq!(stuck(42), FIRST, "anew");
+    }
+
+    #[test]
+    fn an_exhausted_region_gives_way_to_another() {
+        let stuck = [vec![1.0], vec![1.0; 41]].concat();
+        let before = after(&stuck);
+        assert_eq!((before.begin, before.best, before.length), (0, Some(0), FIRST / 64.0));
+        assert!(!before.is_starting(42, 10));
+        let new = after(&[&stuck[..], &[1.0]].concat());
+        assert_eq!((new.begin, new.best, new.length), (43, None, FIRST));
+        assert!(new.is_starting(43, 10));
+        // Ten at random, of which the third is the best so far; then the search goes on around it.
+        let losses = [&stuck[..], &[1.0], &[9.0, 8.0, 3.0], &[7.0; 7]].concat();
+        let begun = after(&losses);
+        assert_eq!((begun.begin, begun.best, begun.length), (43, Some(45), FIRST));
+        assert!(begun.is_starting(52, 10) && !begun.is_starting(53, 10));
+        assert_eq!(after(&[&losses[..], &[7.0; 6]].concat()).length, FIRST / 2.0);
     }
 
     #[test]
@@ -143,8 +182,8 @@ mod tests {
         for number in 0..20 {
             history.put(FrozenTrial::complete(number, Configuration::new(), vec![0.0]));
         }
-        assert_eq!(length(&history, 20), FIRST);
-        assert_eq!(length(&history, 16), FIRST / 2.0);
+        assert_eq!(Era::of(&history, 20, 10).length, FIRST);
+        assert_eq!(Era::of(&history, 16, 10).length, FIRST / 2.0);
     }
 
     #[test]
@@ -159,7 +198,8 @@ mod tests {
             .unwrap();
         let encoder = Encoder::new(&space);
         let centre = encoder.encode(&encoder.decode(&[0.5, 0.5, 0.505, 0.5, 1.0]));
-        let region = Region::new(encoder.columns(), &centre, &[0.2, 0.4, 0.2, 0.1, 1.0], 0.1);
+        let era = Era { begin: 0, best: None, length: 0.1 };
+        let region = Region::new(encoder.columns(), &centre, &[0.2, 0.4, 0.2, 0.1, 1.0], &era);
         let side = |i: usize| region.limits(i).1 - region.limits(i).0;
         assert!((side(1) / side(0) - 2.0).abs() < 1e-9);
         assert!((side(3) - 2.0 / 3.0).abs() < 1e-9, "at least the neighbours");
