@@ -116,7 +116,10 @@ fn document(title: &str, summary: &str, nav: &Markup, body: &Markup, data: &str,
                     noscript { section.card { "The charts on this page are drawn by JavaScript, which is turned off." } }
                     (body)
                 }
-                footer { "Drawn by Lightcrest " (env!("CARGO_PKG_VERSION")) ". MACs are multiply-accumulates for one image." }
+                footer {
+                    "Drawn by Lightcrest " (env!("CARGO_PKG_VERSION")) "."
+                    @if data.contains("\"macs\"") { " MACs are multiply-accumulates for one image." }
+                }
                 div #tip role="status" hidden {}
                 script #data type="application/json" { (PreEscaped(data)) }
                 script { (PreEscaped("\"use strict\";\n(() => {\n")) (PreEscaped(script)) (PreEscaped("})();\n")) }

@@ -56,7 +56,7 @@ function drawCurves() {
   const holder = document.getElementById("curves-chart");
   for (const trial of data.trials) trial.curve = trial.curve.filter(([, value]) => known(value));
   const drawn = data.trials.filter((trial) => trial.curve.length);
-  if (!drawn.length) return nothing(holder, "No trial has reported an epoch yet.");
+  if (!drawn.length) return nothing(holder, "No trial has reported a value on its way yet.");
   const metric = data.metrics[data.curve_metric] ?? { label: "Reported value", kind: "number" };
   const on = Object.fromEntries(STATES.map((state) => [state, true]));
   const redraw = chart("curves-chart", 320, "Learning curves", (drawing, width, height) => {

@@ -179,7 +179,7 @@ fn the_sampler_is_configured() {
         acquisition: Acquisition::LogEi,
         kappa: Some(1.0),
         startup_trials: 7,
-        candidates: 50,
+        candidates: Some(50),
         max_trials: Some(99),
         ..GpConfig::default()
     };

@@ -49,7 +49,11 @@ pub(crate) const SAMPLERS: &[Section] = &[
                 "weight of the uncertainty in ucb; default 2, or 1 with several objectives",
             ),
             Key::optional("startup_trials", int(1), "random trials before the first model; default 10"),
-            Key::optional("candidates", int(1), "configurations scored before the local search; default 400"),
+            Key::optional(
+                "candidates",
+                int(1),
+                "configurations scored before the local search; default 400, or 1500 with one objective where nothing is continuous",
+            ),
             Key::optional(
                 "max_trials",
                 int(10),
@@ -59,6 +63,11 @@ pub(crate) const SAMPLERS: &[Section] = &[
                 "warp",
                 Kind::Bool,
                 "bend columns to make the function look stationary; default false",
+            ),
+            Key::optional(
+                "draws",
+                Kind::Bool,
+                "draw the model's hyperparameters for every third proposal, where that helps; default true",
             ),
             Key::optional(
                 "reports",

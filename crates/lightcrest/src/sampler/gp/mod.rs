@@ -34,8 +34,8 @@ mod terms;
 use super::admission::distance;
 use super::{Capabilities, Context, Sampler, SamplerError, draw};
 use crate::history::{FrozenTrial, TrialState};
-use crate::space::Configuration;
 use crate::space::encode::Encoder;
+use crate::space::{Configuration, Parameter};
 use candidate::Source;
 pub use landscape::{Estimate, Landscape};
 pub use lightcrest_gp::Conditional;
@@ -80,8 +80,9 @@ pub struct GpConfig {
     pub kappa: Option<f64>,
     /// How many trials are random at first.
     pub startup_trials: usize,
-    /// How many configurations are scored before the local search.
-    pub candidates: usize,
+    /// How many configurations are scored before the local search. Unless given, 400; 1,500 with one objective where no parameter is
+    /// continuous, so that the local search has only single changes to go by.
+    pub candidates: Option<usize>,
     /// Only that many trials inform the surrogate; unless given, 300 with one objective and 1,000 with several. Beyond them, with one
     /// objective, the best and those in its neighbourhood inform it, and every other proposal is of a local search in a trust region, which
     /// begins anew elsewhere when it is exhausted; with several, the best and the latest inform it.
@@ -105,7 +106,7 @@ impl Default for GpConfig {
             acquisition: Acquisition::default(),
             kappa: None,
             startup_trials: 10,
-            candidates: 400,
+            candidates: None,
             max_trials: None,
             conditional: Conditional::default(),
             outliers: Outliers::default(),
@@ -117,6 +118,15 @@ impl Default for GpConfig {
 }
 
 impl GpConfig {
+    /// [`candidates`](Self::candidates) in this context.
+    fn pool(&self, context: &Context<'_>) -> usize {
+        let continuous = |parameter: &Parameter| parameter.domain.cells().is_none();
+        let stepwise = !context.space.parameters().iter().any(continuous);
+        // A joint draw is cubic in their number.
+        let many = context.objectives.len() == 1 && stepwise && self.acquisition != Acquisition::Thompson;
+        self.candidates.unwrap_or(if many { 1500 } else { 400 })
+    }
+
     /// [`max_trials`](Self::max_trials) of a study with so many objectives.
     fn trials(&self, objectives: usize) -> usize {
         self.max_trials.unwrap_or(if objectives == 1 { 300 } else { 1000 })
@@ -192,7 +202,7 @@ impl GpSampler {
         let encoder = Encoder::new(context.space);
         let model = self.model(&encoder, context, rng)?;
         let mut source = Source::new(&encoder, context, model.region().cloned(), model.needs_previews(), rng);
-        let next = match search::best(&model, &self.config, &mut source, rng)? {
+        let next = match search::best(&model, &self.config, self.config.pool(context), &mut source, rng)? {
             Some(configuration) => configuration,
             // Everything nearby is known or infeasible.
             None => draw(context, rng)?,

@@ -58,7 +58,7 @@ impl GpSampler {
         let known = rows.len();
         // Where everything is known, the optimum is among the trials.
         let mut source = Source::new(&encoder, context, None, model.needs_previews(), rng);
-        if let Some(best) = search::best(&model, &self.config, &mut source, rng)? {
+        if let Some(best) = search::best(&model, &self.config, self.config.pool(context), &mut source, rng)? {
             let row = encoder.encode(&best);
             rows.push(&row.row, &row.active).map_err(internal)?;
         }

@@ -27,13 +27,14 @@ type Scored = (f64, Candidate);
 pub(super) fn best(
     model: &Model,
     config: &GpConfig,
+    candidates: usize,
     source: &mut Source<'_>,
     rng: &mut ChaCha8Rng,
 ) -> Result<Option<Configuration>, SamplerError> {
     let mut scored = Vec::new();
     for _ in 0..TRIES {
-        let mut pool = Vec::with_capacity(config.candidates);
-        for tries in 0..config.candidates {
+        let mut pool = Vec::with_capacity(candidates);
+        for tries in 0..candidates {
             if tries % 2 == 0 || model.parents.is_empty() {
                 pool.extend(source.draw(rng));
             } else {
