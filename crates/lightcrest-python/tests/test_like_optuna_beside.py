@@ -248,6 +248,17 @@ def importances(optuna):
     return seen
 
 
+def importances_of_few_trials(optuna):
+    f, seen = optuna.importance, []
+    for n in range(5):
+        study = random_study(optuna)
+        study.optimize(lambda t: t.suggest_float("x", 0, 1) + t.suggest_float("y", 0, 0.5), n_trials=n)
+        for evaluator in (f.PedAnovaImportanceEvaluator(), f.FanovaImportanceEvaluator(seed=0)):
+            found, warned = told(lambda evaluator=evaluator: evaluator.evaluate(study))
+            seen.append((n, sorted(found), any(share > 0 for share in found.values()), warned))
+    return seen
+
+
 def importances_of_conditional_parameters(optuna):
     study = random_study(optuna)
 
@@ -314,7 +325,7 @@ def messages(optuna):
 
 SCENARIOS = [
     pruning, classic_pruners, patience_around_a_pruner_of_ones_own, hyperband, bases, search_spaces,
-    samplers_of_ones_own, values_chosen_together, brute_force, importances, importances_of_conditional_parameters,
+    samplers_of_ones_own, values_chosen_together, brute_force, importances, importances_of_few_trials, importances_of_conditional_parameters,
     artifacts_by_position, messages,
 ]
 

@@ -25,12 +25,12 @@ const GAMMA: f64 = 0.1;
 /// Into how many cells a continuous parameter, or one of many values, is cut.
 const CELLS: usize = 50;
 /// Fewer trials than this say nothing.
-const LEAST_TRIALS: usize = 4;
+const LEAST_TRIALS: usize = 2;
 
 /// The importance of each parameter for one number: parameters in the order of the space, shares that add up to 1, or all
 /// 0 if nothing stands out.
 ///
-/// `trials` are configurations with the number, oriented: larger is better. `None` for fewer than four trials.
+/// `trials` are configurations with the number, oriented: larger is better. `None` for fewer than two trials.
 pub fn ped_anova(space: &Space, trials: &[(&Configuration, f64)]) -> Option<Vec<(String, f64)>> {
     let trials: Vec<_> = trials.iter().filter(|(_, value)| value.is_finite()).collect();
     if trials.len() < LEAST_TRIALS {
@@ -38,7 +38,7 @@ pub fn ped_anova(space: &Space, trials: &[(&Configuration, f64)]) -> Option<Vec<
     }
     let mut order: Vec<usize> = (0..trials.len()).collect();
     order.sort_by(|&i, &j| trials[j].1.total_cmp(&trials[i].1));
-    let count = ((GAMMA * trials.len() as f64).ceil() as usize).max(2);
+    let count = ((GAMMA * trials.len() as f64).ceil() as usize).max(1);
     // All that are as good as the last of the best are among them: equal trials are not told apart.
     let threshold = trials[order[count - 1]].1;
     let best: Vec<bool> = trials.iter().map(|(_, value)| *value >= threshold).collect();
@@ -172,5 +172,14 @@ mod tests {
         assert_eq!(shares_of(&space, |_| 1.0)["x"], 0.0);
         let one = space.sample(&mut ChaCha8Rng::seed_from_u64(0));
         assert_eq!(ped_anova(&space, &[(&one, 1.0)]), None);
+    }
+
+    #[test]
+    fn two_trials_are_enough() {
+        let space = Space::builder().float("x", 0.0, 1.0).float("y", 0.0, 1.0).build().unwrap();
+        let [a, b]: [Configuration; 2] = [0.1, 0.9].map(|x| [("x", x), ("y", 0.5)].into_iter().collect());
+        let trials = [(&a, 1.0), (&b, 2.0)];
+        let shares = ped_anova(&space, &trials).unwrap();
+        assert!(shares[0].1 > 0.1 && (shares[0].1 + shares[1].1 - 1.0).abs() < 1e-12, "{shares:?}");
     }
 }

@@ -33,7 +33,7 @@ class PedAnovaImportanceEvaluator(BaseImportanceEvaluator):
     def evaluate(
         self, study: Study, params: list[str] | None = None, *, target: Target | None = None
     ) -> dict[str, float]:
-        """How much each parameter matters, the most important first; all the same if fewer than four trials are complete."""
+        """How much each parameter matters, the most important first; all the same if fewer than two trials are complete."""
         if target is None and len(study.directions) > 1:
             fronts = ranks(study, study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
             target = lambda trial: fronts[trial.number]  # noqa: E731
