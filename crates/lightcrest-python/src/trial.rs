@@ -40,8 +40,8 @@ impl Trial {
         let answer = answer.map_err(error::study)?;
         if *answer.domain != *domain {
             self.warn_of_another_domain(py, name, &answer.domain, domain)?;
-        } else if !domain.contains(&answer.value) {
-            let value = convert::scalar(py, &answer.value)?;
+        } else if let Some(stray) = &answer.stray {
+            let value = convert::scalar(py, stray)?;
             let distribution = convert::distribution(py, domain)?;
             let message = format!(
                 "the enqueued value {} of parameter '{name}' is out of the range of {distribution}",

@@ -1,6 +1,6 @@
 //! Asking: waiting trials first, then what the sampler proposes; and whether it still pays.
 
-use super::{Study, StudyError, now};
+use super::{Origin, Study, StudyError, now};
 use crate::history::{FrozenTrial, TrialState};
 use crate::objective::Preview;
 use crate::sampler::{Context, SamplerError};
@@ -88,7 +88,12 @@ impl Study {
             let (number, state) = (trial.number, trial.state);
             self.take_over([trial]);
             if state == TrialState::Running {
-                self.own.insert(number, from.is_some());
+                let origin = match from {
+                    Some(_) => Origin::Queue,
+                    None if propose => Origin::Sampler,
+                    None => Origin::Outside,
+                };
+                self.own.insert(number, origin);
                 return Ok(number);
             }
         }
