@@ -264,6 +264,11 @@ impl Study {
                 Ok((key, value))
             };
             trial.attributes = attributes.iter().map(attribute).collect::<PyResult<_>>()?;
+    /// How much better than the best trial the optimum may be, with high probability; None while too few trials say it.
+    fn regret_bound(&self, py: Python<'_>) -> PyResult<Option<f64>> {
+        self.shared.patiently(py, |study| study.regret_bound()).map_err(error::study)
+    }
+
         }
         (trial.started, trial.finished) = (started, finished);
         let number = self.shared.quickly(py, |study| study.add(trial)).map_err(error::study)?;

@@ -289,6 +289,9 @@ class Study:
         reports: Sequence[tuple[int, float]],
         constraints: Sequence[tuple[str, float]],
     ) -> None:
+    def regret_bound(self) -> float | None:
+        """How much better than the best trial the optimum may be, with high probability; None while too few trials say it."""
+
         """Takes over a trial of another study, so that this one can propose for it."""
 
     def proposal(self, number: int) -> dict[str, Any]:

@@ -28,6 +28,8 @@ impl GpSampler {
             acquisition: Acquisition::GpUcb,
             outliers: Outliers::Keep,
             reports: Reports::Rank,
+            // How many trials are enough is the terminator's to say.
+            startup_trials: 2,
             ..GpConfig::default()
         })
     }
