@@ -11,7 +11,12 @@ from lightcrest import _engine
 from lightcrest._fixed import _CONSTRAINT, _CONSTRAINTS
 from lightcrest._state import _STATES, _WORDS
 from lightcrest._warn import warn as _warn
-from lightcrest.distributions import _modern, check_distribution_compatibility
+from lightcrest.distributions import (
+    _modern,
+    check_distribution_compatibility,
+    distribution_to_json,
+    json_to_distribution,
+)
 from lightcrest.pruners import BasePruner, MedianPruner
 from lightcrest.samplers import BaseSampler, _resolve, _written_in_python
 from lightcrest.storages import BaseStorage, get_storage
@@ -31,6 +36,8 @@ if TYPE_CHECKING:
 
 # Where the engine's attributes of a trial keep what is Python's own.
 _SYSTEM = "lightcrest:system"
+# And there, the parameters of a trial that was added to wait: [[name, distribution as JSON, value as a number], ...].
+_GIVEN = "given"
 
 
 class StudyDirection(_enum.IntEnum):
@@ -409,6 +416,11 @@ class Study:
         if trial.state is TrialState.PRUNED and trial.values is not None and trial.values != [last]:
             attributes = {**attributes, _SYSTEM: {**system, "values": list(trial.values)}}
         self._engine.add(
+        if trial.state is TrialState.WAITING and trial.distributions:
+            system[_GIVEN] = [
+                [name, distribution_to_json(trial.distributions[name]), trial.distributions[name].to_internal_repr(value)]
+                for name, value in trial.params.items()
+            ]
             _WORDS[trial.state],
             dict(params),
             trial.distributions,
@@ -446,6 +458,11 @@ class Study:
         )
         if state.is_finished():
             self._finished[number] = trial
+        # What a trial that was added to wait came with, it has before it asks.
+        for name, text, value in system.pop(_GIVEN, ()):
+            if name not in params:
+                distributions[name] = json_to_distribution(text)
+                params[name] = distributions[name].to_external_repr(value)
         return trial
 
     def _frozen_copy(self, number: int) -> FrozenTrial:
