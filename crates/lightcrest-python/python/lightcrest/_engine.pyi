@@ -151,7 +151,7 @@ class Trial:
 
     def _suggest(self, name: str, distribution: BaseDistribution) -> Any: ...
     def report(self, value: float | Sequence[float], step: int) -> None:
-        """Reports an intermediate value, or one for each of the first few objectives. The first report of a step stands."""
+        """Reports an intermediate value, or of several objectives one for each of the first few. The first report of a step stands."""
 
     def should_prune(self) -> bool:
         """Whether the pruner would stop the trial at its last report. If so, raise TrialPruned."""
