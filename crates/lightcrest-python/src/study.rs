@@ -166,6 +166,28 @@ impl Study {
         Ok(trial)
     }
 
+    /// A running trial that was asked for elsewhere. `independent`, `prune`: as `ask` takes them.
+    #[pyo3(signature = (study, number, independent=None, prune=None))]
+    fn again(
+        &self,
+        py: Python<'_>,
+        study: Py<PyAny>,
+        number: u64,
+        independent: Option<Py<PyAny>>,
+        prune: Option<Py<PyAny>>,
+    ) -> PyResult<Trial> {
+        self.state(py, number)?;
+        Ok(Trial { shared: self.shared.clone(), number, study, independent, prune })
+    }
+
+    /// The values that a running trial has got or will get if it asks for them, by name.
+    fn proposed<'py>(&self, py: Python<'py>, number: u64) -> PyResult<Bound<'py, PyDict>> {
+        let found =
+            self.shared.quickly(py, |study| study.history().get(number).map(|t| t.configuration.clone()));
+        let found = found.ok_or_else(|| error::study(StudyError::UnknownTrial { number }))?;
+        convert::parameters(py, found.iter())
+    }
+
     /// Ends a running trial: `complete` with its values, `pruned`, or `failed` with a reason.
     fn tell(
         &self,
@@ -242,6 +264,11 @@ impl Study {
         self.importance(py, &values, |space, trials| fanova(space, trials, &config))
     }
 
+    /// How much better than the best trial the optimum may be, with high probability; None while too few trials say it.
+    fn regret_bound(&self, py: Python<'_>) -> PyResult<Option<f64>> {
+        self.shared.patiently(py, |study| study.regret_bound()).map_err(error::study)
+    }
+
     /// Adds a trial that ran elsewhere or waits to be run; its number.
     fn add(
         &self,
@@ -264,11 +291,6 @@ impl Study {
                 Ok((key, value))
             };
             trial.attributes = attributes.iter().map(attribute).collect::<PyResult<_>>()?;
-    /// How much better than the best trial the optimum may be, with high probability; None while too few trials say it.
-    fn regret_bound(&self, py: Python<'_>) -> PyResult<Option<f64>> {
-        self.shared.patiently(py, |study| study.regret_bound()).map_err(error::study)
-    }
-
         }
         (trial.started, trial.finished) = (started, finished);
         let number = self.shared.quickly(py, |study| study.add(trial)).map_err(error::study)?;

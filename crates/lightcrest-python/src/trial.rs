@@ -326,6 +326,29 @@ impl Trial {
         Ok(dict)
     }
 
+    /// What was proposed for the trial when it began, by name: its parameters have these values where they fit.
+    #[getter]
+    fn relative_params<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.study.bind(py).call_method1("_relative", (self.number,))
+    }
+
+    /// Where the study lives.
+    #[getter]
+    fn storage<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.study.bind(py).getattr("_storage")
+    }
+
+    /// Another process opens the study again and goes on with the trial there.
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (Py<PyAny>, u64))> {
+        if !self.shared.lasting {
+            return Err(PyTypeError::new_err(
+                "a trial of a study in memory cannot be pickled: other processes can go on with trials of studies in files only",
+            ));
+        }
+        let again = py.import(pyo3::intern!(py, "lightcrest._study"))?.getattr("_again")?;
+        Ok((again, (self.study.clone_ref(py), self.number)))
+    }
+
     #[getter(_trial_id)]
     fn trial_id(&self) -> u64 {
         self.number

@@ -232,6 +232,12 @@ class Study:
             trial._suggest(name, distribution)
         return trial
 
+    def _relative(self, number: int) -> dict[str, Any]:
+        """What was proposed for a running trial when it began."""
+        if self._propose:
+            return self._engine.proposed(number)
+        return dict(self._together.get(number, ({}, {}))[1])
+
     def _sample_independent(self, number: int, name: str, distribution: BaseDistribution) -> Any:
         """What the sampler chose together with other parameters, if the trial may have it; or chooses now."""
         expected, chosen = self._together.get(number, ({}, {}))
@@ -410,17 +416,17 @@ class Study:
     def _insert(self, trial: FrozenTrial) -> None:
         system = {key: value for key, value in trial.system_attrs.items() if not key.startswith(_CONSTRAINT)}
         params = {**trial.params, **system.get("fixed_params", {})} if trial.state is TrialState.WAITING else trial.params
+        if trial.state is TrialState.WAITING and trial.distributions:
+            system[_GIVEN] = [
+                [name, distribution_to_json(trial.distributions[name]), trial.distributions[name].to_internal_repr(value)]
+                for name, value in trial.params.items()
+            ]
         attributes = {**trial.user_attrs, _SYSTEM: system} if system else trial.user_attrs
         reports = list(trial.intermediate_values.items())
         last = None if trial.last_step is None else trial.intermediate_values[trial.last_step]
         if trial.state is TrialState.PRUNED and trial.values is not None and trial.values != [last]:
             attributes = {**attributes, _SYSTEM: {**system, "values": list(trial.values)}}
         self._engine.add(
-        if trial.state is TrialState.WAITING and trial.distributions:
-            system[_GIVEN] = [
-                [name, distribution_to_json(trial.distributions[name]), trial.distributions[name].to_internal_repr(value)]
-                for name, value in trial.params.items()
-            ]
             _WORDS[trial.state],
             dict(params),
             trial.distributions,
@@ -452,17 +458,17 @@ class Study:
                 values = _last_value(reports)
         elif state is TrialState.WAITING:
             params = {}
+        # What a trial that was added to wait came with, it has before it asks.
+        for name, text, value in system.pop(_GIVEN, ()):
+            if name not in params:
+                distributions[name] = json_to_distribution(text)
+                params[name] = distributions[name].to_external_repr(value)
         trial = FrozenTrial(
             number, state, None, start, complete, params, distributions, attributes, system, reports, number,
             values=values,
         )
         if state.is_finished():
             self._finished[number] = trial
-        # What a trial that was added to wait came with, it has before it asks.
-        for name, text, value in system.pop(_GIVEN, ()):
-            if name not in params:
-                distributions[name] = json_to_distribution(text)
-                params[name] = distributions[name].to_external_repr(value)
         return trial
 
     def _frozen_copy(self, number: int) -> FrozenTrial:
@@ -540,6 +546,11 @@ class Study:
         from lightcrest._frame import frame
 
         return frame(self, attrs, multi_index)
+
+
+def _again(study: Study, number: int) -> Trial:
+    """A running trial that was asked for by another process."""
+    return study._engine.again(study, number, study._independent, study._prune)
 
 
 def _last_value(reports: dict[int, float]) -> list[float] | None:
