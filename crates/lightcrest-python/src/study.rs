@@ -4,7 +4,7 @@ use crate::shared::Shared;
 use crate::space::Space;
 use crate::trial::{Trial, datetime};
 use crate::{convert, error, pruner, sampler, storage};
-use lightcrest::importance::{FanovaConfig, fanova, ped_anova};
+use lightcrest::importance::{FanovaConfig, PedAnovaConfig, fanova, ped_anova};
 use lightcrest::objective::{Evaluation, ObjectiveInfo, TrialError};
 use lightcrest::space::{Configuration, Suggestions};
 use lightcrest::{Direction, FrozenTrial, StudyError, TrialState};
@@ -246,8 +246,12 @@ impl Study {
         &self,
         py: Python<'py>,
         values: Vec<(u64, f64)>,
+        target: f64,
+        region: f64,
+        local: bool,
     ) -> PyResult<Option<Bound<'py, PyDict>>> {
-        self.importance(py, &values, ped_anova)
+        let config = PedAnovaConfig { target, region, local };
+        self.importance(py, &values, |space, trials| ped_anova(space, trials, &config))
     }
 
     /// The share of the variance of numbers of trials, [(number, value)], that each parameter explains alone: {name: share}; None if too

@@ -281,7 +281,9 @@ class Study:
     def set_constraint(self, number: int, key: str, excess: float) -> bool:
         """Sets a constraint of a running trial; False if it is set already."""
 
-    def ped_anova(self, values: Sequence[tuple[int, float]]) -> dict[str, float] | None:
+    def ped_anova(
+        self, values: Sequence[tuple[int, float]], target: float, region: float, local: bool
+    ) -> dict[str, float] | None:
         """Which parameters matter for numbers of trials of which larger is better; None if too few trials say it."""
 
     def fanova(
