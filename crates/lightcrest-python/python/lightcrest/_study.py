@@ -391,7 +391,7 @@ class Study:
         def same(a: Any, b: Any) -> bool:
             if not isinstance(a, type(b)):
                 return False
-            return a == b or a != a or (isinstance(a, float) and abs(a - b) <= 1e-5 * abs(b))
+            return a == b or (a != a and b != b) or (isinstance(a, float) and abs(a - b) <= 1e-5 * abs(b))
 
         for trial in self.get_trials(deepcopy=False):
             found = trial.system_attrs.get("fixed_params", trial.params)
