@@ -60,6 +60,7 @@ class _GeneticSampler(_EngineSampler):
             "population_size": max(population_size, 3),
             "mutation_prob": mutation_prob,
             "crossover": crossover._word,
+            "constants": crossover._constants,
             "crossover_prob": crossover_prob,
             "swapping_prob": getattr(crossover, "_swapping_prob", swapping_prob),
             **more,
@@ -184,8 +185,8 @@ class CmaEsSampler(_EngineSampler):
         )
         settings: dict[str, Any] = {"n_startup_trials": n_startup_trials}
         settings["restart"] = restart_strategy in ("ipop", "bipop")
-        settings |= {} if sigma0 is None else {"sigma0": sigma0}
         settings |= {} if x0 is None else {"x0": dict(x0)}
+        settings |= {} if sigma0 is None else {"sigma0": sigma0}
         settings |= {} if popsize is None else {"popsize": popsize}
         super().__init__(seed, **settings)
         _ignored(
