@@ -50,6 +50,13 @@ def enqueued_values(optuna):
     return seen
 
 
+def enqueued_again(optuna):
+    study = random_study(optuna)
+    for value in (NAN, 0.0, NAN, 0.0, 0, 1e-9, 0.5, 0.500001, True):
+        study.enqueue_trial({"x": value}, skip_if_exists=True)
+    return len(study.trials)
+
+
 def fixed_values(optuna):
     seen = []
     for ask in ASKS:
@@ -108,7 +115,7 @@ def other_processes(optuna):
     return seen
 
 
-SCENARIOS = [reports, enqueued_values, fixed_values, waiting_trials, other_processes]
+SCENARIOS = [reports, enqueued_values, enqueued_again, fixed_values, waiting_trials, other_processes]
 
 
 @pytest.mark.filterwarnings("ignore")
