@@ -8,7 +8,7 @@ use lightcrest::space::{Domain, Value};
 use pyo3::PyTypeInfo;
 use pyo3::exceptions::{PyFutureWarning, PyRuntimeWarning, PyTypeError, PyUserWarning, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyFloat, PyInt, PyString};
+use pyo3::types::{PyDict, PyFloat, PyInt, PyString, PyTuple};
 use std::ffi::CString;
 use std::sync::Arc;
 
@@ -339,14 +339,14 @@ impl Trial {
     }
 
     /// Another process opens the study again and goes on with the trial there.
-    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (Py<PyAny>, u64))> {
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         if !self.shared.lasting {
             return Err(PyTypeError::new_err(
                 "a trial of a study in memory cannot be pickled: other processes can go on with trials of studies in files only",
             ));
         }
         let again = py.import(pyo3::intern!(py, "lightcrest._study"))?.getattr("_again")?;
-        Ok((again, (self.study.clone_ref(py), self.number)))
+        (again, (&self.study, self.number)).into_pyobject(py)
     }
 
     #[getter(_trial_id)]

@@ -154,11 +154,12 @@ impl Rule<'_> {
         let points: Vec<_> = there.iter().map(|(t, values)| point(history, t, values, told)).collect();
         let k = (there.len() / self.eta as usize).max(1);
         let own = there.len() - 1;
-        let mut best = pareto::ranking(&points).into_iter().take(k);
+        let mut best = pareto::ranking(&points);
+        best.truncate(k);
         if single {
-            return best.last().is_none_or(|last| points[own] >= points[last]);
+            return best.last().is_none_or(|last| points[own] >= points[*last]);
         }
-        best.any(|i| i == own)
+        best.contains(&own)
     }
 }
 
