@@ -16,7 +16,7 @@ pub(crate) struct Shared {
     /// Where the study lives in memory, the attributes of its trials: {number: {key: anything}}. The engine's are JSON.
     pub(crate) attributes: Option<Py<PyDict>>,
     /// Whether every change is written to a file at once.
-    lasting: bool,
+    pub(crate) lasting: bool,
 }
 
 /// A domain and the Python object that stands for it.

@@ -4,7 +4,7 @@ use crate::shared::Shared;
 use crate::space::Space;
 use crate::trial::{Trial, datetime};
 use crate::{convert, error, pruner, sampler, storage};
-use lightcrest::importance::{FanovaConfig, fanova, ped_anova};
+use lightcrest::importance::{FanovaConfig, PedAnovaConfig, fanova, ped_anova};
 use lightcrest::objective::{Evaluation, ObjectiveInfo, TrialError};
 use lightcrest::space::{Configuration, Suggestions};
 use lightcrest::{Direction, FrozenTrial, StudyError, TrialState};
@@ -166,6 +166,28 @@ impl Study {
         Ok(trial)
     }
 
+    /// A running trial that was asked for elsewhere. `independent`, `prune`: as `ask` takes them.
+    #[pyo3(signature = (study, number, independent=None, prune=None))]
+    fn again(
+        &self,
+        py: Python<'_>,
+        study: Py<PyAny>,
+        number: u64,
+        independent: Option<Py<PyAny>>,
+        prune: Option<Py<PyAny>>,
+    ) -> PyResult<Trial> {
+        self.state(py, number)?;
+        Ok(Trial { shared: self.shared.clone(), number, study, independent, prune })
+    }
+
+    /// The values that a running trial has got or will get if it asks for them, by name.
+    fn proposed<'py>(&self, py: Python<'py>, number: u64) -> PyResult<Bound<'py, PyDict>> {
+        let found =
+            self.shared.quickly(py, |study| study.history().get(number).map(|t| t.configuration.clone()));
+        let found = found.ok_or_else(|| error::study(StudyError::UnknownTrial { number }))?;
+        convert::parameters(py, found.iter())
+    }
+
     /// Ends a running trial: `complete` with its values, `pruned`, or `failed` with a reason.
     fn tell(
         &self,
@@ -224,8 +246,12 @@ impl Study {
         &self,
         py: Python<'py>,
         values: Vec<(u64, f64)>,
+        target: f64,
+        region: f64,
+        local: bool,
     ) -> PyResult<Option<Bound<'py, PyDict>>> {
-        self.importance(py, &values, ped_anova)
+        let config = PedAnovaConfig { target, region, local };
+        self.importance(py, &values, |space, trials| ped_anova(space, trials, &config))
     }
 
     /// The share of the variance of numbers of trials, [(number, value)], that each parameter explains alone: {name: share}; None if too
@@ -240,6 +266,11 @@ impl Study {
     ) -> PyResult<Option<Bound<'py, PyDict>>> {
         let config = FanovaConfig { trees, depth, seed };
         self.importance(py, &values, |space, trials| fanova(space, trials, &config))
+    }
+
+    /// How much better than the best trial the optimum may be, with high probability; None while too few trials say it.
+    fn regret_bound(&self, py: Python<'_>) -> PyResult<Option<f64>> {
+        self.shared.patiently(py, |study| study.regret_bound()).map_err(error::study)
     }
 
     /// Adds a trial that ran elsewhere or waits to be run; its number.

@@ -8,7 +8,7 @@ use lightcrest::space::{Domain, Value};
 use pyo3::PyTypeInfo;
 use pyo3::exceptions::{PyFutureWarning, PyRuntimeWarning, PyTypeError, PyUserWarning, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyFloat, PyString};
+use pyo3::types::{PyDict, PyFloat, PyInt, PyString, PyTuple};
 use std::ffi::CString;
 use std::sync::Arc;
 
@@ -40,8 +40,8 @@ impl Trial {
         let answer = answer.map_err(error::study)?;
         if *answer.domain != *domain {
             self.warn_of_another_domain(py, name, &answer.domain, domain)?;
-        } else if !domain.contains(&answer.value) {
-            let value = convert::scalar(py, &answer.value)?;
+        } else if let Some(stray) = &answer.stray {
+            let value = convert::scalar(py, stray)?;
             let distribution = convert::distribution(py, domain)?;
             let message = format!(
                 "the enqueued value {} of parameter '{name}' is out of the range of {distribution}",
@@ -112,6 +112,18 @@ fn number(value: &Bound<'_, PyAny>) -> PyResult<f64> {
     let cast = || value.py().get_type::<PyFloat>().call1((value,))?.extract();
     value.extract().or_else(|_: PyErr| cast()).map_err(|_: PyErr| {
         PyTypeError::new_err(format!("`value` must be a number, but is of type {}", value.get_type()))
+    })
+}
+
+/// What Python's `int` makes of an argument `step`.
+fn whole(step: &Bound<'_, PyAny>) -> PyResult<i64> {
+    let py = step.py();
+    let cast = || py.get_type::<PyInt>().call1((step,))?.extract();
+    step.extract().or_else(|_: PyErr| cast()).map_err(|error: PyErr| {
+        if !error.is_instance_of::<PyTypeError>(py) && !error.is_instance_of::<PyValueError>(py) {
+            return error;
+        }
+        PyTypeError::new_err(format!("`step` must be a whole number, but is of type {}", step.get_type()))
     })
 }
 
@@ -255,17 +267,18 @@ impl Trial {
         self.suggest_float(py, name, low, high, Some(q), false)
     }
 
-    /// Reports an intermediate value: a number, or one number for each of the first few objectives. Of a step that was reported
-    /// before, the first value stands.
+    /// Reports an intermediate value: a number, or in a study of several objectives one number for each of the first few. Of a step
+    /// that was reported before, the first value stands.
     fn report(&self, py: Python<'_>, value: &Bound<'_, PyAny>, step: &Bound<'_, PyAny>) -> PyResult<()> {
         let values: Vec<f64> = match number(value) {
             Ok(value) => vec![value],
-            Err(error) => value.extract().map_err(|_| error)?,
+            Err(error) => {
+                let several = self.shared.quickly(py, |study| study.objectives().len() > 1);
+                let values = if several { value.extract().ok() } else { None };
+                values.ok_or(error)?
+            }
         };
-        let Ok(Whole(whole)) = step.extract::<Whole>() else {
-            let message = format!("`step` must be a whole number, but is of type {}", step.get_type());
-            return Err(PyTypeError::new_err(message));
-        };
+        let whole = whole(step)?;
         let negative = |_| PyValueError::new_err(format!("`step` must be 0 or more, but got {step}"));
         let step = u64::try_from(whole).map_err(negative)?;
         let report = |study: &mut lightcrest::Study| study.report(self.number, step, &values);
@@ -311,6 +324,29 @@ impl Trial {
             dict.set_item(key, value)?;
         }
         Ok(dict)
+    }
+
+    /// What was proposed for the trial when it began, by name: its parameters have these values where they fit.
+    #[getter]
+    fn relative_params<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.study.bind(py).call_method1("_relative", (self.number,))
+    }
+
+    /// Where the study lives.
+    #[getter]
+    fn storage<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.study.bind(py).getattr("_storage")
+    }
+
+    /// Another process opens the study again and goes on with the trial there.
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        if !self.shared.lasting {
+            return Err(PyTypeError::new_err(
+                "a trial of a study in memory cannot be pickled: other processes can go on with trials of studies in files only",
+            ));
+        }
+        let again = py.import(pyo3::intern!(py, "lightcrest._study"))?.getattr("_again")?;
+        (again, (&self.study, self.number)).into_pyobject(py)
     }
 
     #[getter(_trial_id)]

@@ -248,6 +248,36 @@ def importances(optuna):
     return seen
 
 
+def importances_of_few_trials(optuna):
+    f, seen = optuna.importance, []
+    for n in range(5):
+        study = random_study(optuna)
+        study.optimize(lambda t: t.suggest_float("x", 0, 1) + t.suggest_float("y", 0, 0.5), n_trials=n)
+        for evaluator in (f.PedAnovaImportanceEvaluator(), f.FanovaImportanceEvaluator(seed=0)):
+            found, warned = told(lambda evaluator=evaluator: evaluator.evaluate(study))
+            seen.append((n, sorted(found), any(share > 0 for share in found.values()), warned))
+    return seen
+
+
+def quantiles_of_importance(optuna):
+    f, seen = optuna.importance, []
+    study = random_study(optuna)
+
+    def objective(trial):
+        coarse, fine = trial.suggest_float("coarse", 0, 1), trial.suggest_float("fine", 0, 1)
+        return fine if coarse < 0.5 else 10 + coarse
+
+    study.optimize(objective, n_trials=400)
+    for options in ({}, {"target_quantile": 0.4}, {"target_quantile": 0.05, "region_quantile": 0.3}, {"evaluate_on_local": False}):
+        evaluator = f.PedAnovaImportanceEvaluator(**options)
+        found = f.get_param_importances(study, evaluator=evaluator)
+        seen.append(list(found))
+    for options in ({"target_quantile": 0.0}, {"region_quantile": 0.05}, {"region_quantile": 1.5}, {"region_quantile": 0.5, "evaluate_on_local": False}):
+        outcome, warned = told(lambda options=options: f.PedAnovaImportanceEvaluator(**options))
+        seen.append((outcome if isinstance(outcome, str) else type(outcome).__name__, warned))
+    return seen
+
+
 def importances_of_conditional_parameters(optuna):
     study = random_study(optuna)
 
@@ -314,8 +344,8 @@ def messages(optuna):
 
 SCENARIOS = [
     pruning, classic_pruners, patience_around_a_pruner_of_ones_own, hyperband, bases, search_spaces,
-    samplers_of_ones_own, values_chosen_together, brute_force, importances, importances_of_conditional_parameters,
-    artifacts_by_position, messages,
+    samplers_of_ones_own, values_chosen_together, brute_force, importances, importances_of_few_trials, quantiles_of_importance,
+    importances_of_conditional_parameters, artifacts_by_position, messages,
 ]
 
 

@@ -83,6 +83,26 @@ def test_both_packages_take_the_same(options):
     assert str(options(lightcrest)) == str(options(peer))
 
 
-def test_a_constant_that_the_engine_does_not_take_is_warned_of():
-    with pytest.warns(UserWarning, match="`alpha`"):
-        lightcrest.samplers.nsgaii.BLXAlphaCrossover(alpha=0.3)
+def test_constants_of_crossovers_reach_the_engine():
+    """Children of blends without any reach stay between their parents, so a population shrinks to what it began with."""
+    crossovers = lightcrest.samplers.nsgaii
+
+    def spread(crossover):
+        sampler = lightcrest.samplers.NSGAIISampler(population_size=10, mutation_prob=0.0, crossover_prob=1.0, crossover=crossover, seed=0)
+        study = lightcrest.create_study(sampler=sampler)
+        study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=200)
+        return min(trial.params["x"] for trial in study.trials[10:]) - min(trial.params["x"] for trial in study.trials[:10])
+
+    assert spread(crossovers.BLXAlphaCrossover(0.0)) >= 0.0 > spread(crossovers.BLXAlphaCrossover(0.5))
+    assert spread(crossovers.SBXCrossover(eta=1000.0)) > -0.02
+    for crossover in (crossovers.SPXCrossover(2.0), crossovers.UNDXCrossover(0.3, 0.1), crossovers.VSBXCrossover(3.0, 0.4, 0.6)):
+        assert spread(crossover) <= 1.0
+
+
+def test_where_cma_es_begins():
+    sampler = lightcrest.samplers.CmaEsSampler(x0={"x": 3.0, "n": 8}, sigma0=0.001, n_startup_trials=0, seed=0)
+    study = lightcrest.create_study(sampler=sampler)
+    # The first trial shows the space.
+    study.optimize(lambda trial: trial.suggest_float("x", -5, 5) + trial.suggest_int("n", 0, 10) + trial.suggest_float("y", 0, 1), n_trials=4)
+    for trial in study.trials[1:]:
+        assert abs(trial.params["x"] - 3.0) < 0.1 and abs(trial.params["n"] - 8) <= 1 and abs(trial.params["y"] - 0.5) < 0.1

@@ -219,7 +219,7 @@ def test_enqueued_trials_come_first():
     study.enqueue_trial(study.trials[1].params, skip_if_exists=True)
     assert len(study.trials) == 2
     study.enqueue_trial({"x": 11, "kind": "best"})
-    with pytest.warns(UserWarning, match=r"the enqueued value 11\.0 of parameter 'x' is out of the range"):
+    with pytest.warns(UserWarning, match=r"the enqueued value 11 of parameter 'x' is out of the range"):
         with pytest.raises(ValueError, match='parameter `kind` must be one of "good", "bad", but got "best"'):
             study.optimize(quadratic, n_trials=1)
     assert study.trials[-1].params["x"] == 11.0

@@ -80,14 +80,48 @@ def test_both_packages_tell_the_same(scenario):
     assert str(scenario(lightcrest)) == str(scenario(peer))
 
 
-def test_the_default_is_stagnation():
-    with pytest.warns(FutureWarning, match="the module `terminator` is deprecated"):
-        callback = lightcrest.terminator.TerminatorCallback()
-    study = random_study(lightcrest)
-    study.optimize(lambda trial: 1.0, n_trials=100, callbacks=[callback])
-    assert len(study.trials) == 32
-    with pytest.raises(ValueError, match="`error_evaluator` needs an `improvement_evaluator`"):
-        lightcrest.terminator.Terminator(error_evaluator=lightcrest.terminator.StaticErrorEvaluator(1.0))
+# Optuna's bound needs PyTorch, so these run here only.
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+def test_the_regret_bound_falls_as_the_optimum_is_found(direction):
+    sign = 1.0 if direction == "minimize" else -1.0
+    study = random_study(lightcrest, direction=direction)
+    space = {"x": lightcrest.distributions.FloatDistribution(0, 1)}
+    for x in [i * 0.618 % 1.0 for i in range(30)]:
+        study.add_trial(lightcrest.create_trial(value=sign * 10.0 * (x - 0.3) ** 2, params={"x": x}, distributions=space))
+    evaluator = lightcrest.terminator.RegretBoundEvaluator(min_n_trials=15)
+    early, late = (evaluator.evaluate(study.trials[:n], study.direction) for n in (3, 30))
+    assert 0.0 <= late < 0.1 * early
+    assert evaluator.evaluate(study.trials[:1], study.direction) == float("inf")
+    with pytest.raises(ValueError, match="no trial is complete"):
+        evaluator.evaluate([], study.direction)
+    bare = random_study(lightcrest)
+    bare.optimize(lambda trial: 1.0, n_trials=2)
+    with pytest.raises(ValueError, match="no parameter in common"):
+        evaluator.evaluate(bare.trials, bare.direction)
+    figure = lightcrest.visualization.plot_terminator_improvement(study, improvement_evaluator=evaluator)
+    assert figure.layout.yaxis.range[1] < float("inf")
+
+
+def test_by_default_the_regret_is_compared_with_the_error_of_a_cross_validation():
+    def run(reports):
+        with pytest.warns(FutureWarning, match="the module `terminator` is deprecated"):
+            callback = lightcrest.terminator.TerminatorCallback(lightcrest.terminator.Terminator(min_n_trials=6))
+
+        def objective(trial):
+            x = trial.suggest_float("x", 0, 1)
+            if reports:
+                told(lambda: lightcrest.terminator.report_cross_validation_scores(trial, [x - 9.0, x, x + 9.0]))
+            return x
+
+        study = random_study(lightcrest)
+        study.optimize(objective, n_trials=20, callbacks=[callback])
+        return len(study.trials)
+
+    assert run(True) == 6
+    with pytest.raises(ValueError, match="reported no scores"):
+        run(False)
 
 
 def test_what_a_terminator_sees_is_drawn():

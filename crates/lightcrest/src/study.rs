@@ -21,6 +21,17 @@ use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+/// Where the values of a running trial come from that it has before it asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// The sampler proposed them: what does not fit any more is drawn anew.
+    Sampler,
+    /// They waited with the trial: they are given as they are.
+    Queue,
+    /// They are [proposed from outside](Study::propose_value): likewise.
+    Outside,
+}
+
 /// Asks a sampler for configurations, keeps what became of them in a storage.
 ///
 /// A study is driven by an [`Executor`](crate::executor::Executor), or by hand with [`ask`](Self::ask) and
@@ -37,8 +48,8 @@ pub struct Study {
     storage: Box<dyn Storage>,
     history: History,
     revision: u64,
-    /// The running trials that were asked for here, and whether they had waited: their values are given, not proposed.
-    own: BTreeMap<u64, bool>,
+    /// The running trials that were asked for here, and where their values come from.
+    own: BTreeMap<u64, Origin>,
     /// Whether running trials are stored as they go on.
     write_through: bool,
     /// Where the space is not declared.

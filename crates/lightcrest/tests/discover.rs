@@ -414,6 +414,55 @@ fn by_hand_a_trial_answers_the_same_again_and_says_what_is_wrong() {
 }
 
 #[test]
+fn what_strays_from_the_range_is_said_once() {
+    let mut study = study().build().unwrap();
+    let wish = [("n", Value::from(1.5)), ("x", 7.into()), ("r", (-1).into()), ("b", true.into())];
+    study.enqueue(&wish.into_iter().collect()).unwrap();
+    let number = study.ask().unwrap().number;
+    let mut answer = |name: &str, domain: &Domain| study.answer(number, name, domain).unwrap();
+    let first = answer("n", &int(0, 5));
+    assert_eq!((first.value, first.stray), (Value::Int(1), Some(Value::Float(1.5))));
+    assert_eq!(answer("n", &int(0, 5)).stray, None);
+    assert_eq!(answer("x", &float()).stray, Some(Value::Int(7)));
+    let truth = answer("b", &int(0, 1));
+    assert_eq!((truth.value, truth.stray), (Value::Int(1), None));
+    let log = Domain::Float { low: 0.1, high: 1.0, log: true, step: None };
+    let error = study.suggest(number, "r", &log).unwrap_err().to_string();
+    assert_eq!(error, "parameter `r` must be a float from 0.1 to 1.0 (log), but got -1");
+}
+
+#[test]
+fn what_is_proposed_from_outside_is_given_as_it_is() {
+    let mut study = study().build().unwrap();
+    let number = study.ask_unproposed().unwrap();
+    for (name, value) in [("x", Value::from(5)), ("n", 2.5.into()), ("c", "z".into())] {
+        study.propose_value(number, name, value).unwrap();
+    }
+    let answer = study.answer(number, "x", &float()).unwrap();
+    assert_eq!((answer.value, answer.stray), (Value::Float(5.0), None), "who proposes knows the range");
+    assert_eq!(study.suggest(number, "n", &int(0, 9)).unwrap(), Value::Int(2));
+    assert!(study.suggest(number, "c", &choice(["a", "b"])).is_err());
+}
+
+#[test]
+fn another_process_goes_on_with_a_running_trial() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || {
+        let storage = SqliteStorage::open(folder.path().join("a.sqlite")).unwrap();
+        study().storage(storage).write_through(true).build().unwrap()
+    };
+    let mut here = open();
+    let number = here.ask().unwrap().number;
+    let x = here.suggest(number, "x", &float()).unwrap();
+    let mut there = open();
+    assert_eq!(there.suggest(number, "x", &float()).unwrap(), x);
+    let y = there.suggest(number, "y", &float()).unwrap();
+    there.tell(number, Ok(Evaluation::new([1.0]))).unwrap();
+    here.synchronize().unwrap();
+    assert_eq!(here.trials()[0].configuration, [("x", x), ("y", y)].into_iter().collect());
+}
+
+#[test]
 fn in_a_declared_space_asking_must_agree_with_it() {
     let space = Space::builder()
         .ordinal("kind", ["a", "b"])

@@ -1,7 +1,7 @@
 //! From a run to the data of the report.
 
 use lightcrest::history::{FrozenTrial, TrialState};
-use lightcrest::importance::ped_anova;
+use lightcrest::importance::{PedAnovaConfig, ped_anova};
 use lightcrest::objective::Direction;
 use lightcrest::space::{Domain, Parameter, Value};
 use serde_json::Value as Json;
@@ -71,7 +71,7 @@ fn importances(view: &View) -> Vec<report::Importance> {
             .complete()
             .filter_map(|trial| Some((&trial.configuration, view.history.oriented(trial)?[i])))
             .collect();
-        let scores = ped_anova(&view.definition.space, &trials)?;
+        let scores = ped_anova(&view.definition.space, &trials, &PedAnovaConfig::default())?;
         let share =
             |parameter: &Parameter| scores.iter().find(|(name, _)| *name == parameter.name).map(|(_, s)| *s);
         let shares = view.definition.space.parameters().iter().map(share).collect();

@@ -58,8 +58,13 @@ pub(crate) fn pruner(spec: &StudySpec) -> Result<Box<dyn Pruner>, CliError> {
         }
         "hyperband" => {
             let max_resource = steps("max_epochs", "max_steps").map_or(MaxResource::Auto, MaxResource::Steps);
-            let config =
-                HyperbandConfig { min_resource: least, max_resource, reduction_factor, seed: spec.seed };
+            let config = HyperbandConfig {
+                min_resource: least,
+                max_resource,
+                reduction_factor,
+                seed: spec.seed,
+                ..Default::default()
+            };
             Box::new(HyperbandPruner::new(config).map_err(|error| wrong(&error))?)
         }
         "median" => {

@@ -7,6 +7,7 @@ from typing import Any, TypeVar, Union
 
 import lightcrest.study
 from lightcrest.distributions import BaseDistribution
+from lightcrest.storages import BaseStorage
 
 _Choice = Union[None, bool, int, float, str]
 _Chosen = TypeVar("_Chosen")
@@ -128,7 +129,18 @@ class Trial:
         """The study that the trial is of."""
 
     @property
+    def relative_params(self) -> dict[str, Any]:
+        """What was proposed for the trial when it began, by name: its parameters have these values where they fit."""
+
+    @property
+    def storage(self) -> BaseStorage:
+        """Where the study lives."""
+
+    @property
     def _trial_id(self) -> int: ...
+    def __reduce__(self) -> tuple[Any, tuple[Any, int]]:
+        """Another process opens the study again and goes on with the trial there."""
+
     def suggest_float(
         self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
     ) -> float:
@@ -151,7 +163,7 @@ class Trial:
 
     def _suggest(self, name: str, distribution: BaseDistribution) -> Any: ...
     def report(self, value: float | Sequence[float], step: int) -> None:
-        """Reports an intermediate value, or one for each of the first few objectives. The first report of a step stands."""
+        """Reports an intermediate value, or of several objectives one for each of the first few. The first report of a step stands."""
 
     def should_prune(self) -> bool:
         """Whether the pruner would stop the trial at its last report. If so, raise TrialPruned."""
@@ -242,6 +254,18 @@ class Study:
     ) -> Trial:
         """The next trial, now running; with what gives values and prunes where samplers and pruners are written in Python."""
 
+    def again(
+        self,
+        study: Any,
+        number: int,
+        independent: Callable[[int, str, BaseDistribution], Any] | None = None,
+        prune: Callable[[int], bool] | None = None,
+    ) -> Trial:
+        """A running trial that was asked for elsewhere."""
+
+    def proposed(self, number: int) -> dict[str, Any]:
+        """The values that a running trial has got or will get if it asks for them, by name."""
+
     def tell(self, number: int, state: str, values: Sequence[float] | None, reason: str | None) -> None:
         """Ends a running trial."""
 
@@ -257,13 +281,18 @@ class Study:
     def set_constraint(self, number: int, key: str, excess: float) -> bool:
         """Sets a constraint of a running trial; False if it is set already."""
 
-    def ped_anova(self, values: Sequence[tuple[int, float]]) -> dict[str, float] | None:
+    def ped_anova(
+        self, values: Sequence[tuple[int, float]], target: float, region: float, local: bool
+    ) -> dict[str, float] | None:
         """Which parameters matter for numbers of trials of which larger is better; None if too few trials say it."""
 
     def fanova(
         self, values: Sequence[tuple[int, float]], trees: int, depth: int, seed: int
     ) -> dict[str, float] | None:
         """The share of the variance of numbers of trials that each parameter explains alone; None if too few trials say it."""
+
+    def regret_bound(self) -> float | None:
+        """How much better than the best trial the optimum may be, with high probability; None while too few trials say it."""
 
     def add(
         self,

@@ -11,6 +11,22 @@ if TYPE_CHECKING:
 _WORDS = {"RUNNING": "running", "COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed", "WAITING": "waiting"}
 
 
+def engine(directions: list[str], sampler: str, settings: dict[str, Any], seed: int) -> _engine.Study:
+    """A study of the engine that is given trials of elsewhere."""
+    return _engine.Study(
+        name="mirror",
+        directions=directions,
+        sampler=sampler,
+        sampler_settings=settings,
+        seed=seed,
+        pruner="none",
+        pruner_settings={},
+        space=None,
+        storage=_engine.Memory(),
+        attributes=None,
+    )
+
+
 class Mirror:
     """Follows a study, of Lightcrest or of Optuna, by what both have in common."""
 
@@ -19,18 +35,7 @@ class Mirror:
         self.key = (study.study_name, id(study._storage))
         self.finished: set[int] = set()
         self.seed = _engine.random_seed() if seed is None else seed
-        self.engine = _engine.Study(
-            name="mirror",
-            directions=directions,
-            sampler=sampler,
-            sampler_settings=settings,
-            seed=self.seed,
-            pruner="none",
-            pruner_settings={},
-            space=None,
-            storage=_engine.Memory(),
-            attributes=None,
-        )
+        self.engine = engine(directions, sampler, settings, self.seed)
 
     def of(self, study: Any) -> bool:
         """Whether it is this study that is followed."""

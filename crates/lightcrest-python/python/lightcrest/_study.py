@@ -11,7 +11,12 @@ from lightcrest import _engine
 from lightcrest._fixed import _CONSTRAINT, _CONSTRAINTS
 from lightcrest._state import _STATES, _WORDS
 from lightcrest._warn import warn as _warn
-from lightcrest.distributions import _modern, check_distribution_compatibility
+from lightcrest.distributions import (
+    _modern,
+    check_distribution_compatibility,
+    distribution_to_json,
+    json_to_distribution,
+)
 from lightcrest.pruners import BasePruner, MedianPruner
 from lightcrest.samplers import BaseSampler, _resolve, _written_in_python
 from lightcrest.storages import BaseStorage, get_storage
@@ -31,6 +36,8 @@ if TYPE_CHECKING:
 
 # Where the engine's attributes of a trial keep what is Python's own.
 _SYSTEM = "lightcrest:system"
+# And there, the parameters of a trial that was added to wait: [[name, distribution as JSON, value as a number], ...].
+_GIVEN = "given"
 
 
 class StudyDirection(_enum.IntEnum):
@@ -225,6 +232,12 @@ class Study:
             trial._suggest(name, distribution)
         return trial
 
+    def _relative(self, number: int) -> dict[str, Any]:
+        """What was proposed for a running trial when it began."""
+        if self._propose:
+            return self._engine.proposed(number)
+        return dict(self._together.get(number, ({}, {}))[1])
+
     def _sample_independent(self, number: int, name: str, distribution: BaseDistribution) -> Any:
         """What the sampler chose together with other parameters, if the trial may have it; or chooses now."""
         expected, chosen = self._together.get(number, ({}, {}))
@@ -378,7 +391,7 @@ class Study:
         def same(a: Any, b: Any) -> bool:
             if not isinstance(a, type(b)):
                 return False
-            return a == b or a != a or (isinstance(a, float) and abs(a - b) <= 1e-5 * abs(b))
+            return a == b or (a != a and b != b) or (isinstance(a, float) and abs(a - b) <= 1e-5 * abs(b))
 
         for trial in self.get_trials(deepcopy=False):
             found = trial.system_attrs.get("fixed_params", trial.params)
@@ -403,6 +416,11 @@ class Study:
     def _insert(self, trial: FrozenTrial) -> None:
         system = {key: value for key, value in trial.system_attrs.items() if not key.startswith(_CONSTRAINT)}
         params = {**trial.params, **system.get("fixed_params", {})} if trial.state is TrialState.WAITING else trial.params
+        if trial.state is TrialState.WAITING and trial.distributions:
+            system[_GIVEN] = [
+                [name, distribution_to_json(trial.distributions[name]), trial.distributions[name].to_internal_repr(value)]
+                for name, value in trial.params.items()
+            ]
         attributes = {**trial.user_attrs, _SYSTEM: system} if system else trial.user_attrs
         reports = list(trial.intermediate_values.items())
         last = None if trial.last_step is None else trial.intermediate_values[trial.last_step]
@@ -440,6 +458,11 @@ class Study:
                 values = _last_value(reports)
         elif state is TrialState.WAITING:
             params = {}
+        # What a trial that was added to wait came with, it has before it asks.
+        for name, text, value in system.pop(_GIVEN, ()):
+            if name not in params:
+                distributions[name] = json_to_distribution(text)
+                params[name] = distributions[name].to_external_repr(value)
         trial = FrozenTrial(
             number, state, None, start, complete, params, distributions, attributes, system, reports, number,
             values=values,
@@ -523,6 +546,11 @@ class Study:
         from lightcrest._frame import frame
 
         return frame(self, attrs, multi_index)
+
+
+def _again(study: Study, number: int) -> Trial:
+    """A running trial that was asked for by another process."""
+    return study._engine.again(study, number, study._independent, study._prune)
 
 
 def _last_value(reports: dict[int, float]) -> list[float] | None:

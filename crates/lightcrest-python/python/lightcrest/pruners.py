@@ -74,6 +74,12 @@ def _least(least: int, **numbers: int) -> None:
             raise ValueError(f"`{name}` must be {least} or more, but got {value}")
 
 
+def _bootstrap(count: int, name: str, resource: str | int) -> None:
+    _least(0, bootstrap_count=count)
+    if count > 0 and resource == "auto":
+        raise ValueError(f"with `bootstrap_count`, `{name}` must be a number of steps, but got 'auto'")
+
+
 def _limit(name: str, value: float | None) -> float | None:
     """A limit as a number, if there is one."""
     if value is None:
@@ -144,18 +150,20 @@ class SuccessiveHalvingPruner(_EnginePruner):
         min_early_stopping_rate: int = 0,
         bootstrap_count: int = 0,
     ) -> None:
+        """min_resource: steps before the first rung. reduction_factor: one in so many goes on. min_early_stopping_rate: so many of the lowest
+        rungs are left out. bootstrap_count: so many of the first trials to arrive at a rung stop there."""
         if isinstance(min_resource, str) and min_resource != "auto":
             raise ValueError(f"`min_resource` must be 'auto' or a number of steps, but got {min_resource!r}")
         if not isinstance(min_resource, str):
             _least(1, min_resource=min_resource)
         _least(2, reduction_factor=reduction_factor)
         _least(0, min_early_stopping_rate=min_early_stopping_rate)
-        if bootstrap_count != 0:
-            raise ValueError(f"`bootstrap_count` is not supported: it must be 0, but got {bootstrap_count}")
+        _bootstrap(bootstrap_count, "min_resource", min_resource)
         super().__init__(
             min_resource="auto" if min_resource == "auto" else {"steps": min_resource},
             reduction_factor=reduction_factor,
             min_early_stopping_rate=min_early_stopping_rate,
+            bootstrap_count=bootstrap_count,
         )
 
 
@@ -171,15 +179,16 @@ class HyperbandPruner(_EnginePruner):
         reduction_factor: int = 3,
         bootstrap_count: int = 0,
     ) -> None:
-        """min_resource, max_resource: steps before the first rung, and of a complete trial. reduction_factor: one in so many goes on."""
+        """min_resource, max_resource: steps before the first rung, and of a complete trial. reduction_factor: one in so many goes on.
+        bootstrap_count: so many of the first trials to arrive at a rung stop there."""
         if isinstance(max_resource, str) and max_resource != "auto":
             raise ValueError(f"`max_resource` must be 'auto' or a number of steps, but got {max_resource!r}")
-        if bootstrap_count != 0:
-            raise ValueError(f"`bootstrap_count` is not supported: it must be 0, but got {bootstrap_count}")
+        _bootstrap(bootstrap_count, "max_resource", max_resource)
         super().__init__(
             min_resource=min_resource,
             max_resource="auto" if max_resource == "auto" else {"steps": max_resource},
             reduction_factor=reduction_factor,
+            bootstrap_count=bootstrap_count,
         )
 
 

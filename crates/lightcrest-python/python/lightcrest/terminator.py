@@ -1,8 +1,7 @@
 """What ends a study when going on does not pay: Optuna's deprecated module, for scripts that use it.
 
 A Terminator compares an improvement, what is still to be gained, with an error, what a value is worth: a study ends when the improvement is
-smaller. Both evaluators may be written in Python. Of Optuna's, those that fit a Gaussian process are not here; spec files have one of
-their own, `regret_bound` in `[terminator]`.
+smaller. Both evaluators may be written in Python. Of Optuna's, EMMREvaluator is not here.
 """
 
 from __future__ import annotations
@@ -12,8 +11,10 @@ import math as _math
 import statistics as _statistics
 import sys as _sys
 
+from lightcrest import _mirror
 from lightcrest import logging as _logging
 from lightcrest._warn import warn as _warn
+from lightcrest.search_space import intersection_search_space as _intersection
 from lightcrest.study import Study, StudyDirection
 from lightcrest.trial import FrozenTrial, Trial, TrialState
 
@@ -28,6 +29,7 @@ __all__ = [
     "BestValueStagnationEvaluator",
     "CrossValidationErrorEvaluator",
     "MedianErrorEvaluator",
+    "RegretBoundEvaluator",
     "StaticErrorEvaluator",
     "Terminator",
     "TerminatorCallback",
@@ -59,6 +61,38 @@ class BaseImprovementEvaluator(_abc.ABC):
     def evaluate(self, trials: list[FrozenTrial], study_direction: StudyDirection) -> float:
         """What is to be gained after these trials."""
         raise NotImplementedError
+
+
+class RegretBoundEvaluator(BaseImprovementEvaluator):
+    """How much better than the best trial the optimum may be, with high probability, by a Gaussian process.
+
+    Makarova et al. 2022, *Automatic Termination for Hyperparameter Optimization*, AutoML-Conf.
+    """
+
+    def __init__(self, top_trials_ratio: float = 0.5, min_n_trials: int = 20, seed: int | None = None) -> None:
+        """top_trials_ratio: the share of the trials, from the best on, that the process is fitted to; but to min_n_trials at least. seed: the
+        engine gives the same trials the same number whatever it is."""
+        self._ratio, self._least = top_trials_ratio, min_n_trials
+
+    def evaluate(self, trials: list[FrozenTrial], study_direction: StudyDirection) -> float:
+        """The bound in the units of the objective; infinite while too few trials tell one."""
+        complete = _complete(trials)
+        if not complete:
+            raise ValueError("the regret cannot be bounded: no trial is complete yet")
+        names = _intersection(trials)
+        if not names:
+            raise ValueError("the regret cannot be bounded: the trials have no parameter in common")
+        n = len(complete)
+        count = min(max(int(n * self._ratio), self._least), n)
+        worst = sorted(_loss(trial, study_direction) for trial in complete)[count - 1]
+        engine = _mirror.engine([study_direction.name.lower()], "random", {}, 0)
+        top = [trial for trial in complete if _loss(trial, study_direction) <= worst]
+        for number, trial in enumerate(top):
+            params = {name: trial.params[name] for name in names}
+            distributions = {name: trial.distributions[name] for name in names}
+            engine.observe(number, "complete", params, distributions, trial.values, [], [])
+        bound = engine.regret_bound()
+        return _math.inf if bound is None else bound
 
 
 class BestValueStagnationEvaluator(BaseImprovementEvaluator):
@@ -174,9 +208,8 @@ class Terminator(BaseTerminator):
         error_evaluator: BaseErrorEvaluator | None = None,
         min_n_trials: int = _MIN_TRIALS,
     ) -> None:
-        """improvement_evaluator: a BestValueStagnationEvaluator unless given (Optuna has one that fits a Gaussian process).
-        error_evaluator: for stagnation an error of 0 unless given, else a CrossValidationErrorEvaluator. min_n_trials: so many must be
-        complete.
+        """improvement_evaluator: a RegretBoundEvaluator unless given. error_evaluator: for stagnation an error of 0 unless given, else a
+        CrossValidationErrorEvaluator. min_n_trials: so many must be complete.
         """
         _deprecated()
         if min_n_trials <= 0:
@@ -198,9 +231,7 @@ def _evaluators(
 ) -> tuple[BaseImprovementEvaluator, BaseErrorEvaluator]:
     """Evaluators whose numbers can be compared."""
     if improvement is None:
-        if error is not None:
-            raise ValueError("`error_evaluator` needs an `improvement_evaluator` whose improvements it can be compared with")
-        improvement = BestValueStagnationEvaluator()
+        improvement = RegretBoundEvaluator()
     if error is None:
         stagnation = isinstance(improvement, BestValueStagnationEvaluator)
         error = StaticErrorEvaluator(0) if stagnation else CrossValidationErrorEvaluator()

@@ -38,12 +38,12 @@ impl Default for FanovaConfig {
 }
 
 /// Fewer trials than this say nothing.
-const LEAST_TRIALS: usize = 4;
+const LEAST_TRIALS: usize = 2;
 
 /// The share of the variance that each parameter explains alone, in the order of the space; what is missing from 1 is explained
 /// by several parameters together. All 0 if the values do not differ.
 ///
-/// `trials` are configurations with the number; those whose number is not finite are left out. `None` for fewer than four.
+/// `trials` are configurations with the number; those whose number is not finite are left out. `None` for fewer than two.
 pub fn fanova(
     space: &Space,
     trials: &[(&Configuration, f64)],
@@ -254,5 +254,14 @@ mod tests {
         assert!(x(1e300)[0] > 0.9);
         let one = Configuration::new();
         assert_eq!(fanova(&space, &[(&one, 1.0)], &FanovaConfig::default()), None);
+    }
+
+    #[test]
+    fn two_trials_are_enough() {
+        let space = Space::builder().float("x", 0.0, 1.0).float("y", 0.0, 1.0).build().unwrap();
+        let [a, b]: [Configuration; 2] = [0.1, 0.9].map(|x| [("x", x), ("y", 0.5)].into_iter().collect());
+        let trials = [(&a, 1.0), (&b, 2.0)];
+        let shares = fanova(&space, &trials, &FanovaConfig::default()).unwrap();
+        assert!(shares[0].1 > 0.9 && shares[1].1 < 0.1, "{shares:?}");
     }
 }

@@ -10,4 +10,4 @@ mod forest;
 mod ped_anova;
 
 pub use fanova::{FanovaConfig, fanova};
-pub use ped_anova::ped_anova;
+pub use ped_anova::{PedAnovaConfig, ped_anova};

@@ -7,9 +7,10 @@
 //!
 //! | symbol | meaning |
 //! |---|---|
-//! | `gamma` | the share of the trials that count as best; 0.1 |
+//! | `gamma'` | `target`: the share of the trials that count as best; 0.1 |
+//! | `gamma` | `region`: the share that they are compared with; 1, all of them |
 //! | `p` | density of a parameter among the best trials // (cells,) |
-//! | `b` | density among all trials // (cells,) |
+//! | `b` | density among all trials of the region, or a uniform one // (cells,) |
 //! | `D` | Pearson divergence, sum over cells of `b (p/b - 1)^2` |
 //!
 //! **Conditional parameters.** A parameter is judged among the trials in which it is active: `D` compares its values in
@@ -20,28 +21,49 @@
 
 use crate::space::{Configuration, Encoder, Space};
 
-/// The share of the trials that count as best.
-const GAMMA: f64 = 0.1;
+/// Settings of [`ped_anova`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PedAnovaConfig {
+    /// `gamma'`: the share of the trials that count as best, in (0, 1).
+    pub target: f64,
+    /// `gamma`: the share of the trials, from the best on, that they are compared with; above `target`, at most 1.
+    pub region: f64,
+    /// Whether the best are compared with the trials of the region as they are distributed, rather than with the uniform distribution.
+    pub local: bool,
+}
+
+impl Default for PedAnovaConfig {
+    fn default() -> Self {
+        Self { target: 0.1, region: 1.0, local: true }
+    }
+}
+
 /// Into how many cells a continuous parameter, or one of many values, is cut.
 const CELLS: usize = 50;
 /// Fewer trials than this say nothing.
-const LEAST_TRIALS: usize = 4;
+const LEAST_TRIALS: usize = 2;
 
 /// The importance of each parameter for one number: parameters in the order of the space, shares that add up to 1, or all
 /// 0 if nothing stands out.
 ///
-/// `trials` are configurations with the number, oriented: larger is better. `None` for fewer than four trials.
-pub fn ped_anova(space: &Space, trials: &[(&Configuration, f64)]) -> Option<Vec<(String, f64)>> {
-    let trials: Vec<_> = trials.iter().filter(|(_, value)| value.is_finite()).collect();
+/// `trials` are configurations with the number, oriented: larger is better. `None` for fewer than two trials.
+pub fn ped_anova(
+    space: &Space,
+    trials: &[(&Configuration, f64)],
+    config: &PedAnovaConfig,
+) -> Option<Vec<(String, f64)>> {
+    let mut trials: Vec<_> = trials.iter().filter(|(_, value)| value.is_finite()).collect();
     if trials.len() < LEAST_TRIALS {
         return None;
     }
-    let mut order: Vec<usize> = (0..trials.len()).collect();
-    order.sort_by(|&i, &j| trials[j].1.total_cmp(&trials[i].1));
-    let count = ((GAMMA * trials.len() as f64).ceil() as usize).max(2);
-    // All that are as good as the last of the best are among them: equal trials are not told apart.
-    let threshold = trials[order[count - 1]].1;
-    let best: Vec<bool> = trials.iter().map(|(_, value)| *value >= threshold).collect();
+    let mut values: Vec<f64> = trials.iter().map(|(_, value)| *value).collect();
+    values.sort_by(|a, b| b.total_cmp(a));
+    // All that are as good as the last of a share are in it: equal trials are not told apart.
+    let last =
+        |share: f64| values[((share * values.len() as f64).ceil() as usize).clamp(1, values.len()) - 1];
+    let (target, region) = (last(config.target), last(config.region));
+    trials.retain(|(_, value)| *value >= region);
+    let best: Vec<bool> = trials.iter().map(|(_, value)| *value >= target).collect();
 
     let encoder = Encoder::new(space);
     let encoded: Vec<_> = trials.iter().map(|(configuration, _)| encoder.encode(configuration)).collect();
@@ -50,10 +72,10 @@ pub fn ped_anova(space: &Space, trials: &[(&Configuration, f64)]) -> Option<Vec<
         let active = || encoded.iter().zip(&best).filter(|(e, _)| e.active[d]);
         let all: Vec<f64> = active().map(|(e, _)| e.row[d]).collect();
         let top: Vec<f64> = active().filter(|(_, best)| **best).map(|(e, _)| e.row[d]).collect();
-        if top.is_empty() || top.len() == all.len() {
+        if top.is_empty() || config.local && top.len() == all.len() {
             return 0.0;
         }
-        let (p, b) = match encoder.column(d).cells() {
+        let (p, mut b) = match encoder.column(d).cells() {
             Some(1) => return 0.0,
             Some(cells) if cells <= CELLS as u64 => {
                 let cell = |x: f64| {
@@ -68,6 +90,9 @@ pub fn ped_anova(space: &Space, trials: &[(&Configuration, f64)]) -> Option<Vec<
                 (density(&top, width), density(&all, width))
             }
         };
+        if !config.local {
+            b = vec![1.0 / b.len() as f64; b.len()];
+        }
         let pearson: f64 = p.iter().zip(&b).map(|(p, b)| b * (p / b - 1.0).powi(2)).sum();
         pearson * top.len() as f64 / total
     };
@@ -127,7 +152,7 @@ mod tests {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let configurations: Vec<_> = (0..400).map(|_| space.sample(&mut rng)).collect();
         let trials: Vec<_> = configurations.iter().map(|c| (c, value(c))).collect();
-        ped_anova(space, &trials).unwrap().into_iter().collect()
+        ped_anova(space, &trials, &PedAnovaConfig::default()).unwrap().into_iter().collect()
     }
 
     #[test]
@@ -171,6 +196,40 @@ mod tests {
         let space = Space::builder().float("x", 0.0, 1.0).build().unwrap();
         assert_eq!(shares_of(&space, |_| 1.0)["x"], 0.0);
         let one = space.sample(&mut ChaCha8Rng::seed_from_u64(0));
-        assert_eq!(ped_anova(&space, &[(&one, 1.0)]), None);
+        assert_eq!(ped_anova(&space, &[(&one, 1.0)], &PedAnovaConfig::default()), None);
+    }
+
+    #[test]
+    fn two_trials_are_enough() {
+        let space = Space::builder().float("x", 0.0, 1.0).float("y", 0.0, 1.0).build().unwrap();
+        let [a, b]: [Configuration; 2] = [0.1, 0.9].map(|x| [("x", x), ("y", 0.5)].into_iter().collect());
+        let trials = [(&a, 1.0), (&b, 2.0)];
+        let shares = ped_anova(&space, &trials, &PedAnovaConfig::default()).unwrap();
+        assert!(shares[0].1 > 0.1 && (shares[0].1 + shares[1].1 - 1.0).abs() < 1e-12, "{shares:?}");
+    }
+
+    #[test]
+    fn the_region_and_what_it_is_compared_with_matter() {
+        let space = Space::builder().float("coarse", 0.0, 1.0).float("fine", 0.0, 1.0).build().unwrap();
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let configurations: Vec<_> = (0..2000).map(|_| space.sample(&mut rng)).collect();
+        // `coarse` decides who is among the better half, `fine` who is best there.
+        let value = |c: &Configuration| {
+            let (coarse, fine) = (c.get_f64("coarse").unwrap(), c.get_f64("fine").unwrap());
+            if coarse > 0.5 { 10.0 + fine } else { coarse }
+        };
+        let trials: Vec<_> = configurations.iter().map(|c| (c, value(c))).collect();
+        let fine = |config: PedAnovaConfig| ped_anova(&space, &trials, &config).unwrap()[1].1;
+        let usual = PedAnovaConfig::default();
+        assert!(fine(PedAnovaConfig { target: 0.5, ..usual }) < 0.05);
+        assert!(fine(PedAnovaConfig { target: 0.1, region: 0.4, ..usual }) > 0.95);
+        // Trials that crowd in one half tell nothing of it, unless they are compared with the whole range.
+        let crowded: Vec<_> =
+            trials.iter().filter(|(c, _)| c.get_f64("coarse").unwrap() > 0.5).copied().collect();
+        let coarse = |local| {
+            let config = PedAnovaConfig { local, ..usual };
+            ped_anova(&space, &crowded, &config).unwrap()[0].1
+        };
+        assert!(coarse(true) < 0.02 && coarse(false) > 0.05, "{} {}", coarse(true), coarse(false));
     }
 }

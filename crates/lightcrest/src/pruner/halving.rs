@@ -13,7 +13,9 @@
 //! | `n` | trials that reached the rung so far, this one included |
 //!
 //! A trial goes on from a rung if it is among the best `max(1, floor(n / eta))` there: the first to arrive always goes
-//! on, so there is no barrier, at the price of some trials that go on only because they are early.
+//! on, so there is no barrier, at the price of some trials that go on only because they are early. (With
+//! `bootstrap_count`, so many of the first stop at the rung instead.) With one objective, all that equal the last of the best
+//! go on with it, and a report that is NaN stops the trial.
 //!
 //! # Several objectives
 //! A report has values for the objectives that only training can tell (validation accuracy); the others may be known
@@ -21,7 +23,7 @@
 //! stands on a rung. Points are ranked by non-dominated sorting, within a front by crowding distance, the lonelier
 //! first (NSGA-II's order). So a network is stopped when others are more accurate *and* lighter, not because a
 //! heavier one is more accurate; and when a front is too large to go on as a whole, its ends go on (the lightest, the
-//! most accurate) and a well-spread part of what lies between. With one objective, this is the plain order.
+//! most accurate) and a well-spread part of what lies between. Of equals, the first to arrive goes on.
 //!
 //! Objectives that are neither reported nor known (latency, measured at the end) do not count on the rungs.
 
@@ -52,11 +54,18 @@ pub struct HalvingConfig {
     pub reduction_factor: u64,
     /// `s`: how many of the lowest rungs are left out; 0 by default.
     pub min_early_stopping_rate: u32,
+    /// How many of the first trials to arrive at a rung stop there, whatever they report; 0 by default.
+    pub bootstrap_count: usize,
 }
 
 impl Default for HalvingConfig {
     fn default() -> Self {
-        Self { min_resource: MinResource::Auto, reduction_factor: 3, min_early_stopping_rate: 0 }
+        Self {
+            min_resource: MinResource::Auto,
+            reduction_factor: 3,
+            min_early_stopping_rate: 0,
+            bootstrap_count: 0,
+        }
     }
 }
 
@@ -95,40 +104,63 @@ pub(super) fn ladder(r: u64, eta: u64, s: u32) -> impl Iterator<Item = u64> {
     std::iter::successors(first, move |rung| rung.checked_mul(eta))
 }
 
-/// Whether the last report of a trial reached a rung from which it does not go on. It competes with the trials that `competes` names.
-pub(super) fn stops(
-    history: &History,
-    trial: &FrozenTrial,
-    rungs: impl Iterator<Item = u64>,
-    eta: u64,
-    competes: &dyn Fn(&FrozenTrial) -> bool,
-) -> bool {
-    let Some(((step, _), earlier)) = trial.reports.split_last() else { return false };
-    let before = earlier.last().map_or(0, |(step, _)| *step);
-    let mut reached = rungs.skip_while(|rung| *rung <= before).take_while(|rung| rung <= step);
-    reached.any(|rung| !goes_on(history, trial, rung, eta, competes))
+/// What decides at a rung.
+pub(super) struct Rule<'a> {
+    /// One in so many goes on.
+    pub(super) eta: u64,
+    /// So many of the first to arrive stop.
+    pub(super) bootstrap_count: usize,
+    /// The trials that count.
+    pub(super) competes: &'a dyn Fn(&FrozenTrial) -> bool,
 }
 
-/// Whether a trial is among those of a rung that go on.
-fn goes_on(
-    history: &History,
-    trial: &FrozenTrial,
-    rung: u64,
-    eta: u64,
-    competes: &dyn Fn(&FrozenTrial) -> bool,
-) -> bool {
-    let counts = |t: &&FrozenTrial| !matches!(t.state, TrialState::Waiting | TrialState::Failed);
-    let others = history.trials().iter().filter(counts).filter(|other| other.number != trial.number);
-    let at_rung = |t: &FrozenTrial| t.reports.iter().find(|(step, _)| *step >= rung).map(|(_, v)| v.clone());
-    let mut there: Vec<(&FrozenTrial, Vec<f64>)> =
-        others.filter(|other| competes(other)).filter_map(|other| Some((other, at_rung(other)?))).collect();
-    let Some(own) = at_rung(trial) else { return true };
-    // Equals rank by their order here, so the trial itself comes last among them.
-    there.push((trial, own));
-    let told = there.iter().map(|(_, values)| values.len()).min().unwrap_or(0);
-    let points: Vec<_> = there.iter().map(|(t, values)| point(history, t, values, told)).collect();
-    let k = (there.len() / eta as usize).max(1);
-    pareto::ranking(&points).iter().take(k).any(|i| *i == there.len() - 1)
+impl Rule<'_> {
+    /// Whether the last report of a trial reached a rung from which it does not go on.
+    pub(super) fn stops(
+        &self,
+        history: &History,
+        trial: &FrozenTrial,
+        rungs: impl Iterator<Item = u64>,
+    ) -> bool {
+        let Some(((step, _), earlier)) = trial.reports.split_last() else { return false };
+        let before = earlier.last().map_or(0, |(step, _)| *step);
+        let mut reached = rungs.skip_while(|rung| *rung <= before).take_while(|rung| rung <= step);
+        reached.any(|rung| !self.goes_on(history, trial, rung))
+    }
+
+    /// Whether a trial is among those of a rung that go on.
+    fn goes_on(&self, history: &History, trial: &FrozenTrial, rung: u64) -> bool {
+        let single = history.objectives().len() == 1;
+        let undefined = |values: &[f64]| single && values.iter().any(|value| value.is_nan());
+        let counts = |t: &&FrozenTrial| !matches!(t.state, TrialState::Waiting | TrialState::Failed);
+        let others = history.trials().iter().filter(counts).filter(|other| other.number != trial.number);
+        let at_rung =
+            |t: &FrozenTrial| t.reports.iter().find(|(step, _)| *step >= rung).map(|(_, v)| v.clone());
+        let mut there: Vec<(&FrozenTrial, Vec<f64>)> = others
+            .filter(|other| (self.competes)(other))
+            .filter_map(|other| Some((other, at_rung(other)?)))
+            .filter(|(_, values)| !undefined(values))
+            .collect();
+        let Some(own) = at_rung(trial) else { return true };
+        if undefined(&own) {
+            return false;
+        }
+        // Equals rank by their order here, so the trial itself comes last among them.
+        there.push((trial, own));
+        if there.len() <= self.bootstrap_count {
+            return false;
+        }
+        let told = there.iter().map(|(_, values)| values.len()).min().unwrap_or(0);
+        let points: Vec<_> = there.iter().map(|(t, values)| point(history, t, values, told)).collect();
+        let k = (there.len() / self.eta as usize).max(1);
+        let own = there.len() - 1;
+        let mut best = pareto::ranking(&points);
+        best.truncate(k);
+        if single {
+            return best.last().is_none_or(|last| points[own] >= points[*last]);
+        }
+        best.contains(&own)
+    }
 }
 
 impl Pruner for SuccessiveHalving {
@@ -138,7 +170,8 @@ impl Pruner for SuccessiveHalving {
 
     fn should_prune(&self, history: &History, trial: &FrozenTrial) -> bool {
         let Some(rungs) = self.rungs(history) else { return false };
-        stops(history, trial, rungs, self.config.reduction_factor, &|_| true)
+        let HalvingConfig { reduction_factor: eta, bootstrap_count, .. } = self.config;
+        Rule { eta, bootstrap_count, competes: &|_| true }.stops(history, trial, rungs)
     }
 }
 
@@ -184,6 +217,46 @@ mod tests {
         // Where small is good: 0.5 and 0.4 arrive as the best so far, 0.3 too.
         let minimize = stopped(vec![ObjectiveInfo::minimize("loss")], &arrivals);
         assert_eq!(minimize, [false, false, true, false, true, true]);
+    }
+
+    #[test]
+    fn equals_of_the_last_that_goes_on_go_on_too() {
+        for objective in [ObjectiveInfo::minimize("loss"), ObjectiveInfo::maximize("accuracy")] {
+            let arrivals: Vec<_> = [0.5, 0.5, 0.5, 0.5].map(|value| (vec![], value)).into();
+            assert_eq!(stopped(vec![objective], &arrivals), [false; 4]);
+        }
+        // Of six, two go on: 0.1 and both of 0.2.
+        let arrivals: Vec<_> = [0.2, 0.1, 0.3, 0.3, 0.3, 0.2].map(|value| (vec![], value)).into();
+        let stopped = stopped(vec![ObjectiveInfo::minimize("loss")], &arrivals);
+        assert_eq!(stopped, [false, false, true, true, true, false]);
+    }
+
+    #[test]
+    fn what_is_not_a_number_stops_and_does_not_count() {
+        let arrivals: Vec<_> = [f64::NAN, f64::NAN, 0.5, 0.4, 0.45].map(|value| (vec![], value)).into();
+        let stopped = stopped(vec![ObjectiveInfo::minimize("loss")], &arrivals);
+        assert_eq!(stopped, [true, true, false, false, true]);
+    }
+
+    #[test]
+    fn the_first_to_arrive_stop_while_a_rung_has_too_few() {
+        let config = HalvingConfig {
+            min_resource: MinResource::Steps(1),
+            reduction_factor: 2,
+            bootstrap_count: 2,
+            ..Default::default()
+        };
+        let pruner = SuccessiveHalving::new(config).unwrap();
+        let mut history = History::new(vec![ObjectiveInfo::minimize("loss")]);
+        let mut arrives = |number: u64, value: f64| {
+            let trial = running(number, vec![], &[(1, value)]);
+            history.put(trial.clone());
+            pruner.should_prune(&history, &trial)
+        };
+        assert_eq!(
+            [arrives(0, 0.2), arrives(1, 0.1), arrives(2, 0.05), arrives(3, 0.3)],
+            [true, true, false, true]
+        );
     }
 
     #[test]

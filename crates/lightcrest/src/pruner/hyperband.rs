@@ -42,13 +42,21 @@ pub struct HyperbandConfig {
     pub max_resource: MaxResource,
     /// `eta`: one in so many goes on; 3 by default, at least 2.
     pub reduction_factor: u64,
+    /// How many of the first trials of a bracket to arrive at a rung stop there, whatever they report; 0 by default.
+    pub bootstrap_count: usize,
     /// What the brackets are drawn from, such as a hash of the study's name; 0 by default.
     pub seed: u64,
 }
 
 impl Default for HyperbandConfig {
     fn default() -> Self {
-        Self { min_resource: 1, max_resource: MaxResource::Auto, reduction_factor: 3, seed: 0 }
+        Self {
+            min_resource: 1,
+            max_resource: MaxResource::Auto,
+            reduction_factor: 3,
+            bootstrap_count: 0,
+            seed: 0,
+        }
     }
 }
 
@@ -107,10 +115,10 @@ impl Pruner for HyperbandPruner {
     fn should_prune(&self, history: &History, trial: &FrozenTrial) -> bool {
         let Some(shares) = self.shares(history) else { return false };
         let bracket = self.bracket(&shares, trial.number);
-        let HyperbandConfig { min_resource, reduction_factor, .. } = self.config;
-        let rungs = halving::ladder(min_resource, reduction_factor, bracket as u32);
+        let HyperbandConfig { min_resource, reduction_factor: eta, bootstrap_count, .. } = self.config;
+        let rungs = halving::ladder(min_resource, eta, bracket as u32);
         let competes = |other: &FrozenTrial| self.bracket(&shares, other.number) == bracket;
-        halving::stops(history, trial, rungs, reduction_factor, &competes)
+        halving::Rule { eta, bootstrap_count, competes: &competes }.stops(history, trial, rungs)
     }
 }
 

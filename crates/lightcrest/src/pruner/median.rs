@@ -16,7 +16,7 @@ pub struct MedianConfig {
     pub warmup_steps: u64,
     /// After the warm-up, only the first report in each interval of so many steps decides; 1 by default, and 0 counts as 1.
     pub interval_steps: u64,
-    /// So many complete trials must have reported by the step at which one is stopped; 1 by default, and 0 counts as 1.
+    /// So many complete trials must have reported at the step (of several objectives, until the step) at which one is stopped; 1 by default, and 0 counts as 1.
     pub min_trials: usize,
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Around another pruner, it lets trials go on that the other would stop while they still improve; alone, it is early stopping
 //! as training loops have it. A trial has not improved if its best among the last `patience + 1` reports is behind its best before
-//! them by more than `min_delta`; with several objectives, if that is so for each that it reports.
+//! them by more than `min_delta`; with several objectives, if that is so for each that it reports. Reports that are NaN tell nothing: if all of a part
+//! are, the trial goes on.
 
 use super::{Pruner, PrunerError};
 use crate::history::{FrozenTrial, History};
@@ -55,7 +56,7 @@ impl Pruner for PatientPruner {
         let declined = each.all(|(position, objective)| {
             let best = |reports: &[(u64, Vec<f64>)]| {
                 let values = reports.iter().map(|(_, values)| objective.direction.orient(values[position]));
-                values.fold(f64::NEG_INFINITY, f64::max)
+                values.fold(f64::NAN, f64::max)
             };
             best(before) - self.config.min_delta > best(after)
         });
@@ -102,6 +103,16 @@ mod tests {
             History::new(vec![ObjectiveInfo::minimize("macs"), ObjectiveInfo::maximize("accuracy")]);
         let trial = running(vec![Some(3.0), None], &[0.8, 0.7, 0.6]);
         assert!(patient(1, 0.0, None).should_prune(&history, &trial));
+    }
+
+    #[test]
+    fn reports_that_are_not_numbers_stop_nothing() {
+        let history = History::new(vec![ObjectiveInfo::minimize("loss")]);
+        let nan = f64::NAN;
+        let stops = |reports: &[f64]| patient(1, 0.0, None).should_prune(&history, &running(vec![], reports));
+        assert!(!stops(&[nan, nan, nan, nan]));
+        assert!(!stops(&[0.1, 0.2, nan, nan]) && !stops(&[nan, nan, 0.2, 0.1]));
+        assert!(stops(&[0.1, nan, nan, 0.2]));
     }
 
     #[test]

@@ -1,16 +1,18 @@
 //! The percentile rule: a trial stops when even its best report is behind a percentile of what complete trials had at the same step.
 //!
-//! The median rule of Golovin et al. 2017, *Google Vizier*, KDD, section 3.5.2, for any percentile, and with the last reports of the
+//! The median rule of Golovin et al. 2017, *Google Vizier*, KDD, section 3.5.2, for any percentile, and with the reports of the
 //! others in place of running averages. With one objective the percentile is interpolated between the two reports that surround it,
-//! q of the way from the best to the worst of n: at position (n - 1) q / 100.
+//! q of the way from the best to the worst of n: at position (n - 1) q / 100. Only reports at the very step count. Those that are NaN
+//! have no place in the order, but count for `min_trials`; a trial that reported nothing else is stopped.
 //!
 //! # Several objectives
-//! The best report has the best of each objective so far. Trials are ranked as in [`SuccessiveHalving`](super::SuccessiveHalving),
-//! by non-dominated sorting, then crowding, and the trial stops if more than ceil((n - 1) q / 100) of the others are ahead of it: with
-//! one objective, all those that interpolation would stop but for values between the two reports.
+//! The best report has the best of each objective so far; of the others, the last report until the step counts. Trials are ranked as in
+//! [`SuccessiveHalving`](super::SuccessiveHalving), by non-dominated sorting, then crowding, and the trial stops if more than
+//! ceil((n - 1) q / 100) of the others are ahead of it.
 
 use super::{Pruner, PrunerError, is_due, point};
 use crate::history::{FrozenTrial, History};
+use crate::objective::Direction;
 use crate::pareto;
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +28,7 @@ pub struct PercentileConfig {
     pub warmup_steps: u64,
     /// After the warm-up, only the first report in each interval of so many steps decides; 1 by default.
     pub interval_steps: u64,
-    /// So many complete trials must have reported by the step at which one is stopped; 1 by default.
+    /// So many complete trials must have reported at the step (of several objectives, until the step) at which one is stopped; 1 by default.
     pub min_trials: usize,
 }
 
@@ -66,17 +68,55 @@ impl Pruner for PercentilePruner {
     }
 
     fn should_prune(&self, history: &History, trial: &FrozenTrial) -> bool {
-        let PercentileConfig { percentile, startup_trials, warmup_steps, interval_steps, min_trials } =
-            self.config;
+        let PercentileConfig { startup_trials, warmup_steps, interval_steps, .. } = self.config;
         let Some(step) = trial.last_step().filter(|_| is_due(trial, warmup_steps, interval_steps)) else {
             return false;
         };
+        if history.complete().count() < startup_trials.max(1) {
+            return false;
+        }
+        match history.objectives() {
+            [objective] => self.behind(history, trial, step, objective.direction),
+            _ => self.outranked(history, trial, step),
+        }
+    }
+}
+
+impl PercentilePruner {
+    /// Whether the best report of a trial of one objective is behind the percentile.
+    fn behind(&self, history: &History, trial: &FrozenTrial, step: u64, direction: Direction) -> bool {
+        let oriented =
+            |(_, values): &(u64, Vec<f64>)| direction.orient(values.first().copied().unwrap_or(f64::NAN));
+        let best = trial.reports.iter().map(oriented).fold(f64::NAN, f64::max);
+        if best.is_nan() {
+            return true;
+        }
+        let at_step = |t: &FrozenTrial| {
+            let found = t.reports.binary_search_by_key(&step, |(step, _)| *step).ok()?;
+            Some(oriented(&t.reports[found]))
+        };
+        let mut values: Vec<f64> = history.complete().filter_map(at_step).collect();
+        if values.len() < self.config.min_trials {
+            return false;
+        }
+        values.retain(|value| !value.is_nan());
+        values.sort_by(|a, b| b.total_cmp(a));
+        let Some(last) = values.len().checked_sub(1) else { return false };
+        let position = last as f64 * self.config.percentile / 100.0;
+        let (above, below) = (values[position.floor() as usize], values[position.ceil() as usize]);
+        // Written so that infinite neighbours that are equal have no difference.
+        let between = if above == below { 0.0 } else { position.fract() * (below - above) };
+        best < above + between
+    }
+
+    /// Whether too many trials of several objectives are ahead of one.
+    fn outranked(&self, history: &History, trial: &FrozenTrial, step: u64) -> bool {
         let at_step =
             |t: &FrozenTrial| t.reports.iter().rev().find(|(s, _)| *s <= step).map(|(_, v)| v.clone());
         let others: Vec<(&FrozenTrial, Vec<f64>)> =
             history.complete().filter_map(|other| Some((other, at_step(other)?))).collect();
         let n = others.len();
-        if n < min_trials.max(1) || history.complete().count() < startup_trials {
+        if n < self.config.min_trials.max(1) {
             return false;
         }
         let lengths = others.iter().map(|(_, values)| values).chain(trial.reports.iter().map(|(_, v)| v));
@@ -86,18 +126,12 @@ impl Pruner for PercentilePruner {
         let Some(best) = own.reduce(|best, p| best.iter().zip(p).map(|(a, b)| a.max(b)).collect()) else {
             return false;
         };
-        let position = (n - 1) as f64 * percentile / 100.0;
-        if let [best] = best[..] {
-            let mut values: Vec<f64> = points.iter().filter_map(|p| p.first().copied()).collect();
-            values.sort_by(|a, b| b.total_cmp(a));
-            let (above, below) = (values[position.floor() as usize], values[position.ceil() as usize]);
-            return best < above + position.fract() * (below - above);
-        }
         points.push(best);
+        let allowed = ((n - 1) as f64 * self.config.percentile / 100.0).ceil();
         // An equal point is not ahead: the trial yields to what is strictly better only.
         let ranking = pareto::ranking(&points);
         let ahead = ranking.into_iter().take_while(|i| *i != n).filter(|i| points[*i] != points[n]).count();
-        ahead as f64 > position.ceil()
+        ahead as f64 > allowed
     }
 }
 
@@ -115,12 +149,12 @@ mod tests {
         trial
     }
 
-    /// Five complete trials with losses 1, 2, 3, 4, 5 at steps 1 to 4.
+    /// Five complete trials with losses 1, 2, 3, 4, 5 at steps 1 to 6.
     fn history() -> History {
         let mut history = History::new(vec![ObjectiveInfo::minimize("loss")]);
         for number in 0..5u64 {
             let loss = number as f64 + 1.0;
-            let mut trial = running(number, &[(1, loss), (2, loss), (3, loss), (4, loss)]);
+            let mut trial = running(number, &[1, 2, 3, 4, 5, 6].map(|step| (step, loss)));
             trial.state = TrialState::Complete;
             trial.values = Some(vec![loss]);
             history.put(trial);
@@ -156,6 +190,39 @@ mod tests {
         assert!(pruner.should_prune(&history, &running(5, &[(1, 9.0), (3, 9.0)])));
         let many = PercentileConfig { min_trials: 6, ..Default::default() };
         assert!(!PercentilePruner::new(many).unwrap().should_prune(&history, &running(5, &bad)));
+    }
+
+    #[test]
+    fn only_reports_at_the_very_step_count() {
+        let mut history = history();
+        let bad = running(5, &[(7, 9.0)]);
+        assert!(!pruner(50.0).should_prune(&history, &bad), "nobody reported at step 7");
+        for number in 0..2 {
+            let mut trial = history.get(number).unwrap().clone();
+            trial.reports.push((7, vec![f64::NAN]));
+            history.put(trial);
+        }
+        assert!(!pruner(50.0).should_prune(&history, &bad), "and those who did have no number");
+        let mut third = history.get(2).unwrap().clone();
+        third.reports.push((7, vec![1.0]));
+        history.put(third);
+        assert!(pruner(50.0).should_prune(&history, &bad));
+        let needs = |min_trials| {
+            let config = PercentileConfig { min_trials, ..Default::default() };
+            PercentilePruner::new(config).unwrap().should_prune(&history, &bad)
+        };
+        assert!(needs(3) && !needs(4), "what is not a number counts here");
+    }
+
+    #[test]
+    fn a_trial_without_numbers_stops() {
+        let history = history();
+        let nan = f64::NAN;
+        assert!(pruner(50.0).should_prune(&history, &running(5, &[(7, nan)])));
+        assert!(pruner(50.0).should_prune(&history, &running(5, &[(1, nan), (2, nan)])));
+        assert!(!pruner(50.0).should_prune(&history, &running(5, &[(1, 1.0), (2, nan)])));
+        let few = PercentileConfig { startup_trials: 6, ..Default::default() };
+        assert!(!PercentilePruner::new(few).unwrap().should_prune(&history, &running(5, &[(1, nan)])));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! For objectives that are means over instances (folds of a cross-validation, seeds, problems): a report is the value of one instance and its
 //! step is the instance's number, the same for all trials. The differences to the best complete trial at common steps are judged by the
-//! one-sided signed-rank test; a trial whose mean so far is at least as good as the best trial's goes on whatever the test says.
+//! one-sided signed-rank test; a trial whose mean so far is at least as good as the best trial's goes on whatever the test says. So does
+//! one where a report, of itself or of the best trial, is infinite or NaN.
 //!
 //! # Several objectives
 //! A trial stops when one trial on the front beats it: at least as good in each objective known beforehand and significantly better, by the same
@@ -82,6 +83,9 @@ impl WilcoxonPruner {
 
     /// Whether `other` is better at the common steps of two oriented curves, and in the mean.
     fn significant(&self, own: &[(u64, f64)], other: &[(u64, f64)]) -> bool {
+        if own.iter().chain(other).any(|(_, value)| !value.is_finite()) {
+            return false;
+        }
         let at = |step: u64| other.binary_search_by_key(&step, |(s, _)| *s).ok().map(|i| other[i].1);
         let d: Vec<f64> = own.iter().filter_map(|(step, value)| Some(at(*step)? - value)).collect();
         if d.len() < self.config.startup_steps.max(2) {
@@ -145,6 +149,20 @@ mod tests {
         assert!(!stops(&mixed));
         let hard_last = [0.31, 0.91, 0.11, 0.51];
         assert!(!stops(&hard_last), "in the mean so far it is as good as the best");
+    }
+
+    #[test]
+    fn what_is_not_finite_stops_nothing() {
+        let best = [0.3, 0.9, 0.1, 0.5, 0.7];
+        let stops = |best: &[f64], reports: &[f64]| {
+            let mut history = History::new(vec![ObjectiveInfo::minimize("loss")]);
+            history.put(complete(0, vec![], vec![0.5], best));
+            WilcoxonPruner::default().should_prune(&history, &trial(1, vec![], reports))
+        };
+        assert!(stops(&best, &[1.3, 1.9, 1.1, 1.5, 1.7]));
+        assert!(!stops(&best, &[1.3, 1.9, 1.1, 1.5, f64::INFINITY]));
+        assert!(!stops(&best, &[1.3, 1.9, 1.1, 1.5, f64::NAN]));
+        assert!(!stops(&[0.3, 0.9, 0.1, 0.5, f64::NEG_INFINITY], &[1.3, 1.9, 1.1, 1.5, 1.7]));
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub use cmaes::{CmaEsConfig, CmaEsSampler};
 pub use evolution::{EvolutionConfig, EvolutionSampler};
 pub use gp::{Acquisition, Conditional, Estimate, GpConfig, GpSampler, Landscape, Outliers, Reports};
 pub use grid::{GridConfig, GridSampler};
-pub use nsga::{Crossover, NsgaConfig, NsgaIIISampler, NsgaIISampler};
+pub use nsga::{Crossover, CrossoverConstants, NsgaConfig, NsgaIIISampler, NsgaIISampler};
 pub use partial_fixed::PartialFixedSampler;
 pub use qmc::{QmcConfig, QmcSampler, QmcType};
 pub use random::{RandomSampler, draw};

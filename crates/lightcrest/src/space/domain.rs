@@ -147,17 +147,18 @@ impl Domain {
         (below < within).then(|| (below, within - 1))
     }
 
-    /// A value that was given from outside as one of this domain's kind, in its range or not; `None` if it is of another kind.
+    /// A value that was given from outside as one of this domain's kind, in its range or not; `None` if it is of another kind, or not
+    /// positive on a logarithmic scale. What is true counts as 1, what is false as 0.
     pub(crate) fn convert(&self, value: &Value) -> Option<Value> {
+        let number = value.number()?;
         match self {
-            Self::Float { .. } => value.as_f64().map(Value::Float),
-            Self::Int { .. } => {
-                let number = value.as_f64().filter(|number| number.is_finite())?;
-                Some(Value::Int(value.as_i64().unwrap_or(number as i64)))
+            Self::Float { log, .. } => (!log || number > 0.0).then_some(Value::Float(number)),
+            Self::Int { log, .. } => {
+                let whole = value.as_i64().or_else(|| number.is_finite().then_some(number as i64))?;
+                (!log || whole > 0).then_some(Value::Int(whole))
             }
             Self::Categorical { choices, .. } => {
-                let number = value.as_f64()?;
-                choices.iter().find(|choice| choice.as_f64() == Some(number)).cloned()
+                choices.iter().find(|choice| choice.number() == Some(number)).cloned()
             }
         }
     }

@@ -29,6 +29,14 @@ impl Value {
         }
     }
 
+    /// As [`as_f64`](Self::as_f64), with 1 for what is true and 0 for what is false.
+    pub(crate) fn number(&self) -> Option<f64> {
+        match self {
+            Self::Bool(truth) => Some(f64::from(u8::from(*truth))),
+            _ => self.as_f64(),
+        }
+    }
+
     /// The whole number. A float is not one, not even `1.0`.
     pub fn as_i64(&self) -> Option<i64> {
         match self {

@@ -1,11 +1,12 @@
 //! Asking: waiting trials first, then what the sampler proposes; and whether it still pays.
 
-use super::{Study, StudyError, now};
+use super::{Origin, Study, StudyError, now};
 use crate::history::{FrozenTrial, TrialState};
 use crate::objective::Preview;
 use crate::sampler::{Context, SamplerError};
 use crate::space::Configuration;
 use crate::storage::{Definition, StorageError};
+use crate::terminator::{RegretBound, Terminator};
 use crate::trial::proposal_rng;
 
 impl Study {
@@ -88,7 +89,12 @@ impl Study {
             let (number, state) = (trial.number, trial.state);
             self.take_over([trial]);
             if state == TrialState::Running {
-                self.own.insert(number, from.is_some());
+                let origin = match from {
+                    Some(_) => Origin::Queue,
+                    None if propose => Origin::Sampler,
+                    None => Origin::Outside,
+                };
+                self.own.insert(number, origin);
                 return Ok(number);
             }
         }
@@ -160,5 +166,22 @@ impl Study {
         let number = self.history.len() as u64;
         let context = Context { number, space, objectives, history: &self.history, preview };
         Ok(terminator.verdict(&context)?)
+    }
+
+    /// How much better the optimum may be than the best trial, in the units of the objective, with high probability: what
+    /// [`RegretBound`] compares with its tolerance. `None` while too few trials say it.
+    ///
+    /// # Errors
+    /// If there are several objectives, or the model breaks down.
+    pub fn regret_bound(&self) -> Result<Option<f64>, StudyError> {
+        let Definition { space, objectives, .. } = &self.definition;
+        let mut terminator = RegretBound::new(None);
+        if let Some(what) = terminator.objection(objectives) {
+            return Err(StudyError::UnsupportedTerminator { terminator: terminator.name(), what });
+        }
+        let preview = |_: &Configuration| Preview::default();
+        let number = self.history.len() as u64;
+        let context = Context { number, space, objectives, history: &self.history, preview: &preview };
+        Ok(terminator.bound(&context)?)
     }
 }

@@ -1,6 +1,6 @@
 //! Answers to an objective that asks for its parameters while it runs.
 
-use super::{Study, StudyError, running};
+use super::{Origin, Study, StudyError, running};
 use crate::history::{FrozenTrial, TrialState};
 use crate::space::{Configuration, Domain, SpaceError, Suggestions, Value, encode};
 use crate::trial::{Stream, derive_seed};
@@ -15,6 +15,9 @@ pub struct Answer {
     pub value: Value,
     /// What the trial asked for when it got the value: the first time.
     pub domain: Arc<Domain>,
+    /// What was enqueued, where the domain does not hold it: the value is it all the same, in the form that was asked for. Said with the
+    /// first answer only.
+    pub stray: Option<Value>,
 }
 
 impl Study {
@@ -22,9 +25,9 @@ impl Study {
     ///
     /// Where the space is declared, it is what the configuration says. Where it is discovered, it is what was proposed when the
     /// trial was asked for; a parameter that was not proposed (it is new, it was not expected here, or its range has
-    /// moved) is drawn uniformly on its scale, from the study's seed, the trial's number and the name. What was enqueued is
-    /// given as it is, also outside of the range, if it is of the kind that is asked for. Asked again, a trial gets the same answer,
-    /// whatever the range is by then.
+    /// moved) is drawn uniformly on its scale, from the study's seed, the trial's number and the name. What was enqueued or
+    /// [proposed from outside](Self::propose_value) is given as it is, also outside of the range, if it is of the kind that is asked for;
+    /// on a logarithmic scale it must be positive. Asked again, a trial gets the same answer, whatever the range is by then.
     ///
     /// # Errors
     /// If there is no such trial, it is not running, the domain makes no sense or is another than it was, or the declared
@@ -42,7 +45,7 @@ impl Study {
         let Some(discovery) = &mut self.discovery else {
             let value = self.declared(number, name, domain)?;
             let domain = self.declared.get(name).cloned().unwrap_or_else(|| Arc::new(domain.clone()));
-            return Ok(Answer { value, domain });
+            return Ok(Answer { value, domain, stray: None });
         };
         trial.suggestions.follow(&self.usual);
         let usual = trial.suggestions.next(name, domain).cloned();
@@ -54,15 +57,26 @@ impl Study {
         let seed = self.definition.seed;
         // Mostly parameters are asked for in the order of the space.
         let value = trial.configuration.get_near(&name, trial.suggestions.len());
-        if !expected && let (Some(value), Some(domain)) = (value, trial.suggestions.get_shared(&name)) {
-            return Ok(Answer { value: value.clone(), domain: domain.clone() });
+        let own = self.own.get(&number).copied();
+        let asked = match own {
+            Some(_) => trial.suggestions.get_shared(&name),
+            // The names of a trial that was read from the storage are its own.
+            None => trial.suggestions.get(&name),
+        };
+        if !expected && let (Some(value), Some(domain)) = (value, asked) {
+            return Ok(Answer { value: value.clone(), domain: domain.clone(), stray: None });
         }
-        let given = || self.own.get(&number).copied().unwrap_or(false);
+        let origin = own.unwrap_or(Origin::Sampler);
+        let mut stray = None;
         let proposed = value.filter(|value| domain.contains(value));
         let answer = match (proposed, value) {
             (Some(value), _) => domain.conform(value),
-            (None, Some(value)) if given() => match domain.convert(value) {
-                Some(value) => value,
+            (None, Some(value)) if origin != Origin::Sampler => match domain.convert(value) {
+                Some(converted) => {
+                    let within = domain.contains(&converted) && converted.number() == value.number();
+                    stray = (origin == Origin::Queue && !within).then(|| value.clone());
+                    converted
+                }
                 None => {
                     let (name, value, domain) = (name.to_string(), value.clone(), (*domain).clone());
                     return Err(SpaceError::OutOfDomain { name, value, domain }.into());
@@ -82,7 +96,7 @@ impl Study {
             self.history.amend(number, name, answer.clone());
         }
         self.written(number)?;
-        Ok(Answer { value: answer, domain })
+        Ok(Answer { value: answer, domain, stray })
     }
 
     /// What a trial of a discovered space will be asked for next, if it is asked for the same as the one that ended last: so that what

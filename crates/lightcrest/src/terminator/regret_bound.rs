@@ -36,6 +36,15 @@ impl RegretBound {
         self.least_trials = least_trials;
         self
     }
+
+    /// `max UCB - max LCB`, in the units of the objective, however few trials there are; `None` if no Gaussian process says it.
+    ///
+    /// # Errors
+    /// If the Gaussian process breaks down.
+    pub fn bound(&mut self, context: &Context<'_>) -> Result<Option<f64>, SamplerError> {
+        let mut rng = ChaCha8Rng::seed_from_u64(context.number);
+        Ok(self.sampler.regret(context, &mut rng)?.map(|regret| regret.bound))
+    }
 }
 
 impl Terminator for RegretBound {
@@ -126,6 +135,18 @@ mod tests {
         assert!((20..60).contains(&n), "{n}");
         assert_eq!(Run::new(0.0).ends(&mut RegretBound::new(Some(1e-9))), None);
         assert_eq!(Run::new(0.0).ends(&mut RegretBound::new(Some(10.0)).least_trials(40)), Some(40));
+    }
+
+    #[test]
+    fn the_bound_is_a_number_from_few_trials_on_and_falls() {
+        let mut run = Run::new(0.0);
+        let bound = |run: &Run| RegretBound::new(None).bound(&run.context(&|_| Preview::default())).unwrap();
+        assert_eq!(bound(&run), None);
+        (0..3).for_each(|_| run.go_on());
+        let early = bound(&run).unwrap();
+        (0..25).for_each(|_| run.go_on());
+        let late = bound(&run).unwrap();
+        assert!(late >= 0.0 && late < 0.1 * early, "{early} {late}");
     }
 
     #[test]

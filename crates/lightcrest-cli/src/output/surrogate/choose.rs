@@ -1,6 +1,6 @@
 //! What is drawn, from what was asked for: names that the study does not have are refused with those that it has.
 
-use lightcrest::importance::ped_anova;
+use lightcrest::importance::{PedAnovaConfig, ped_anova};
 use lightcrest::space::nearest;
 
 use super::Question;
@@ -68,7 +68,7 @@ pub(super) fn parameters<'a>(
     let trials = view.history.complete();
     let trials: Vec<_> =
         trials.filter_map(|t| Some((&t.configuration, view.history.oriented(t)?[objective]))).collect();
-    let shares = ped_anova(space, &trials).unwrap_or_default();
+    let shares = ped_anova(space, &trials, &PedAnovaConfig::default()).unwrap_or_default();
     let top = shares.iter().reduce(|best, other| if other.1 > best.1 { other } else { best });
     let active = |name: &str| view.history.complete().any(|trial| trial.configuration.get(name).is_some());
     let top = top.and_then(|(name, _)| all().find(|other| other == name));

@@ -29,7 +29,7 @@ class FanovaImportanceEvaluator(BaseImportanceEvaluator):
     def evaluate(
         self, study: Study, params: list[str] | None = None, *, target: Target | None = None
     ) -> dict[str, float]:
-        """How much each parameter matters, the most important first; all the same if fewer than four trials are complete."""
+        """How much each parameter matters, the most important first; all the same if fewer than two trials are complete."""
         names, told = evidence(study, params, target)
         seed = random.getrandbits(63) if self._seed is None else self._seed
         values = [(trial.number, value) for trial, value in told]

@@ -60,6 +60,7 @@ class _GeneticSampler(_EngineSampler):
             "population_size": max(population_size, 3),
             "mutation_prob": mutation_prob,
             "crossover": crossover._word,
+            "constants": crossover._constants,
             "crossover_prob": crossover_prob,
             "swapping_prob": getattr(crossover, "_swapping_prob", swapping_prob),
             **more,
@@ -170,7 +171,8 @@ class CmaEsSampler(_EngineSampler):
         lr_adapt: bool = False,
         source_trials: list[FrozenTrial] | None = None,
     ) -> None:
-        """sigma0: the deviation at first, in parts of the ranges. popsize: trials in a generation.
+        """x0: where to begin, by name; in the middle of the ranges unless given. sigma0: the deviation at first, in parts of the ranges. popsize:
+        trials in a generation.
 
         The other arguments are Optuna's; a warning says which of them are ignored.
         """
@@ -179,11 +181,11 @@ class CmaEsSampler(_EngineSampler):
         if lr_adapt + use_separable_cma + with_margin > 1:
             raise ValueError("`lr_adapt`, `use_separable_cma` and `with_margin` exclude each other")
         _deprecated(
-            restart_strategy=restart_strategy, inc_popsize=None if inc_popsize == -1 else inc_popsize, sigma0=sigma0
+            restart_strategy=restart_strategy, inc_popsize=None if inc_popsize == -1 else inc_popsize, x0=x0, sigma0=sigma0
         )
-        _deprecated("CmaEsSampler ignores it", x0=x0)
         settings: dict[str, Any] = {"n_startup_trials": n_startup_trials}
         settings["restart"] = restart_strategy in ("ipop", "bipop")
+        settings |= {} if x0 is None else {"x0": dict(x0)}
         settings |= {} if sigma0 is None else {"sigma0": sigma0}
         settings |= {} if popsize is None else {"popsize": popsize}
         super().__init__(seed, **settings)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from lightcrest._warn import warn as _warn
-
 __all__ = [
     "BLXAlphaCrossover",
     "BaseCrossover",
@@ -16,16 +14,13 @@ __all__ = [
 
 
 class BaseCrossover:
-    """The base of all crossovers: a name that the engine knows. Their constants are the engine's."""
+    """The base of all crossovers: a name that the engine knows, and constants; None for the engine's own."""
 
     _word = ""
     n_parents = 2
 
-    def _constants(self, usual: dict[str, float | None], **given: float | None) -> None:
-        """Warns of constants that are not the engine's."""
-        for name, value in given.items():
-            if value is not None and value != usual[name]:
-                _warn(f"{type(self).__name__} has its own `{name}`: the argument is ignored")
+    def __init__(self, **constants: float | None) -> None:
+        self._constants = {name: float(value) for name, value in constants.items() if value is not None}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
@@ -40,17 +35,18 @@ class UniformCrossover(BaseCrossover):
         """swapping_prob: how probably a value is the second parent's."""
         if not 0 <= swapping_prob <= 1:
             raise ValueError(f"`swapping_prob` must be a probability, but got {swapping_prob}")
+        super().__init__()
         self._swapping_prob = swapping_prob
 
 
 class BLXAlphaCrossover(BaseCrossover):
-    """Values between those of two parents, and half as far again beyond."""
+    """Values between those of two parents, and somewhat beyond."""
 
     _word = "blx_alpha"
 
     def __init__(self, alpha: float = 0.5) -> None:
-        """alpha is accepted where Optuna takes it; another than 0.5 is ignored with a warning."""
-        self._constants({"alpha": 0.5}, alpha=alpha)
+        """alpha: how far beyond, as a part of what is between."""
+        super().__init__(alpha=alpha)
 
 
 class SBXCrossover(BaseCrossover):
@@ -61,14 +57,10 @@ class SBXCrossover(BaseCrossover):
     def __init__(
         self, eta: float | None = None, uniform_crossover_prob: float = 0.5, use_child_gene_prob: float = 0.5
     ) -> None:
-        """The arguments are accepted where Optuna takes them; others than the defaults are ignored with a warning."""
+        """eta: large for children near the parents; 2 for one objective and 20 for several unless given. uniform_crossover_prob: how probably
+        a value goes to the other of two children. use_child_gene_prob: how probably it is crossed over rather than a parent's."""
         _check_sbx(eta, uniform_crossover_prob, use_child_gene_prob)
-        self._constants(
-            {"eta": None, "uniform_crossover_prob": 0.5, "use_child_gene_prob": 0.5},
-            eta=eta,
-            uniform_crossover_prob=uniform_crossover_prob,
-            use_child_gene_prob=use_child_gene_prob,
-        )
+        super().__init__(eta=eta, uniform_crossover_prob=uniform_crossover_prob, use_child_gene_prob=use_child_gene_prob)
 
 
 class VSBXCrossover(SBXCrossover):
@@ -84,8 +76,8 @@ class SPXCrossover(BaseCrossover):
     n_parents = 3
 
     def __init__(self, epsilon: float | None = None) -> None:
-        """epsilon is accepted where Optuna takes it, and ignored with a warning."""
-        self._constants({"epsilon": None}, epsilon=epsilon)
+        """epsilon: how many times as large as that of the parents the simplex is; the square root of d + 2 unless given."""
+        super().__init__(epsilon=epsilon)
 
 
 class UNDXCrossover(BaseCrossover):
@@ -95,8 +87,9 @@ class UNDXCrossover(BaseCrossover):
     n_parents = 3
 
     def __init__(self, sigma_xi: float = 0.5, sigma_eta: float | None = None) -> None:
-        """The arguments are accepted where Optuna takes them; others than the defaults are ignored with a warning."""
-        self._constants({"sigma_xi": 0.5, "sigma_eta": None}, sigma_xi=sigma_xi, sigma_eta=sigma_eta)
+        """sigma_xi: the deviation along the line through two parents, in parts of their distance. sigma_eta: across it, in parts of the third
+        parent's distance from it; 0.35 over the square root of d unless given."""
+        super().__init__(sigma_xi=sigma_xi, sigma_eta=sigma_eta)
 
 
 def _check_sbx(eta: float | None, uniform_crossover_prob: float, use_child_gene_prob: float) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from lightcrest._study import Study, _logger
 from lightcrest.trial import FrozenTrial, TrialState
 from lightcrest.visualization._common import graph_objects
@@ -71,7 +73,9 @@ def plot_terminator_improvement(
     if plot_error:
         figure.add_scatter(x=numbers, y=errors, mode="markers+lines", name="Error", line={"color": "rgb(239, 85, 59)"})
     # What comes before the terminator may act does not set the scale.
-    shown = [*(improvements[min_n_trials:] if acts else improvements), *errors]
+    shown = [value for value in [*(improvements[min_n_trials:] if acts else improvements), *errors] if math.isfinite(value)]
+    if not shown:
+        return figure
     low, high = min([*improvements, *errors]), max(shown)
     margin = MARGIN * (high - low)
     figure.update_yaxes(range=(low - margin, high + margin))

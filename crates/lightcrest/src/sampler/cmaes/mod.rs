@@ -15,8 +15,8 @@ mod strategy;
 
 use super::admission::{Mender, first_admissible};
 use super::{Capabilities, Context, Sampler, SamplerError, draw};
-use crate::space::Configuration;
 use crate::space::encode::{Column, Encoder};
+use crate::space::{Configuration, Parameter};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,8 @@ const POINTS: usize = 100;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CmaEsConfig {
+    /// Where to begin: values of some parameters, within their ranges. The others begin in the middle of theirs.
+    pub x0: Configuration,
     /// The deviation at first, as a part of each parameter's range.
     pub sigma0: f64,
     /// How many trials are random at first, and no part of a generation.
@@ -43,7 +45,13 @@ pub struct CmaEsConfig {
 
 impl Default for CmaEsConfig {
     fn default() -> Self {
-        Self { sigma0: 1.0 / 6.0, n_startup_trials: 1, popsize: None, restart: false }
+        Self {
+            x0: Configuration::new(),
+            sigma0: 1.0 / 6.0,
+            n_startup_trials: 1,
+            popsize: None,
+            restart: false,
+        }
     }
 }
 
@@ -81,7 +89,7 @@ impl CmaEsSampler {
     }
 
     /// The strategy after all whole generations among the evaluated trials.
-    fn strategy(&mut self, columns: &[usize], evaluated: &[Evaluated]) -> &Strategy {
+    fn strategy(&mut self, columns: &[usize], mean: Vec<f64>, evaluated: &[Evaluated]) -> &Strategy {
         let d = columns.len();
         let kept = self.state.take();
         let kept = kept.filter(|state| state.columns == columns && evaluated.starts_with(&state.consumed));
@@ -89,7 +97,7 @@ impl CmaEsSampler {
         let begin = || State {
             columns: columns.to_vec(),
             consumed: Vec::new(),
-            strategy: Strategy::new(vec![0.5; d], self.config.sigma0, lambda),
+            strategy: Strategy::new(mean, self.config.sigma0, lambda),
             restarts: 0,
         };
         let state = self.state.insert(kept.unwrap_or_else(begin));
@@ -144,7 +152,15 @@ impl Sampler for CmaEsSampler {
             whole.then_some(Evaluated { point, violation: trial.violation(), loss })
         });
         let evaluated: Vec<Evaluated> = evaluated.collect();
-        let strategy = self.strategy(&columns, &evaluated);
+        let converted = |parameter: &Parameter| {
+            let value =
+                self.config.x0.get(&parameter.name).and_then(|value| parameter.domain.convert(value))?;
+            Some((parameter.name.clone(), value))
+        };
+        let begin = encoder.encode(&context.space.parameters().iter().filter_map(converted).collect());
+        let place = |&i: &usize| if begin.active[i] { begin.row[i] } else { 0.5 };
+        let mean = columns.iter().map(place).collect();
+        let strategy = self.strategy(&columns, mean, &evaluated);
         let mut mender = Mender::new(context, &encoder);
         first_admissible(context, rng, POINTS, &mut |rng| {
             let mut row: Vec<f64> =
@@ -161,7 +177,7 @@ impl Sampler for CmaEsSampler {
 mod tests {
     use super::*;
     use crate::objective::{Evaluation, ObjectiveInfo};
-    use crate::space::Space;
+    use crate::space::{Space, Value};
     use crate::study::Study;
 
     #[test]
@@ -201,7 +217,21 @@ mod tests {
         let mut sampler = CmaEsSampler::new(config);
         let trial = |loss: f64| Evaluated { point: vec![0.5, 0.5], violation: 0.0, loss };
         let evaluated: Vec<Evaluated> = (0..2000).map(|k| trial(f64::from(k))).collect();
-        let strategy = sampler.strategy(&[0, 1], &evaluated);
+        let strategy = sampler.strategy(&[0, 1], vec![0.5; 2], &evaluated);
         assert!(strategy.lambda > 4, "{strategy:?}");
+    }
+
+    #[test]
+    fn begins_where_it_is_told_to() {
+        let space =
+            Space::builder().log_float("x", 1e-2, 1e2).int("k", 0, 50).float("y", 0.0, 1.0).build().unwrap();
+        let x0 = [("x", Value::from(10)), ("k", 40.0.into())].into_iter().collect();
+        let config = CmaEsConfig { x0, sigma0: 1e-3, n_startup_trials: 0, ..CmaEsConfig::default() };
+        let builder = Study::builder(space, vec![ObjectiveInfo::minimize("loss")]);
+        let mut study = builder.sampler(CmaEsSampler::new(config)).build().unwrap();
+        let trial = study.ask().unwrap().configuration;
+        assert!((trial.get_f64("x").unwrap() / 10.0 - 1.0).abs() < 0.1, "{trial:?}");
+        assert!((trial.get_f64("k").unwrap() - 40.0).abs() <= 1.0, "{trial:?}");
+        assert!((trial.get_f64("y").unwrap() - 0.5).abs() < 0.1, "{trial:?}");
     }
 }

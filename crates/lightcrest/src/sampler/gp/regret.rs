@@ -29,6 +29,8 @@ impl GpSampler {
             outliers: Outliers::Keep,
             draws: false,
             reports: Reports::Rank,
+            // How many trials are enough is the terminator's to say.
+            startup_trials: 2,
             ..GpConfig::default()
         })
     }

@@ -21,7 +21,7 @@ use super::admission::{Mender, first_admissible};
 use super::{Capabilities, Context, Sampler, SamplerError, draw};
 use crate::space::Configuration;
 use crate::space::encode::{Column, Encoder};
-pub use crossover::Crossover;
+pub use crossover::{Crossover, CrossoverConstants};
 use population::{Generations, Individual, crowded, dominates, individuals};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -42,6 +42,8 @@ pub struct NsgaConfig {
     pub mutation_prob: Option<f64>,
     /// How numeric parameters are combined.
     pub crossover: Crossover,
+    /// Its constants.
+    pub constants: CrossoverConstants,
     /// The probability that a child has several parents, rather than being like one.
     pub crossover_prob: f64,
     /// The probability that a parameter is from the first parent, in uniform crossover and for choices.
@@ -56,6 +58,7 @@ impl Default for NsgaConfig {
             population_size: 50,
             mutation_prob: None,
             crossover: Crossover::default(),
+            constants: CrossoverConstants::default(),
             crossover_prob: 0.9,
             swapping_prob: 0.5,
             dividing_parameter: 3,
@@ -155,7 +158,8 @@ impl Genetic {
             return draw(context, rng);
         }
         // Few objectives want wide steps.
-        let eta = if context.objectives.len() > 1 { 20.0 } else { 2.0 };
+        let usual = if context.objectives.len() > 1 { 20.0 } else { 2.0 };
+        let eta = self.config.constants.eta.unwrap_or(usual);
         let (config, mut mender) = (&self.config, Mender::new(context, &encoder));
         first_admissible(context, rng, CHILDREN, &mut |rng| {
             let row = child(config, &encoder, parents, eta, rng);
@@ -233,7 +237,7 @@ fn cross(
     let points: Vec<Vec<f64>> =
         parents.iter().map(|parent| numeric.iter().map(|&i| parent.encoded.row[i]).collect()).collect();
     let points: Vec<&[f64]> = points.iter().map(Vec::as_slice).collect();
-    let child = config.crossover.child(&points, config.swapping_prob, eta, rng);
+    let child = config.crossover.child(&points, config.swapping_prob, &config.constants, eta, rng);
     for (&i, x) in numeric.iter().zip(&child) {
         row[i] = Some(x.clamp(0.0, 1.0));
     }
