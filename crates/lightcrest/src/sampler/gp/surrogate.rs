@@ -98,7 +98,7 @@ pub(super) fn surrogate(
 
 /// Whether the hyperparameters behind the proposal of this number are drawn.
 pub(super) fn is_drawn(number: u64) -> bool {
-    number >= SETTLED && number % TURN == 0
+    number >= SETTLED && number.is_multiple_of(TURN)
 }
 
 /// The posterior with hyperparameters that are drawn around its own, where that is possible.

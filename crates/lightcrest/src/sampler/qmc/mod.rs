@@ -1,7 +1,7 @@
 //! Quasi-random search: points that cover the space more evenly than random ones.
 //!
-//! Each parameter has a dimension of its own, categorical and conditional ones too; the trial's number is the index of its point, so that
-//! a run that is resumed goes on where it was. A point that was tried already, or that a constraint forbids, gives way to
+//! Each parameter has a dimension of its own, categorical ones too, but those with conditions are random: the points of the trials that have one
+//! are a part of the sequence that need not be even. The trial's number is the index of its point, so that a run that is resumed goes on where it was. A point that was tried already, or that a constraint forbids, gives way to
 //! the next one; where only a part of the space is feasible, trials begin that much farther apart in the sequence. Bounds that depend on
 //! other parameters take nothing away: points are spread over what they leave. Parameters beyond the 256th of a Sobol sequence are random.
 //!
@@ -110,8 +110,9 @@ impl Sampler for QmcSampler {
         rng: &mut ChaCha8Rng,
     ) -> Result<Configuration, SamplerError> {
         let encoder = Encoder::new(context.space);
-        let varying: Vec<usize> =
-            (0..context.space.len()).filter(|&i| encoder.column(i).cells() != Some(1)).collect();
+        let parameters = context.space.parameters();
+        let varying = |i: &usize| parameters[*i].when.is_empty() && encoder.column(*i).cells() != Some(1);
+        let varying: Vec<usize> = (0..parameters.len()).filter(varying).collect();
         if varying.is_empty() {
             return draw(context, rng);
         }
@@ -122,7 +123,7 @@ impl Sampler for QmcSampler {
         first_admissible(context, rng, POINTS, &mut |rng| {
             let index = next;
             next = next.saturating_add(1);
-            let mut row = vec![0.0; context.space.len()];
+            let mut row: Vec<f64> = (0..parameters.len()).map(|_| rng.random()).collect();
             for (dimension, &i) in varying.iter().enumerate() {
                 let seed = scramble.then(|| mix(seed, dimension));
                 let uniform = points.coordinate(index, dimension, seed);
