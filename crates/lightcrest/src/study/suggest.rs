@@ -59,11 +59,12 @@ impl Study {
         let value = trial.configuration.get_near(&name, trial.suggestions.len());
         let own = self.own.get(&number).copied();
         let asked = match own {
+            _ if expected => None, // what comes next in the list was not asked for before
             Some(_) => trial.suggestions.get_shared(&name),
             // The names of a trial that was read from the storage are its own.
             None => trial.suggestions.get(&name),
         };
-        if !expected && let (Some(value), Some(domain)) = (value, asked) {
+        if let (Some(value), Some(domain)) = (value, asked) {
             return Ok(Answer { value: value.clone(), domain: domain.clone(), stray: None });
         }
         let origin = own.unwrap_or(Origin::Sampler);
