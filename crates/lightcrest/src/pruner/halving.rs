@@ -23,7 +23,7 @@
 //! stands on a rung. Points are ranked by non-dominated sorting, within a front by crowding distance, the lonelier
 //! first (NSGA-II's order). So a network is stopped when others are more accurate *and* lighter, not because a
 //! heavier one is more accurate; and when a front is too large to go on as a whole, its ends go on (the lightest, the
-//! most accurate) and a well-spread part of what lies between. Of equals, the first to arrive goes on.
+//! most accurate, however few are there) and a well-spread part of what lies between. Of equals, the first to arrive goes on.
 //!
 //! Objectives that are neither reported nor known (latency, measured at the end) do not count on the rungs.
 
@@ -159,8 +159,16 @@ impl Rule<'_> {
         if single {
             return best.last().is_none_or(|last| points[own] >= points[*last]);
         }
-        best.contains(&own)
+        best.contains(&own) || is_end(&points, own)
     }
+}
+
+/// Whether a point is an end of the front: no other is better in one of the objectives, and none is better or equal in all.
+fn is_end(points: &[Vec<f64>], own: usize) -> bool {
+    let others = || points.iter().enumerate().filter(|(i, _)| *i != own).map(|(_, point)| point);
+    let most = |j: usize| others().all(|point| point[j] <= points[own][j]);
+    let covered = others().any(|point| point.iter().zip(&points[own]).all(|(a, b)| a >= b));
+    !covered && (0..points[own].len()).any(most)
 }
 
 impl Pruner for SuccessiveHalving {
@@ -269,6 +277,21 @@ mod tests {
         assert!(!stopped[5], "the first light one is on the front");
         assert!(stopped[6], "another light one is less accurate: dominated");
         assert!(stopped[1] && stopped[2] && stopped[3] && stopped[4]);
+    }
+
+    #[test]
+    fn the_ends_of_a_front_go_on_however_few_are_there() {
+        let objectives = vec![ObjectiveInfo::maximize("accuracy"), ObjectiveInfo::minimize("parameters")];
+        let arrives = |accuracy: f64, parameters: f64| (vec![None, Some(parameters)], accuracy);
+        let arrivals = [
+            arrives(0.64, 366.0),
+            arrives(0.87, 9101.0), // the most accurate
+            arrives(0.75, 900.0),  // between the two
+            arrives(0.60, 300.0),  // the lightest
+            arrives(0.87, 9101.0), // both again
+            arrives(0.60, 300.0),
+        ];
+        assert_eq!(stopped(objectives, &arrivals), [false, false, true, false, true, true]);
     }
 
     #[test]

@@ -58,3 +58,17 @@ class BaseSampler(_abc.ABC):
 
     def __str__(self) -> str:
         return type(self).__name__
+
+
+class _OneByOne(BaseSampler):
+    """The base of samplers that choose each value when it is asked for."""
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """Nothing: values are given one by one."""
+        return {}
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Nothing: values are given one by one."""
+        return {}

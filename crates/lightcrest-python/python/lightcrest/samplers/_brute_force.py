@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random as _Random
 
 from lightcrest.distributions import CategoricalDistribution, _same_choice
-from lightcrest.samplers._base import BaseSampler
+from lightcrest.samplers._base import _OneByOne
 from lightcrest.samplers._engine import _BY_NAME
 from lightcrest.trial import TrialState
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lightcrest.trial import FrozenTrial
 
 
-class BruteForceSampler(BaseSampler):
+class BruteForceSampler(_OneByOne):
     """Tries every configuration once, in random order, and ends the run when all were tried. Floats need a step.
 
     Which parameter follows on which values is known from the trials so far, so ranges and conditions may depend on other parameters; but
@@ -35,16 +35,6 @@ class BruteForceSampler(BaseSampler):
         self._seed = None if seed is None else int(seed) % 2**64
         self._random = _Random(seed)
         self._again = avoid_premature_stop
-
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """Nothing: values are given one by one."""
-        return {}
-
-    def sample_relative(
-        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """Nothing: values are given one by one."""
-        return {}
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import product as _product
 
 from lightcrest._warn import warn as _warn
-from lightcrest.samplers._base import BaseSampler
+from lightcrest.samplers._base import _OneByOne
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lightcrest.trial import FrozenTrial, TrialState
 
 
-class GridSampler(BaseSampler):
+class GridSampler(_OneByOne):
     """Tries every point of a grid once, in an order that the seed decides, and ends the run when all were tried.
 
     Points are told apart across runs: a study that is found again goes on where it was.
@@ -72,16 +72,6 @@ class GridSampler(BaseSampler):
             free = self._order
         study._set_system(trial.number, "search_space", self._space)
         study._set_system(trial.number, "grid_id", free[0])
-
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """Nothing: values are given one by one."""
-        return {}
-
-    def sample_relative(
-        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """Nothing: values are given one by one."""
-        return {}
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution

@@ -2,14 +2,16 @@
 //!
 //! # One proposal
 //! 1. The first [`GpConfig::startup_trials`] are random, each the one of a few draws that is farthest from all earlier trials.
-//! 2. Each objective that must be evaluated gets a Gaussian process on its transformed values (`surrogate`); objectives that a
-//!    preview knows enter with their exact values. What pruned and failed trials say is in `observation`.
+//! 2. Each objective that must be evaluated gets a Gaussian process on its transformed values (`surrogate`), whose hyperparameters are the
+//!    most probable ones or, now and then, drawn; objectives that a preview knows enter with their exact values. What pruned and failed
+//!    trials say is in `observation`.
 //! 3. Trials that are waiting or running are added with their predicted means (kriging believer): the doubt near them shrinks, so
 //!    that workers asking at the same time get different points.
 //! 4. Several objectives become one number by the expected growth of the dominated volume (`growth`), or by random weights, drawn
 //!    anew each time (`goal`). Constraints that only an evaluation can tell, and the time that it takes, join it (`terms`).
 //! 5. Random configurations and mutations of the best ones are scored; from the best, local search goes on: single changes for
 //!    discrete columns, L-BFGS along continuous ones. Nothing infeasible, invalid or known is ever proposed (`candidate`).
+//! 6. Where trials of one objective are many, every other proposal is looked for in a trust region only (`region`).
 //!
 //! # Conditional parameters
 //! The kernel compares only values that are active in both configurations ([`Conditional`]).
