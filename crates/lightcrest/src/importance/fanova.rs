@@ -37,9 +37,6 @@ impl Default for FanovaConfig {
     }
 }
 
-/// Fewer trials than this say nothing.
-const LEAST_TRIALS: usize = 2;
-
 /// The share of the variance that each parameter explains alone, in the order of the space; what is missing from 1 is explained
 /// by several parameters together. All 0 if the values do not differ.
 ///
@@ -49,10 +46,7 @@ pub fn fanova(
     trials: &[(&Configuration, f64)],
     config: &FanovaConfig,
 ) -> Option<Vec<(String, f64)>> {
-    let trials: Vec<_> = trials.iter().filter(|(_, value)| value.is_finite()).collect();
-    if trials.len() < LEAST_TRIALS {
-        return None;
-    }
+    let trials = super::telling(trials)?;
     let encoder = Encoder::new(space);
     let encoded: Vec<_> = trials.iter().map(|(configuration, _)| encoder.encode(configuration)).collect();
     // Squares of huge values would overflow.

@@ -40,8 +40,6 @@ impl Default for PedAnovaConfig {
 
 /// Into how many cells a continuous parameter, or one of many values, is cut.
 const CELLS: usize = 50;
-/// Fewer trials than this say nothing.
-const LEAST_TRIALS: usize = 2;
 
 /// The importance of each parameter for one number: parameters in the order of the space, shares that add up to 1, or all
 /// 0 if nothing stands out.
@@ -52,10 +50,7 @@ pub fn ped_anova(
     trials: &[(&Configuration, f64)],
     config: &PedAnovaConfig,
 ) -> Option<Vec<(String, f64)>> {
-    let mut trials: Vec<_> = trials.iter().filter(|(_, value)| value.is_finite()).collect();
-    if trials.len() < LEAST_TRIALS {
-        return None;
-    }
+    let mut trials = super::telling(trials)?;
     let mut values: Vec<f64> = trials.iter().map(|(_, value)| *value).collect();
     values.sort_by(|a, b| b.total_cmp(a));
     // All that are as good as the last of a share are in it: equal trials are not told apart.

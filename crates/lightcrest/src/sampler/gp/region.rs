@@ -40,7 +40,7 @@ pub(super) struct Era {
     /// The number of its first trial; 0 in the first era.
     pub(super) begin: u64,
     /// The number of its best trial, if one is complete and feasible.
-    pub(super) best: Option<u64>,
+    best: Option<u64>,
     length: f64,
 }
 
@@ -48,9 +48,10 @@ impl Era {
     /// The era after all trials of a study of one objective, which are searched locally from the number `from` on. The first `startup` proposals of
     /// later eras are random.
     pub(super) fn of(history: &History, from: u64, startup: u64) -> Self {
+        let direction = history.objectives()[0].direction;
         let value = |trial: &FrozenTrial| {
             let counts = trial.state == TrialState::Complete && trial.is_feasible();
-            let value = history.oriented(trial).filter(|_| counts)?[0];
+            let value = direction.orient(*trial.values.as_ref().filter(|_| counts)?.first()?);
             value.is_finite().then_some(value)
         };
         let mut era = Self { begin: 0, best: None, length: FIRST };

@@ -43,6 +43,22 @@ struct Observations {
     deviations: Vec<f64>,
 }
 
+impl Observations {
+    /// Some of them.
+    fn select(&self, indices: &[usize]) -> Self {
+        let of = |all: &[f64]| indices.iter().map(|&i| all[i]).collect();
+        let (values, deviations) = (of(&self.values), of(&self.deviations));
+        Self { rows: self.rows.select(indices), values, deviations }
+    }
+
+    /// With transformed values and what they leave open on that scale.
+    fn data(&self, outliers: Outliers) -> Result<Data, SamplerError> {
+        let y = transform(&self.values, outliers).map_err(internal)?;
+        let noise = transformed_noise(&self.values, &y, &self.deviations);
+        Data::with_noise(self.rows.clone(), y, noise).map_err(internal)
+    }
+}
+
 pub(super) fn internal(error: GpError) -> SamplerError {
     SamplerError::Internal { sampler: "gp", reason: error.to_string() }
 }
@@ -109,9 +125,7 @@ fn redrawn(
     outliers: Outliers,
     rng: &mut ChaCha8Rng,
 ) -> Result<Posterior, SamplerError> {
-    let y = transform(&observations.values, outliers).map_err(internal)?;
-    let noise = transformed_noise(&observations.values, &y, &observations.deviations);
-    let data = Data::with_noise(observations.rows.clone(), y, noise).map_err(internal)?;
+    let data = observations.data(outliers)?;
     let config = FitConfig::new(kernel, &data);
     let found = draw(kernel, &data, &config, posterior.hyperparameters(), rng)
         .and_then(|hyperparameters| Posterior::new(kernel, &hyperparameters, &data));
@@ -132,12 +146,7 @@ fn conditioned(
     let key = key(kernel, first);
     let c = first.values.len();
     if cache.key != key || cache.posterior.is_none() {
-        let part = part(&first.values);
-        let values: Vec<f64> = part.iter().map(|&i| first.values[i]).collect();
-        let y = transform(&values, outliers).map_err(internal)?;
-        let deviations: Vec<f64> = part.iter().map(|&i| first.deviations[i]).collect();
-        let noise = transformed_noise(&values, &y, &deviations);
-        let data = Data::with_noise(first.rows.select(&part), y, noise).map_err(internal)?;
+        let data = first.select(&part(&first.values)).data(outliers)?;
         let found = fit(kernel, &data, &FitConfig::new(kernel, &data)).map_err(internal)?;
         let y = transform(&first.values, outliers).map_err(internal)?;
         let noise = transformed_noise(&first.values, &y, &first.deviations);
