@@ -1,8 +1,8 @@
 //! Runs samplers one trial after the other and keeps what came of it.
 
-use crate::fronts::{self, Front};
+use crate::front::Front;
 use crate::task::Task;
-use crate::{Options, conditional, curve, epochs, function, mixed, peer, table};
+use crate::{Options, conditional, curve, epochs, fronts, function, mixed, peer, table, table_fronts};
 use lightcrest::sampler::{
     AutoSampler, CmaEsSampler, EvolutionSampler, GpSampler, NsgaIIISampler, NsgaIISampler, QmcSampler,
     RandomSampler, Sampler, TpeSampler,
@@ -57,7 +57,6 @@ pub fn sampler(name: &str, seed: u64, peers: Option<&Path>) -> Box<dyn Sampler> 
         "nsga2" => Box::new(NsgaIISampler::new(serde_json::from_str(settings).unwrap())),
         "nsga3" => Box::new(NsgaIIISampler::new(serde_json::from_str(settings).unwrap())),
         "evolution" => Box::new(EvolutionSampler::new(serde_json::from_str(settings).unwrap())),
-        // One objective only.
         other => Box::new(peer::Peer::start(peers.expect("peers need --peers SCRIPT"), other, seed, &[])),
     }
 }
@@ -109,7 +108,10 @@ impl Problem {
             curves if curve::SUITES.contains(&curves) => {
                 curve::tasks(curves, tables).into_iter().map(Self::Curve).collect()
             }
-            other => self::suite(other, tables).into_iter().map(Self::Loss).collect(),
+            other => match table_fronts::SUITES.iter().find(|suite| **suite == other) {
+                Some(suite) => table_fronts::tasks(suite, tables).into_iter().map(Self::Front).collect(),
+                None => self::suite(other, tables).into_iter().map(Self::Loss).collect(),
+            },
         }
     }
 
@@ -117,7 +119,7 @@ impl Problem {
     fn name(&self) -> (&'static str, &str) {
         match self {
             Self::Loss(task) => (task.suite, &task.name),
-            Self::Front(front) => ("fronts", front.name),
+            Self::Front(front) => (front.suite, &front.name),
             Self::Curve(task) => (task.suite, &task.name),
         }
     }
