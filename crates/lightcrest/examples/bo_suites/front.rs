@@ -1,7 +1,7 @@
 //! Several objectives: how much of the hypervolume that can be had is missing.
 
 use crate::peer;
-use crate::run::{CHECKPOINTS, cpu_seconds};
+use crate::setup::{CHECKPOINTS, cpu_seconds};
 use lightcrest::objective::orient;
 use lightcrest::pareto::hypervolume;
 use lightcrest::sampler::Sampler;

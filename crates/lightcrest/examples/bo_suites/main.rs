@@ -24,6 +24,7 @@ mod mixed;
 mod peer;
 mod report;
 mod run;
+mod setup;
 mod speed;
 mod table;
 mod table_fronts;
