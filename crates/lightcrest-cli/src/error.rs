@@ -8,7 +8,7 @@ use lightcrest::StudyError;
 use lightcrest::sampler::SamplerError;
 use lightcrest::storage::StorageError;
 use lightcrest_model::data::DataError;
-use lightcrest_model::spec::SpecErrors;
+use lightcrest_spec::SpecErrors;
 
 use crate::run::RunError;
 use crate::stop::INTERRUPTED;

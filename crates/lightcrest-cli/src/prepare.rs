@@ -10,9 +10,10 @@ use lightcrest::sampler::GpSampler;
 use lightcrest::storage::Definition;
 use lightcrest::study::StudyBuilder;
 use lightcrest::{Configuration, Preview, Study};
-use lightcrest_model::network::Shape;
+use lightcrest_graph::network::Shape;
 use lightcrest_model::objective;
-use lightcrest_model::spec::{Phase, StudySpec};
+use lightcrest_model::spec::Phase;
+use lightcrest_spec::StudySpec;
 
 use crate::error::CliError;
 use crate::metric::duration;

@@ -12,7 +12,7 @@ use lightcrest::executor::Summary;
 use lightcrest::pruner::Pruner;
 use lightcrest::storage::{SqliteStorage, Storage, StorageError};
 use lightcrest::{Executor, ExecutorConfig, FrozenTrial, Objective, Observer, Study, StudyError};
-use lightcrest_model::spec::StudySpec;
+use lightcrest_spec::StudySpec;
 
 use crate::arguments::StudyArguments;
 use crate::commands::print;

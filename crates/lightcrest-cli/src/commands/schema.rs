@@ -1,6 +1,7 @@
 //! `lightcrest schema`: the JSON schema of spec files.
 
 use lightcrest_model::spec;
+use lightcrest_spec::tune;
 
 use super::print;
 use crate::arguments::{SchemaArguments, SchemaOf};
@@ -10,7 +11,7 @@ use crate::error::CliError;
 pub(crate) fn schema(arguments: &SchemaArguments) -> Result<(), CliError> {
     let schema = match arguments.of {
         SchemaOf::Search => spec::json_schema(),
-        SchemaOf::Tune => spec::tune::json_schema(),
+        SchemaOf::Tune => tune::json_schema(),
     };
     print(&format!("{schema:#}"));
     Ok(())
