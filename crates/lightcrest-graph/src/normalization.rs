@@ -24,8 +24,8 @@ impl Normalization {
         }
     }
 
-    /// The normalised value is `pixel * scale + offset`.
-    pub(crate) fn affine(&self, channel: usize) -> (f32, f32) {
+    /// Scale and offset of a channel: the normalised value is `pixel * scale + offset`.
+    pub fn affine(&self, channel: usize) -> (f32, f32) {
         let (mean, std) = (f64::from(self.mean[channel]), f64::from(self.std[channel]));
         ((1.0 / (255.0 * std)) as f32, (-mean / std) as f32)
     }

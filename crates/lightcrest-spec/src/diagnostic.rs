@@ -264,7 +264,7 @@ impl Errors {
 
 #[cfg(test)]
 mod tests {
-    use crate::*;
+    use super::*;
 
     #[test]
     fn near_words_are_suggested_and_far_ones_are_not() {

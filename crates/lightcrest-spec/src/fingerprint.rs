@@ -65,7 +65,7 @@ fn fnv1a(bytes: &[u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use crate::*;
+    use super::*;
 
     fn of(text: &str) -> String {
         fingerprint(DeTable::parse(text).unwrap().get_ref(), &["command.limits", "command.directory"])

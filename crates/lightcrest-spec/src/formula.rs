@@ -275,7 +275,7 @@ impl Parser<'_> {
 
 #[cfg(test)]
 mod tests {
-    use crate::*;
+    use super::*;
 
     fn value(text: &str) -> f64 {
         let names = |word: &str| match word {

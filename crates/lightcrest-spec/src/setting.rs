@@ -379,7 +379,7 @@ fn any_scalar(errors: &mut Errors, name: &str, value: &Spanned<DeValue<'_>>) -> 
 
 #[cfg(test)]
 mod tests {
-    use crate::{bytes, seconds};
+    use super::{bytes, seconds};
 
     #[test]
     fn durations() {

@@ -7,7 +7,7 @@ use lightcrest::space::{Space, Value};
 use toml::de::DeTable;
 
 use crate::diagnostic::Errors;
-use crate::parse::{fixed, group, named, table};
+use crate::document::{fixed, group, named, table};
 use crate::tree::{ConfigurationError, Group, deserialize};
 use crate::vocabulary::{BUDGET, SAMPLERS, STUDY, Section, TERMINATORS, WORKERS};
 

@@ -103,13 +103,13 @@ struct Architecture {
 
 /// A stage of the network.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Stage {
-    pub name: String,
+struct Stage {
+    name: String,
     /// `repeat` and `stride`.
-    pub own: Group,
+    own: Group,
     /// Keys that several modules share.
-    pub shared: Group,
-    pub modules: Choice,
+    shared: Group,
+    modules: Choice,
 }
 
 impl Spec {
