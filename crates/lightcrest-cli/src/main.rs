@@ -5,16 +5,15 @@ mod commands;
 mod deliver;
 mod engine_log;
 mod error;
-mod metric;
 mod output;
 mod prepare;
 mod progress;
-mod report;
+mod recorded;
 mod run;
 mod session;
 mod spec_file;
 mod stop;
-mod view;
+mod terminal;
 
 use std::process::ExitCode;
 

@@ -5,18 +5,18 @@ use std::path::Path;
 use lightcrest::Objective;
 use lightcrest_model::objective::NetworkObjective;
 use lightcrest_model::spec::{Phase, Spec};
+use lightcrest_report::metric::Kind;
 use lightcrest_spec::StudySpec;
 use lightcrest_spec::tune::TuneSpec;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::print;
 use super::tune::Program;
 use crate::arguments::CheckArguments;
 use crate::error::CliError;
-use crate::metric::Kind;
 use crate::prepare;
 use crate::spec_file::SpecFile;
+use crate::terminal::print;
 
 /// How many configurations are drawn to see what models cost.
 const DRAWN: usize = 200;

@@ -59,7 +59,6 @@ fn describe(op: &Op) -> String {
 
 #[cfg(test)]
 mod test {
-    use super::*;
     use crate::testing;
 
     #[test]
