@@ -12,12 +12,12 @@
 use std::path::Path;
 use std::time::Instant;
 
-use lightcrest_model::block::{Module, stage};
-use lightcrest_model::data::idx;
-use lightcrest_model::network::{
+use lightcrest_graph::network::{
     Activation, Conv2d, Network, NetworkError, NodeId, Op, Pool2d, Shape, Weights,
 };
-use lightcrest_model::onnx::{self, ExportConfig};
+use lightcrest_graph::onnx::{self, ExportConfig};
+use lightcrest_model::block::{Module, stage};
+use lightcrest_model::data::idx;
 use lightcrest_model::train::optimizer::Optimizer;
 use lightcrest_model::train::{LossConfig, OptimizerConfig, Plan, PlanMode};
 use rand::SeedableRng;
@@ -166,6 +166,7 @@ fn speed(name: &str) -> Result<Value, Failure> {
     let targets: Vec<f32> =
         (0..BATCH * CLASSES).map(|i| f32::from(u8::from(i / CLASSES % CLASSES == i % CLASSES))).collect();
 
+    let before_mb = peak_mb();
     let mut plan = Plan::new(&network, &weights, BATCH, PlanMode::Train)?;
     let sizes: Vec<usize> = plan.parameters_mut().map(|p| p.value.len()).collect();
     let mut optimizer = Optimizer::new(SGD, 0.0, sizes.iter().copied());
@@ -195,6 +196,7 @@ fn speed(name: &str) -> Result<Value, Failure> {
         "infer64_images_per_s": infer,
         "batch1_us": 1e6 / batch1,
         "train_peak_mb": train_peak_mb,
+        "train_added_mb": train_peak_mb - before_mb,
         "parameters": sizes.iter().sum::<usize>(),
     }))
 }
