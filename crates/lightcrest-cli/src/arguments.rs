@@ -237,4 +237,16 @@ mod tests {
     fn the_command_line_is_consistent() {
         super::Arguments::command().debug_assert();
     }
+
+    #[test]
+    fn every_command_says_how_it_is_used() {
+        let mut program = super::Arguments::command().term_width(100);
+        program.build();
+        let mut help = format!("{}", program.render_long_help());
+        for command in program.get_subcommands_mut() {
+            let usage = command.render_long_help();
+            help.push_str(&format!("\n==== {} ====\n{usage}", command.get_name()));
+        }
+        insta::assert_snapshot!(help);
+    }
 }

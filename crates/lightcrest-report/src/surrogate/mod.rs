@@ -228,4 +228,19 @@ mod tests {
         assert!(many.len() <= 8 && many[0] == 3 && many.last() == Some(&1000), "{many:?}");
         assert!(spread(3, 2, 8).is_empty());
     }
+
+    #[test]
+    fn the_picture_in_words() {
+        let drawn = surrogate(&view(), &ask(&["learning_rate"]), &Proposer::default()).unwrap();
+        let lines = drawn.frames.iter().flat_map(|frame| &frame.text).chain(&drawn.notes);
+        // How many digits a fit repeats is the machine's business.
+        let words: Vec<String> = lines
+            .map(|line| {
+                line.split(' ')
+                    .map(|word| if word.contains(|c: char| c.is_ascii_digit()) { "#" } else { word })
+            })
+            .map(|words| words.collect::<Vec<_>>().join(" "))
+            .collect();
+        insta::assert_snapshot!(words.join("\n"));
+    }
 }

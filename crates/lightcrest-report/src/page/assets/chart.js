@@ -316,6 +316,17 @@ function hoverPoints(drawing, points, reach = 26) {
   drawing.addEventListener("pointerleave", (event) => { if (event.pointerType !== "touch") hideTip(); });
 }
 
+// The same, with a ring around the chosen trial.
+function ringPoints(drawing, points) {
+  const ring = shape("circle", { class: "ring", r: 8, visibility: "hidden" }, drawing);
+  drawing.watch = (number) => {
+    const point = points.find((p) => p.trial.number === number);
+    ring.setAttribute("visibility", point ? "visible" : "hidden");
+    if (point) { ring.setAttribute("cx", point.x); ring.setAttribute("cy", point.y); }
+  };
+  hoverPoints(drawing, points);
+}
+
 // Starts everything. A chart that fails says so in its place and leaves the others alone.
 function begin(charts) {
   for (const [id, draw] of charts) {

@@ -40,13 +40,7 @@ function drawFront() {
     for (const point of points) mark(stateOf(point.trial), point.x, point.y, drawing);
     const hidden = shown.length - points.length;
     if (hidden) label(`${hidden} outside: “all” shows ${hidden === 1 ? "it" : "them"}`, box.right - 4, box.bottom - 8, "end", drawing);
-    const ring = shape("circle", { class: "ring", r: 8, visibility: "hidden" }, drawing);
-    drawing.watch = (number) => {
-      const point = points.find((p) => p.trial.number === number);
-      ring.setAttribute("visibility", point ? "visible" : "hidden");
-      if (point) { ring.setAttribute("cx", point.x); ring.setAttribute("cy", point.y); }
-    };
-    hoverPoints(drawing, points);
+    ringPoints(drawing, points);
   });
   watchers.push((number) => holder.firstChild?.watch?.(number));
 
