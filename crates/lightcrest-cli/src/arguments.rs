@@ -53,7 +53,7 @@ pub(crate) enum Command {
     /// Draw the report of a run again
     #[command(after_help = "Example:\n  lightcrest report runs/digits     writes runs/digits/report.html")]
     Report(RunArguments),
-    /// Draw what the Gaussian process believed after every trial, and what it wanted to try next
+    /// Draw the posterior of the Gaussian process after every trial, and what it proposed next
     #[command(after_help = SURROGATE_EXAMPLES)]
     Surrogate(SurrogateArguments),
     /// Check a spec and its data without running anything
@@ -116,7 +116,7 @@ Examples:
   lightcrest train model.yaml --data photos/ --image-size 64 --out trained";
 
 const SURROGATE_EXAMPLES: &str = "\
-One page that works offline, with a slider over the number of finished trials: the belief about an objective along one
+One page that works offline, with a slider over the number of finished trials: the posterior of an objective along one
 parameter (or two), the trials, the acquisition, and the next proposal. The other parameters are those of the best trial.
 
 Examples:

@@ -19,7 +19,7 @@ fn space() -> Space {
     Space::builder()
         .log_float("rate", 1e-5, 1.0)
         .int("layers", 1, 6)
-        .int("salt", i64::MIN, i64::MAX)
+        .int("salt", -1_000_000_000, 1_000_000_000)
         .categorical("optimizer", ["sgd", "adam", "</script>"])
         .parameter(Parameter::float("momentum", 0.0, 0.99).when("optimizer", ["sgd"]))
         .parameter(Parameter::categorical("nesterov", [true, false]).when("optimizer", ["sgd"]))

@@ -159,7 +159,7 @@ fn synthetic(count: u64) -> ReportData {
     }
 }
 
-/// A belief along the first parameters of a made-up run.
+/// A posterior along the first parameters of a made-up run.
 fn surrogate(parameters: &[Parameter]) -> Surrogate {
     let grid: Vec<f64> = (0..30).map(|i| f64::from(i) / 29.0).collect();
     let axis = |parameter: &Parameter| SurrogateAxis {

@@ -1,4 +1,4 @@
-//! From a study to the pictures of its surrogate: for each number of finished trials, what the sampler believed then.
+//! From a study to the pictures of its surrogate: for each number of finished trials, the posterior as it was then.
 
 mod choose;
 mod error;
@@ -103,7 +103,7 @@ pub fn surrogate(
     ];
     if space.len() > names.len() {
         notes.push(
-            "The marks are all trials, whatever their other parameters; the belief passes near those that resemble \
+            "The marks are all trials, whatever their other parameters; the posterior passes near those that resemble \
              the configuration that is held."
                 .to_owned(),
         );

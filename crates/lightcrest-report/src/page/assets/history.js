@@ -59,7 +59,7 @@ function drawCurves() {
     const pool = shown.length ? shown : drawn;
     const x = linearScale(...extent(pool.flatMap((t) => t.curve.map((p) => p[0]))), box.left, box.right, "whole", 0.02);
     const y = linearScale(...extent(pool.flatMap((t) => t.curve.map((p) => p[1]))), box.bottom, box.top, metric.kind);
-    axes(drawing, box, x, y, "Epoch", metric.label);
+    axes(drawing, box, x, y, data.networks ? "Epoch" : "Step", metric.label);
     const trace = (trial) => trial.curve.map(([step, value], i) => `${i ? "L" : "M"}${x(step).toFixed(1)},${y(value).toFixed(1)}`).join("");
     const points = [];
     // Many lines are drawn faintly, so that where they crowd can be seen.
