@@ -12,7 +12,8 @@ function drawFront() {
   const quality = indices.filter((i) => !cost.includes(i) && (data.metrics[i].objective || data.metrics[i].kind === "share" ));
   const xs = cost.length ? cost : indices;
   const ys = quality.length ? quality : indices;
-  if (!scored.length || !indices.length) return nothing(holder, "No trial is complete yet.");
+  if (!scored.length) return nothing(holder, "No trial is complete yet.");
+  if (!indices.length) return nothing(holder, "No complete trial has a finite value.");
   if (indices.length < 2) return nothing(holder, `Only ${data.metrics[indices[0]].label} was measured: the history shows it.`);
   xs.sort((a, b) => COSTS.indexOf(data.metrics[a].name) - COSTS.indexOf(data.metrics[b].name));
   ys.sort((a, b) => Number(data.metrics[b].objective) - Number(data.metrics[a].objective));
