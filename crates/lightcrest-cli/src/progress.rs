@@ -13,6 +13,7 @@ use lightcrest::objective::ObjectiveInfo;
 use lightcrest::pareto;
 use lightcrest::{Configuration, Observer};
 
+use crate::console::{self, plain};
 use crate::engine_log;
 use crate::metric::{self, Kind};
 
@@ -42,7 +43,7 @@ impl Style {
 pub(crate) fn say(style: Style, bars: &MultiProgress, line: &str) {
     match style {
         Style::Quiet => {}
-        Style::Lines => eprintln!("{line}"),
+        Style::Lines => console::say(line),
         // A terminal that went away must not end the search.
         Style::Bars => drop(bars.println(line)),
     }
@@ -194,7 +195,7 @@ impl<'a> Progress<'a> {
             }
             (state, _) => {
                 let verb = if state == TrialState::Pruned { "stopped early" } else { "failed" };
-                let reason = trial.reason.as_deref().map_or_else(String::new, |reason| format!(": {reason}"));
+                let reason = trial.reason.as_deref().map_or_else(String::new, |reason| format!(": {}", plain(reason)));
                 format!("trial {number}: {verb}{reason}{time}")
             }
         }
@@ -209,7 +210,7 @@ pub(crate) fn steps(style: Style, title: &str, count: usize) -> ProgressBar {
     bar.set_style(style_of("{prefix:>8} {bar:32.cyan/dim} {pos}/{len}  {wide_msg}"));
     bar.set_prefix(title.to_owned());
     if style == Style::Lines && count > 0 {
-        eprintln!("{title} of the front: {count} to do");
+        console::say(&format!("{title} of the front: {count} to do"));
     }
     bar
 }
@@ -264,7 +265,7 @@ impl Observer for Progress<'_> {
         if self.style == Style::Lines {
             let total = self.limit.map_or_else(String::new, |limit| format!("/{limit}"));
             let left = self.time_left(&state).map_or_else(String::new, |left| format!(", {left} left"));
-            eprintln!("{}  [{}{total}{left}]", self.describe(trial), state.finished);
+            console::say(&format!("{}  [{}{total}{left}]", self.describe(trial), state.finished));
         }
     }
 

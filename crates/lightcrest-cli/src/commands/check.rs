@@ -9,9 +9,9 @@ use lightcrest_model::spec::{Phase, Spec, StudySpec};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::print;
 use super::tune::Program;
 use crate::arguments::CheckArguments;
+use crate::console::print;
 use crate::error::CliError;
 use crate::metric::Kind;
 use crate::prepare;
@@ -34,8 +34,7 @@ pub(crate) fn check(arguments: &CheckArguments) -> Result<(), CliError> {
     let settings = file.settings().into_iter();
     lines.extend(settings.map(|(label, value)| format!("  {:<11} {value}", label.to_lowercase())));
     lines.extend(last);
-    print(&lines.join("\n"));
-    Ok(())
+    print(&lines.join("\n"))
 }
 
 fn study(spec: &StudySpec) -> Vec<String> {
@@ -49,6 +48,9 @@ fn study(spec: &StudySpec) -> Vec<String> {
 /// What is said of a command before and after its study.
 fn command(spec: &TuneSpec, path: &Path) -> Result<(Vec<String>, Vec<String>), CliError> {
     let program = Program::find(spec, path)?;
+    if let Some(reason) = program.suspicion() {
+        return Err(CliError::Program { program: spec.command.program.clone(), reason });
+    }
     prepare::pruner(&spec.study)?;
     prepare::check_feasible(&spec.study, &|_| Default::default())?;
     let lines = vec![

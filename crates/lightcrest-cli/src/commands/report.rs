@@ -1,7 +1,7 @@
 //! `lightcrest report`: draws the page of a run again.
 
-use super::print;
 use crate::arguments::RunArguments;
+use crate::console::print;
 use crate::error::CliError;
 use crate::output;
 use crate::report;
@@ -13,6 +13,5 @@ pub(crate) fn report(arguments: &RunArguments) -> Result<(), CliError> {
     let folder = RunFolder::open(&arguments.run)?;
     let view = View::read(&folder)?;
     write_file(&folder.report(), report::render(&output::report(&view)).as_bytes())?;
-    print(&folder.report().display().to_string());
-    Ok(())
+    print(&folder.report().display().to_string())
 }

@@ -2,8 +2,8 @@
 
 use lightcrest_model::spec;
 
-use super::print;
 use crate::arguments::{SchemaArguments, SchemaOf};
+use crate::console::print;
 use crate::error::CliError;
 
 /// Prints the schema.
@@ -12,6 +12,5 @@ pub(crate) fn schema(arguments: &SchemaArguments) -> Result<(), CliError> {
         SchemaOf::Search => spec::json_schema(),
         SchemaOf::Tune => spec::tune::json_schema(),
     };
-    print(&format!("{schema:#}"));
-    Ok(())
+    print(&format!("{schema:#}"))
 }

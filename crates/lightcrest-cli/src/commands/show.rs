@@ -1,7 +1,7 @@
 //! `lightcrest show`: a run as text.
 
-use super::print;
 use crate::arguments::RunArguments;
+use crate::console::print;
 use crate::error::CliError;
 use crate::output;
 use crate::run::RunFolder;
@@ -11,6 +11,5 @@ use crate::view::View;
 pub(crate) fn show(arguments: &RunArguments) -> Result<(), CliError> {
     let folder = RunFolder::open(&arguments.run)?;
     let view = View::read(&folder)?;
-    print(&output::text(&view));
-    Ok(())
+    print(&output::text(&view))
 }

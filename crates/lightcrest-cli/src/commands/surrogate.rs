@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::print;
 use crate::arguments::SurrogateArguments;
+use crate::console::print;
 use crate::error::CliError;
 use crate::output::{self, Question};
 use crate::report;
@@ -27,8 +27,7 @@ pub(crate) fn surrogate(arguments: &SurrogateArguments) -> Result<(), CliError> 
     let path = arguments.out.clone().unwrap_or(beside);
     write_file(&path, report::render_surrogate(&view.definition.name, &drawn).as_bytes())?;
     let words = drawn.frames.last().map(|frame| frame.text.join("\n")).unwrap_or_default();
-    print(&format!("{words}\n{}", path.display()));
-    Ok(())
+    print(&format!("{words}\n{}", path.display()))
 }
 
 /// The study, and where its page belongs.

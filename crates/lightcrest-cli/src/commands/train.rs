@@ -21,8 +21,8 @@ use lightcrest_model::train::{self, EpochReport, Observer, StopReason, TrainConf
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::print;
 use crate::arguments::TrainArguments;
+use crate::console::{self, print};
 use crate::deliver::Delivery;
 use crate::error::CliError;
 use crate::metric::{self, Kind};
@@ -47,10 +47,10 @@ pub(crate) fn train(arguments: &TrainArguments) -> Result<(), CliError> {
         let order = ["validation_accuracy", "test_accuracy", "parameters", "macs", "latency_ms"];
         for name in order {
             if let Some(value) = card.metrics.get(name) {
-                print(&format!("{:<20} {}", metric::label(name), Kind::of(name).format(*value)));
+                print(&format!("{:<20} {}", metric::label(name), Kind::of(name).format(*value)))?;
             }
         }
-        print(&format!("written to {}", out.display()));
+        print(&format!("written to {}", out.display()))?;
     }
     Ok(())
 }
@@ -180,7 +180,7 @@ struct Watch {
 
 impl Watch {
     fn new(style: Style) -> Self {
-        Self { style, bar: progress::steps(style, "epochs", 0), stop: stop::install(|| {}) }
+        Self { style, bar: progress::steps(style, "epochs", 0), stop: stop::install(None) }
     }
 }
 
@@ -198,7 +198,7 @@ impl Observer for Watch {
         let accuracy = Kind::Share.format(report.validation.accuracy);
         self.bar.set_message(format!("validation accuracy {accuracy}"));
         if self.style == Style::Lines {
-            eprintln!("epoch {}/{}: validation accuracy {accuracy}", report.epoch, report.epochs);
+            console::say(&format!("epoch {}/{}: validation accuracy {accuracy}", report.epoch, report.epochs));
         }
         ControlFlow::Continue(())
     }

@@ -25,6 +25,7 @@
 
 mod parameter;
 mod parse;
+mod relocate;
 mod schema;
 mod template;
 #[cfg(test)]
@@ -39,6 +40,7 @@ use super::diagnostic::SpecErrors;
 use super::objective::ConstraintSpec;
 use super::study::StudySpec;
 use parameter::ParameterSpec;
+pub use relocate::with_directory;
 pub use schema::json_schema;
 pub use template::Place;
 use template::{Argument, Template};
