@@ -5,14 +5,14 @@ use std::io;
 use std::path::PathBuf;
 
 use lightcrest::StudyError;
-use lightcrest::sampler::SamplerError;
 use lightcrest::storage::StorageError;
 use lightcrest_model::data::DataError;
 use lightcrest_model::spec::SpecErrors;
+use lightcrest_report::SurrogateError;
 
-use crate::console::plain;
 use crate::run::RunError;
 use crate::stop::INTERRUPTED;
+use crate::terminal::plain;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -105,7 +105,7 @@ pub(crate) enum CliError {
     },
     /// The Gaussian process cannot be drawn.
     #[error("cannot draw the surrogate")]
-    Surrogate(#[source] SamplerError),
+    Surrogate(#[from] SurrogateError),
     /// A training failed.
     #[error("training failed")]
     Training(#[source] Box<dyn Error + Send + Sync>),
@@ -124,10 +124,10 @@ impl CliError {
             Self::Interrupted(_) => INTERRUPTED,
             Self::Broken(_)
             | Self::Model { .. }
-            | Self::Surrogate(_)
             | Self::Training(_)
             | Self::AllFailed { .. }
             | Self::Output(_) => 1,
+            Self::Surrogate(error) if !error.is_bad_question() => 1,
             Self::Folder(error) if !error.is_bad_input() => 1,
             _ => 2,
         }

@@ -1,24 +1,22 @@
 //! The program `lightcrest`.
 
-// What cannot be said must not end the program: see `console`.
+// What cannot be said must not end the program: see `terminal`.
 #![warn(clippy::print_stderr)]
 
 mod arguments;
 mod commands;
-mod console;
 mod deliver;
 mod engine_log;
 mod error;
-mod metric;
 mod output;
 mod prepare;
 mod progress;
-mod report;
+mod recorded;
 mod run;
 mod session;
 mod spec_file;
 mod stop;
-mod view;
+mod terminal;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -33,7 +31,7 @@ fn main() -> ExitCode {
     match Arguments::try_parse().map_or_else(refuse, |arguments| run(&arguments.command)) {
         Ok(code) => code,
         Err(error) => {
-            console::say(&error.report());
+            terminal::tell(&error.report());
             ExitCode::from(error.exit_code())
         }
     }
@@ -57,7 +55,7 @@ fn run(command: &Command) -> Result<ExitCode, CliError> {
 fn refuse(error: clap::Error) -> Result<ExitCode, CliError> {
     let printed = error.print();
     if !error.use_stderr() {
-        console::written(printed.and_then(|()| std::io::stdout().flush()))?;
+        terminal::written(printed.and_then(|()| std::io::stdout().flush()))?;
     }
     Ok(ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)))
 }

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use lightcrest_model::spec::tune::TuneSpec;
 use lightcrest_model::spec::{Spec, SpecKind, StudySpec};
+use lightcrest_report::metric::{Kind, duration};
 
 use crate::error::CliError;
-use crate::prepare;
 
 /// A spec that was read and found right.
 #[derive(Debug, Clone)]
@@ -39,7 +39,7 @@ impl SpecFile {
 
     /// Settings that the study does not know, ready to read.
     pub(crate) fn settings(&self) -> Vec<(&'static str, String)> {
-        let mut settings = prepare::settings(self.study());
+        let mut settings = settings(self.study());
         match self {
             Self::Search(spec) => settings.extend(
                 spec.refit.map(|refit| ("Front trained again for", format!("{} epochs", refit.epochs))),
@@ -47,14 +47,24 @@ impl SpecFile {
             Self::Tune(spec) => {
                 settings.insert(0, ("Command", spec.command_line()));
                 let limits = spec.command.limits;
-                let time = limits.time.map(|time| crate::metric::duration(time.as_secs_f64()));
-                let memory = limits.memory.map(|bytes| crate::metric::Kind::Bytes.format(bytes as f64));
+                let time = limits.time.map(|time| duration(time.as_secs_f64()));
+                let memory = limits.memory.map(|bytes| Kind::Bytes.format(bytes as f64));
                 let limits: Vec<String> = time.into_iter().chain(memory).collect();
                 settings.extend((!limits.is_empty()).then(|| ("Limits", limits.join(", "))));
             }
         }
         settings
     }
+}
+
+/// The settings of both kinds.
+fn settings(spec: &StudySpec) -> Vec<(&'static str, String)> {
+    let mut settings =
+        vec![("Sampler", spec.sampler.name.to_owned()), ("Pruner", spec.pruner.name.to_owned())];
+    let trials = spec.budget.trials.map(|trials| format!("{trials} trials"));
+    let time = spec.budget.time.map(|time| duration(time.as_secs_f64()));
+    settings.push(("Budget", trials.into_iter().chain(time).collect::<Vec<_>>().join(" or ")));
+    settings
 }
 
 /// Reads and checks a spec of light networks; its text comes along.

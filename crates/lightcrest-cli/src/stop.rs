@@ -34,7 +34,7 @@ pub(crate) fn install(programs: Option<Arc<dyn Programs>>) -> Arc<AtomicBool> {
 fn ask(flag: &AtomicBool) -> bool {
     let first = !flag.swap(true, std::sync::atomic::Ordering::SeqCst);
     if first {
-        crate::console::say("stopping: what is finished is stored; Ctrl-C again ends at once");
+        crate::terminal::tell("stopping: what is finished is stored; Ctrl-C again ends at once");
     }
     first
 }

@@ -130,7 +130,11 @@ fn a_script_that_cannot_run_says_why() {
         std::fs::set_permissions(place.path("train"), std::fs::Permissions::from_mode(0o755)).unwrap();
         let checked = place.run(&["check", "spec.toml"]);
         assert_eq!(checked.code, Some(2), "{contents:?}");
-        assert!(checked.stderr.contains(said) && checked.stderr.contains("interpreter"), "{}", checked.stderr);
+        assert!(
+            checked.stderr.contains(said) && checked.stderr.contains("interpreter"),
+            "{}",
+            checked.stderr
+        );
         let tuned = place.run(&["tune", "spec.toml"]);
         assert_eq!(tuned.code, Some(1), "{contents:?}");
         let line = tuned.stderr.lines().find(|line| line.starts_with("trial 0: failed")).unwrap_or_default();
@@ -147,7 +151,8 @@ fn a_spec_may_come_through_a_pipe() {
     std::fs::remove_file(place.path("spec.toml")).unwrap();
     let piped = |command: &str, path: &str| {
         let mut run = place.command(&[command, path]);
-        let mut run = run.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut run =
+            run.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         run.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
         let output = run.wait_with_output().unwrap();
         assert!(output.status.success(), "{command} {path}: {}", String::from_utf8_lossy(&output.stderr));

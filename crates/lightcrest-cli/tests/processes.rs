@@ -123,7 +123,8 @@ fn assert_gone(place: &Place, trial: u64) {
 
 #[test]
 fn what_a_trial_has_started_ends_with_it_wherever_it_is() {
-    let script = "case $1 in 0) how=end;; 1) how=fail;; *) how=wait;; esac; exec python3 -S fugitives.py $how";
+    let script =
+        "case $1 in 0) how=end;; 1) how=fail;; *) how=wait;; esac; exec python3 -S fugitives.py $how";
     // The trials after the first are stopped by the limit of time, or by the pruner.
     let spec = one_trial().replace("trials = 1", "trials = 3").replace("time = \"2m\"", "time = \"3s\"");
     let place = place(&spec, script);
@@ -172,7 +173,9 @@ fn an_interrupted_trial_leaves_no_process_either() {
             signal("-INT", run.id());
         }
         assert_eq!(run.wait().unwrap().code(), Some(130));
-        wait_until("all of it is gone", || fugitives(&place, 0).into_iter().all(|process| !is_alive(process)));
+        wait_until("all of it is gone", || {
+            fugitives(&place, 0).into_iter().all(|process| !is_alive(process))
+        });
         std::fs::remove_file(last).unwrap();
     }
 }

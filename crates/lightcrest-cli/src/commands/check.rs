@@ -6,16 +6,16 @@ use lightcrest::Objective;
 use lightcrest_model::objective::NetworkObjective;
 use lightcrest_model::spec::tune::TuneSpec;
 use lightcrest_model::spec::{Phase, Spec, StudySpec};
+use lightcrest_report::metric::Kind;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::tune::Program;
 use crate::arguments::CheckArguments;
-use crate::console::print;
 use crate::error::CliError;
-use crate::metric::Kind;
 use crate::prepare;
 use crate::spec_file::SpecFile;
+use crate::terminal::print;
 
 /// How many configurations are drawn to see what models cost.
 const DRAWN: usize = 200;

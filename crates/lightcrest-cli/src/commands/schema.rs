@@ -3,8 +3,8 @@
 use lightcrest_model::spec;
 
 use crate::arguments::{SchemaArguments, SchemaOf};
-use crate::console::print;
 use crate::error::CliError;
+use crate::terminal::print;
 
 /// Prints the schema.
 pub(crate) fn schema(arguments: &SchemaArguments) -> Result<(), CliError> {

@@ -18,18 +18,18 @@ use lightcrest_model::network::{Network, Weights};
 use lightcrest_model::objective::{ModelError, NetworkObjective};
 use lightcrest_model::spec::Phase;
 use lightcrest_model::train::{self, EpochReport, Observer, StopReason, TrainConfig, TrainError};
+use lightcrest_report::metric::{self, Kind};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::arguments::TrainArguments;
-use crate::console::{self, print};
 use crate::deliver::Delivery;
 use crate::error::CliError;
-use crate::metric::{self, Kind};
-use crate::progress::{self, Style};
+use crate::progress;
 use crate::run::RunError;
 use crate::spec_file;
 use crate::stop;
+use crate::terminal::{Style, print, tell};
 
 /// Trains.
 pub(crate) fn train(arguments: &TrainArguments) -> Result<(), CliError> {
@@ -198,7 +198,7 @@ impl Observer for Watch {
         let accuracy = Kind::Share.format(report.validation.accuracy);
         self.bar.set_message(format!("validation accuracy {accuracy}"));
         if self.style == Style::Lines {
-            console::say(&format!("epoch {}/{}: validation accuracy {accuracy}", report.epoch, report.epochs));
+            tell(&format!("epoch {}/{}: validation accuracy {accuracy}", report.epoch, report.epochs));
         }
         ControlFlow::Continue(())
     }

@@ -1,9 +1,10 @@
 //! All trials on the terminal: how the best grew, and one line a trial with its learning curve.
 
-use super::table::pairs;
-use crate::metric::{self, Kind};
-use crate::report::{ReportData, Trial};
-use crate::view::View;
+use lightcrest_report::metric::{self, Kind};
+use lightcrest_report::value::pairs;
+use lightcrest_report::{ReportData, Trial, View};
+
+use crate::terminal::plain;
 
 /// Characters of a chart of the history, at most.
 const WIDTH: usize = 60;
@@ -88,7 +89,7 @@ pub(super) fn trials(view: &View, data: &ReportData) -> String {
 /// Why trials failed, one line each; none when all went well.
 pub(super) fn failures(data: &ReportData) -> Option<String> {
     let failed = data.trials.iter().filter(|trial| trial.state == "failed");
-    let line = |trial: &Trial| Some(format!("trial {}: {}", trial.number, trial.reason.as_deref()?));
+    let line = |trial: &Trial| Some(format!("trial {}: {}", trial.number, plain(trial.reason.as_deref()?)));
     let lines: Vec<String> = failed.filter_map(line).collect();
     (!lines.is_empty()).then(|| format!("failed trials\n{}", lines.join("\n")))
 }
@@ -126,12 +127,13 @@ fn bars(values: &[Option<f64>], (low, high): (f64, f64)) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::view;
     use super::*;
+    use lightcrest_report::testing::view;
 
     #[test]
     fn every_trial_has_a_line_and_the_history_its_charts() {
-        let (view, data) = (view(), super::super::report_data(&view()));
+        let view = view();
+        let data = ReportData::new(&view);
         insta::assert_snapshot!(trials(&view, &data));
         insta::assert_snapshot!(history(&data));
     }

@@ -20,4 +20,4 @@ mod model;
 
 pub(crate) use file::write_file;
 pub(crate) use folder::{RunError, RunFolder, look};
-pub(crate) use model::{FILES, Layer, ModelCard};
+pub(crate) use model::ModelCard;

@@ -13,7 +13,7 @@ const LONGEST: usize = 16 << 20;
 /// As much is kept of a line that is no object, for whoever wants to quote it.
 const QUOTED: usize = 64 << 10;
 /// Up to here an object over several lines is checked with every line; a longer one when its braces close.
-const CHECKED: usize = 64 << 10;
+const CHECKED: usize = 4 << 10;
 /// UTF-8's mark, which Windows puts before the first line.
 const MARK: char = '\u{feff}';
 
@@ -176,7 +176,8 @@ fn is_utf16(line: &[u8]) -> bool {
 }
 
 fn no_json(text: &str, why: &str) -> String {
-    let hint = if text.starts_with("{'") { "; names need double quotes, as `json.dumps` writes them" } else { "" };
+    let hint =
+        if text.starts_with("{'") { "; names need double quotes, as `json.dumps` writes them" } else { "" };
     format!("`{}` is no JSON ({why}{hint})", shortened(text, 80))
 }
 
@@ -335,7 +336,8 @@ mod tests {
     #[test]
     fn a_line_in_the_middle_of_an_object_takes_nothing_with_it() {
         let found = all(&[b"{\n{\"loss\": 1}\n{\n\"loss\": 2,\nEpoch 3\n{\"loss\": 4}\n{\n\"loss\": 5"]);
-        let [Said::NoJson(first), one, Said::Unreadable(second), four, Said::Unreadable(last)] = &found[..] else {
+        let [Said::NoJson(first), one, Said::Unreadable(second), four, Said::Unreadable(last)] = &found[..]
+        else {
             panic!("{found:?}")
         };
         assert!(first.starts_with("`{` is no JSON"), "{first}");
@@ -351,7 +353,9 @@ mod tests {
     fn what_cannot_be_read_is_named() {
         let mut long = b"{\"a\": \"".to_vec();
         long.resize(LONGEST + 1, b'x');
-        assert!(unreadable(&long).contains("`{\"a\": \"xxx") && unreadable(&long).ends_with("more than 16 MiB"));
+        assert!(
+            unreadable(&long).contains("`{\"a\": \"xxx") && unreadable(&long).ends_with("more than 16 MiB")
+        );
         long.truncate(LONGEST - 2);
         long.extend(b"\"}\nshort\n");
         assert!(matches!(&all(&[&long])[..], [Said::Metrics(_)]), "just short enough");
@@ -367,7 +371,8 @@ mod tests {
 
     #[test]
     fn what_no_float_holds_is_a_word() {
-        let text = r#"{"a": "NaN \" NaN 1e999", "b": NaN, "c": [-Infinity, 1e400], "d": -nan, "e": 1e3, "f": true}"#;
+        let text =
+            r#"{"a": "NaN \" NaN 1e999", "b": NaN, "c": [-Infinity, 1e400], "d": -nan, "e": 1e3, "f": true}"#;
         let same = r#"{"a": "NaN \" NaN 1e999", "b": "NaN", "c": ["-Infinity", "1e400"], "d": "-nan", "e": 1e3, "f": true}"#;
         assert_eq!(all(&[text.as_bytes()]), [object(same)]);
     }

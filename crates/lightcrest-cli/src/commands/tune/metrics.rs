@@ -193,7 +193,9 @@ impl Metrics {
         let known =
             |info: &ObjectiveInfo| metrics.get(&info.name).or_else(|| Some(&self.result(&info.name)?.value));
         let values = objectives.iter().map_while(known).zip(objectives);
-        values.map(|(value, info)| value.number(&info.name).map_err(|e| format!("{e}, at step {step}"))).collect()
+        values
+            .map(|(value, info)| value.number(&info.name).map_err(|e| format!("{e}, at step {step}")))
+            .collect()
     }
 
     /// The file is begun anew: what it said before no longer counts.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use lightcrest::objective::{Evaluation, ObjectiveInfo, TrialError};
 use lightcrest::{Objective, Trial};
 use lightcrest_model::spec::tune::{MetricsSource, TuneSpec};
+use lightcrest_report::metric::{self, Kind};
 
 use super::ending::Left;
 use super::family::{Families, Running};
@@ -18,7 +19,6 @@ use super::output::Output;
 use super::program::{Files, Program};
 use super::tail::{Event, Tail};
 use crate::error::CliError;
-use crate::metric::{self, Kind};
 use crate::run::{RunError, RunFolder};
 
 /// How long a silent command is left alone before it is looked at.
@@ -200,7 +200,8 @@ impl Run<'_, '_, '_> {
 
     fn hear_file(&mut self, at_end: bool) -> Result<(), Broken> {
         let Some(tail) = &mut self.tail else { return Ok(()) };
-        let events = tail.next(at_end).map_err(|error| failed(format!("cannot read its metrics: {error}")))?;
+        let events =
+            tail.next(at_end).map_err(|error| failed(format!("cannot read its metrics: {error}")))?;
         for event in events {
             match event {
                 Event::Anew => self.metrics.begin_file_anew(),

@@ -29,7 +29,7 @@ mod linux {
         pub(in super::super) parent: u32,
         pub(in super::super) group: u32,
         pub(in super::super) session: u32,
-        resident_pages: u64,
+        pub(in super::super) resident_pages: u64,
     }
 
     /// A process for good: its number may be given to another one later, but not with the same time of its start.

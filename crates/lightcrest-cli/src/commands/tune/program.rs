@@ -104,9 +104,9 @@ impl Program {
             }
             io::ErrorKind::NotFound if !self.path.exists() => Some("the file is gone".into()),
             io::ErrorKind::PermissionDenied if !is_executable(&self.path) => Some(not_executable(&self.path)),
-            io::ErrorKind::ArgumentListTooLong => {
-                Some("its arguments are too long; LIGHTCREST_PARAMETERS names a file with all parameters".into())
-            }
+            io::ErrorKind::ArgumentListTooLong => Some(
+                "its arguments are too long; LIGHTCREST_PARAMETERS names a file with all parameters".into(),
+            ),
             io::ErrorKind::ExecutableFileBusy => Some("somebody is writing the file".into()),
             _ => self.suspicion(),
         };

@@ -24,9 +24,7 @@ pub(super) fn suspicion(path: &Path) -> Option<String> {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
             Some(format!("{} is in UTF-16; save it as UTF-8", path.display()))
         }
-        [b'M', b'Z', ..] if cfg!(unix) => {
-            Some(format!("{} is a program for Windows", path.display()))
-        }
+        [b'M', b'Z', ..] if cfg!(unix) => Some(format!("{} is a program for Windows", path.display())),
         _ => None,
     }
 }
@@ -51,7 +49,9 @@ fn of_script(path: &Path, rest: &[u8]) -> Option<String> {
         ));
     }
     if !super::program::is_executable(Path::new(interpreter)) {
-        return Some(format!("the interpreter that the first line of {shown} names, `{first}`, is not executable"));
+        return Some(format!(
+            "the interpreter that the first line of {shown} names, `{first}`, is not executable"
+        ));
     }
     // `env` looks for the real interpreter.
     let name = words.find(|word| !word.starts_with('-') && !word.contains('='))?;
@@ -72,7 +72,11 @@ fn find(name: &str) -> Option<PathBuf> {
 fn of_elf(path: &Path, bytes: &[u8]) -> Option<String> {
     let machine = bytes.get(18..20)?;
     let little = *bytes.get(5)? == 1;
-    let machine = if little { u16::from_le_bytes([machine[0], machine[1]]) } else { u16::from_be_bytes([machine[0], machine[1]]) };
+    let machine = if little {
+        u16::from_le_bytes([machine[0], machine[1]])
+    } else {
+        u16::from_be_bytes([machine[0], machine[1]])
+    };
     let known: [(u16, &[&str], &str); 8] = [
         (3, &["x86", "x86_64"], "32-bit x86"),
         (21, &["powerpc64"], "PowerPC"),
@@ -88,8 +92,9 @@ fn of_elf(path: &Path, bytes: &[u8]) -> Option<String> {
         let formats = std::fs::read_dir("/proc/sys/fs/binfmt_misc").into_iter().flatten().flatten();
         formats.filter(|entry| entry.file_name() != "register" && entry.file_name() != "status").count() > 0
     };
-    (!runs_on.contains(&std::env::consts::ARCH) && !emulated())
-        .then(|| format!("{} is a program for {name}, and this machine is {}", path.display(), std::env::consts::ARCH))
+    (!runs_on.contains(&std::env::consts::ARCH) && !emulated()).then(|| {
+        format!("{} is a program for {name}, and this machine is {}", path.display(), std::env::consts::ARCH)
+    })
 }
 
 #[cfg(test)]

@@ -179,8 +179,8 @@ fn identity(_: &Metadata) -> (u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
     use std::fs::OpenOptions;
+    use std::io::Write;
 
     struct Place {
         folder: tempfile::TempDir,

@@ -18,7 +18,9 @@ pub fn with_directory(text: &str, directory: &str) -> String {
     let ways = ["\ndirectory", "\ncommand.directory", ", directory"];
     let is_right = |text: &String| {
         let read = |text: &str| toml::from_str::<toml::Table>(text).ok();
-        let (Some(mut new), Some(old)) = (read(text), read(&format!("{before}{after}"))) else { return false };
+        let (Some(mut new), Some(old)) = (read(text), read(&format!("{before}{after}"))) else {
+            return false;
+        };
         let said = new.get_mut("command").and_then(|command| command.as_table_mut()?.remove("directory"));
         said.is_some_and(|said| said.as_str() == Some(directory)) && new == old
     };
@@ -33,10 +35,19 @@ mod tests {
     #[test]
     fn the_directory_is_said_and_nothing_else_changes() {
         for (text, expected) in [
-            ("[command]\nrun = [\n'a',\n] # mine\n[x]\nrun = 1", "[command]\nrun = [\n'a',\n]\ndirectory = \"/a\" # mine\n[x]\nrun = 1"),
-            ("[command]\ndirectory = 'b' # mine\nrun = ['a']", "[command]\ndirectory = \"/a\" # mine\nrun = ['a']"),
+            (
+                "[command]\nrun = [\n'a',\n] # mine\n[x]\nrun = 1",
+                "[command]\nrun = [\n'a',\n]\ndirectory = \"/a\" # mine\n[x]\nrun = 1",
+            ),
+            (
+                "[command]\ndirectory = 'b' # mine\nrun = ['a']",
+                "[command]\ndirectory = \"/a\" # mine\nrun = ['a']",
+            ),
             ("command.run = ['a']\n[x]", "command.run = ['a']\ncommand.directory = \"/a\"\n[x]"),
-            ("command = { run = ['a'], metrics = 'file' }", "command = { run = ['a'], directory = \"/a\", metrics = 'file' }"),
+            (
+                "command = { run = ['a'], metrics = 'file' }",
+                "command = { run = ['a'], directory = \"/a\", metrics = 'file' }",
+            ),
             ("[command]\nruns = ['a']", "[command]\nruns = ['a']"),
             ("no TOML", "no TOML"),
         ] {

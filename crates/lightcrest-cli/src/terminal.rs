@@ -3,12 +3,46 @@
 //! Nobody may be there to read what is said on the way (`2>&1 | tee log` after Ctrl-C, a full disk, a terminal that was closed), and the
 //! work goes on all the same; `eprintln!` would panic. A result that cannot be written is a failure.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
+
+use indicatif::MultiProgress;
 
 use crate::error::CliError;
 
+/// How progress is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Style {
+    /// Not at all.
+    Quiet,
+    /// One line an event.
+    Lines,
+    /// Bars that move.
+    Bars,
+}
+
+impl Style {
+    /// Bars when stderr is a terminal.
+    pub(crate) fn choose(quiet: bool) -> Self {
+        match (quiet, io::stderr().is_terminal()) {
+            (true, _) => Self::Quiet,
+            (_, true) => Self::Bars,
+            _ => Self::Lines,
+        }
+    }
+}
+
+/// Says a line on stderr without disturbing the bars.
+pub(crate) fn say(style: Style, bars: &MultiProgress, line: &str) {
+    match style {
+        Style::Quiet => {}
+        Style::Lines => tell(line),
+        // A terminal that went away must not end the search.
+        Style::Bars => drop(bars.println(line)),
+    }
+}
+
 /// Writes a line to standard error, if that is possible.
-pub(crate) fn say(line: &str) {
+pub(crate) fn tell(line: &str) {
     // In one piece, so that lines of several threads and programs do not mix.
     drop(io::stderr().lock().write_all(format!("{line}\n").as_bytes()));
 }
