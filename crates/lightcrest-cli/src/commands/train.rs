@@ -12,9 +12,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::ProgressBar;
 use lightcrest::Configuration;
+use lightcrest_graph::network::{Network, Weights};
 use lightcrest_model::data::{DataConfig, SourceKind, Splits, TestSplit};
 use lightcrest_model::kindle::ModelFile;
-use lightcrest_model::network::{Network, Weights};
 use lightcrest_model::objective::{ModelError, NetworkObjective};
 use lightcrest_model::spec::Phase;
 use lightcrest_model::train::{self, EpochReport, Observer, StopReason, TrainConfig, TrainError};

@@ -6,9 +6,9 @@
 use std::path::{Path, PathBuf};
 
 use image::imageops::{FilterType, resize};
+use lightcrest_graph::network::Shape;
 
 use super::{Channels, DataError, Dataset, Source};
-use crate::network::Shape;
 
 /// Reads the folder; `image_size` is the side that every image is resized to (bilinear, the sides are scaled apart), and
 /// may be absent when all images have one size. Without `channels`, images are grey when every pixel of all is.

@@ -7,9 +7,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
+use lightcrest_graph::network::Shape;
 
 use super::{DataError, Dataset, Source};
-use crate::network::Shape;
 
 /// Where Debian's package `dataset-fashion-mnist` puts its files.
 pub const FASHION_MNIST_FOLDER: &str = "/usr/share/datasets/fashion-mnist";

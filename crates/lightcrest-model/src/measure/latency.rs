@@ -7,10 +7,10 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use lightcrest_graph::network::{Network, NetworkError, Weights};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use crate::network::{Network, NetworkError, Weights};
 use crate::train::{Plan, PlanMode};
 
 /// How long to measure.
@@ -127,8 +127,9 @@ fn summary(mut times: Vec<f64>, spread: f64) -> Latency {
 
 #[cfg(test)]
 mod tests {
+    use lightcrest_graph::network::{Op, Shape};
+
     use super::*;
-    use crate::network::{Op, Shape};
 
     #[test]
     fn quantiles() {

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use lightcrest::objective::{Evaluation, ObjectiveInfo};
-use lightcrest_model::spec::ConstraintSpec;
+use lightcrest_spec::ConstraintSpec;
 use serde_json::{Map, Value as Json};
 
 use super::line::{Said, shortened};

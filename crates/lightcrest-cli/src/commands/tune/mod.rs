@@ -35,7 +35,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use lightcrest::executor::Ending;
-use lightcrest_model::spec::tune::with_directory;
+use lightcrest_spec::tune::with_directory;
 
 use crate::arguments::StudyArguments;
 use crate::error::CliError;

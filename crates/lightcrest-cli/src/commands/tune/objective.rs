@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use lightcrest::objective::{Evaluation, ObjectiveInfo, TrialError};
 use lightcrest::{Objective, Trial};
-use lightcrest_model::spec::tune::{MetricsSource, TuneSpec};
 use lightcrest_report::metric::{self, Kind};
+use lightcrest_spec::tune::{MetricsSource, TuneSpec};
 
 use super::ending::Left;
 use super::family::{Families, Running};

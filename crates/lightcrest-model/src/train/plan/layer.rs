@@ -1,9 +1,10 @@
 //! Layers with parameters: packed weights, statistics and gradients.
 
+use lightcrest_graph::network::Conv2d;
+
 use crate::kernel::conv::{self, Channels};
 use crate::kernel::geometry::{self, Phase};
 use crate::kernel::{Buffer, Element, Layout, depthwise};
-use crate::network::Conv2d;
 
 /// Added to the variance before its root.
 const EPSILON: f64 = 1e-5;
