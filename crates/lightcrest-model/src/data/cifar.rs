@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{DataError, Dataset, Source};
+use super::{DataError, Dataset, PassedOver, Source};
 use crate::network::Shape;
 
 const SIDE: usize = 32;
@@ -86,7 +86,7 @@ fn load(folder: &Path, layout: &Layout) -> Result<Source, DataError> {
     };
     let train = read(layout.train, layout.train_records)?;
     let test = read(&[layout.test], layout.test_records)?;
-    Ok(Source { train, test: Some(test) })
+    Ok(Source { train, validation: None, test: Some(test), passed_over: PassedOver::default() })
 }
 
 /// Appends the records of one file: (channels, rows, columns) becomes (rows, columns, channels).
