@@ -18,7 +18,7 @@ mod summary;
 mod weights;
 
 pub use cost::Cost;
-pub use op::{Activation, BATCH_NORM_EPSILON, Conv2d, Op, Pool2d};
+pub use op::{Activation, BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, Conv2d, Op, Pool2d};
 pub use safetensors::SafetensorsError;
 pub use summary::SummaryRow;
 pub use weights::{Tensor, Weights};
