@@ -11,7 +11,7 @@ use lightcrest_model::network::{Network, Weights};
 use lightcrest_model::onnx::{self, ExportConfig};
 use lightcrest_model::train;
 
-use crate::run::{Layer, ModelCard, RunError, write_file};
+use crate::run::{Layer, ModelCard, Refitted, RunError, write_file};
 
 /// A trained model and where its images come from.
 pub(crate) struct Delivery<'a> {
@@ -21,6 +21,10 @@ pub(crate) struct Delivery<'a> {
     pub(crate) splits: &'a Splits,
     /// Name and text of the file that describes it.
     pub(crate) config: &'a (&'static str, String),
+    /// Checksum of the images as they were loaded.
+    pub(crate) images: String,
+    /// How it was trained again after a search.
+    pub(crate) refit: Option<Refitted>,
     /// What is known of it; the cost of the network and the metrics on the test images are added.
     pub(crate) metrics: BTreeMap<String, f64>,
 }
@@ -35,7 +39,7 @@ impl Delivery<'_> {
         folder: &Path,
         test: &Dataset,
     ) -> Result<ModelCard, Box<dyn Error + Send + Sync>> {
-        let Self { network, weights, splits, config, mut metrics } = self;
+        let Self { network, weights, splits, config, images, refit, mut metrics } = self;
         let card = folder.join(ModelCard::FILE);
         fs::create_dir_all(folder)
             .map_err(|source| RunError::Write { path: folder.to_path_buf(), source })?;
@@ -68,6 +72,8 @@ impl Delivery<'_> {
             classes: splits.train.classes().to_vec(),
             input: network.input_shape().to_string(),
             metrics,
+            images: Some(images),
+            refit,
             layers: layers(network),
         };
         card.write(folder)?;

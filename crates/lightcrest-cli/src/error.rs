@@ -44,6 +44,17 @@ pub(crate) enum CliError {
         /// What is wrong with its database.
         source: StorageError,
     },
+    /// The images are not those of the run.
+    #[error(
+        "the images changed since the run in {} began: {difference}; put them back as they were, or start anew with --fresh",
+        .path.display()
+    )]
+    OtherImages {
+        /// The folder of the run.
+        path: PathBuf,
+        /// What changed.
+        difference: String,
+    },
     /// The run's database cannot be read.
     #[error("cannot read the run in {}", .path.display())]
     Unreadable {

@@ -2,9 +2,11 @@
 
 mod arguments;
 mod commands;
+mod data_path;
 mod deliver;
 mod engine_log;
 mod error;
+mod images;
 mod metric;
 mod output;
 mod prepare;

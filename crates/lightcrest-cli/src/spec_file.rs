@@ -6,6 +6,7 @@ use std::path::Path;
 use lightcrest_model::spec::tune::TuneSpec;
 use lightcrest_model::spec::{Spec, SpecKind, StudySpec};
 
+use crate::data_path::DataPath;
 use crate::error::CliError;
 use crate::prepare;
 
@@ -23,7 +24,7 @@ impl SpecFile {
     pub(crate) fn read(path: &Path) -> Result<Self, CliError> {
         match SpecKind::of(&read(path)?) {
             Some(SpecKind::Tune) => read_tune(path).map(|(spec, _)| Self::Tune(Box::new(spec))),
-            _ => read_search(path).map(|(spec, _)| Self::Search(Box::new(spec))),
+            _ => read_search(path).map(|read| Self::Search(Box::new(read.spec))),
         }
     }
 
@@ -55,8 +56,33 @@ impl SpecFile {
     }
 }
 
-/// Reads and checks a spec of light networks; its text comes along.
-pub(crate) fn read_search(path: &Path) -> Result<(Spec, String), CliError> {
+/// A spec of light networks that was read.
+pub(crate) struct SearchFile {
+    /// The spec; the path of its images is one that this process can open.
+    pub(crate) spec: Spec,
+    text: String,
+    data_path: Option<DataPath>,
+}
+
+impl SearchFile {
+    /// Its text as a file in `folder` must have it, so that it leads to the same images.
+    pub(crate) fn text_in(&self, folder: &Path) -> String {
+        self.rewritten(&self.text, folder)
+    }
+
+    /// The text of another spec of the same images, likewise.
+    pub(crate) fn rewritten(&self, text: &str, folder: &Path) -> String {
+        self.data_path.as_ref().map_or_else(|| text.to_owned(), |path| path.seen_from(text, folder))
+    }
+
+    /// What the user should know of where the images were found.
+    pub(crate) fn warning(&self) -> Option<&str> {
+        self.data_path.as_ref()?.warning.as_deref()
+    }
+}
+
+/// Reads and checks a spec of light networks.
+pub(crate) fn read_search(path: &Path) -> Result<SearchFile, CliError> {
     let text = read(path)?;
     let shown = path.display();
     if SpecKind::of(&text) == Some(SpecKind::Tune) {
@@ -64,8 +90,12 @@ pub(crate) fn read_search(path: &Path) -> Result<(Spec, String), CliError> {
             "{shown} is the spec of a command; `lightcrest tune {shown}` tunes it"
         )));
     }
-    let spec = Spec::parse(&text, &shown.to_string()).map_err(|errors| CliError::Spec { errors })?;
-    Ok((spec, text))
+    let mut spec = Spec::parse(&text, &shown.to_string()).map_err(|errors| CliError::Spec { errors })?;
+    let data_path = spec.data.path.as_deref().and_then(|written| DataPath::resolve(path, written));
+    if let Some(found) = &data_path {
+        spec.data.path = Some(found.path.clone());
+    }
+    Ok(SearchFile { spec, text, data_path })
 }
 
 /// Reads and checks a spec of a command; its text comes along.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use lightcrest::Objective;
+use lightcrest_model::data::Loaded;
 use lightcrest_model::objective::NetworkObjective;
 use lightcrest_model::spec::tune::TuneSpec;
 use lightcrest_model::spec::{Phase, Spec, StudySpec};
@@ -13,6 +14,7 @@ use super::print;
 use super::tune::Program;
 use crate::arguments::CheckArguments;
 use crate::error::CliError;
+use crate::images;
 use crate::metric::Kind;
 use crate::prepare;
 use crate::spec_file::SpecFile;
@@ -60,7 +62,7 @@ fn command(spec: &TuneSpec, path: &Path) -> Result<(Vec<String>, Vec<String>), C
 
 /// What is said of networks before and after their study.
 fn networks(spec: &Spec) -> Result<(Vec<String>, Vec<String>), CliError> {
-    let (splits, test) = spec.data(Phase::Search).load()?;
+    let Loaded { splits, test, passed_over, .. } = images::load(&spec.data(Phase::Search), true)?;
     let images = format!(
         "{} to train, {} to validate, {} to test",
         splits.train.len(),
@@ -72,8 +74,9 @@ fn networks(spec: &Spec) -> Result<(Vec<String>, Vec<String>), CliError> {
     let objective = NetworkObjective::new(spec, splits);
     prepare::pruner(&spec.study)?;
     prepare::check_feasible(&spec.study, &|configuration| objective.preview(configuration))?;
-    let data = format!("  data        {name}: {images}; {shape}, {classes} classes");
-    Ok((vec![data], drawn(spec, &objective)))
+    let mut data = vec![format!("  data        {name}: {images}; {shape}, {classes} classes")];
+    data.extend((!passed_over.is_empty()).then(|| format!("              {passed_over}")));
+    Ok((data, drawn(spec, &objective)))
 }
 
 /// How many configurations are possible at all, and what their networks cost.

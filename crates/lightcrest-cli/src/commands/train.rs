@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::ProgressBar;
 use lightcrest::Configuration;
-use lightcrest_model::data::{DataConfig, SourceKind, Splits, TestSplit};
+use lightcrest_model::data::{DataConfig, Loaded, SourceKind, Splits, TestSplit};
 use lightcrest_model::kindle::ModelFile;
 use lightcrest_model::network::{Network, Weights};
 use lightcrest_model::objective::{ModelError, NetworkObjective};
@@ -25,6 +25,7 @@ use super::print;
 use crate::arguments::TrainArguments;
 use crate::deliver::Delivery;
 use crate::error::CliError;
+use crate::images;
 use crate::metric::{self, Kind};
 use crate::progress::{self, Style};
 use crate::run::RunError;
@@ -37,11 +38,19 @@ pub(crate) fn train(arguments: &TrainArguments) -> Result<(), CliError> {
     let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("trained"));
     check_out(&out)?;
     let mut watch = Watch::new(Style::choose(arguments.quiet));
-    let trained = if yaml { from_yaml(arguments, &mut watch)? } else { from_spec(arguments, &mut watch)? };
+    let trained =
+        if yaml { from_yaml(arguments, &mut watch)? } else { from_spec(arguments, &out, &mut watch)? };
     watch.bar.finish_and_clear();
-    let Trained { network, weights, splits, test, config, metrics } = trained;
-    let delivery =
-        Delivery { network: &network, weights: &weights, splits: &splits, config: &config, metrics };
+    let Trained { network, weights, splits, test, images, config, metrics } = trained;
+    let delivery = Delivery {
+        network: &network,
+        weights: &weights,
+        splits: &splits,
+        config: &config,
+        images,
+        refit: None,
+        metrics,
+    };
     let card = delivery.write(&out, &test.open()).map_err(CliError::Training)?;
     if !arguments.quiet {
         let order = ["validation_accuracy", "test_accuracy", "parameters", "macs", "latency_ms"];
@@ -60,6 +69,8 @@ struct Trained {
     weights: Weights,
     splits: Splits,
     test: TestSplit,
+    /// Checksum of the images.
+    images: String,
     /// Name and text of the file that describes the model.
     config: (&'static str, String),
     metrics: BTreeMap<String, f64>,
@@ -85,7 +96,7 @@ fn check_out(out: &Path) -> Result<(), CliError> {
 }
 
 /// A spec in which nothing varies.
-fn from_spec(arguments: &TrainArguments, watch: &mut Watch) -> Result<Trained, CliError> {
+fn from_spec(arguments: &TrainArguments, out: &Path, watch: &mut Watch) -> Result<Trained, CliError> {
     let options = [
         ("--data", arguments.data.is_some()),
         ("--data-path", arguments.data_path.is_some()),
@@ -96,7 +107,8 @@ fn from_spec(arguments: &TrainArguments, watch: &mut Watch) -> Result<Trained, C
     if let Some((option, _)) = options.into_iter().find(|(_, given)| *given) {
         return Err(CliError::Usage(format!("{option} is for YAML models; a spec says it itself")));
     }
-    let (spec, text) = spec_file::read_search(&arguments.model)?;
+    let file = spec_file::read_search(&arguments.model)?;
+    let spec = &file.spec;
     let varied = spec.space().parameters().len();
     if varied > 0 {
         let model = arguments.model.display();
@@ -104,9 +116,11 @@ fn from_spec(arguments: &TrainArguments, watch: &mut Watch) -> Result<Trained, C
             "{model} leaves {varied} parameters open; `lightcrest search {model}` chooses them"
         )));
     }
-    let (splits, test) = spec.data(Phase::Search).load()?;
+    file.warning().into_iter().for_each(images::warn);
+    let Loaded { splits, test, identity, .. } = images::load(&spec.data(Phase::Search), arguments.quiet)?;
+    images::differs_from_model(&arguments.model, &identity).iter().for_each(|line| images::warn(line));
     let seed = spec.study.seed;
-    let objective = NetworkObjective::new(&spec, splits.clone());
+    let objective = NetworkObjective::new(spec, splits.clone());
     let model =
         objective.train(&Configuration::new(), Phase::Search, seed, watch).map_err(|error| match error {
             ModelError::Train(TrainError::Stopped { .. }) => interrupted(),
@@ -115,8 +129,8 @@ fn from_spec(arguments: &TrainArguments, watch: &mut Watch) -> Result<Trained, C
             error => CliError::Training(error.into()),
         })?;
     let metrics = model.metrics.iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    let config = ("config.toml", text);
-    Ok(Trained { network: model.network, weights: model.weights, splits, test, config, metrics })
+    let (config, images) = (("config.toml", file.text_in(out)), identity.checksum());
+    Ok(Trained { network: model.network, weights: model.weights, splits, test, images, config, metrics })
 }
 
 fn interrupted() -> CliError {
@@ -137,7 +151,7 @@ fn from_yaml(arguments: &TrainArguments, watch: &mut Watch) -> Result<Trained, C
         (None, Some((height, width))) if height == width => Some(height),
         _ => None,
     };
-    let (splits, test) = config.load()?;
+    let Loaded { splits, test, identity, .. } = images::load(&config, arguments.quiet)?;
     let network = file.network(splits.train.shape()).map_err(|error| CliError::ModelFile(Box::new(error)))?;
     let mut settings = TrainConfig::default();
     if let Some(epochs) = arguments.epochs {
@@ -154,8 +168,8 @@ fn from_yaml(arguments: &TrainArguments, watch: &mut Watch) -> Result<Trained, C
             error => CliError::Training(error.into()),
         })?;
     let metrics = BTreeMap::from([("validation_accuracy".to_owned(), trained.validation.accuracy)]);
-    let config = ("model.yaml", text);
-    Ok(Trained { network, weights: trained.weights, splits, test, config, metrics })
+    let (config, images) = (("model.yaml", text), identity.checksum());
+    Ok(Trained { network, weights: trained.weights, splits, test, images, config, metrics })
 }
 
 /// A data set by name, or a folder of images.

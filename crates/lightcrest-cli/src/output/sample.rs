@@ -67,6 +67,8 @@ pub(crate) fn view() -> View {
         classes: (0..10).map(|digit| digit.to_string()).collect(),
         input: "1x8x8".into(),
         metrics,
+        images: None,
+        refit: None,
         layers: vec![layer],
     };
     View {

@@ -17,23 +17,42 @@ const FREE: &[&str] = &[
     "command.directory",
     "command.limits",
     "command.metrics",
+    DATA_PATH,
 ];
 
+/// Where the images lie says nothing about them; what they are is kept beside the study.
+const DATA_PATH: &str = "data.path";
+
+/// The fingerprint of a spec, and that of an earlier version of this program.
+pub(super) fn both(document: &DeTable<'_>) -> (String, String) {
+    (fingerprint(document), earlier_fingerprint(document))
+}
+
 /// A hash of everything else, in hexadecimal.
-pub(super) fn fingerprint(document: &DeTable<'_>) -> String {
+fn fingerprint(document: &DeTable<'_>) -> String {
+    hash(document, FREE)
+}
+
+/// The same of studies that began when the place of the images counted.
+fn earlier_fingerprint(document: &DeTable<'_>) -> String {
+    let free: Vec<&str> = FREE.iter().copied().filter(|path| *path != DATA_PATH).collect();
+    hash(document, &free)
+}
+
+fn hash(document: &DeTable<'_>, free: &[&str]) -> String {
     let mut text = String::new();
-    entries(&mut text, document, "");
+    entries(&mut text, document, "", free);
     format!("{:016x}", fnv1a(text.as_bytes()))
 }
 
 /// The entries of a table that count; `path` is its own, with a dot at the end.
-fn entries(text: &mut String, table: &DeTable<'_>, path: &str) {
+fn entries(text: &mut String, table: &DeTable<'_>, path: &str, free: &[&str]) {
     // Tables iterate in the order of their keys.
     for (key, value) in table {
         let path = format!("{path}{}", key.get_ref());
-        if !FREE.contains(&path.as_str()) {
+        if !free.contains(&path.as_str()) {
             write(text, key.get_ref());
-            canonical(text, value.get_ref(), &path);
+            canonical(text, value.get_ref(), &path, free);
         }
     }
 }
@@ -43,16 +62,16 @@ fn write(text: &mut String, word: &str) {
     let _ = write!(text, "{}:{word}", word.len());
 }
 
-fn canonical(text: &mut String, value: &DeValue<'_>, path: &str) {
+fn canonical(text: &mut String, value: &DeValue<'_>, path: &str, free: &[&str]) {
     match value {
         DeValue::Table(table) => {
             text.push('{');
-            entries(text, table, &format!("{path}."));
+            entries(text, table, &format!("{path}."), free);
             text.push('}');
         }
         DeValue::Array(items) => {
             text.push('[');
-            items.iter().for_each(|item| canonical(text, item.get_ref(), path));
+            items.iter().for_each(|item| canonical(text, item.get_ref(), path, free));
             text.push(']');
         }
         DeValue::String(word) => write(text, word),
@@ -88,6 +107,11 @@ mod tests {
         );
         assert_ne!(base, of("[study]\nname = 'a'\nseed = 2"));
         assert_ne!(base, of("[study]\nname = 'a'\nseed = '1'"));
+        let photos = |path: &str| format!("[data]\nsource = 'folder'\npath = '{path}'");
+        assert_eq!(of(&photos("a")), of(&photos("b")));
+        let earlier = |text: &str| earlier_fingerprint(DeTable::parse(text).unwrap().get_ref());
+        assert_ne!(earlier(&photos("a")), earlier(&photos("b")));
+        assert_eq!(earlier("[study]\nseed = 1"), of("[study]\nseed = 1"));
         let command = of("[command]\nrun = ['a']");
         assert_eq!(command, of("[command]\nrun = ['a']\ndirectory = 'b'\n[command.limits]\ntime = '3s'"));
         assert_ne!(command, of("[command]\nrun = ['b']"));

@@ -111,7 +111,7 @@ fn document_to_spec(errors: &mut Errors, document: &DeTable<'_>) -> Option<Spec>
     };
     let infos = objectives.iter().map(|objective| objective.info.clone()).collect();
     Some(Spec {
-        study: study.finish(infos, space?, fingerprint::fingerprint(document))?,
+        study: study.finish(infos, space?, fingerprint::both(document))?,
         objectives,
         constraints,
         data: data_config,

@@ -10,7 +10,7 @@ use super::parameter::{ParameterSpec, parameters, space};
 use super::template::{Argument, Template};
 use super::{CommandSpec, Limits, MetricsSource, TuneSpec};
 use crate::spec::diagnostic::{Errors, Problem};
-use crate::spec::fingerprint::fingerprint;
+use crate::spec::fingerprint;
 use crate::spec::objective::{ConstraintSpec, bounds, items, text};
 use crate::spec::parse::{SectionName, Table, check_sections, fixed, group, table};
 use crate::spec::setting::{describe, in_order};
@@ -61,7 +61,7 @@ pub(super) fn document_to_spec(errors: &mut Errors, document: &DeTable<'_>) -> O
         return None;
     }
     Some(TuneSpec {
-        study: study.finish(objectives, space?, fingerprint(document))?,
+        study: study.finish(objectives, space?, fingerprint::both(document))?,
         constraints,
         command: command?,
         parameters,
