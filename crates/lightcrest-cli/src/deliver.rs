@@ -10,8 +10,9 @@ use lightcrest_model::data::{Dataset, Splits};
 use lightcrest_model::network::{Network, Weights};
 use lightcrest_model::onnx::{self, ExportConfig};
 use lightcrest_model::train;
+use lightcrest_report::Layer;
 
-use crate::run::{Layer, ModelCard, Refitted, RunError, write_file};
+use crate::run::{ModelCard, Refitted, RunError, write_file};
 
 /// A trained model and where its images come from.
 pub(crate) struct Delivery<'a> {

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use indicatif::MultiProgress;
 use log::{LevelFilter, Log, Metadata, Record};
 
-use crate::progress::{Style, say};
+use crate::terminal::{Style, say};
 
 /// Where lines go; nowhere while nothing runs.
 static OUTPUT: Mutex<Option<(Style, MultiProgress)>> = Mutex::new(None);

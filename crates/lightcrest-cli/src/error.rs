@@ -5,10 +5,10 @@ use std::io;
 use std::path::PathBuf;
 
 use lightcrest::StudyError;
-use lightcrest::sampler::SamplerError;
 use lightcrest::storage::StorageError;
 use lightcrest_model::data::DataError;
 use lightcrest_model::spec::SpecErrors;
+use lightcrest_report::SurrogateError;
 
 use crate::run::RunError;
 use crate::stop::INTERRUPTED;
@@ -110,7 +110,7 @@ pub(crate) enum CliError {
     },
     /// The Gaussian process cannot be drawn.
     #[error("cannot draw the surrogate")]
-    Surrogate(#[source] SamplerError),
+    Surrogate(#[from] SurrogateError),
     /// A training failed.
     #[error("training failed")]
     Training(#[source] Box<dyn Error + Send + Sync>),
@@ -124,11 +124,8 @@ impl CliError {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Interrupted(_) => INTERRUPTED,
-            Self::Broken(_)
-            | Self::Model { .. }
-            | Self::Surrogate(_)
-            | Self::Training(_)
-            | Self::AllFailed { .. } => 1,
+            Self::Broken(_) | Self::Model { .. } | Self::Training(_) | Self::AllFailed { .. } => 1,
+            Self::Surrogate(error) if !error.is_bad_question() => 1,
             Self::Folder(error) if !error.is_bad_input() => 1,
             _ => 2,
         }

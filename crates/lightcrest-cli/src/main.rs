@@ -7,16 +7,15 @@ mod deliver;
 mod engine_log;
 mod error;
 mod images;
-mod metric;
 mod output;
 mod prepare;
 mod progress;
-mod report;
+mod recorded;
 mod run;
 mod session;
 mod spec_file;
 mod stop;
-mod view;
+mod terminal;
 
 use std::process::ExitCode;
 

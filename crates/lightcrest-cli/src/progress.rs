@@ -3,50 +3,18 @@
 //! All of it goes to stderr, so that stdout holds the result alone.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lightcrest::history::{FrozenTrial, History, TrialState};
 use lightcrest::objective::ObjectiveInfo;
-use lightcrest::pareto;
+use lightcrest::pareto::Archive;
 use lightcrest::{Configuration, Observer};
+use lightcrest_report::metric::{self, Kind};
 
 use crate::engine_log;
-use crate::metric::{self, Kind};
-
-/// How progress is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Style {
-    /// Not at all.
-    Quiet,
-    /// One line an event.
-    Lines,
-    /// Bars that move.
-    Bars,
-}
-
-impl Style {
-    /// Bars when stderr is a terminal.
-    pub(crate) fn choose(quiet: bool) -> Self {
-        match (quiet, std::io::stderr().is_terminal()) {
-            (true, _) => Self::Quiet,
-            (_, true) => Self::Bars,
-            _ => Self::Lines,
-        }
-    }
-}
-
-/// Prints a line without disturbing the bars.
-pub(crate) fn say(style: Style, bars: &MultiProgress, line: &str) {
-    match style {
-        Style::Quiet => {}
-        Style::Lines => eprintln!("{line}"),
-        // A terminal that went away must not end the search.
-        Style::Bars => drop(bars.println(line)),
-    }
-}
+use crate::terminal::{Style, say};
 
 /// How many steps a configuration takes, where it says so.
 pub(crate) type Count<'a> = Box<dyn Fn(&Configuration) -> Option<u64> + Sync + 'a>;
@@ -76,8 +44,8 @@ pub(crate) struct Progress<'a> {
 #[derive(Default)]
 struct State {
     running: BTreeMap<u64, Running>,
-    /// Oriented values of the feasible complete trials.
-    points: Vec<Vec<f64>>,
+    /// Oriented values of the feasible complete trials that are on the front.
+    front: Archive<()>,
     finished: usize,
     finished_now: usize,
 }
@@ -114,7 +82,7 @@ impl<'a> Progress<'a> {
         best.set_style(style_of("{prefix:>8} {wide_msg}"));
         best.set_prefix("best");
         let feasible = history.complete().filter(|trial| trial.is_feasible());
-        let points = feasible.filter_map(|trial| history.oriented(trial)).collect();
+        let front = feasible.filter_map(|trial| Some((history.oriented(trial)?, ()))).collect();
         let finished = history.finished();
         let progress = Self {
             style,
@@ -126,7 +94,7 @@ impl<'a> Progress<'a> {
             bars,
             total,
             best,
-            state: Mutex::new(State { points, finished, ..State::default() }),
+            state: Mutex::new(State { front, finished, ..State::default() }),
         };
         progress.summarize(&progress.state());
         progress
@@ -166,12 +134,12 @@ impl<'a> Progress<'a> {
 
     fn best_so_far(&self, state: &State) -> String {
         let Some(first) = self.objectives.first() else { return String::new() };
-        let best = state.points.iter().map(|point| point[0]).reduce(f64::max);
+        let best = state.front.points().map(|point| point[0]).reduce(f64::max);
         let Some(best) = best else { return "none yet".into() };
         let value = Kind::of(&first.name).format(first.direction.orient(best));
         let mut text = format!("{} {value}", metric::label(&first.name).to_lowercase());
         if self.objectives.len() > 1 {
-            text.push_str(&format!(", front of {}", pareto::front(&state.points).len()));
+            text.push_str(&format!(", front of {}", state.front.len()));
         }
         text
     }
@@ -258,7 +226,7 @@ impl Observer for Progress<'_> {
         state.finished += 1;
         state.finished_now += 1;
         if let Some(values) = trial.values.as_deref().filter(|_| trial.is_feasible()) {
-            state.points.push(lightcrest::objective::orient(&self.objectives, values));
+            state.front.insert(lightcrest::objective::orient(&self.objectives, values), ());
         }
         self.summarize(&state);
         if self.style == Style::Lines {

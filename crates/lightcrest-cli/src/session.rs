@@ -13,16 +13,16 @@ use lightcrest::pruner::Pruner;
 use lightcrest::storage::{SqliteStorage, Storage, StorageError};
 use lightcrest::{Executor, ExecutorConfig, FrozenTrial, Objective, Observer, Study, StudyError};
 use lightcrest_model::spec::StudySpec;
+use lightcrest_report::{front_csv, page};
 
 use crate::arguments::StudyArguments;
-use crate::commands::print;
 use crate::error::CliError;
 use crate::output;
 use crate::prepare;
-use crate::progress::{Progress, Steps, Style};
-use crate::report;
+use crate::progress::{Progress, Steps};
+use crate::recorded::Recorded;
 use crate::run::{RunFolder, write_file};
-use crate::view::View;
+use crate::terminal::{Style, print};
 
 /// A study that is open in its folder.
 pub(crate) struct Session<'a> {
@@ -147,11 +147,12 @@ impl<'a> Session<'a> {
     /// # Errors
     /// If something cannot be read or written.
     pub(crate) fn close(&self) -> Result<(), CliError> {
-        let view = View::read(&self.folder)?;
-        write_file(&self.folder.front_csv(), output::front_csv(&view).as_bytes())?;
-        write_file(&self.folder.report(), report::render(&output::report(&view)).as_bytes())?;
+        let recorded = Recorded::read(&self.folder)?;
+        let view = &recorded.view;
+        write_file(&self.folder.front_csv(), front_csv(view).as_bytes())?;
+        write_file(&self.folder.report(), page::report(&recorded.report()).as_bytes())?;
         if !self.quiet {
-            print(&output::closing(&view, &self.folder));
+            print(&output::closing(view, &self.folder));
         }
         Ok(())
     }

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use lightcrest_model::spec::tune::TuneSpec;
 use lightcrest_model::spec::{Spec, SpecKind, StudySpec};
+use lightcrest_report::metric::{Kind, duration};
 
 use crate::data_path::DataPath;
 use crate::error::CliError;
-use crate::prepare;
 
 /// A spec that was read and found right.
 #[derive(Debug, Clone)]
@@ -22,10 +22,19 @@ pub(crate) enum SpecFile {
 impl SpecFile {
     /// Reads a spec of the kind that its tables tell.
     pub(crate) fn read(path: &Path) -> Result<Self, CliError> {
-        match SpecKind::of(&read(path)?) {
-            Some(SpecKind::Tune) => read_tune(path).map(|(spec, _)| Self::Tune(Box::new(spec))),
-            _ => read_search(path).map(|read| Self::Search(Box::new(read.spec))),
-        }
+        Self::read_with_warning(path).map(|(file, _)| file)
+    }
+
+    /// The same, with what the user should know of where its images were found.
+    pub(crate) fn read_with_warning(path: &Path) -> Result<(Self, Option<String>), CliError> {
+        Ok(match SpecKind::of(&read(path)?) {
+            Some(SpecKind::Tune) => (Self::Tune(Box::new(read_tune(path)?.0)), None),
+            _ => {
+                let file = read_search(path)?;
+                let warning = file.warning().map(str::to_owned);
+                (Self::Search(Box::new(file.spec)), warning)
+            }
+        })
     }
 
     /// What both kinds have.
@@ -38,7 +47,7 @@ impl SpecFile {
 
     /// Settings that the study does not know, ready to read.
     pub(crate) fn settings(&self) -> Vec<(&'static str, String)> {
-        let mut settings = prepare::settings(self.study());
+        let mut settings = settings(self.study());
         match self {
             Self::Search(spec) => settings.extend(
                 spec.refit.map(|refit| ("Front trained again for", format!("{} epochs", refit.epochs))),
@@ -46,14 +55,24 @@ impl SpecFile {
             Self::Tune(spec) => {
                 settings.insert(0, ("Command", spec.command_line()));
                 let limits = spec.command.limits;
-                let time = limits.time.map(|time| crate::metric::duration(time.as_secs_f64()));
-                let memory = limits.memory.map(|bytes| crate::metric::Kind::Bytes.format(bytes as f64));
+                let time = limits.time.map(|time| duration(time.as_secs_f64()));
+                let memory = limits.memory.map(|bytes| Kind::Bytes.format(bytes as f64));
                 let limits: Vec<String> = time.into_iter().chain(memory).collect();
                 settings.extend((!limits.is_empty()).then(|| ("Limits", limits.join(", "))));
             }
         }
         settings
     }
+}
+
+/// The settings of both kinds.
+fn settings(spec: &StudySpec) -> Vec<(&'static str, String)> {
+    let mut settings =
+        vec![("Sampler", spec.sampler.name.to_owned()), ("Pruner", spec.pruner.name.to_owned())];
+    let trials = spec.budget.trials.map(|trials| format!("{trials} trials"));
+    let time = spec.budget.time.map(|time| duration(time.as_secs_f64()));
+    settings.push(("Budget", trials.into_iter().chain(time).collect::<Vec<_>>().join(" or ")));
+    settings
 }
 
 /// A spec of light networks that was read.

@@ -7,6 +7,10 @@
 //!
 //! A point dominates another if it is nowhere worse and somewhere better. Equal points do not dominate each other.
 
+mod archive;
+
+pub use archive::Archive;
+
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 

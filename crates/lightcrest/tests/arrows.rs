@@ -10,7 +10,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("lightcrest-gp", &[]),
     ("lightcrest", &["lightcrest-gp"]),
     ("lightcrest-model", &["lightcrest"]),
-    ("lightcrest-cli", &["lightcrest", "lightcrest-model"]),
+    ("lightcrest-report", &["lightcrest"]),
+    ("lightcrest-cli", &["lightcrest", "lightcrest-model", "lightcrest-report"]),
     ("lightcrest-python", &["lightcrest", "lightcrest-model"]),
 ];
 

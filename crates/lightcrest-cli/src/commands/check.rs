@@ -7,17 +7,17 @@ use lightcrest_model::data::Loaded;
 use lightcrest_model::objective::NetworkObjective;
 use lightcrest_model::spec::tune::TuneSpec;
 use lightcrest_model::spec::{Phase, Spec, StudySpec};
+use lightcrest_report::metric::Kind;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::print;
 use super::tune::Program;
 use crate::arguments::CheckArguments;
 use crate::error::CliError;
 use crate::images;
-use crate::metric::Kind;
 use crate::prepare;
 use crate::spec_file::SpecFile;
+use crate::terminal::print;
 
 /// How many configurations are drawn to see what models cost.
 const DRAWN: usize = 200;
@@ -25,7 +25,8 @@ const DRAWN: usize = 200;
 /// Checks a spec and what it needs; prints what a search would choose from.
 pub(crate) fn check(arguments: &CheckArguments) -> Result<(), CliError> {
     let path = &arguments.spec;
-    let file = SpecFile::read(path)?;
+    let (file, warning) = SpecFile::read_with_warning(path)?;
+    warning.iter().for_each(|line| images::warn(line));
     let (first, last) = match &file {
         SpecFile::Search(spec) => networks(spec)?,
         SpecFile::Tune(spec) => command(spec, path)?,

@@ -1,18 +1,17 @@
 //! `lightcrest report`: draws the page of a run again.
 
-use super::print;
+use lightcrest_report::page;
+
 use crate::arguments::RunArguments;
 use crate::error::CliError;
-use crate::output;
-use crate::report;
+use crate::recorded::Recorded;
 use crate::run::{RunFolder, write_file};
-use crate::view::View;
+use crate::terminal::print;
 
 /// Writes `report.html`.
 pub(crate) fn report(arguments: &RunArguments) -> Result<(), CliError> {
     let folder = RunFolder::open(&arguments.run)?;
-    let view = View::read(&folder)?;
-    write_file(&folder.report(), report::render(&output::report(&view)).as_bytes())?;
+    write_file(&folder.report(), page::report(&Recorded::read(&folder)?.report()).as_bytes())?;
     print(&folder.report().display().to_string());
     Ok(())
 }

@@ -2,9 +2,9 @@
 
 use lightcrest_model::spec;
 
-use super::print;
 use crate::arguments::{SchemaArguments, SchemaOf};
 use crate::error::CliError;
+use crate::terminal::print;
 
 /// Prints the schema.
 pub(crate) fn schema(arguments: &SchemaArguments) -> Result<(), CliError> {

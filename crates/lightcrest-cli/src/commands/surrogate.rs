@@ -2,20 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
-use super::print;
+use lightcrest_report::{Question, page, surrogate as draw};
+
 use crate::arguments::SurrogateArguments;
 use crate::error::CliError;
-use crate::output::{self, Question};
-use crate::report;
+use crate::recorded::Recorded;
 use crate::run::{RunFolder, write_file};
-use crate::view::View;
+use crate::terminal::print;
 
 /// How many pictures a page holds: with one parameter, and with two.
 const FRAMES: [usize; 2] = [80, 30];
 
 /// Writes the page and prints its last picture in words.
 pub(crate) fn surrogate(arguments: &SurrogateArguments) -> Result<(), CliError> {
-    let (view, beside) = open(&arguments.study)?;
+    let (recorded, beside) = open(&arguments.study)?;
     let question = Question {
         parameters: arguments.parameters.iter().map(String::as_str).collect(),
         objective: arguments.objective.as_deref(),
@@ -23,16 +23,17 @@ pub(crate) fn surrogate(arguments: &SurrogateArguments) -> Result<(), CliError> 
         points: arguments.points.map(usize::from),
         frames: FRAMES[usize::from(arguments.parameters.len() > 1)],
     };
-    let drawn = output::surrogate(&view, &question)?;
+    let drawn = draw(&recorded.view, &question, &recorded.proposer())?;
     let path = arguments.out.clone().unwrap_or(beside);
-    write_file(&path, report::render_surrogate(&view.definition.name, &drawn).as_bytes())?;
+    let page = page::surrogate(&recorded.view.definition.name, &drawn);
+    write_file(&path, page.as_bytes())?;
     let words = drawn.frames.last().map(|frame| frame.text.join("\n")).unwrap_or_default();
     print(&format!("{words}\n{}", path.display()));
     Ok(())
 }
 
 /// The study, and where its page belongs.
-fn open(study: &Path) -> Result<(View, PathBuf), CliError> {
+fn open(study: &Path) -> Result<(Recorded, PathBuf), CliError> {
     let folder = match study.is_file() {
         // A run's own database brings the run along.
         true if study.file_name().is_some_and(|name| name == "study.db") => {
@@ -44,8 +45,8 @@ fn open(study: &Path) -> Result<(View, PathBuf), CliError> {
     match folder {
         Some(root) => {
             let folder = RunFolder::open(root)?;
-            Ok((View::read(&folder)?, folder.surrogate()))
+            Ok((Recorded::read(&folder)?, folder.surrogate()))
         }
-        None => Ok((View::read_database(study)?, study.with_file_name("surrogate.html"))),
+        None => Ok((Recorded::read_database(study)?, study.with_file_name("surrogate.html"))),
     }
 }

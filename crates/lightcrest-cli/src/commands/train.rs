@@ -18,19 +18,19 @@ use lightcrest_model::network::{Network, Weights};
 use lightcrest_model::objective::{ModelError, NetworkObjective};
 use lightcrest_model::spec::Phase;
 use lightcrest_model::train::{self, EpochReport, Observer, StopReason, TrainConfig, TrainError};
+use lightcrest_report::metric::{self, Kind};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::print;
 use crate::arguments::TrainArguments;
 use crate::deliver::Delivery;
 use crate::error::CliError;
 use crate::images;
-use crate::metric::{self, Kind};
-use crate::progress::{self, Style};
+use crate::progress;
 use crate::run::RunError;
 use crate::spec_file;
 use crate::stop;
+use crate::terminal::{Style, print};
 
 /// Trains.
 pub(crate) fn train(arguments: &TrainArguments) -> Result<(), CliError> {

@@ -1,38 +1,18 @@
-//! A run on the terminal.
+//! A run as text: its front, what mattered and its models.
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use lightcrest::history::{FrozenTrial, TrialState};
-use lightcrest::space::{Configuration, Value};
+use lightcrest::history::FrozenTrial;
+use lightcrest_report::metric::{self, Kind};
+use lightcrest_report::value::pairs;
+use lightcrest_report::{Importance, Model, Parameter, ReportData, View};
 
-use super::{report_data, trials};
-use crate::metric::{self, Kind};
-use crate::report::{Importance, Model, Parameter};
+use super::trials;
 use crate::run::RunFolder;
-use crate::view::View;
 
 /// How many parameters a list of importances names.
 const IMPORTANT: usize = 12;
 
 const COLUMNS: [&str; 5] = ["validation_accuracy", "test_accuracy", "macs", "parameters", "latency_ms"];
-
-/// One sentence about the trials.
-pub(crate) fn summary(view: &View) -> String {
-    let count = |state| view.history.in_state(state).count();
-    let mut parts =
-        vec![format!("{} trials", view.history.len()), format!("{} complete", count(TrialState::Complete))];
-    for (state, text) in [
-        (TrialState::Pruned, "stopped early"),
-        (TrialState::Failed, "failed"),
-        (TrialState::Running, "running"),
-        (TrialState::Waiting, "waiting"),
-    ] {
-        if count(state) > 0 {
-            parts.push(format!("{} {text}", count(state)));
-        }
-    }
-    parts.push(format!("{} on the front", view.front().len()));
-    parts.join(", ")
-}
 
 /// The front, one model a line, as wide as the terminal allows.
 pub(crate) fn front_table(view: &View) -> String {
@@ -66,21 +46,12 @@ pub(crate) fn configurations(view: &View) -> String {
     view.front().into_iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// A configuration as `name=value` pairs.
-pub(super) fn pairs(configuration: &Configuration) -> String {
-    let pair = |(name, value): (&str, &Value)| {
-        let value = value.to_string();
-        format!("{name}={}", value.trim_matches('"'))
-    };
-    configuration.iter().map(pair).collect::<Vec<_>>().join(" ")
-}
-
 /// The whole run as text: what the report shows.
 pub(crate) fn text(view: &View) -> String {
-    let data = report_data(view);
+    let data = ReportData::new(view);
     let facts = data.facts.iter().map(|fact| format!("{}: {}", fact.label, fact.value));
     let mut parts = vec![
-        format!("{}: {}", view.definition.name, summary(view)),
+        format!("{}: {}", view.definition.name, view.summary()),
         facts.collect::<Vec<_>>().join("\n"),
         front_table(view),
     ];
@@ -137,12 +108,34 @@ fn plain_table() -> Table {
 /// What a search prints at its end.
 pub(crate) fn closing(view: &View, folder: &RunFolder) -> String {
     let root = folder.root().display();
-    let rest = match view.is_tuned() {
-        true => format!(
+    let rest = match view.networks {
+        false => format!(
             "{}\n\n{root}/report.html shows the run; what the trials wrote is in {root}/trials",
             configurations(view)
         ),
-        false => format!("{root}/report.html shows the run; the models are in {root}/front"),
+        true => format!("{root}/report.html shows the run; the models are in {root}/front"),
     };
-    format!("{}: {}\n{}\n{rest}", view.definition.name, summary(view), front_table(view))
+    format!("{}: {}\n{}\n{rest}", view.definition.name, view.summary(), front_table(view))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lightcrest_report::testing::view;
+
+    #[test]
+    fn the_table_fits_the_terminal() {
+        insta::assert_snapshot!(front_table(&view()), @r"
+        ┌──────────────────────────────────────────────────────────────────────────────┐
+        │ Trial   Validation accuracy   Test accuracy    MACs   Parameters     Latency │
+        ╞══════════════════════════════════════════════════════════════════════════════╡
+        │     3                98.00%               –   400 k       1.24 k           – │
+        │     0                97.22%          96.50%   123 k       1.23 k   0.0671 ms │
+        └──────────────────────────────────────────────────────────────────────────────┘
+        ");
+        insta::assert_snapshot!(configurations(&view()), @r"
+        trial 3: learning_rate=0.02 optimizer=sgd optimizer.sgd.momentum=0.5
+        trial 0: learning_rate=0.01 optimizer=sgd optimizer.sgd.momentum=0.9
+        ");
+    }
 }

@@ -1,9 +1,8 @@
 //! All trials on the terminal: how the best grew, and one line a trial with its learning curve.
 
-use super::table::pairs;
-use crate::metric::{self, Kind};
-use crate::report::{ReportData, Trial};
-use crate::view::View;
+use lightcrest_report::metric::{self, Kind};
+use lightcrest_report::value::pairs;
+use lightcrest_report::{ReportData, Trial, View};
 
 /// Characters of a chart of the history, at most.
 const WIDTH: usize = 60;
@@ -126,12 +125,13 @@ fn bars(values: &[Option<f64>], (low, high): (f64, f64)) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::view;
     use super::*;
+    use lightcrest_report::testing::view;
 
     #[test]
     fn every_trial_has_a_line_and_the_history_its_charts() {
-        let (view, data) = (view(), super::super::report_data(&view()));
+        let view = view();
+        let data = ReportData::new(&view);
         insta::assert_snapshot!(trials(&view, &data));
         insta::assert_snapshot!(history(&data));
     }

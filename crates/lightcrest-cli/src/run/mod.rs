@@ -21,4 +21,4 @@ mod model;
 
 pub(crate) use file::write_file;
 pub(crate) use folder::{RunError, RunFolder, look};
-pub(crate) use model::{FILES, Layer, ModelCard, Refitted};
+pub(crate) use model::{ModelCard, Refitted};

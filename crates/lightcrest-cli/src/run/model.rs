@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use lightcrest_report::{Layer, WrittenModel};
 use serde::{Deserialize, Serialize};
 
 use super::{RunError, RunFolder, write_file};
 
 /// The files beside `metrics.json`, for whoever lists them.
-pub(crate) const FILES: [&str; 3] = ["model.onnx", "model.safetensors", "config.toml"];
+const FILES: [&str; 3] = ["model.onnx", "model.safetensors", "config.toml"];
 
 /// What is known of a model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,21 +42,6 @@ pub(crate) struct Refitted {
     pub(crate) settings: BTreeMap<String, String>,
 }
 
-/// A layer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Layer {
-    /// Path, such as `stage2.0.expand.conv`.
-    pub(crate) path: String,
-    /// Operator.
-    pub(crate) operator: String,
-    /// Shape of its output, channels x height x width.
-    pub(crate) shape: String,
-    /// Trainable numbers.
-    pub(crate) parameters: u64,
-    /// Multiply-accumulates for one image.
-    pub(crate) macs: u64,
-}
-
 impl ModelCard {
     /// Name of the file.
     pub(crate) const FILE: &str = "metrics.json";
@@ -72,6 +58,12 @@ impl ModelCard {
         let read = |source| RunError::Read { path: path.clone(), source };
         let text = fs::read_to_string(&path).map_err(read)?;
         serde_json::from_str(&text).map(Some).map_err(|error| read(error.into()))
+    }
+
+    /// What readers of the run see of the model of a trial.
+    pub(crate) fn shown(&self, trial: u64) -> WrittenModel {
+        let files = FILES.iter().map(|name| format!("front/trial-{trial:04}/{name}")).collect();
+        WrittenModel { files, metrics: self.metrics.clone(), layers: self.layers.clone() }
     }
 
     /// Writes the card, after the other files.

@@ -2,16 +2,13 @@
 
 use crate::curve::CurveTask;
 use crate::peer::{self, Peer};
-use crate::run::{cpu_seconds, sampler};
+use crate::setup::{TRAININGS, cpu_seconds, sampler};
 use lightcrest::pruner::{
     HalvingConfig, HyperbandConfig, HyperbandPruner, MaxResource, MedianPruner, MinResource, NoPruner,
     Pruner, SuccessiveHalving,
 };
 use lightcrest::{Configuration, Evaluation, ObjectiveInfo, Study, TrialError};
 use std::path::Path;
-
-/// In the epochs of so many whole trainings.
-pub const CHECKPOINTS: [usize; 4] = [5, 10, 20, 50];
 
 /// What proposes and what stops: a study of ours, or another program that does both.
 enum Method {
@@ -101,7 +98,7 @@ pub fn one(task: &CurveTask, name: &str, seed: u64, budget: usize, peers: Option
             if last && *value < best {
                 (best, reached) = (*value, end);
             }
-            if used % task.epochs == 0 && CHECKPOINTS.contains(&(used / task.epochs)) {
+            if used % task.epochs == 0 && TRAININGS.contains(&(used / task.epochs)) {
                 regrets.push(reached);
             }
             // At the end there is nothing to save.

@@ -1,6 +1,6 @@
 //! Several objectives: how much of the best known hypervolume is missing.
 
-use crate::run::{CHECKPOINTS, cpu_seconds};
+use crate::setup::{CHECKPOINTS, cpu_seconds};
 use lightcrest::objective::orient;
 use lightcrest::pareto::hypervolume;
 use lightcrest::sampler::Sampler;

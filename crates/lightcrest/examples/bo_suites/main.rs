@@ -23,6 +23,7 @@ mod mixed;
 mod peer;
 mod report;
 mod run;
+mod setup;
 mod speed;
 mod table;
 mod task;

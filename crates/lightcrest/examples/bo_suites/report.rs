@@ -1,7 +1,7 @@
 //! One table a suite: mean regret and its standard error over seeds, beside the logarithm and the rank over the runs that all samplers have.
 
 use crate::curve;
-use crate::run::checkpoints;
+use crate::setup::checkpoints;
 use std::collections::BTreeMap;
 
 /// Which checkpoints are shown.

@@ -1,7 +1,7 @@
 //! Seconds of one ask after n random trials, on ten and on a hundred mixed parameters.
 
 use crate::Options;
-use crate::run::{cpu_seconds, sampler};
+use crate::setup::{cpu_seconds, sampler};
 use lightcrest::sampler::RandomSampler;
 use lightcrest::space::SpaceBuilder;
 use lightcrest::{Configuration, Evaluation, ObjectiveInfo, Space, Study};

@@ -25,9 +25,10 @@ use lightcrest_model::train::{EpochReport, Observer, StopReason, TrainError};
 use super::refit::{self, Planned};
 use crate::deliver::Delivery;
 use crate::error::CliError;
-use crate::progress::{self, Style};
+use crate::progress;
 use crate::run::{ModelCard, Refitted, RunFolder};
 use crate::spec_file::SearchFile;
+use crate::terminal::Style;
 
 type Cause = Box<dyn Error + Send + Sync>;
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lightcrest::history::{FrozenTrial, History};
 use lightcrest::objective::{self, Evaluation, ObjectiveInfo, Preview, TrialError};
-use lightcrest::pareto;
+use lightcrest::pareto::Archive;
 use lightcrest::{Configuration, Objective, Observer, Trial};
 use lightcrest_model::objective::NetworkObjective;
 
@@ -29,8 +29,8 @@ pub(super) struct Keeper<'a> {
 
 #[derive(Default)]
 struct State {
-    /// The trials of the front so far, with their oriented values.
-    front: Vec<(u64, Vec<f64>)>,
+    /// The trials of the front so far.
+    front: Archive<u64>,
     /// Why nothing more can be kept.
     error: Option<CliError>,
 }
@@ -44,10 +44,10 @@ impl<'a> Keeper<'a> {
         stop: Arc<AtomicBool>,
     ) -> Result<Self, RunError> {
         folder.make(&folder.root().join("weights"))?;
-        let front: Vec<_> =
-            history.front().into_iter().filter_map(|t| Some((t.number, history.oriented(t)?))).collect();
+        let front: Archive<u64> =
+            history.front().into_iter().filter_map(|t| Some((history.oriented(t)?, t.number))).collect();
         for number in folder.kept_weights()? {
-            if !front.iter().any(|(other, _)| *other == number) {
+            if !front.items().any(|other| *other == number) {
                 folder.forget_weights(number)?;
             }
         }
@@ -84,7 +84,7 @@ impl Objective for Keeper<'_> {
         let feasible = evaluation.constraints.iter().all(|(_, excess)| *excess <= 0.0);
         let finite = evaluation.values.iter().all(|value| value.is_finite());
         let point = objective::orient(self.objectives(), &evaluation.values);
-        let dominated = self.state().front.iter().any(|(_, other)| pareto::dominates(other, &point));
+        let dominated = self.state().front.dominates(&point);
         if feasible && finite && !dominated {
             let path = self.folder.weights(trial.number());
             if let Err(error) = model.weights.save(&path, "lightcrest") {
@@ -101,20 +101,8 @@ impl Observer for Keeper<'_> {
     fn finished(&self, trial: &FrozenTrial) {
         let Some(values) = trial.values.as_deref().filter(|_| trial.is_feasible()) else { return };
         let point = objective::orient(self.objectives(), values);
-        let mut state = self.state();
-        let mut gone = Vec::new();
-        if state.front.iter().any(|(_, other)| pareto::dominates(other, &point)) {
-            // It was on the front when it ended; another trial came first.
-            gone.push(trial.number);
-        } else {
-            state.front.retain(|(number, other)| {
-                let stays = !pareto::dominates(&point, other);
-                gone.extend((!stays).then_some(*number));
-                stays
-            });
-            state.front.push((trial.number, point));
-        }
-        drop(state);
+        // It may be gone itself: it was on the front when it ended, but another trial came first.
+        let gone = self.state().front.insert(point, trial.number);
         for number in gone {
             if let Err(error) = self.folder.forget_weights(number) {
                 self.fail(error.into());

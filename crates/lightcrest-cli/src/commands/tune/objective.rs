@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use lightcrest::objective::{Evaluation, ObjectiveInfo, TrialError};
 use lightcrest::{Objective, Trial};
 use lightcrest_model::spec::tune::{Limits, MetricsSource, TuneSpec};
+use lightcrest_report::metric::{self, Kind};
 
 use super::group::{Groups, Running};
 use super::metrics::{Line, Metrics};
@@ -15,7 +16,6 @@ use super::output::{Output, Tail};
 use super::process;
 use super::program::{Files, Program};
 use crate::error::CliError;
-use crate::metric::{self, Kind};
 use crate::run::{RunError, RunFolder};
 
 /// How long a silent command is left alone before it is looked at.

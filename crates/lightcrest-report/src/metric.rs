@@ -1,9 +1,9 @@
-//! How metrics are named and printed: one place for the terminal and the report.
+//! How metrics are named and printed: one place for terminals and pages.
 
 /// What a metric counts; decides digits and unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Kind {
+pub enum Kind {
     /// A part of one, printed in per cent.
     Share,
     /// A whole number that may be large, printed with a prefix: `1.23 M`.
@@ -20,7 +20,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// The kind of the metric of that name.
-    pub(crate) fn of(name: &str) -> Self {
+    pub fn of(name: &str) -> Self {
         match name {
             "macs" | "parameters" | "epochs" | "epoch" | "halvings" => Self::Count,
             "seconds" => Self::Seconds,
@@ -32,7 +32,7 @@ impl Kind {
     }
 
     /// Three significant digits and a unit; accuracies to a hundredth of a per cent.
-    pub(crate) fn format(self, value: f64) -> String {
+    pub fn format(self, value: f64) -> String {
         if !value.is_finite() {
             return value.to_string();
         }
@@ -48,7 +48,7 @@ impl Kind {
 }
 
 /// The name of a metric as a reader would write it: `validation_accuracy` is `Validation accuracy`.
-pub(crate) fn label(name: &str) -> String {
+pub fn label(name: &str) -> String {
     match name {
         "macs" => "MACs".into(),
         "latency_ms" => "Latency".into(),
@@ -65,7 +65,7 @@ pub(crate) fn label(name: &str) -> String {
 }
 
 /// Three significant digits.
-pub(crate) fn significant(value: f64) -> String {
+pub fn significant(value: f64) -> String {
     let size = value.abs();
     if value == 0.0 {
         "0".into()
@@ -91,7 +91,7 @@ fn prefixed(value: f64, unit: &str) -> String {
 }
 
 /// Seconds in the two largest units: `1 h 3 min`, `2 min 5 s`, `7.25 s`.
-pub(crate) fn duration(seconds: f64) -> String {
+pub fn duration(seconds: f64) -> String {
     let whole = seconds.round() as u64;
     if whole >= 3600 {
         format!("{} h {} min", whole / 3600, whole % 3600 / 60)

@@ -1,4 +1,4 @@
-//! What the pictures of the surrogate show.
+//! What the pictures of a surrogate show.
 
 use serde::Serialize;
 
@@ -7,7 +7,7 @@ use super::{Metric, Parameter};
 /// The pictures, or why there are none.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
-pub(crate) enum SurrogateSection {
+pub enum SurrogateSection {
     /// What to draw.
     Drawn(Box<Surrogate>),
     /// One sentence.
@@ -16,72 +16,72 @@ pub(crate) enum SurrogateSection {
 
 /// The belief about one objective along one or two parameters, as it grew.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Surrogate {
+pub struct Surrogate {
     /// What is predicted.
-    pub(crate) objective: Metric,
+    pub objective: Metric,
     /// The parameters that vary in the picture.
-    pub(crate) axes: Vec<SurrogateAxis>,
+    pub axes: Vec<SurrogateAxis>,
     /// What the acquisition is called.
-    pub(crate) acquisition: &'static str,
+    pub acquisition: &'static str,
     /// The trials that any of the frames shows.
-    pub(crate) trials: Vec<SurrogateTrial>,
+    pub trials: Vec<SurrogateTrial>,
     /// One picture each, by the number of finished trials.
-    pub(crate) frames: Vec<SurrogateFrame>,
+    pub frames: Vec<SurrogateFrame>,
     /// What a reader must know.
-    pub(crate) notes: Vec<String>,
+    pub notes: Vec<String>,
 }
 
 /// A parameter that varies in the picture.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct SurrogateAxis {
+pub struct SurrogateAxis {
     /// Its name and scale.
-    pub(crate) parameter: Parameter,
+    pub parameter: Parameter,
     /// The values at which beliefs are given.
-    pub(crate) values: Vec<serde_json::Value>,
+    pub values: Vec<serde_json::Value>,
 }
 
 /// A trial in the picture.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct SurrogateTrial {
+pub struct SurrogateTrial {
     /// Its number.
-    pub(crate) number: u64,
+    pub number: u64,
     /// Its state.
-    pub(crate) state: &'static str,
+    pub state: &'static str,
     /// Its values on the axes; null where inactive.
-    pub(crate) at: Vec<serde_json::Value>,
+    pub at: Vec<serde_json::Value>,
 }
 
 /// The picture after so many finished trials. The lists have one entry for each combination of the axes' values, the first axis
 /// varying fastest; null where a parameter of the picture is inactive.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct SurrogateFrame {
+pub struct SurrogateFrame {
     /// How many trials had finished.
-    pub(crate) finished: usize,
+    pub finished: usize,
     /// Middle of the belief.
-    pub(crate) mean: Vec<Option<f64>>,
+    pub mean: Vec<Option<f64>>,
     /// Ends of the band; for one axis.
-    pub(crate) lower: Vec<Option<f64>>,
+    pub lower: Vec<Option<f64>>,
     /// Ends of the band; for one axis.
-    pub(crate) upper: Vec<Option<f64>>,
+    pub upper: Vec<Option<f64>>,
     /// A quarter of the band's width; for two axes.
-    pub(crate) sigma: Vec<Option<f64>>,
+    pub sigma: Vec<Option<f64>>,
     /// What is maximised; null where nothing can be proposed.
-    pub(crate) acquisition: Vec<Option<f64>>,
+    pub acquisition: Vec<Option<f64>>,
     /// The trials: index among [`Surrogate::trials`], and the value that they count as.
-    pub(crate) dots: Vec<(usize, f64)>,
+    pub dots: Vec<(usize, f64)>,
     /// What the sampler proposes next.
-    pub(crate) next: Option<SurrogateNext>,
+    pub next: Option<SurrogateNext>,
     /// The picture in words.
-    pub(crate) text: Vec<String>,
+    pub text: Vec<String>,
 }
 
 /// What the sampler proposes next.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct SurrogateNext {
+pub struct SurrogateNext {
     /// Its values on the axes; null where inactive.
-    pub(crate) at: Vec<serde_json::Value>,
+    pub at: Vec<serde_json::Value>,
     /// Middle of the belief there.
-    pub(crate) mean: f64,
+    pub mean: f64,
     /// The acquisition there.
-    pub(crate) acquisition: Option<f64>,
+    pub acquisition: Option<f64>,
 }

@@ -4,8 +4,8 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
-use super::*;
-use crate::run::Layer;
+use super::{report, surrogate as surrogate_page};
+use crate::data::*;
 
 /// A run that looks like a real one: conditional parameters, stopped and failed trials, two objectives.
 fn synthetic(count: u64) -> ReportData {
@@ -218,7 +218,7 @@ fn surrogate(parameters: &[Parameter]) -> Surrogate {
 fn the_page_of_the_surrogate_needs_nothing_but_itself() {
     let parameters = synthetic(1).parameters;
     for shown in [&parameters[..1], &parameters[1..2], &parameters[..2]] {
-        let page = render_surrogate("fashion-mnist", &surrogate(shown));
+        let page = surrogate_page("fashion-mnist", &surrogate(shown));
         if let Some(folder) = std::env::var_os("LIGHTCREST_REPORT_SAMPLES") {
             let names: Vec<&str> = shown.iter().map(|p| p.name.as_str()).collect();
             let name = format!("surrogate-{}.html", names.join("-"));
@@ -241,12 +241,12 @@ fn alone(page: &str) {
 
 #[test]
 fn the_page_needs_nothing_but_itself() {
-    let page = render(&synthetic(60));
+    let page = report(&synthetic(60));
     if let Some(folder) = std::env::var_os("LIGHTCREST_REPORT_SAMPLES") {
         let folder = std::path::PathBuf::from(folder);
         std::fs::write(folder.join("report-60.html"), &page).unwrap();
-        std::fs::write(folder.join("report-5000.html"), render(&synthetic(5_000))).unwrap();
-        std::fs::write(folder.join("report-0.html"), render(&empty())).unwrap();
+        std::fs::write(folder.join("report-5000.html"), report(&synthetic(5_000))).unwrap();
+        std::fs::write(folder.join("report-0.html"), report(&empty())).unwrap();
     }
     alone(&page);
     assert!(page.len() < 400_000, "{} bytes", page.len());
@@ -266,7 +266,7 @@ fn text_of_the_user_cannot_break_out() {
     data.facts[0].value = hostile.into();
     data.parameters[0].name = hostile.into();
     data.trials[0].reason = Some(hostile.into());
-    let page = render(&data);
+    let page = report(&data);
     assert!(!page.contains("<script>alert"));
     assert!(!page.contains("<img"));
     let start = page.find("type=\"application/json\">").unwrap() + "type=\"application/json\">".len();
@@ -281,6 +281,6 @@ fn numbers_that_are_not_finite_stay_json() {
     let mut data = synthetic(2);
     data.trials[0].metrics[0] = Some(f64::NAN);
     data.trials[0].curve = vec![(1, f64::INFINITY)];
-    let page = render(&data);
+    let page = report(&data);
     assert!(!page.contains("NaN,") && !page.contains("inf,"));
 }

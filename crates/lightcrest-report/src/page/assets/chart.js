@@ -2,6 +2,9 @@
 
 const data = JSON.parse(document.getElementById("data").textContent);
 
+// JSON has no infinity: an infinite value comes as text.
+for (const trial of data.trials ?? []) trial.metrics = trial.metrics.map((value) => (typeof value === "string" ? Number(value) : value));
+
 function element(name, attributes = {}, ...children) {
   const node = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
@@ -61,6 +64,8 @@ function prefixed(value, unit) {
 
 // `step` is the distance of axis ticks: labels need no more digits than tell ticks apart.
 function format(value, kind, step) {
+  if (value === Infinity) return "∞";
+  if (value === -Infinity) return "−∞";
   if (!known(value)) return "–";
   if (kind === "share") {
     const exact = (places) => Math.abs(step * 10 ** (places + 2) - Math.round(step * 10 ** (places + 2))) < 1e-6;
@@ -96,7 +101,8 @@ function linearScale(low, high, from, to, kind, pad = 0.04) {
     let step = [1, 2, 2.5, 5, 10].map((m) => m * power).find((s) => s >= rough) ?? 10 * power;
     if (kind === "whole") step = Math.max(1, Math.round(step));
     const ticks = [];
-    for (let i = Math.ceil(low / step); i * step <= high; i++) {
+    // Beyond 2^53 numbers have no next whole one: the count ends what the sum would not.
+    for (let i = Math.ceil(low / step); i * step <= high && ticks.length < 50; i++) {
       const value = i * step;
       ticks.push([value, kind === "whole" ? String(value) : format(Number(value.toPrecision(12)), kind, step)]);
     }
@@ -257,7 +263,7 @@ function choose(number) {
 function describe(trial) {
   const entry = (name, text) => [element("dt", {}, name), element("dd", {}, text)];
   const metrics = data.metrics.flatMap((metric, i) =>
-    known(trial.metrics[i]) ? entry(metric.label, format(trial.metrics[i], metric.kind)) : []);
+    trial.metrics[i] !== null ? entry(metric.label, format(trial.metrics[i], metric.kind)) : []);
   const active = data.parameters.flatMap((parameter, i) =>
     trial.parameters[i] === null ? [] : entry(parameter.name, parameterText(trial.parameters[i])));
   const reason = trial.reason ? [element("div", { class: "quiet" }, trial.reason)] : [];

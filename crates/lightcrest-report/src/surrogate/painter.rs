@@ -2,19 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use lightcrest::Preview;
 use lightcrest::history::{FrozenTrial, History, TrialState};
 use lightcrest::objective::Direction;
 use lightcrest::sampler::{Context, Estimate, GpSampler, Landscape};
-use lightcrest::space::{Configuration, Cut, SpaceError};
+use lightcrest::space::{Configuration, Cut};
 use lightcrest::trial::proposal_rng;
 use serde_json::Value as Json;
 
-use crate::error::CliError;
+use super::{Known, SurrogateError};
+use crate::data::{SurrogateFrame, SurrogateNext, SurrogateTrial};
 use crate::metric;
-use crate::output::page::{json, rounded, state};
-use crate::output::table::pairs;
-use crate::report::{SurrogateFrame, SurrogateNext, SurrogateTrial};
+use crate::value::{json, pairs, rounded};
 use crate::view::View;
 
 /// Makes one picture after the other; what the sampler fitted for one helps with the next.
@@ -23,7 +21,7 @@ pub(super) struct Painter<'a> {
     pub(super) objective: usize,
     pub(super) names: &'a [&'a str],
     pub(super) points: usize,
-    pub(super) preview: &'a dyn Fn(&Configuration) -> Preview,
+    pub(super) preview: &'a Known<'a>,
     pub(super) blind: bool,
     pub(super) sampler: GpSampler,
     /// By number, with their index.
@@ -66,28 +64,22 @@ impl Painter<'_> {
     }
 
     /// Why there is not a single picture.
-    pub(super) fn nothing(&self, finished: Option<usize>) -> CliError {
+    pub(super) fn nothing(&self, finished: Option<usize>) -> SurrogateError {
         let history = &self.view.history;
-        let names = self.names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" and ");
-        if !history.complete().any(|trial| self.shows(trial)) {
-            let ever = |name: &&str| history.complete().any(|trial| trial.configuration.get(name).is_some());
-            let all = self.view.definition.space.parameters().iter().map(|parameter| parameter.name.as_str());
-            let others: Vec<&str> = all.filter(ever).collect();
-            let together = if self.names.len() > 1 { " together" } else { "" };
-            return CliError::Usage(format!(
-                "{names} {} active{together} in no complete trial; active in some: {}",
-                if self.names.len() > 1 { "are" } else { "is" },
-                if others.is_empty() { "none".to_owned() } else { others.join(", ") }
-            ));
+        let names = self.names.iter().map(|&name| name.to_owned()).collect();
+        if history.complete().any(|trial| self.shows(trial)) {
+            return SurrogateError::TooFewTrials { finished, names };
         }
-        let when = finished.map_or(String::new(), |n| format!(" after {n} finished trials"));
-        CliError::Usage(format!(
-            "there is nothing to draw yet{when}: it takes two complete trials, and one of them with {names} active"
-        ))
+        let ever = |name: &String| history.complete().any(|trial| trial.configuration.get(name).is_some());
+        let all = self.view.definition.space.parameters().iter().map(|parameter| parameter.name.clone());
+        SurrogateError::NeverActive { names, active: all.filter(ever).collect() }
     }
 
     /// The picture after `n` finished trials; none before there is something to see.
-    pub(super) fn frame(&mut self, n: usize) -> Result<Option<(Cut, Landscape, SurrogateFrame)>, CliError> {
+    pub(super) fn frame(
+        &mut self,
+        n: usize,
+    ) -> Result<Option<(Cut, Landscape, SurrogateFrame)>, SurrogateError> {
         let view = self.view;
         let now = n == view.history.finished();
         let Some(history) = (if now { Some(view.history.clone()) } else { view.history.rewound(n) }) else {
@@ -100,14 +92,13 @@ impl Painter<'_> {
         held.extend(others);
         let configurations: Vec<&Configuration> = held.iter().map(|trial| &trial.configuration).collect();
         let space = &view.definition.space;
-        let cut = Cut::new(space, self.names, &configurations, self.points)
-            .map_err(|error: SpaceError| CliError::Usage(error.to_string()))?;
+        let cut = Cut::new(space, self.names, &configurations, self.points).map_err(SurrogateError::Cut)?;
         let number = history.len() as u64;
         let objectives = &view.definition.objectives;
         let context = Context { number, space, objectives, history: &history, preview: self.preview };
         let rng = proposal_rng(view.definition.seed, number);
         let landscape = self.sampler.landscape(&context, self.objective, &cut.configurations, &rng);
-        let Some(landscape) = landscape.map_err(CliError::Surrogate)? else { return Ok(None) };
+        let Some(landscape) = landscape.map_err(SurrogateError::Sampler)? else { return Ok(None) };
         let frame = self.paint(&history, best, n, &cut, &landscape);
         Ok(Some((cut, landscape, frame)))
     }
@@ -125,7 +116,8 @@ impl Painter<'_> {
         };
         let dots = landscape.observations.iter().filter_map(|&(number, value)| {
             let trial = history.get(number)?;
-            let entry = SurrogateTrial { number, state: state(trial.state), at: place(&trial.configuration) };
+            let entry =
+                SurrogateTrial { number, state: trial.state.as_str(), at: place(&trial.configuration) };
             Some((entry, value))
         });
         let dots: Vec<(SurrogateTrial, f64)> = dots.collect();

@@ -9,7 +9,7 @@ function drawHistory() {
   let metric = options[0][0];
   const redraw = chart("history-chart", 320, "Optimisation history", (drawing, width, height) => {
     const box = { left: 62, right: width - 14, top: 30, bottom: height - 48 };
-    const last = Math.max(1, ...data.trials.map((t) => t.number));
+    const last = Math.max(1, data.trials.length - 1);
     const x = linearScale(0, last, box.left, box.right, "whole", 0.02);
     const marks = [], line = [];
     let kind = "number", title = "Hypervolume", log = false;

@@ -1,51 +1,70 @@
 //! From a study to the pictures of its surrogate: for each number of finished trials, what the sampler believed then.
 
 mod choose;
+mod error;
 mod painter;
 
-use lightcrest::space::{Configuration, Cut};
-use lightcrest::{Preview, sampler::Landscape};
+pub use error::SurrogateError;
 
-use super::page::{direction_name, json, parameter};
-use crate::error::CliError;
-use crate::prepare;
-use crate::report::{Metric, Surrogate, SurrogateAxis, SurrogateFrame};
-use crate::spec_file::SpecFile;
+use lightcrest::Preview;
+use lightcrest::sampler::{GpConfig, GpSampler, Landscape};
+use lightcrest::space::{Configuration, Cut};
+
+use crate::data::{Metric, Surrogate, SurrogateAxis, SurrogateFrame};
+use crate::value::{direction_name, json, parameter};
 use crate::view::View;
 use choose::{objective, parameters};
 use painter::Painter;
 
 /// What to draw.
 #[derive(Debug, Default)]
-pub(crate) struct Question<'a> {
+pub struct Question<'a> {
     /// The parameters that vary: two at most; none for the most important one.
-    pub(crate) parameters: Vec<&'a str>,
+    pub parameters: Vec<&'a str>,
     /// What is predicted.
-    pub(crate) objective: Option<&'a str>,
+    pub objective: Option<&'a str>,
     /// Only the picture after so many finished trials.
-    pub(crate) finished: Option<usize>,
+    pub finished: Option<usize>,
     /// Values along each parameter.
-    pub(crate) points: Option<usize>,
+    pub points: Option<usize>,
     /// How many pictures there may be.
-    pub(crate) frames: usize,
+    pub frames: usize,
+}
+
+/// What is known of configurations before they are evaluated.
+pub type Known<'a> = dyn Fn(&Configuration) -> Preview + 'a;
+
+/// How the study's trials are proposed.
+#[derive(Default)]
+pub struct Proposer<'a> {
+    /// The Gaussian process to draw.
+    pub config: GpConfig,
+    /// What a reader must know of it, in a sentence.
+    pub note: Option<String>,
+    /// What is known of configurations beforehand; none where nobody can tell. Needed only by studies some of whose
+    /// objectives or constraints need no evaluation: without it, what they propose next cannot be drawn.
+    pub preview: Option<Box<Known<'a>>>,
 }
 
 /// The pictures that answer a question.
 ///
 /// # Errors
-/// [`CliError::Usage`] for a name that is not of the study, or where there is nothing to draw yet; [`CliError::Surrogate`] if
-/// the Gaussian process breaks down.
-pub(crate) fn surrogate(view: &View, question: &Question<'_>) -> Result<Surrogate, CliError> {
+/// A question about names that the study does not have, or asked too early; [`SurrogateError::Sampler`] if the Gaussian
+/// process breaks down.
+pub fn surrogate(
+    view: &View,
+    question: &Question<'_>,
+    proposer: &Proposer<'_>,
+) -> Result<Surrogate, SurrogateError> {
     let objective = objective(view, question.objective)?;
     let names = parameters(view, question, objective)?;
-    let (sampler, note) = prepare::gaussian_process(view.spec.as_ref().map(SpecFile::study));
-    let preview = prepare::preview(view);
     let known = view.history.trials().iter().any(|trial| trial.known.iter().any(Option::is_some));
     // What a preview or the test of a constraint would say decides what is proposed: without it there is no telling.
-    let blind = preview.is_none() && (known || !view.definition.spec.is_empty())
+    let blind = proposer.preview.is_none() && (known || !view.definition.spec.is_empty())
         || view.definition.space.check_tests().is_err();
-    let preview =
-        |configuration: &Configuration| preview.as_ref().map_or_else(Preview::default, |p| p(configuration));
+    let preview = |configuration: &Configuration| {
+        proposer.preview.as_ref().map_or_else(Preview::default, |known| known(configuration))
+    };
     let mut painter = Painter {
         view,
         objective,
@@ -53,13 +72,13 @@ pub(crate) fn surrogate(view: &View, question: &Question<'_>) -> Result<Surrogat
         points: question.points.unwrap_or(if names.len() == 1 { 60 } else { 24 }),
         preview: &preview,
         blind,
-        sampler,
+        sampler: GpSampler::new(proposer.config.clone()),
         trials: Default::default(),
     };
     let total = view.history.finished();
     let shown = match question.finished {
         Some(n) if n > total => {
-            return Err(CliError::Usage(format!("only {total} trials have finished, but --trial is {n}")));
+            return Err(SurrogateError::NotYet { finished: total, asked: n });
         }
         Some(n) => vec![n],
         None => spread(painter.first(), total, question.frames),
@@ -71,10 +90,10 @@ pub(crate) fn surrogate(view: &View, question: &Question<'_>) -> Result<Surrogat
     let Some((cut, landscape, _)) = drawn.last() else { return Err(painter.nothing(question.finished)) };
     let space = &view.definition.space;
     let axis = |(name, values): (&&str, &Vec<_>)| {
-        let of = space.get(name).ok_or_else(|| CliError::Usage(format!("there is no parameter `{name}`")))?;
-        Ok(SurrogateAxis { parameter: parameter(of), values: values.iter().map(json).collect() })
+        let of = space.get(name).expect("the names were found in the space");
+        SurrogateAxis { parameter: parameter(of), values: values.iter().map(json).collect() }
     };
-    let axes = names.iter().zip(&cut.axes).map(axis).collect::<Result<_, CliError>>()?;
+    let axes = names.iter().zip(&cut.axes).map(axis).collect();
     let info = &view.definition.objectives[objective];
     let acquisition = landscape.acquisition;
     let mut notes = vec![
@@ -89,7 +108,7 @@ pub(crate) fn surrogate(view: &View, question: &Question<'_>) -> Result<Surrogat
                 .to_owned(),
         );
     }
-    notes.extend(note);
+    notes.extend(proposer.note.clone());
     if view.definition.objectives.len() > 1 && !blind {
         notes.push(
             "The acquisition weighs all objectives together, so it need not follow this one alone."
@@ -132,21 +151,21 @@ fn spread(first: usize, last: usize, limit: usize) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::sample::view;
+    use crate::testing::view;
 
     fn ask<'a>(parameters: &[&'a str]) -> Question<'a> {
         Question { parameters: parameters.to_vec(), points: Some(7), frames: 10, ..Question::default() }
     }
 
     fn refused(question: &Question<'_>) -> String {
-        let error = surrogate(&view(), question).unwrap_err();
-        assert_eq!(error.exit_code(), 2);
+        let error = surrogate(&view(), question, &Proposer::default()).unwrap_err();
+        assert!(error.is_bad_question());
         error.to_string()
     }
 
     #[test]
     fn every_number_of_finished_trials_has_a_picture() {
-        let drawn = surrogate(&view(), &ask(&["learning_rate"])).unwrap();
+        let drawn = surrogate(&view(), &ask(&["learning_rate"]), &Proposer::default()).unwrap();
         let finished: Vec<usize> = drawn.frames.iter().map(|frame| frame.finished).collect();
         assert_eq!(finished, [3, 4]);
         assert_eq!(drawn.objective.name, "validation_accuracy");
@@ -168,7 +187,7 @@ mod tests {
         let mut slow = view.history.trials()[0].clone();
         slow.finished = Some(9_000);
         view.history.put(slow);
-        let drawn = surrogate(&view, &ask(&["learning_rate"])).unwrap();
+        let drawn = surrogate(&view, &ask(&["learning_rate"]), &Proposer::default()).unwrap();
         let numbers = |k: usize| drawn.frames[k].dots.iter().map(|dot| drawn.trials[dot.0].number);
         assert_eq!(numbers(0).collect::<Vec<_>>(), [1, 2, 3]);
         assert_eq!(numbers(1).collect::<Vec<_>>(), [0, 1, 2, 3]);
@@ -177,7 +196,8 @@ mod tests {
 
     #[test]
     fn two_parameters_make_a_map_with_gaps_where_one_is_inactive() {
-        let drawn = surrogate(&view(), &ask(&["optimizer", "optimizer.sgd.momentum"])).unwrap();
+        let drawn =
+            surrogate(&view(), &ask(&["optimizer", "optimizer.sgd.momentum"]), &Proposer::default()).unwrap();
         let frame = drawn.frames.last().unwrap();
         assert_eq!((frame.mean.len(), frame.sigma.len(), frame.lower.len()), (14, 14, 0));
         for (k, mean) in frame.mean.iter().enumerate() {

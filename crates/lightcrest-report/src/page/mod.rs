@@ -1,8 +1,11 @@
-//! Puts the pages together.
+//! The pages: one HTML file each, which shows a study and needs nothing but itself.
+//!
+//! A page carries its data as JSON and draws it with the scripts in `assets/`, which know of nothing else. So it can be drawn,
+//! and tested, without a study.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::{ReportData, Surrogate};
+use crate::data::{Metric, ReportData, Surrogate};
 
 const STYLE: &str = include_str!("assets/style.css");
 const SCRIPT: &str = concat!(
@@ -21,8 +24,8 @@ const SURROGATE_SCRIPT: &str = concat!(
     "begin([[\"surrogate-chart\", drawSurrogate]]);\n",
 );
 
-/// The page as HTML.
-pub(crate) fn render(data: &ReportData) -> String {
+/// The report as HTML.
+pub fn report(data: &ReportData) -> String {
     let sections = [
         ("front", "Front"),
         ("history", "History"),
@@ -70,27 +73,57 @@ pub(crate) fn render(data: &ReportData) -> String {
             }
         }
     };
-    document(&data.title, &data.summary, &nav, &body, &json(data), SCRIPT)
+    document(&Page {
+        title: &data.title,
+        summary: &data.summary,
+        nav: &nav,
+        body: &body,
+        data: &json(data),
+        script: SCRIPT,
+        macs: !data.models.is_empty() || data.metrics.iter().any(Metric::is_macs),
+    })
 }
 
-/// The page of the surrogate alone.
-pub(crate) fn render_surrogate(title: &str, surrogate: &Surrogate) -> String {
+/// The page of the surrogate alone, as HTML; `title` is the name of the study.
+pub fn surrogate(title: &str, drawn: &Surrogate) -> String {
     #[derive(serde::Serialize)]
     struct Data<'a> {
         surrogate: &'a Surrogate,
     }
-    let names: Vec<&str> = surrogate.axes.iter().map(|axis| axis.parameter.name.as_str()).collect();
+    let names: Vec<&str> = drawn.axes.iter().map(|axis| axis.parameter.name.as_str()).collect();
     let summary = format!(
         "What the Gaussian process believed about {} along {}.",
-        surrogate.objective.label,
+        drawn.objective.label,
         names.join(" and ")
     );
     let body = surrogate_card("Belief and acquisition", "");
-    document(title, &summary, &html! {}, &body, &json(&Data { surrogate }), SURROGATE_SCRIPT)
+    document(&Page {
+        title,
+        summary: &summary,
+        nav: &html! {},
+        body: &body,
+        data: &json(&Data { surrogate: drawn }),
+        script: SURROGATE_SCRIPT,
+        macs: drawn.objective.is_macs(),
+    })
+}
+
+/// What is on a page.
+struct Page<'a> {
+    title: &'a str,
+    summary: &'a str,
+    nav: &'a Markup,
+    body: &'a Markup,
+    /// JSON.
+    data: &'a str,
+    script: &'a str,
+    /// Whether MACs are among the numbers.
+    macs: bool,
 }
 
 /// What all pages have.
-fn document(title: &str, summary: &str, nav: &Markup, body: &Markup, data: &str, script: &str) -> String {
+fn document(page: &Page<'_>) -> String {
+    let Page { title, summary, nav, body, data, script, macs } = *page;
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -118,7 +151,7 @@ fn document(title: &str, summary: &str, nav: &Markup, body: &Markup, data: &str,
                 }
                 footer {
                     "Drawn by Lightcrest " (env!("CARGO_PKG_VERSION")) "."
-                    @if data.contains("\"macs\"") { " MACs are multiply-accumulates for one image." }
+                    @if macs { " MACs are multiply-accumulates for one image." }
                 }
                 div #tip role="status" hidden {}
                 script #data type="application/json" { (PreEscaped(data)) }
@@ -159,3 +192,6 @@ fn json(data: &impl serde::Serialize) -> String {
     let text = serde_json::to_string(data).expect("plain data with string keys is JSON");
     text.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,12 +10,12 @@ const FIRST: [&str; 5] = ["parameters", "macs", "latency_ms", "validation_accura
 
 /// The table: trial, cost and accuracy, what else is optimised or was measured on the models, then λ; empty where a
 /// parameter is inactive.
-pub(crate) fn front_csv(view: &View) -> String {
+pub fn front_csv(view: &View) -> String {
     let objectives = view.definition.objectives.iter().map(|objective| objective.name.as_str());
-    let measured = view.cards.values().flat_map(|card| card.metrics.keys()).map(String::as_str);
-    // A command measures what it likes.
-    let names = if view.is_tuned() { view.metric_names() } else { vec![] };
-    let first = FIRST.iter().filter(|name| !view.is_tuned() || names.iter().any(|known| known == *name));
+    let measured = view.models.values().flat_map(|model| model.metrics.keys()).map(String::as_str);
+    // What is no network measures what it likes.
+    let names = if view.networks { vec![] } else { view.metric_names() };
+    let first = FIRST.iter().filter(|name| view.networks || names.iter().any(|known| known == *name));
     let mut metrics: Vec<&str> = first.copied().collect();
     for name in objectives.chain(measured).chain(names.iter().map(String::as_str)) {
         if !metrics.contains(&name) {
@@ -64,11 +64,11 @@ fn line(cells: impl Iterator<Item = String>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::sample;
+    use crate::testing;
 
     #[test]
     fn the_front_is_a_table_that_spreadsheets_read() {
-        insta::assert_snapshot!(front_csv(&sample::view()), @r"
+        insta::assert_snapshot!(front_csv(&testing::view()), @r"
         trial,parameters,macs,latency_ms,validation_accuracy,test_accuracy,learning_rate,optimizer,optimizer.sgd.momentum
         3,1237,400000,,0.98,,0.02,sgd,0.5
         0,1234,123456,0.0671,0.9722,0.965,0.01,sgd,0.9

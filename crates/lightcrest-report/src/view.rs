@@ -1,0 +1,136 @@
+//! A study as its readers see it: the trials joined with what its owner knows beside them.
+//!
+//! Everything that shows a study (tables, `front.csv`, the report) reads it from here, so they cannot disagree.
+
+use std::collections::BTreeMap;
+
+use lightcrest::history::{FrozenTrial, History, TrialState};
+use lightcrest::storage::{self, Definition, Storage, StorageError};
+
+use crate::data::{Fact, Layer};
+
+/// A study, and what is known beside it.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// What the study is.
+    pub definition: Definition,
+    /// Its trials.
+    pub history: History,
+    /// The models that were written, by trial.
+    pub models: BTreeMap<u64, WrittenModel>,
+    /// What the trials learn from, ready to read.
+    pub data: Option<String>,
+    /// Settings that the study does not know (sampler, budget), ready to read.
+    pub settings: Vec<Fact>,
+    /// Whether the trials train networks, which have parameters, MACs and latencies.
+    pub networks: bool,
+}
+
+/// A model that was written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WrittenModel {
+    /// Paths of its files, relative to the page.
+    pub files: Vec<String>,
+    /// What was measured on it, by name.
+    pub metrics: BTreeMap<String, f64>,
+    /// Its layers in order.
+    pub layers: Vec<Layer>,
+}
+
+/// Metrics in the order that readers expect; others follow by name.
+const ORDER: [&str; 13] = [
+    "validation_accuracy",
+    "refit_validation_accuracy",
+    "test_accuracy",
+    "macs",
+    "parameters",
+    "latency_ms",
+    "macro_f1",
+    "test_macro_f1",
+    "loss",
+    "test_loss",
+    "model_bytes",
+    "peak_activation_bytes",
+    "epochs",
+];
+
+/// Attributes that are no metrics: how the training went about it.
+const UNSHOWN: [&str; 4] = ["seed", "seconds", "epoch", "latency_iqr_ms"];
+
+impl View {
+    /// A study of which nothing is known but its trials.
+    pub fn new(definition: Definition, history: History) -> Self {
+        let (models, settings) = (BTreeMap::new(), Vec::new());
+        Self { definition, history, models, data: None, settings, networks: false }
+    }
+
+    /// Reads a study, also while trials go on in it.
+    ///
+    /// # Errors
+    /// If the storage cannot be read or keeps no study.
+    pub fn read(storage: &mut dyn Storage) -> Result<Self, StorageError> {
+        let (definition, history) = storage::load(storage)?;
+        Ok(Self::new(definition, history))
+    }
+
+    /// One sentence about the trials, without a full stop.
+    pub fn summary(&self) -> String {
+        let count = |state| self.history.in_state(state).count();
+        let mut parts = vec![
+            format!("{} trials", self.history.len()),
+            format!("{} complete", count(TrialState::Complete)),
+        ];
+        for (state, text) in [
+            (TrialState::Pruned, "stopped early"),
+            (TrialState::Failed, "failed"),
+            (TrialState::Running, "running"),
+            (TrialState::Waiting, "waiting"),
+        ] {
+            if count(state) > 0 {
+                parts.push(format!("{} {text}", count(state)));
+            }
+        }
+        parts.push(format!("{} on the front", self.front().len()));
+        parts.join(", ")
+    }
+
+    /// The trials of the front, best value of the first objective first.
+    pub fn front(&self) -> Vec<&FrozenTrial> {
+        let mut front = self.history.front();
+        let first =
+            |trial: &FrozenTrial| self.history.oriented(trial).map_or(f64::NEG_INFINITY, |values| values[0]);
+        front.sort_by(|a, b| first(b).total_cmp(&first(a)).then(a.number.cmp(&b.number)));
+        front
+    }
+
+    /// Everything that was measured of a trial, by name. What was measured on the model that was written counts more
+    /// than what the trial saw.
+    pub fn metrics(&self, trial: &FrozenTrial) -> BTreeMap<String, f64> {
+        let measured = trial.attributes.iter().filter(|(name, _)| !UNSHOWN.contains(&name.as_str()));
+        let numbers = measured.filter_map(|(name, value)| Some((name.clone(), value.as_f64()?)));
+        let mut metrics: BTreeMap<String, f64> = numbers.collect();
+        for (i, objective) in self.definition.objectives.iter().enumerate() {
+            let known = || trial.known.get(i).copied().flatten();
+            if let Some(value) = trial.values.as_ref().map(|values| values[i]).or_else(known) {
+                metrics.insert(objective.name.clone(), value);
+            }
+        }
+        if let Some(model) = self.models.get(&trial.number) {
+            metrics.extend(model.metrics.iter().map(|(name, value)| (name.clone(), *value)));
+        }
+        metrics
+    }
+
+    /// Names of everything that was measured: the objectives, then in an order that readers expect.
+    pub fn metric_names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.definition.objectives.iter().map(|o| o.name.clone()).collect();
+        let mut others: Vec<String> =
+            self.history.trials().iter().flat_map(|trial| self.metrics(trial).into_keys()).collect();
+        others
+            .sort_by_key(|name| (ORDER.iter().position(|o| o == name).unwrap_or(ORDER.len()), name.clone()));
+        others.dedup();
+        others.retain(|name| !names.contains(name));
+        names.extend(others);
+        names
+    }
+}
