@@ -63,7 +63,7 @@ pub(crate) enum CliError {
         /// What is wrong with its database.
         source: StorageError,
     },
-    /// A YAML model is wrong or does not fit the images.
+    /// A model file is wrong, or does not fit the images or the memory.
     #[error("this model cannot be trained")]
     ModelFile(#[source] Box<dyn Error + Send + Sync>),
     /// The command line asks for something that does not go together.

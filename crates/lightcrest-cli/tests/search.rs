@@ -287,3 +287,37 @@ fn two_searches_do_not_share_a_folder() {
     assert_eq!(second.code, Some(2), "{}", second.stderr);
     assert!(second.stderr.contains("another search is running in runs/tiny"), "{}", second.stderr);
 }
+
+#[test]
+fn what_memory_does_not_hold_is_said_and_left_out() {
+    let layers = "[[architecture.stages]]\nname = \"second\"\n[architecture.stages.modules.Conv]\nout_channels = [4, 1048576]\nkernel = 3\n";
+    let spec = TINY
+        .replace("out_channels = [4, 8, 12, 16]", "out_channels = [4, 1048576]")
+        .replace("[budget]", &format!("{layers}[budget]"));
+    let place = Place::new(&spec);
+    let checked = place.succeed(&["check", "spec.toml"]);
+    assert!(
+        checked.stdout.contains("of 200 do not fit; of the largest, its training needs "),
+        "{}",
+        checked.stdout
+    );
+    place.succeed(&["search", "spec.toml", "-q"]);
+    let trials = place.trials();
+    assert!(trials.len() == 6 && trials.iter().all(|trial| trial.values.is_some()));
+
+    let fixed = spec
+        .replace("[4, 1048576]", "1048576")
+        .replace("[16, 32]", "16")
+        .replace("{ low = 1e-2, high = 1e-1, log = true }", "0.01")
+        .replace("{ low = 0.5, high = 0.95 }", "0.9")
+        .replace("[training.optimizer.adam]\n", "");
+    place.write("one.toml", fixed);
+    let refused = place.run(&["train", "one.toml"]);
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("its training needs ") && refused.stderr.contains(" TB"),
+        "{}",
+        refused.stderr
+    );
+    assert!(place.names("trained").is_empty());
+}

@@ -4,9 +4,11 @@
 pub mod block;
 pub mod data;
 pub mod file;
+mod gate;
 mod kernel;
 pub mod kindle;
 pub mod measure;
+pub mod memory;
 pub mod network;
 pub mod objective;
 pub mod onnx;

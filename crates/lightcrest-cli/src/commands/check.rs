@@ -87,6 +87,11 @@ fn drawn(spec: &Spec, objective: &NetworkObjective) -> Vec<String> {
     let possible: Vec<_> = drawn.iter().filter(|c| objective.preview(c).violation.is_none()).collect();
     let mut lines =
         vec![format!("  feasible    {} of {DRAWN} configurations drawn at random", possible.len())];
+    let too_large: Vec<_> = drawn.iter().filter_map(|c| objective.out_of_memory(c)).collect();
+    if let Some(largest) = too_large.iter().max_by_key(|error| error.need.total()) {
+        let count = too_large.len();
+        lines.push(format!("  memory      {count} of {DRAWN} do not fit; of the largest, {largest}"));
+    }
     let costs =
         possible.iter().filter_map(|configuration| objective.candidate(configuration, Phase::Search).ok());
     let costs: Vec<_> = costs.map(|candidate| candidate.network.cost()).collect();

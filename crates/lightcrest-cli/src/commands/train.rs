@@ -14,10 +14,11 @@ use indicatif::ProgressBar;
 use lightcrest::Configuration;
 use lightcrest_model::data::{DataConfig, Loaded, SourceKind, Splits, TestSplit};
 use lightcrest_model::kindle::ModelFile;
+use lightcrest_model::memory::Memory;
 use lightcrest_model::network::{Network, Weights};
 use lightcrest_model::objective::{ModelError, NetworkObjective};
 use lightcrest_model::spec::Phase;
-use lightcrest_model::train::{self, EpochReport, Observer, StopReason, TrainConfig, TrainError};
+use lightcrest_model::train::{self, EpochReport, Need, Observer, StopReason, TrainConfig, TrainError};
 use lightcrest_report::metric::{self, Kind};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -126,6 +127,7 @@ fn from_spec(arguments: &TrainArguments, out: &Path, watch: &mut Watch) -> Resul
             ModelError::Train(TrainError::Stopped { .. }) => interrupted(),
             // A network that cannot be built or a training that cannot begin is the file's fault.
             ModelError::Build(error) => CliError::Usage(error.to_string()),
+            error @ ModelError::Memory(_) => CliError::ModelFile(Box::new(error)),
             error => CliError::Training(error.into()),
         })?;
     let metrics = model.metrics.iter().map(|(name, value)| (name.to_owned(), value)).collect();
@@ -157,6 +159,8 @@ fn from_yaml(arguments: &TrainArguments, watch: &mut Watch) -> Result<Trained, C
     if let Some(epochs) = arguments.epochs {
         settings.epochs = epochs as usize;
     }
+    let need = Need::of(&network, &settings, &splits);
+    need.check(&Memory::of_this_process()).map_err(|error| CliError::ModelFile(Box::new(error)))?;
     let seed = arguments.seed.unwrap_or(0);
     let weights = Weights::init(&network, &mut ChaCha8Rng::seed_from_u64(seed));
     let trained =

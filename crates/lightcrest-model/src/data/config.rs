@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DataError, DataIdentity, PassedOver, Source, SplitConfig, Splits, TestSplit, cifar, digits, folder, idx,
+    DataError, DataIdentity, Dataset, PassedOver, Source, SplitConfig, Splits, TestSplit, cifar, digits,
+    folder, idx,
 };
 
 /// Which data set, and how it is cut.
@@ -164,6 +165,8 @@ impl DataConfig {
             SourceKind::Folder => return folder::load(path, self.image_size, self.channels),
         }?;
         if let Some(side) = self.image_size {
+            let images = source.train.len() + source.test.as_ref().map_or(0, Dataset::len);
+            DataError::check_memory(images, side, source.train.shape().channels)?;
             source.train = source.train.resized(side, side);
             source.validation = source.validation.map(|validation| validation.resized(side, side));
             source.test = source.test.map(|test| test.resized(side, side));
@@ -184,6 +187,17 @@ mod tests {
         assert_eq!(splits.train.shape().height, 12);
         let back: DataConfig = toml::from_str(&toml::to_string(&config).unwrap()).unwrap();
         assert_eq!(back, config);
+    }
+
+    #[test]
+    fn images_that_memory_does_not_hold_are_refused() {
+        // 1797 images of 2^28 bytes: half a terabyte, which a machine may have, on Linux at least it may say so.
+        let error =
+            DataError::Memory { images: 1797, side: 16384, need: 482_378_514_432, limit: 16_000_000_000 };
+        let expected = "1797 images of 16384x16384 need 482 GB of memory, and 16.0 GB are there; choose a smaller `image_size`";
+        assert_eq!(error.to_string(), expected);
+        let checked = DataError::check_memory(usize::MAX, 1 << 14, 3);
+        assert_eq!(checked.is_err(), cfg!(target_os = "linux"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::PassedOver;
+use crate::memory::{Bytes, room_for};
 
 /// What a folder of images may look like.
 const LAYOUTS: &str = "a folder of images has one sub-folder a class, or the sub-folders `train`, `val` and `test`, the last \
@@ -10,6 +11,15 @@ const LAYOUTS: &str = "a folder of images has one sub-folder a class, or the sub
 
 /// Which files are images.
 const FORMATS: &str = "PNG, JPEG, WebP, BMP, GIF, TIFF and PNM files are read";
+
+impl DataError {
+    /// Refuses images of `side` x `side` with so many channels that memory does not hold.
+    pub(super) fn check_memory(images: usize, side: usize, channels: usize) -> Result<(), Self> {
+        let sizes = [images, side, side, channels];
+        let need = sizes.into_iter().fold(1u64, |product, size| product.saturating_mul(size as u64));
+        room_for(need).map_err(|limit| Self::Memory { images, side, need, limit })
+    }
+}
 
 fn differences(lacking: &[String], unknown: &[String]) -> String {
     let say = |verb: &str, names: &[String]| {
@@ -110,6 +120,19 @@ pub enum DataError {
         height: usize,
         /// Columns of the images before.
         width: usize,
+    },
+    /// Images that memory does not hold at the size that was asked for.
+    #[error("{images} images of {side}x{side} need {} of memory, and {} are there; choose a smaller `image_size`",
+        Bytes(*need), Bytes(*limit))]
+    Memory {
+        /// How many.
+        images: usize,
+        /// `image_size`.
+        side: usize,
+        /// Bytes of all of them.
+        need: u64,
+        /// Bytes of memory.
+        limit: u64,
     },
     /// An image file that would take too much memory.
     #[error("`{}` is {width}x{height}, more than 512 MiB when it is decoded: shrink it or take it away", path.display())]

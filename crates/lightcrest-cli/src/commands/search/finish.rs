@@ -131,6 +131,8 @@ impl Finish<'_> {
                 let found = found.map_err(|error| failed(error.into()))?;
                 card.metrics.insert(NAME.into(), found.median_ms);
                 card.metrics.insert("latency_p90_ms".into(), found.p90_ms);
+                card.metrics.extend(found.cpu_ms.map(|cpu| ("latency_cpu_ms".to_owned(), cpu)));
+                card.metrics.insert("latency_disturbed".into(), f64::from(u8::from(found.disturbed)));
                 card.write(&folder)?;
             }
             bar.inc(1);

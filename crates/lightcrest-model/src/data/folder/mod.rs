@@ -90,6 +90,9 @@ impl Reader {
                 return Err(DataError::EmptyClass { path: class.path, passed_over });
             }
             self.passed_over.extend(passed_over);
+            if let Some(side) = self.image_size {
+                DataError::check_memory(split.labels.len() + files.len(), side, 3)?;
+            }
             split.classes.push(class.name);
             for file in files {
                 self.append(file, &mut split.pixels)?;
