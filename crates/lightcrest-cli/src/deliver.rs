@@ -6,9 +6,9 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
+use lightcrest_graph::network::{Network, Weights};
+use lightcrest_graph::onnx::{self, ExportConfig};
 use lightcrest_model::data::{Dataset, Splits};
-use lightcrest_model::network::{Network, Weights};
-use lightcrest_model::onnx::{self, ExportConfig};
 use lightcrest_model::train;
 use lightcrest_report::Layer;
 

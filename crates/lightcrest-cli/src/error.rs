@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use lightcrest::StudyError;
 use lightcrest::storage::StorageError;
 use lightcrest_model::data::DataError;
-use lightcrest_model::spec::SpecErrors;
 use lightcrest_report::SurrogateError;
+use lightcrest_spec::SpecErrors;
 
 use crate::run::RunError;
 use crate::stop::INTERRUPTED;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use lightcrest::storage::{Definition, Storage};
 use lightcrest::study::StudyBuilder;
 use lightcrest::{Configuration, Preview, Study};
-use lightcrest_model::spec::StudySpec;
+use lightcrest_spec::StudySpec;
 
 use crate::error::CliError;
 use crate::run::RunFolder;

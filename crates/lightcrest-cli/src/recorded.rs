@@ -5,10 +5,11 @@ use std::path::Path;
 
 use lightcrest::sampler::GpConfig;
 use lightcrest::{Configuration, Preview};
-use lightcrest_model::network::Shape;
+use lightcrest_graph::network::Shape;
 use lightcrest_model::objective;
-use lightcrest_model::spec::{Phase, StudySpec};
+use lightcrest_model::spec::Phase;
 use lightcrest_report::{Fact, Proposer, Question, ReportData, View, surrogate};
+use lightcrest_spec::StudySpec;
 
 use crate::error::CliError;
 use crate::prepare;

@@ -12,8 +12,8 @@ use lightcrest::executor::Summary;
 use lightcrest::pruner::Pruner;
 use lightcrest::storage::{SqliteStorage, Storage, StorageError};
 use lightcrest::{Executor, ExecutorConfig, FrozenTrial, Objective, Observer, Study, StudyError};
-use lightcrest_model::spec::StudySpec;
 use lightcrest_report::{front_csv, page};
+use lightcrest_spec::StudySpec;
 
 use crate::arguments::StudyArguments;
 use crate::error::CliError;

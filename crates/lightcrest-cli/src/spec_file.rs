@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use lightcrest_model::spec::tune::TuneSpec;
-use lightcrest_model::spec::{Spec, SpecKind, StudySpec};
+use lightcrest_model::spec::Spec;
 use lightcrest_report::metric::{Kind, duration};
+use lightcrest_spec::tune::TuneSpec;
+use lightcrest_spec::{StudySpec, tables};
 
 use crate::data_path::DataPath;
 use crate::error::CliError;
@@ -62,6 +63,30 @@ impl SpecFile {
             }
         }
         settings
+    }
+}
+
+/// What a spec is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SpecKind {
+    /// Light networks, a [`Spec`].
+    Search,
+    /// A command, a [`TuneSpec`].
+    Tune,
+}
+
+impl SpecKind {
+    /// The kind of a spec by the tables that only one of them has; none where there are none, or the text is no TOML.
+    fn of(text: &str) -> Option<Self> {
+        let tables = tables(text)?;
+        let has = |names: &[&str]| tables.iter().any(|table| names.contains(&table.as_str()));
+        match (has(TuneSpec::TABLES), has(Spec::TABLES)) {
+            (true, false) => Some(Self::Tune),
+            (false, true) => Some(Self::Search),
+            // A spec with both is wrong as either; the command says what it was meant to be.
+            (true, true) => has(&["command"]).then_some(Self::Tune),
+            (false, false) => None,
+        }
     }
 }
 
@@ -133,4 +158,21 @@ pub(crate) fn read_tune(path: &Path) -> Result<(TuneSpec, String), CliError> {
 /// Reads a text file.
 pub(crate) fn read(path: &Path) -> Result<String, CliError> {
     fs::read_to_string(path).map_err(|source| CliError::Read { path: path.to_path_buf(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_is_told_by_its_tables() {
+        let tune = include_str!("../../../examples/pytorch_fashion_mnist/tune.toml");
+        let search = include_str!("../../../examples/digits.toml");
+        assert_eq!(SpecKind::of(tune), Some(SpecKind::Tune));
+        assert_eq!(SpecKind::of(search), Some(SpecKind::Search));
+        assert_eq!(SpecKind::of(&format!("{search}\n[command]\nrun = ['a']")), Some(SpecKind::Tune));
+        assert_eq!(SpecKind::of(&format!("{search}\n[parameters]\na = 1")), None);
+        assert_eq!(SpecKind::of("[study]\nname = 'a'"), None);
+        assert_eq!(SpecKind::of("[study"), None);
+    }
 }

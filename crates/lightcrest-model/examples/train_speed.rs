@@ -12,12 +12,12 @@
 use std::path::Path;
 use std::time::Instant;
 
-use lightcrest_model::block::{Module, stage};
-use lightcrest_model::data::idx;
-use lightcrest_model::network::{
+use lightcrest_graph::network::{
     Activation, Conv2d, Network, NetworkError, NodeId, Op, Pool2d, Shape, Weights,
 };
-use lightcrest_model::onnx::{self, ExportConfig};
+use lightcrest_graph::onnx::{self, ExportConfig};
+use lightcrest_model::block::{Module, stage};
+use lightcrest_model::data::idx;
 use lightcrest_model::train::optimizer::Optimizer;
 use lightcrest_model::train::{LossConfig, OptimizerConfig, Plan, PlanMode};
 use rand::SeedableRng;

@@ -7,9 +7,9 @@
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-use lightcrest_model::data::Normalization;
-use lightcrest_model::network::{Network, Weights, reference};
-use lightcrest_model::onnx::{ExportConfig, save};
+use lightcrest_graph::Normalization;
+use lightcrest_graph::network::{Network, Weights, reference};
+use lightcrest_graph::onnx::{ExportConfig, save};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 

@@ -19,10 +19,10 @@
 
 use std::path::{Path, PathBuf};
 
+use lightcrest_graph::network::{Network, NetworkError, Shape};
 use serde_json::{Map, Value};
 
 use crate::block::{Module, ModuleError, make_divisible, nearest, scaled_repeat, stage};
-use crate::network::{Network, NetworkError, Shape};
 
 /// Why a model file cannot be read, or makes no network.
 #[derive(Debug, thiserror::Error)]

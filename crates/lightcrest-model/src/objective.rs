@@ -13,14 +13,15 @@ use std::time::Instant;
 use lightcrest::objective::{Evaluation, ObjectiveInfo, Preview, TrialError};
 use lightcrest::space::Configuration;
 use lightcrest::{Objective, Trial};
+use lightcrest_graph::network::{Network, NetworkError, Shape, Weights};
+use lightcrest_spec::ConstraintSpec;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::data::{DataError, Dataset, Splits};
 use crate::measure::{Latency, LatencyConfig, latency};
 use crate::memory::Memory;
-use crate::network::{Network, NetworkError, Shape, Weights};
-use crate::spec::{BuildError, Candidate, ConstraintSpec, Metrics, Phase, Spec};
+use crate::spec::{BuildError, Candidate, Metrics, Phase, Spec};
 use crate::train::{EpochReport, Need, Observer, OutOfMemory, StopReason, TrainError, train};
 
 /// A trained model with everything that is known of it.

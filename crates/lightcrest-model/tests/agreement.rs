@@ -1,7 +1,7 @@
 //! The executor gives what the reference evaluation and, through the files that `cargo xtask test` checks, onnxruntime
 //! give, on networks that together use every operator and every module.
 
-use lightcrest_model::network::{Weights, reference};
+use lightcrest_graph::network::{Weights, reference};
 use lightcrest_model::train::{Plan, PlanMode};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;

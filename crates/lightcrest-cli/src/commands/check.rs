@@ -5,9 +5,10 @@ use std::path::Path;
 use lightcrest::Objective;
 use lightcrest_model::data::Loaded;
 use lightcrest_model::objective::NetworkObjective;
-use lightcrest_model::spec::tune::TuneSpec;
-use lightcrest_model::spec::{Phase, Spec, StudySpec};
+use lightcrest_model::spec::{Phase, Spec};
 use lightcrest_report::metric::Kind;
+use lightcrest_spec::StudySpec;
+use lightcrest_spec::tune::TuneSpec;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 

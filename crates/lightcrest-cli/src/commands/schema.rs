@@ -1,6 +1,7 @@
 //! `lightcrest schema`: the JSON schema of spec files.
 
 use lightcrest_model::spec;
+use lightcrest_spec::tune;
 
 use crate::arguments::{SchemaArguments, SchemaOf};
 use crate::error::CliError;
@@ -10,7 +11,7 @@ use crate::terminal::print;
 pub(crate) fn schema(arguments: &SchemaArguments) -> Result<(), CliError> {
     let schema = match arguments.of {
         SchemaOf::Search => spec::json_schema(),
-        SchemaOf::Tune => spec::tune::json_schema(),
+        SchemaOf::Tune => tune::json_schema(),
     };
     print(&format!("{schema:#}"));
     Ok(())

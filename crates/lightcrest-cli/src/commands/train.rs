@@ -12,10 +12,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::ProgressBar;
 use lightcrest::Configuration;
+use lightcrest_graph::network::{Network, Weights};
 use lightcrest_model::data::{DataConfig, Loaded, SourceKind, Splits, TestSplit};
 use lightcrest_model::kindle::ModelFile;
 use lightcrest_model::memory::Memory;
-use lightcrest_model::network::{Network, Weights};
 use lightcrest_model::objective::{ModelError, NetworkObjective};
 use lightcrest_model::spec::Phase;
 use lightcrest_model::train::{self, EpochReport, Need, Observer, StopReason, TrainConfig, TrainError};

@@ -10,7 +10,7 @@ use lightcrest::sampler::{
     QmcSampler, RandomSampler, Sampler, TpeSampler,
 };
 use lightcrest::terminator::{RegretBound, Stagnation, Terminator};
-use lightcrest_model::spec::{Named, StudySpec};
+use lightcrest_spec::{Named, StudySpec};
 
 use crate::error::CliError;
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use lightcrest_model::file::write_atomically;
+use lightcrest_graph::file::write_atomically;
 
 use super::RunError;
 

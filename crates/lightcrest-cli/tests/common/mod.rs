@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use lightcrest_model::network::Weights;
+use lightcrest_graph::network::Weights;
 use tempfile::TempDir;
 
 /// A search of seconds: 60 training images, tiny networks, two objectives.

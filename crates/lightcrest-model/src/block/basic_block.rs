@@ -1,10 +1,10 @@
 //! Basic residual block (He et al. 2016).
 
+use lightcrest_graph::network::{Activation, Conv2d, Network, NetworkError, NodeId, Op};
 use serde::{Deserialize, Serialize};
 
 use super::Block;
 use super::layer::{conv_bn_act, one, optional_activation, relu};
-use crate::network::{Activation, Conv2d, Network, NetworkError, NodeId, Op};
 
 /// Two 3x3 convolutions and a shortcut: the input itself, or a 1x1 convolution with batch normalisation when the
 /// stride or the channels change (option B of the paper). The activation follows the sum. In a repeat the first one

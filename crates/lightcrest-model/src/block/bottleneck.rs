@@ -1,10 +1,10 @@
 //! Bottleneck of a 1x1 and a 3x3 convolution, as kindle and YOLO have it.
 
+use lightcrest_graph::network::{Activation, Conv2d, Network, NetworkError, NodeId};
 use serde::{Deserialize, Serialize};
 
 use super::Block;
 use super::layer::{conv_bn_act, expanded, flag, one, optional_activation, pointwise, relu, residual, yes};
-use crate::network::{Activation, Conv2d, Network, NetworkError, NodeId};
 
 /// A 1x1 convolution to `floor(out_channels * expansion)` channels, a 3x3 convolution to `out_channels`, and the
 /// input added when `shortcut` is set and the channels agree. No stride. In a repeat all but the last keep the

@@ -1,10 +1,10 @@
 //! Convolution, batch normalisation, activation.
 
+use lightcrest_graph::network::{Activation, Conv2d, Network, NetworkError, NodeId};
 use serde::{Deserialize, Serialize};
 
 use super::Block;
 use super::layer::{conv_bn_act, one, optional_activation, relu};
-use crate::network::{Activation, Conv2d, Network, NetworkError, NodeId};
 
 /// A convolution without bias, batch normalisation and an activation. In a repeat the last one has the stride.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

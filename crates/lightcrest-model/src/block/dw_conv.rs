@@ -1,10 +1,10 @@
 //! One grouped convolution with as many groups as the channels allow.
 
+use lightcrest_graph::network::{Activation, Conv2d, Network, NetworkError, NodeId};
 use serde::{Deserialize, Serialize};
 
 use super::Block;
 use super::layer::{conv_bn_act, one, optional_activation, relu};
-use crate::network::{Activation, Conv2d, Network, NetworkError, NodeId};
 
 /// A convolution in `gcd(in, out)` groups, batch normalisation and an activation, after kindle's module of that
 /// name: depthwise when the channels stay, and cheap but never mixing channels across groups otherwise. For a

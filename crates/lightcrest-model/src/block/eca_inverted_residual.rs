@@ -1,10 +1,10 @@
 //! Inverted residual with efficient channel attention (ECA-Net, Wang et al. 2020).
 
+use lightcrest_graph::network::{Activation, Network, NetworkError, NodeId, Op};
 use serde::{Deserialize, Serialize};
 
 use super::Block;
 use super::layer::{depthwise, expanded, one, pointwise, residual, three};
-use crate::network::{Activation, Network, NetworkError, NodeId, Op};
 
 /// The inverted residual of MobileNetV2 whose output is scaled by an attention over channels, as in the authors'
 /// ECA-MobileNetV2: pool, a one-dimensional convolution across channels, sigmoid, scale. The input is added when the

@@ -1,10 +1,10 @@
 //! Fire module of SqueezeNet (Iandola et al. 2016).
 
+use lightcrest_graph::network::{Activation, Conv2d, Network, NetworkError, NodeId, Op};
 use serde::{Deserialize, Serialize};
 
 use super::Block;
 use super::layer::{conv_bn_act, pointwise};
-use crate::network::{Activation, Conv2d, Network, NetworkError, NodeId, Op};
 
 /// A 1x1 convolution down to `squeeze` channels, then a 1x1 and a 3x3 convolution side by side, concatenated to
 /// `expand1x1 + expand3x3` channels. Each convolution has batch normalisation (which the paper has not) and ReLU.

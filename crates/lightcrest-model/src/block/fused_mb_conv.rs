@@ -1,10 +1,10 @@
 //! Fused MBConv of EfficientNetV2 (Tan and Le 2021).
 
+use lightcrest_graph::network::{Activation, Conv2d, Network, NetworkError, NodeId};
 use serde::{Deserialize, Serialize};
 
 use super::Block;
 use super::layer::{conv_bn_act, expanded, one, pointwise, residual, three};
-use crate::network::{Activation, Conv2d, Network, NetworkError, NodeId};
 
 /// A full convolution in place of MBConv's 1x1 and depthwise pair, up to `floor(in * expansion)` channels, then a
 /// linear 1x1 down; with Swish and without squeeze and excitation. When the expansion leaves the channels as they

@@ -1,10 +1,10 @@
 //! Ghost bottleneck of GhostNet (Han et al. 2020).
 
+use lightcrest_graph::network::{Activation, Network, NetworkError, NodeId, Op};
 use serde::{Deserialize, Serialize};
 
 use super::layer::{depthwise, expanded, flag, one, pointwise, squeeze_excite};
 use super::{Block, make_divisible};
-use crate::network::{Activation, Network, NetworkError, NodeId, Op};
 
 /// A ghost module up to `h = make_divisible(in * expansion, 8)` channels, a depthwise convolution when the stride is
 /// above 1, squeeze and excitation with `make_divisible(h / 4, 4)` channels if asked for, a linear ghost module to

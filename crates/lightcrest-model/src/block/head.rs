@@ -1,10 +1,10 @@
 //! The small ones: what ends a network, and what does nothing.
 
+use lightcrest_graph::network::{Activation, Network, NetworkError, NodeId, Op};
 use serde::{Deserialize, Serialize};
 
 use super::Block;
 use super::layer::{flag, optional_activation, yes};
-use crate::network::{Activation, Network, NetworkError, NodeId, Op};
 
 /// Mean over all positions.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

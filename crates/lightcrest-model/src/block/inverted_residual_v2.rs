@@ -1,10 +1,10 @@
 //! Inverted residual of MobileNetV2 (Sandler et al. 2018).
 
+use lightcrest_graph::network::{Activation, Network, NetworkError, NodeId};
 use serde::{Deserialize, Serialize};
 
 use super::Block;
 use super::layer::{depthwise, expanded, one, pointwise, residual};
-use crate::network::{Activation, Network, NetworkError, NodeId};
 
 /// 1x1 up to `round(in * expansion)` channels (left out when the expansion is 1), 3x3 depthwise, linear 1x1 down,
 /// with ReLU6; the input is added when the stride is 1 and the channels agree. In a repeat the first one has the

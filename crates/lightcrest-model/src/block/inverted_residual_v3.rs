@@ -1,10 +1,10 @@
 //! Inverted residual of MobileNetV3 (Howard et al. 2019).
 
+use lightcrest_graph::network::{Activation, Network, NetworkError, NodeId};
 use serde::{Deserialize, Serialize};
 
 use super::layer::{depthwise, expanded, flag, one, pointwise, residual, squeeze_excite};
 use super::{Block, make_divisible};
-use crate::network::{Activation, Network, NetworkError, NodeId};
 
 /// 1x1 up to `h = make_divisible(in * expansion, 8)` channels (left out when `h` is what arrives), depthwise, squeeze
 /// and excitation with `make_divisible(h / 4, 8)` channels, linear 1x1 down; the input is added when the stride is 1

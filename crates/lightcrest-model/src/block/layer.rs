@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer};
 
-use crate::network::{Activation, Conv2d, Network, NetworkError, NodeId, Op};
+use lightcrest_graph::network::{Activation, Conv2d, Network, NetworkError, NodeId, Op};
 
 /// Convolution, batch normalisation and, if given, an activation: `PATH.conv`, `PATH.bn`, `PATH.act`.
 pub(super) fn conv_bn_act(

@@ -1,10 +1,10 @@
 //! MBConv of EfficientNet (Tan and Le 2019).
 
+use lightcrest_graph::network::{Activation, Network, NetworkError, NodeId};
 use serde::{Deserialize, Serialize};
 
 use super::Block;
 use super::layer::{depthwise, expanded, one, pointwise, residual, squeeze_excite, three};
-use crate::network::{Activation, Network, NetworkError, NodeId};
 
 /// 1x1 up to `floor(in * expansion)` channels (left out when that is what arrives), depthwise, squeeze and excitation
 /// with `in / 4` channels (at least 1), linear 1x1 down, with Swish; the input is added when the stride is 1 and the

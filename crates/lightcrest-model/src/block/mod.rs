@@ -61,7 +61,7 @@ pub use scale::{make_divisible, scaled_repeat};
 pub use separable_conv::SeparableConvConfig;
 pub use shuffle_net_v2::ShuffleNetV2Config;
 
-use crate::network::{Network, NetworkError, NodeId};
+use lightcrest_graph::network::{Network, NetworkError, NodeId};
 
 /// A configuration that appends layers to a network.
 pub trait Block: Clone + serde::Serialize + serde::de::DeserializeOwned {

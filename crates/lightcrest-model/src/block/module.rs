@@ -1,5 +1,6 @@
 //! The choice between the modules, and how one is read from its arguments.
 
+use lightcrest_graph::network::{Network, NetworkError, NodeId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -9,7 +10,6 @@ use super::{
     GlobalAvgPoolConfig, InvertedResidualV2Config, InvertedResidualV3Config, LinearConfig, MaxPoolConfig,
     MbConvConfig, PassConfig, SeparableConvConfig, ShuffleNetV2Config,
 };
-use crate::network::{Network, NetworkError, NodeId};
 
 /// Why a module cannot be read from its arguments.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

@@ -1,9 +1,9 @@
 //! Pooling over windows.
 
+use lightcrest_graph::network::{Network, NetworkError, NodeId, Op, Pool2d};
 use serde::{Deserialize, Serialize};
 
 use super::Block;
-use crate::network::{Network, NetworkError, NodeId, Op, Pool2d};
 
 /// Maximum over square windows. Every repetition has the stride.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -3,10 +3,10 @@
 //! The CIFAR-10 figures (parameters / MACs in millions) are those of github.com/chenyaofo/pytorch-cifar-models:
 //! ResNet-20 0.27 / 40.8, ResNet-56 0.86 / 125.8, MobileNetV2 x0.5 0.70 / 28.0, ShuffleNetV2 x0.5 0.35 / 10.9.
 
+use lightcrest_graph::network::{Network, NodeId, Shape};
 use serde_json::{Map, Value, json};
 
 use super::{Module, make_divisible, stage};
-use crate::network::{Network, NodeId, Shape};
 
 struct Builder {
     network: Network,

@@ -1,10 +1,10 @@
 //! Depthwise separable convolution (MobileNet, Howard et al. 2017).
 
+use lightcrest_graph::network::{Activation, Network, NetworkError, NodeId};
 use serde::{Deserialize, Serialize};
 
 use super::Block;
 use super::layer::{depthwise, one, optional_activation, pointwise, relu, three};
-use crate::network::{Activation, Network, NetworkError, NodeId};
 
 /// A depthwise convolution and a 1x1 convolution, each with batch normalisation and activation. In a repeat the
 /// first one has the stride.

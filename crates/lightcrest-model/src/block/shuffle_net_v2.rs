@@ -1,10 +1,10 @@
 //! Unit of ShuffleNetV2 (Ma et al. 2018).
 
+use lightcrest_graph::network::{Activation, Network, NetworkError, NodeId, Op};
 use serde::{Deserialize, Serialize};
 
 use super::Block;
 use super::layer::{depthwise, one, pointwise};
-use crate::network::{Activation, Network, NetworkError, NodeId, Op};
 
 /// When the stride is 1 and the channels stay, half of the channels pass and the other half goes through 1x1,
 /// depthwise 3x3 (no activation), 1x1. Otherwise both branches read everything, and the first is a depthwise 3x3 and a

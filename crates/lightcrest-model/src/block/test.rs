@@ -2,10 +2,10 @@
 //!
 //! In the sums, `bn(c)` is 2c: the scale and shift of batch normalisation.
 
+use lightcrest_graph::network::{Activation, Network, NetworkError, Op, Shape};
 use serde_json::{Map, Value, json};
 
 use super::{Module, ModuleError, stage};
-use crate::network::{Activation, Network, NetworkError, Op, Shape};
 
 fn parse(name: &str, arguments: Value) -> Module {
     Module::parse(name, arguments.as_array().unwrap(), &Map::new()).unwrap()

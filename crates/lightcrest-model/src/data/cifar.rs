@@ -3,8 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
+use lightcrest_graph::network::Shape;
+
 use super::{DataError, Dataset, PassedOver, Source};
-use crate::network::Shape;
 
 const SIDE: usize = 32;
 const PIXELS: usize = 3 * SIDE * SIDE;

@@ -26,8 +26,9 @@ pub fn load() -> Result<Source, DataError> {
 
 #[cfg(test)]
 mod tests {
+    use lightcrest_graph::network::Shape;
+
     use super::*;
-    use crate::network::Shape;
 
     #[test]
     fn the_digits_are_those_of_scikit_learn() {

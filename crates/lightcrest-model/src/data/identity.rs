@@ -5,10 +5,10 @@
 //! images of each in each split, and checksums of the pixels as they are loaded. File names do not count, but the order that
 //! they give to the images does: the seed cuts the splits along it.
 
+use lightcrest_graph::network::Shape;
 use serde::{Deserialize, Serialize};
 
 use super::{Dataset, Source};
-use crate::network::Shape;
 
 /// Differences that are said; the first is enough to know what happened.
 const SAID: usize = 3;

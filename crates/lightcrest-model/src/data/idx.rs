@@ -5,8 +5,9 @@
 
 use std::path::{Path, PathBuf};
 
+use lightcrest_graph::network::Shape;
+
 use super::{DataError, Dataset, PassedOver, Source, gzip};
-use crate::network::Shape;
 
 /// Where Debian's package `dataset-fashion-mnist` puts its files.
 pub const FASHION_MNIST_FOLDER: &str = "/usr/share/datasets/fashion-mnist";

@@ -3,7 +3,7 @@
 use image::imageops::{FilterType, resize};
 use image::{ImageBuffer, Luma, Rgb};
 
-use crate::network::Shape;
+use lightcrest_graph::network::Shape;
 
 /// Appends `image` (height, width, channels) at the new size to `output`.
 pub(super) fn bilinear(image: &[u8], shape: Shape, height: usize, width: usize, output: &mut Vec<u8>) {

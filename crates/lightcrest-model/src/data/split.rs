@@ -203,9 +203,10 @@ fn stratified(
 
 #[cfg(test)]
 mod tests {
+    use lightcrest_graph::network::Shape;
+
     use super::*;
     use crate::data::digits;
-    use crate::network::Shape;
 
     fn config() -> SplitConfig {
         SplitConfig {

@@ -2,9 +2,10 @@
 //!
 //! At a kink the slope is PyTorch's: 0 at 0 for ReLU, 0 at both ends of ReLU6 and Hardsigmoid.
 
+use lightcrest_graph::network::Activation;
+
 use super::layout::Runs;
 use super::{Element, Isa, Kernel, Layout, Paired};
-use crate::network::Activation;
 
 /// One non-linearity, chosen at compile time.
 pub(crate) trait Pointwise {
@@ -124,8 +125,8 @@ fn between<I: Isa>(isa: I, x: I::V, low: I::V, high: I::V, yes: I::V) -> I::V {
 /// Runs an expression with `$f` naming the type of an `Option<Activation>`.
 macro_rules! with_activation {
     ($activation:expr, $f:ident => $body:expr) => {{
+        use lightcrest_graph::network::Activation as A;
         use $crate::kernel::activation as kinds;
-        use $crate::network::Activation as A;
         match $activation {
             None => {
                 type $f = kinds::Identity;

@@ -10,10 +10,11 @@
 //! chosen so that both fused multiply-add units stay busy and the sums stay in registers. Pointwise convolutions
 //! and linear layers are the case of one tap.
 
+use lightcrest_graph::network::{Activation, Conv2d};
+
 use super::geometry::Phase;
 use super::simd::MAX_LANES;
 use super::{Element, Isa, Kernel, Layout};
-use crate::network::{Activation, Conv2d};
 
 /// Channels of a grouped correlation.
 ///

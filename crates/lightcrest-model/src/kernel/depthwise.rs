@@ -5,11 +5,12 @@
 //! tap is one weight load and R multiply-adds with the input as memory operand. The gradient for the weights holds
 //! the sums of up to nine taps in registers over a block of images.
 
+use lightcrest_graph::network::{Activation, Conv2d};
+
 use super::conv::{bounded, even_part};
 use super::geometry::Phase;
 use super::simd::MAX_LANES;
 use super::{Element, Isa, Kernel};
-use crate::network::{Activation, Conv2d};
 
 /// y = (y or bias or 0) + x * w, channel by channel.
 pub(crate) struct Depthwise<'a, E> {

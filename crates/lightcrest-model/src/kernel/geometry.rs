@@ -11,8 +11,9 @@
 //! for each residue of the pixel's position: the pixels of one residue meet the same taps (Dumoulin & Visin 2016,
 //! section 4). Halos of zeros make every read valid.
 
+use lightcrest_graph::network::Conv2d;
+
 use super::Layout;
-use crate::network::Conv2d;
 
 /// Pixels that meet the same taps.
 #[derive(Clone, Debug)]

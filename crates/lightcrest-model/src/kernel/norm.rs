@@ -10,11 +10,12 @@
 //! The passes are those between which the whole batch must be known: moments of x; y; dz with its two sums; dx. z is
 //! computed anew from x wherever it is needed, which costs one multiply-add and saves a pass over memory.
 
+use lightcrest_graph::network::Activation;
+
 use super::activation::{Pointwise, with_activation};
 use super::conv::even_part;
 use super::layout::Runs;
 use super::{Element, Isa, Kernel, Layout, Paired};
-use crate::network::Activation;
 
 /// Elements of a block that stays in the first cache while every vector of channels passes over it.
 const BLOCK: usize = 4096;

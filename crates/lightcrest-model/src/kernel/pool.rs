@@ -3,9 +3,10 @@
 //! The gradient of the maximum goes to the FIRST maximum of a window in row order, as in PyTorch; the maximum is
 //! found anew from the input, so that no index is stored.
 
+use lightcrest_graph::network::Pool2d;
+
 use super::layout::Runs;
 use super::{Element, Isa, Kernel, Layout};
-use crate::network::Pool2d;
 
 /// Rows and columns of the input that an output pixel's window covers.
 #[derive(Clone, Copy)]

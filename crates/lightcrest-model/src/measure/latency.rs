@@ -12,11 +12,11 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use lightcrest_graph::network::{Activation, Conv2d, Network, NetworkError, Op, Shape, Weights};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::gate::GATE;
-use crate::network::{Activation, Conv2d, Network, NetworkError, Op, Shape, Weights};
 use crate::train::{Plan, PlanMode};
 
 /// Wall time over CPU time above which a measurement was disturbed.

@@ -1,12 +1,12 @@
 //! From a configuration to a network and its training.
 
 use lightcrest::space::{Configuration, Value};
+use lightcrest_graph::network::{Network, NetworkError, NodeId, Op, Shape};
+use lightcrest_spec::tree::{Choice, ConfigurationError, Group, deserialize};
 
-use super::tree::{Choice, ConfigurationError, Group, Stage, deserialize};
 use super::vocabulary::{repeats, strides};
-use super::{Phase, Spec};
+use super::{Phase, Spec, Stage};
 use crate::block::{Block, ConvConfig, Module, make_divisible, scaled_repeat, stage};
-use crate::network::{Network, NetworkError, NodeId, Op, Shape};
 use crate::train::{
     AugmentationConfig, ConfigError, EarlyStoppingConfig, LossConfig, OptimizerConfig, ScheduleConfig,
     TrainConfig,

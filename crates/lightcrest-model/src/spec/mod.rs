@@ -1,7 +1,7 @@
-//! The spec: one TOML file that says what to search, on what data, and how.
+//! The spec of a search: one TOML file that says which networks, on what data, and how.
 //!
-//! There are two kinds. A [`Spec`] searches light networks, which this crate builds and trains; a [`TuneSpec`](tune::TuneSpec) tunes
-//! any command. They share the study ([`StudySpec`]), the ways to write a domain, and the errors.
+//! What every kind of spec has, the study, the ways to write a domain and the errors, is in [`lightcrest_spec`]; here is
+//! what light networks have beside it.
 //!
 //! [`Spec::parse`] reads a file and reports every error with its place ([`SpecErrors`]). A [`Spec`] knows the engine's
 //! [`Space`], builds the network and the training of a configuration ([`Spec::build`]), and writes the file that trains
@@ -28,38 +28,29 @@
 //! ```
 
 mod build;
-mod diagnostic;
-mod fingerprint;
-mod formula;
 mod objective;
 mod parse;
 mod relocate;
 mod resolve;
 mod schema;
-mod setting;
 mod space;
-mod study;
 #[cfg(test)]
 mod tests;
-mod tree;
-pub mod tune;
 mod vocabulary;
 
 use std::time::Duration;
 
 use lightcrest::space::Space;
+use lightcrest_spec::tree::{Choice, Group};
+use lightcrest_spec::{ConstraintSpec, SpecErrors, StudySpec};
 
 pub use build::{BuildError, Candidate};
-pub use diagnostic::{Problem, SpecError, SpecErrors};
-pub use objective::{ConstraintSpec, Metrics, ObjectiveSpec};
+pub use objective::{Metrics, ObjectiveSpec};
 pub use relocate::with_data_path;
 pub use resolve::Phase;
 pub use schema::json_schema;
-pub use study::{Budget, Named, StudySpec};
-pub use tree::ConfigurationError;
 
 use crate::data::DataConfig;
-use tree::{Choice, Group, Stage};
 
 /// A spec of light networks that was read and found right.
 #[derive(Debug, Clone)]
@@ -78,30 +69,6 @@ pub struct Spec {
     training: Training,
     architecture: Architecture,
     refit_augmentation: Group,
-}
-
-/// What a spec is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SpecKind {
-    /// Light networks, a [`Spec`].
-    Search,
-    /// A command, a [`TuneSpec`](tune::TuneSpec).
-    Tune,
-}
-
-impl SpecKind {
-    /// The kind of a spec by the tables that only one of them has; none where there are none, or the text is no TOML.
-    pub fn of(text: &str) -> Option<Self> {
-        let document = toml::de::DeTable::parse(text).ok()?;
-        let has = |names: &[&str]| names.iter().any(|name| document.get_ref().contains_key(*name));
-        match (has(&["command", "parameters"]), has(&["data", "training", "architecture"])) {
-            (true, false) => Some(Self::Tune),
-            (false, true) => Some(Self::Search),
-            // A spec with both is wrong as either; the command says what it was meant to be.
-            (true, true) => document.get_ref().contains_key("command").then_some(Self::Tune),
-            (false, false) => None,
-        }
-    }
 }
 
 /// A second, longer training of the models of the front.
@@ -136,7 +103,21 @@ struct Architecture {
     head: Group,
 }
 
+/// A stage of the network.
+#[derive(Debug, Clone, PartialEq)]
+struct Stage {
+    name: String,
+    /// `repeat` and `stride`.
+    own: Group,
+    /// Keys that several modules share.
+    shared: Group,
+    modules: Choice,
+}
+
 impl Spec {
+    /// The tables that only this kind of spec has.
+    pub const TABLES: &[&str] = &["data", "training", "architecture"];
+
     /// Reads a spec from its text; `path` is only for messages.
     ///
     /// # Errors

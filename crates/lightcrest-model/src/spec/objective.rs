@@ -1,16 +1,14 @@
 //! The objectives and constraints of a spec.
 
-use std::ops::Range;
-
 use lightcrest::objective::{Direction, ObjectiveInfo};
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use lightcrest_spec::constraint::{ConstraintSpec, bounds};
+use lightcrest_spec::diagnostic::{Errors, Problem};
+use lightcrest_spec::document::{group, items, text};
+use lightcrest_spec::formula::Formula;
+use lightcrest_spec::score::{constants, formula};
+use lightcrest_spec::setting::Setting;
+use toml::de::DeTable;
 
-use super::diagnostic::{Errors, Problem};
-use super::formula::{FOLDS, Formula, Name, UNARY};
-use super::parse::{as_table, group};
-use super::setting::{Setting, describe, in_order, number};
-use super::tree::Group;
 use super::vocabulary::{CONSTRAINT, METRICS, OBJECTIVE, is_static, metric_index};
 
 /// Number of metrics.
@@ -84,82 +82,10 @@ impl ObjectiveSpec {
     }
 }
 
-/// A bound on a metric.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ConstraintSpec {
-    /// Name of the metric.
-    pub metric: String,
-    /// Largest value allowed.
-    pub max: Option<f64>,
-    /// Smallest value allowed.
-    pub min: Option<f64>,
-    /// Whether it is checked before any training.
-    pub before: bool,
-}
-
-impl ConstraintSpec {
-    /// How far a value breaks the bounds: zero or less when it keeps them.
-    pub fn excess(&self, value: f64) -> f64 {
-        let above = self.max.map_or(f64::NEG_INFINITY, |max| value - max);
-        let below = self.min.map_or(f64::NEG_INFINITY, |min| min - value);
-        above.max(below)
-    }
-
-    /// What is wrong with a value that breaks the bounds.
-    pub fn violation(&self, value: f64) -> Option<String> {
-        let Self { metric, .. } = self;
-        match (self.max.filter(|max| value > *max), self.min.filter(|min| value < *min)) {
-            (Some(max), _) => Some(format!("{metric} = {value} exceeds {max}")),
-            (None, Some(min)) => Some(format!("{metric} = {value} is below {min}")),
-            _ => None,
-        }
-    }
-
-    /// Whether the architecture alone decides the metric.
-    pub fn is_static(&self) -> bool {
-        metric_index(&self.metric).is_some_and(is_static)
-    }
-}
-
-/// The items of `[[NAME]]`; none when the key is absent.
-pub(super) fn items<'a, 'i>(
-    errors: &mut Errors,
-    document: &'a DeTable<'i>,
-    name: &str,
-) -> Vec<(&'a DeTable<'i>, Range<usize>)> {
-    let Some(value) = document.get(name) else { return vec![] };
-    let DeValue::Array(list) = value.get_ref() else {
-        let expected = format!("a list of tables [[{name}]]");
-        let found = describe(value.get_ref());
-        errors.push(value.span(), Problem::WrongType { key: name.into(), expected, found });
-        return vec![];
-    };
-    let header = name.len() + 4;
-    list.iter()
-        .filter_map(|item| {
-            let (table, span) = as_table(errors, name, item.span(), item)?;
-            Some((table, span.start..span.end.min(span.start + header)))
-        })
-        .collect()
-}
-
-pub(super) fn text<'a>(group: &'a Group, key: &str) -> Option<&'a str> {
-    match &group.entry(key)?.setting {
-        Setting::Fixed(value) => value.as_str(),
-        Setting::Vary(_) => None,
-    }
-}
-
-fn real(group: &Group, key: &str) -> Option<f64> {
-    match &group.entry(key)?.setting {
-        Setting::Fixed(value) => value.as_f64(),
-        Setting::Vary(_) => None,
-    }
-}
-
 /// Reads `[[objectives]]`; without any, validation accuracy is maximised.
 pub(super) fn objectives(errors: &mut Errors, document: &DeTable<'_>) -> Vec<ObjectiveSpec> {
     let mut list: Vec<ObjectiveSpec> = Vec::new();
+    let names: Vec<&str> = Metrics::names().collect();
     let items = items(errors, document, "objectives");
     if items.is_empty() {
         let info = ObjectiveInfo { name: METRICS[0].0.into(), direction: Direction::Maximize };
@@ -168,7 +94,7 @@ pub(super) fn objectives(errors: &mut Errors, document: &DeTable<'_>) -> Vec<Obj
     for (table, place) in items {
         let before = errors.list.len();
         let group = group(errors, &OBJECTIVE, (table, place.clone()), "[[objectives]]", "", &["constants"]);
-        let constants = constants(errors, table);
+        let constants = constants(errors, table, &names);
         let invalid = |reason: &str| Problem::Invalid { reason: reason.into() };
         let (name, measure) = match (text(&group, "metric"), table.get("score")) {
             (Some(metric), None) => {
@@ -182,7 +108,7 @@ pub(super) fn objectives(errors: &mut Errors, document: &DeTable<'_>) -> Vec<Obj
                 (metric.to_owned(), Measure::Metric(index))
             }
             (None, Some(score)) => {
-                let Some(formula) = formula(errors, score, &constants) else { continue };
+                let Some(formula) = formula(errors, score, &constants, &names) else { continue };
                 match text(&group, "name") {
                     Some(name) => (name.to_owned(), Measure::Score(formula)),
                     None => {
@@ -216,62 +142,6 @@ pub(super) fn objectives(errors: &mut Errors, document: &DeTable<'_>) -> Vec<Obj
     list
 }
 
-fn constants(errors: &mut Errors, table: &DeTable<'_>) -> Vec<(String, f64)> {
-    let Some((inner, _)) = super::parse::table(errors, table, "constants") else { return vec![] };
-    let mut list = Vec::new();
-    for (name, span, value) in in_order(inner) {
-        let taken = metric_index(name).is_some() || UNARY.contains(&name) || FOLDS.contains(&name);
-        match number(value.get_ref()) {
-            _ if taken => {
-                let reason = format!("the constant `{name}` has the name of a metric or a function");
-                errors.push(span, Problem::Invalid { reason });
-            }
-            Some(number) => list.push((name.to_owned(), number)),
-            None => {
-                let found = describe(value.get_ref());
-                let problem = Problem::WrongType { key: name.into(), expected: "a number".into(), found };
-                errors.push(value.span(), problem);
-            }
-        }
-    }
-    list
-}
-
-fn formula(
-    errors: &mut Errors,
-    score: &Spanned<DeValue<'_>>,
-    constants: &[(String, f64)],
-) -> Option<Formula> {
-    let DeValue::String(text) = score.get_ref() else {
-        let found = describe(score.get_ref());
-        let expected = "a formula in a string".into();
-        errors.push(score.span(), Problem::WrongType { key: "score".into(), expected, found });
-        return None;
-    };
-    let resolve = |word: &str| match metric_index(word) {
-        Some(index) => Some(Name::Metric(index)),
-        None => constants.iter().find(|(name, _)| name == word).map(|(_, value)| Name::Constant(*value)),
-    };
-    match Formula::parse(text, &resolve) {
-        Ok(formula) => Some(formula),
-        Err(error) => {
-            let known =
-                METRICS.iter().map(|(name, _)| *name).chain(constants.iter().map(|(name, _)| name.as_str()));
-            let known = known.chain(UNARY.iter().chain(FOLDS).copied()).map(str::to_owned).collect();
-            // A plain string stands in the file as it is, one quote before it; an escaped one is pointed at whole.
-            let span = score.span();
-            let inside =
-                span.start + 1 + error.span.start..span.start + 1 + error.span.end.max(error.span.start + 1);
-            let plain = span.len() == text.len() + 2;
-            errors.push(
-                if plain { inside } else { span },
-                Problem::Formula { reason: error.reason, known, word: error.word },
-            );
-            None
-        }
-    }
-}
-
 /// Reads `[[constraints]]`.
 pub(super) fn constraints(errors: &mut Errors, document: &DeTable<'_>) -> Vec<ConstraintSpec> {
     let mut list = Vec::new();
@@ -302,27 +172,4 @@ pub(super) fn constraints(errors: &mut Errors, document: &DeTable<'_>) -> Vec<Co
         list.push(ConstraintSpec { metric: metric.into(), max, min, before });
     }
     list
-}
-
-/// `max` and `min` of a constraint.
-pub(super) fn bounds(
-    errors: &mut Errors,
-    group: &Group,
-    table: &DeTable<'_>,
-    place: Range<usize>,
-    metric: &str,
-) -> (Option<f64>, Option<f64>) {
-    let (max, min) = (real(group, "max"), real(group, "min"));
-    match (max, min) {
-        (None, None) if !table.contains_key("max") && !table.contains_key("min") => {
-            let reason = format!("the constraint on {metric} needs `max` or `min`");
-            errors.push(place, Problem::Invalid { reason });
-        }
-        (Some(max), Some(min)) if min > max => {
-            let (low, high) = (format!("{min} (min)"), format!("{max} (max)"));
-            errors.push(place, Problem::ReversedBounds { key: metric.into(), low, high });
-        }
-        _ => {}
-    }
-    (max, min)
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use lightcrest::space::{Configuration, Value};
+use lightcrest_spec::tree::{Choice, ConfigurationError, Group};
 
-use super::tree::{Choice, ConfigurationError, Group};
 use super::vocabulary::{repeats, strides};
 use super::{Refit, Spec};
 

@@ -1,8 +1,10 @@
 //! The JSON schema of a spec file, made from the same tables that the parser reads.
 
+use lightcrest_spec::schema::{choice, choice_with, described, list, named, required, section, value};
+use lightcrest_spec::vocabulary::{BUDGET, EPOCH_PRUNERS, SAMPLERS, STUDY, TERMINATORS, WORKERS};
 use serde_json::{Map, Value, json};
 
-use super::parse::{SECTIONS, SectionName};
+use super::parse::SECTIONS;
 use super::vocabulary::*;
 
 /// A JSON schema (draft 2020-12) of the spec file; editors use it to complete and check TOML.
@@ -55,7 +57,7 @@ pub fn json_schema() -> Value {
 
     put(BUDGET.name, section(&BUDGET));
     put("sampler", named(SAMPLERS));
-    put("pruner", named(PRUNERS));
+    put("pruner", named(EPOCH_PRUNERS));
     put("terminator", named(TERMINATORS));
     put(WORKERS.name, section(&WORKERS));
     let mut refit = section(&REFIT);
@@ -70,131 +72,4 @@ pub fn json_schema() -> Value {
         "required": required,
         "additionalProperties": false,
     })
-}
-
-/// The tables that must be there.
-pub(super) fn required(sections: &[SectionName]) -> Vec<&'static str> {
-    sections.iter().filter(|(_, doc)| doc.is_some()).map(|(name, _)| *name).collect()
-}
-
-pub(super) fn described(mut schema: Value, doc: &str) -> Value {
-    schema["description"] = doc.into();
-    schema
-}
-
-pub(super) fn list(items: Value) -> Value {
-    json!({ "type": "array", "items": items })
-}
-
-pub(super) fn section(section: &Section) -> Value {
-    let properties: Map<String, Value> =
-        section.keys.iter().map(|key| (key.name.to_owned(), value(key))).collect();
-    let required: Vec<&str> =
-        section.keys.iter().filter(|key| key.is_required()).map(|key| key.name).collect();
-    let mut schema = json!({ "type": "object", "properties": properties, "additionalProperties": false });
-    if !required.is_empty() {
-        schema["required"] = required.into();
-    }
-    described(schema, section.doc)
-}
-
-fn choice(sections: &[Section]) -> Value {
-    choice_with(sections, section)
-}
-
-fn choice_with(sections: &[Section], schema: impl Fn(&Section) -> Value) -> Value {
-    let properties: Map<String, Value> =
-        sections.iter().map(|section| (section.name.to_owned(), schema(section))).collect();
-    json!({ "type": "object", "properties": properties, "minProperties": 1, "additionalProperties": false })
-}
-
-/// A table whose `name` chooses which other keys it has.
-pub(super) fn named(sections: &[Section]) -> Value {
-    let alternatives: Vec<Value> = sections
-        .iter()
-        .map(|alternative| {
-            let mut schema = section(alternative);
-            schema["properties"]["name"] = json!({ "const": alternative.name });
-            let required = alternative.keys.iter().filter(|key| key.is_required()).map(|key| key.name);
-            schema["required"] = std::iter::once("name").chain(required).collect();
-            schema
-        })
-        .collect();
-    json!({ "oneOf": alternatives })
-}
-
-/// A list of choices with more to say.
-pub(super) fn listed(scalar: &Value, when: &Value) -> Value {
-    json!({
-        "type": "object",
-        "properties": {
-            "choices": { "type": "array", "items": scalar, "minItems": 1 },
-            "ordered": { "type": "boolean" },
-            "when": when,
-        },
-        "required": ["choices"],
-        "additionalProperties": false,
-    })
-}
-
-/// A range of numbers.
-pub(super) fn range(when: &Value) -> Value {
-    json!({
-        "type": "object",
-        "properties": {
-            "low": { "type": "number" },
-            "high": { "type": "number" },
-            "step": { "type": "number", "exclusiveMinimum": 0 },
-            "log": { "type": "boolean" },
-            "when": when,
-        },
-        "required": ["low", "high"],
-        "additionalProperties": false,
-    })
-}
-
-fn value(key: &Key) -> Value {
-    let scalar = scalar(&key.kind);
-    if !key.is_searchable() {
-        return described(scalar, key.doc);
-    }
-    let when = json!({ "type": "object", "minProperties": 1 });
-    let mut alternatives = vec![
-        scalar.clone(),
-        json!({ "type": "array", "items": scalar, "minItems": 1 }),
-        listed(&scalar, &when),
-    ];
-    alternatives[2]["properties"]["times"] = json!({ "type": "string" });
-    if matches!(key.kind, Kind::Int { .. } | Kind::Float(_)) {
-        let mut range = range(&when);
-        range["properties"]["times"] =
-            described(json!({ "type": "string" }), "another key of the table, of which this is a multiple");
-        alternatives.push(range);
-        alternatives[2]["properties"]["choices"]["items"] = json!({ "type": "number" });
-    }
-    described(json!({ "anyOf": alternatives }), key.doc)
-}
-
-fn scalar(kind: &Kind) -> Value {
-    match kind {
-        Kind::Bool => json!({ "type": "boolean" }),
-        Kind::Int { low, high: i64::MAX } => json!({ "type": "integer", "minimum": low }),
-        Kind::Int { low, high } => json!({ "type": "integer", "minimum": low, "maximum": high }),
-        Kind::Float(interval) => {
-            let mut schema = json!({ "type": "number" });
-            if interval.low.is_finite() {
-                schema[if interval.low_open { "exclusiveMinimum" } else { "minimum" }] = interval.low.into();
-            }
-            if interval.high.is_finite() {
-                schema[if interval.high_open { "exclusiveMaximum" } else { "maximum" }] =
-                    interval.high.into();
-            }
-            schema
-        }
-        Kind::Word(words) => json!({ "enum": words }),
-        Kind::Text => json!({ "type": "string", "minLength": 1 }),
-        Kind::Duration => json!({ "type": "string", "pattern": "^([0-9.]+[smhd] *)+$" }),
-        Kind::Bytes => json!({ "type": "string", "pattern": "^[0-9.]+ *([kKMGT]i?)?B$" }),
-        Kind::Numbers => json!({ "type": "object", "additionalProperties": { "type": "number" } }),
-    }
 }

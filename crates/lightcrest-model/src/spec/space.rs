@@ -1,22 +1,11 @@
-//! From the tree of settings to the engine's space.
+//! The space of a network and its training.
 
-use std::ops::Range;
+use lightcrest::space::Space;
+use lightcrest_spec::diagnostic::Errors;
+use lightcrest_spec::space::{add_alternatives, add_entry, add_group, add_switch, build};
 
-use lightcrest::space::{Condition, Domain, Parameter, Space, Value};
-
-use super::diagnostic::{Errors, Problem};
-use super::setting::Setting;
-use super::tree::{Choice, Group};
 use super::vocabulary::{repeats, strides};
 use super::{Architecture, Training};
-
-/// A parameter with its place in the file.
-pub(super) struct Found {
-    pub(super) parameter: Parameter,
-    pub(super) span: Range<usize>,
-    /// The conditions written as `when`, with their places.
-    pub(super) written: Vec<(Condition, Range<usize>)>,
-}
 
 /// The space of a network and its training; `None` when there was an error.
 pub(super) fn space(errors: &mut Errors, training: &Training, architecture: &Architecture) -> Option<Space> {
@@ -46,104 +35,4 @@ pub(super) fn space(errors: &mut Errors, training: &Training, architecture: &Arc
     }
     add_group(&mut found, &training.augmentation, &[]);
     build(errors, found)
-}
-
-/// Builds the space; `None` when there was an error.
-pub(super) fn build(errors: &mut Errors, mut found: Vec<Found>) -> Option<Space> {
-    if !errors.list.is_empty() {
-        return None; // a table that could not be read would make its parameters unknown here
-    }
-    check_conditions(errors, &mut found);
-    if !errors.list.is_empty() {
-        return None;
-    }
-    let spans: Vec<(String, Range<usize>)> =
-        found.iter().map(|found| (found.parameter.name.clone(), found.span.clone())).collect();
-    let builder =
-        found.into_iter().fold(Space::builder(), |builder, found| builder.parameter(found.parameter));
-    match builder.build() {
-        Ok(space) => Some(space),
-        Err(error) => {
-            let message = error.to_string();
-            // The engine names the parameter in quotes: point at it.
-            let place = spans.iter().find(|(name, _)| message.contains(&format!("`{name}`")));
-            let span = place.map_or(0..0, |(_, span)| span.clone());
-            errors.push(span, Problem::Invalid { reason: message });
-            None
-        }
-    }
-}
-
-fn add_group(found: &mut Vec<Found>, group: &Group, conditions: &[Condition]) {
-    for entry in group.entries.iter().filter(|entry| !entry.shared) {
-        add_entry(found, entry, conditions);
-    }
-}
-
-fn add_entry(found: &mut Vec<Found>, entry: &super::tree::Entry, conditions: &[Condition]) {
-    let Setting::Vary(vary) = &entry.setting else { return };
-    let mut parameter = Parameter::new(&entry.parameter, vary.domain.clone());
-    parameter.when = conditions.to_vec();
-    found.push(Found { parameter, span: entry.span.clone(), written: vary.when.clone() });
-}
-
-/// The parameter that chooses between tables, when there is a choice.
-fn add_switch(found: &mut Vec<Found>, choice: &Choice) {
-    if choice.alternatives.len() < 2 {
-        return;
-    }
-    let names: Vec<Value> =
-        choice.alternatives.iter().map(|alternative| Value::from(alternative.section.name)).collect();
-    let domain = Domain::Categorical { choices: names, ordered: false };
-    let parameter = Parameter::new(&choice.parameter, domain);
-    found.push(Found { parameter, span: choice.span.clone(), written: vec![] });
-}
-
-fn add_alternatives(found: &mut Vec<Found>, choice: &Choice) {
-    for alternative in &choice.alternatives {
-        let condition = choice.condition(|other| other.section.name == alternative.section.name);
-        add_group(found, &alternative.group, condition.as_slice());
-    }
-}
-
-/// Checks the `when`s that were written and adds them to their parameters.
-fn check_conditions(errors: &mut Errors, found: &mut [Found]) {
-    let domains: Vec<(String, Domain)> =
-        found.iter().map(|found| (found.parameter.name.clone(), found.parameter.domain.clone())).collect();
-    for child in found {
-        for (condition, span) in std::mem::take(&mut child.written) {
-            let parameter = child.parameter.name.clone();
-            let Some((parent, domain)) = domains.iter().find(|(name, _)| *name == condition.parent) else {
-                let known =
-                    domains.iter().map(|(name, _)| name.clone()).filter(|name| *name != parameter).collect();
-                errors.push(span, Problem::UnknownParent { parameter, parent: condition.parent, known });
-                continue;
-            };
-            // A number may be written without its decimal point.
-            let mut condition = condition;
-            for value in &mut condition.values {
-                let float = match domain {
-                    Domain::Float { .. } => true,
-                    Domain::Categorical { choices, .. } => matches!(choices.first(), Some(Value::Float(_))),
-                    Domain::Int { .. } => false,
-                };
-                if let (true, Some(number)) = (float, value.as_f64()) {
-                    *value = Value::Float(number);
-                }
-            }
-            if let Some(value) = condition.values.iter().find(|value| !domain.contains(value)) {
-                let known = match domain {
-                    Domain::Categorical { choices, .. } => {
-                        choices.iter().map(|choice| choice.to_string().trim_matches('"').to_owned()).collect()
-                    }
-                    _ => vec![],
-                };
-                let value = value.to_string().trim_matches('"').to_owned();
-                let parent = parent.clone();
-                errors.push(span, Problem::ImpossibleCondition { parameter, parent, value, known });
-                continue;
-            }
-            child.parameter.when.push(condition);
-        }
-    }
 }

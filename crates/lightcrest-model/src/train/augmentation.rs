@@ -169,8 +169,9 @@ fn mix_with_reversed(values: &mut [f32], len: usize, share: f32) {
 
 #[cfg(test)]
 mod tests {
+    use lightcrest_graph::network::Shape;
+
     use super::*;
-    use crate::network::Shape;
     use rand::SeedableRng;
     use rand_chacha::ChaCha8Rng;
 

@@ -1,8 +1,9 @@
 //! Exponential moving average of the weights (Polyak and Juditsky 1992): often a point more accurate than the last step
 //! when training is short.
 
+use lightcrest_graph::network::Weights;
+
 use super::plan::Plan;
-use crate::network::Weights;
 
 /// Steps between two updates; the decay is raised to this power, so that its meaning stays "a step".
 const INTERVAL: usize = 8;
@@ -49,8 +50,9 @@ fn blend(average: &mut Weights, current: &Weights, decay: f64, update: usize) {
 
 #[cfg(test)]
 mod tests {
+    use lightcrest_graph::network::Tensor;
+
     use super::*;
-    use crate::network::Tensor;
 
     #[test]
     fn the_first_update_forgets_the_start_and_later_ones_decay() {

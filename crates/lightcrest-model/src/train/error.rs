@@ -1,7 +1,8 @@
 //! Why a training ends without a network.
 
+use lightcrest_graph::network::{NetworkError, Shape};
+
 use super::ConfigError;
-use crate::network::{NetworkError, Shape};
 
 /// Why a training ends without a network.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

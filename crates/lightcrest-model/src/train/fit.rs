@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
+use lightcrest_graph::network::{Network, Shape, Weights};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -18,7 +19,6 @@ use super::schedule::Schedule;
 use super::{EarlyStoppingConfig, TrainConfig};
 use crate::data::{Dataset, Normalization, Splits};
 use crate::gate::GATE;
-use crate::network::{Network, Shape, Weights};
 
 /// A batch loss above so many times that of a guess, ln(classes), counts as divergence.
 const DIVERGED_LOSS_FACTOR: f64 = 100.0;

@@ -11,10 +11,11 @@
 //!
 //! P is the number of trainable values, B the batch.
 
+use lightcrest_graph::network::{Network, NodeId, Op};
+
 use super::{OptimizerConfig, TrainConfig};
 use crate::data::Splits;
 use crate::memory::{Bytes, Memory};
-use crate::network::{Network, NodeId, Op};
 
 /// A training that does not fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -101,7 +102,7 @@ impl Need {
 mod tests {
     use super::*;
     use crate::data::{DataConfig, SourceKind};
-    use crate::network::Shape;
+    use lightcrest_graph::network::Shape;
 
     #[test]
     fn a_need_counts_weights_and_activations() {

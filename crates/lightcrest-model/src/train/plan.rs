@@ -17,8 +17,8 @@ mod tests;
 use pulp::Arch;
 use rand::Rng;
 
-use crate::network::{Network, NetworkError, Tensor, Weights};
 use execute::Executor;
+use lightcrest_graph::network::{Network, NetworkError, Tensor, Weights};
 
 /// What a plan is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

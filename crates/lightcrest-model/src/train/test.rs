@@ -2,13 +2,13 @@
 
 use std::ops::ControlFlow;
 
+use lightcrest_graph::network::{Network, Op, Shape, Weights};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
 use crate::block::{ConvConfig, GlobalAvgPoolConfig, LinearConfig, Module, stage};
 use crate::data::{DataConfig, SourceKind, Splits};
-use crate::network::{Network, Op, Shape, Weights};
 
 fn digits() -> Splits {
     DataConfig::new(SourceKind::Digits).load().unwrap().0

@@ -1,7 +1,7 @@
 //! Networks that together use every operator and every module: what the ONNX checks run on.
 
+use lightcrest_graph::network::{Activation, Conv2d, Network, NodeId, Op, Pool2d, Shape};
 use lightcrest_model::block::{Module, stage};
-use lightcrest_model::network::{Activation, Conv2d, Network, NodeId, Op, Pool2d, Shape};
 
 /// A network under construction.
 struct Case {

@@ -8,11 +8,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from lightcrest._study import Study
+    from lightcrest._protocol import StudyLike
     from lightcrest.trial import FrozenTrial
 
 
-def frame(study: Study, attrs: tuple[str, ...], multi_index: bool) -> Any:
+def frame(study: StudyLike, attrs: tuple[str, ...], multi_index: bool) -> Any:
     """See Study.trials_dataframe."""
     try:
         import pandas

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading as _threading
 import time as _time
 
+from lightcrest import _tell
 from lightcrest import logging as _logging
 from lightcrest._warn import warn as _warn
 from lightcrest.exceptions import TrialPruned, _Exhausted
@@ -14,13 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-    from lightcrest._study import CallbackType, ObjectiveFuncType, Study
+    from lightcrest._protocol import CallbackType, ObjectiveFuncType, StudyLike
 
 _log = _logging._root
 
 
 def optimize(
-    study: Study,
+    study: StudyLike,
     func: ObjectiveFuncType,
     n_trials: int | None,
     timeout: float | None,
@@ -56,7 +57,7 @@ class _Run:
 
     def __init__(
         self,
-        study: Study,
+        study: StudyLike,
         func: ObjectiveFuncType,
         n_trials: int | None,
         timeout: float | None,
@@ -123,20 +124,20 @@ class _Run:
         try:
             values = self.func(trial)
         except TrialPruned as error:
-            study._end(number, "pruned", None, None)
+            _tell.end(study, number, "pruned", None, None)
             _log.info(f"Trial {number} pruned. {error}")
         except (Exception, KeyboardInterrupt) as error:
-            study._end(number, "failed", None, f"{type(error).__name__}: {error}")
+            _tell.end(study, number, "failed", None, f"{type(error).__name__}: {error}")
             self.failed(trial, repr(error), None, error)
             if not isinstance(error, self.catch):
                 raise
         else:
-            numbers, reason = study._numbers(values)
+            numbers, reason = _tell.as_numbers(values, len(study.directions))
             if numbers is None:
-                study._end(number, "failed", None, reason)
+                _tell.end(study, number, "failed", None, reason)
                 self.failed(trial, reason, values, None)
             else:
-                study._end(number, "complete", numbers, None)
+                _tell.end(study, number, "complete", numbers, None)
                 if _log.isEnabledFor(_logging.INFO):
                     self.completed(trial, numbers)
         finally:
@@ -145,7 +146,7 @@ class _Run:
 
                 gc.collect()
         for callback in self.callbacks:
-            callback(study, study._frozen_copy(number))
+            callback(study, study._trials.copy(number))
 
     def completed(self, trial: Any, values: list[float]) -> None:
         names = self.study.metric_names
@@ -156,7 +157,7 @@ class _Run:
         message = f"Trial {trial.number} finished with {word}: {told} and parameters: {trial.params}."
         best = self.study._engine.best() if len(values) == 1 else None
         if best is not None:
-            message += f" Best is trial {best} with value: {self.study._frozen(best).value}."
+            message += f" Best is trial {best} with value: {self.study._trials.frozen(best).value}."
         _log.info(message)
 
     def failed(self, trial: Any, reason: str | None, values: Any, error: BaseException | None) -> None:
@@ -188,12 +189,12 @@ def _bar(run: _Run, n_jobs: int) -> Any:
         bar = tqdm(total=timeout, bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}/" + end)
     last = 0.0
 
-    def move(study: Study, trial: Any) -> None:
+    def move(study: StudyLike, trial: Any) -> None:
         nonlocal last
         if len(study.directions) == 1:
             best = study._engine.best()
             if best is not None:
-                bar.set_description(f"Best trial: {best}. Best value: {study._frozen(best).value:.6g}")
+                bar.set_description(f"Best trial: {best}. Best value: {study._trials.frozen(best).value:.6g}")
         elapsed = _time.monotonic() - run.start
         if n_trials is not None:
             bar.update(1)

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import copy as _copy
-import enum as _enum
 import threading as _threading
-from collections.abc import Sequence as _Sequence
 
-from lightcrest import _engine
-from lightcrest._fixed import _CONSTRAINT, _CONSTRAINTS
-from lightcrest._state import _STATES, _WORDS
-from lightcrest._warn import warn as _warn
-from lightcrest.distributions import (
-    _modern,
-    check_distribution_compatibility,
-    distribution_to_json,
-    json_to_distribution,
-)
+from lightcrest import _engine, _tell
+from lightcrest._direction import StudyDirection
+from lightcrest._trials import Trials
+from lightcrest.distributions import _modern, check_distribution_compatibility
 from lightcrest.pruners import BasePruner, MedianPruner
 from lightcrest.samplers import BaseSampler, _resolve, _written_in_python
 from lightcrest.storages import BaseStorage, get_storage
@@ -24,28 +16,12 @@ from lightcrest.trial import FrozenTrial, Trial, TrialState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Callable, Container, Iterable, Sequence
-    from typing import Any, Union
+    from collections.abc import Container, Iterable, Sequence
+    from typing import Any
 
     from lightcrest._engine import Space
+    from lightcrest._protocol import CallbackType, ObjectiveFuncType
     from lightcrest.distributions import BaseDistribution
-
-    ObjectiveFuncType = Callable[[Trial], Union[float, Sequence[float]]]
-    CallbackType = Callable[["Study", FrozenTrial], None]
-
-# Where the engine's attributes of a trial keep what is Python's own.
-_SYSTEM = "lightcrest:system"
-# And there, the parameters of a trial that was added to wait: [[name, distribution as JSON, value as a number], ...].
-_GIVEN = "given"
-
-
-class StudyDirection(_enum.IntEnum):
-    """Whether an objective should become small or large."""
-
-    NOT_SET = 0
-    MINIMIZE = 1
-    MAXIMIZE = 2
 
 
 def _logger() -> Any:
@@ -103,10 +79,10 @@ class Study:
             storage=place,
             attributes=attributes,
         )
+        self._trials = Trials(self._engine, len(self._directions))
         self._start()
 
     def _start(self) -> None:
-        self._finished: dict[int, FrozenTrial] = {}
         # What a sampler that is written in Python chose together for running trials: the space, and the values.
         self._together: dict[int, tuple[dict[str, BaseDistribution], dict[str, Any]]] = {}
         self._stop = _threading.Event()
@@ -145,7 +121,7 @@ class Study:
             for key, value in entries.items():
                 self._storage._set(self.study_name, kind, key, value)
         for trial in trials:
-            self._insert(trial)
+            self._trials.add(trial)
 
     # What a study is.
 
@@ -264,79 +240,11 @@ class Study:
         Without a state, values that cannot be (None, NaN, a wrong number of them) fail the trial with a warning; with
         TrialState.COMPLETE they are a ValueError. TrialState.PRUNED and TrialState.FAIL have no values.
         """
-        if isinstance(trial, bool) or not isinstance(trial, (int, Trial)):
-            raise TypeError(f"a trial or its number is needed, but got {trial!r}")
-        number = trial if isinstance(trial, int) else trial.number
-        self._engine.synchronize()
-        found = _STATES[self._engine.state(number)]
-        if found.is_finished() and skip_if_finished:
-            return _copy.deepcopy(self._frozen(number))
-        if found is not TrialState.RUNNING:
-            raise ValueError(f"trial {number} cannot be told: it is {found.name}")
-        if state is None or state is TrialState.COMPLETE:
-            numbers, reason = self._numbers(values)
-            if numbers is not None:
-                self._end(number, "complete", numbers, None)
-            elif state is None:
-                _warn(f"trial {number} failed: {reason}")
-                self._end(number, "failed", None, reason)
-            else:
-                raise ValueError(f"trial {number} cannot be COMPLETE: {reason}")
-        elif state in (TrialState.PRUNED, TrialState.FAIL):
-            if values is not None:
-                raise ValueError(f"a trial that is told {state.name} has no values, but got {values!r}")
-            self._end(number, _WORDS[state], None, None)
-        else:
-            raise ValueError(f"a trial can be told COMPLETE, PRUNED or FAIL, but not {state!r}")
-        return _copy.deepcopy(self._frozen(number))
+        return _tell.tell(self, trial, values, state, skip_if_finished)
 
     def _set_system(self, number: int, key: str, value: Any) -> None:
         """Keeps something with a running trial beside its user attributes."""
-        system = self._engine.trial(number)[6].get(_SYSTEM, {})
-        self._engine.set_attribute(number, _SYSTEM, {**system, key: value})
-
-    def _end(self, number: int, word: str, values: list[float] | None, reason: str | None) -> None:
-        self._together.pop(number, None)
-        try:
-            if self._sampler._constraints_func is not None and word != "failed":
-                self._set_constraints(number, self._sampler._constraints_func(self._frozen(number)))
-        except BaseException:
-            self._engine.tell(number, word, values, reason)
-            raise
-        if not self._propose:
-            frozen = self._frozen(number)
-            told = _last_value(frozen.intermediate_values) if word == "pruned" else values
-            try:
-                self._sampler.after_trial(self, frozen, _STATES[word], told)
-            finally:
-                self._engine.tell(number, word, values, reason)
-            return
-        self._engine.tell(number, word, values, reason)
-
-    def _set_constraints(self, number: int, bounds: Sequence[float]) -> None:
-        """Keeps what a sampler's constraints_func gave: as constraints, and as the list where scripts look for it."""
-        numbers = [float(excess) for excess in bounds]
-        for i, excess in enumerate(numbers):
-            self._engine.set_constraint(number, str(i), excess)
-        self._set_system(number, _CONSTRAINTS, numbers)
-
-    def _numbers(self, values: Any) -> tuple[list[float] | None, str | None]:
-        """The values of a trial as numbers, or why they are none."""
-        if type(values) is float and values == values and len(self._directions) == 1:
-            return [values], None  # as nearly always
-        several = isinstance(values, _Sequence) and not isinstance(values, str)
-        numbers = []
-        for value in values if several else [values]:
-            try:
-                number = float(value)
-            except (OverflowError, TypeError, ValueError):
-                return None, f"the value {value!r} is not a number"
-            if number != number:
-                return None, f"the value {value!r} is not acceptable"
-            numbers.append(number)
-        if len(numbers) != len(self._directions):
-            return None, f"{len(numbers)} values were given, but the study has {len(self._directions)} objectives"
-        return numbers, None
+        self._trials.set_system(number, key, value)
 
     def optimize(
         self,
@@ -379,25 +287,10 @@ class Study:
         """Adds parameters to be evaluated before any proposal. They may be a part: the rest is proposed or drawn."""
         if not isinstance(params, dict):
             raise TypeError(f"`params` must be a dict, but is of type {type(params).__name__}")
-        if skip_if_exists and self._has(params):
+        if skip_if_exists and self._trials.enqueued(params):
             _logger().info(f"Trial with params {params} already exists. Skipping enqueue.")
             return
-        attributes = {**(user_attrs or {}), _SYSTEM: {"fixed_params": dict(params)}}
-        self._engine.add("waiting", dict(params), {}, None, [], [], attributes, None, None)
-
-    def _has(self, params: dict[str, Any]) -> bool:
-        """Whether a trial, in whatever state, was given or asked for exactly these parameters."""
-
-        def same(a: Any, b: Any) -> bool:
-            if not isinstance(a, type(b)):
-                return False
-            return a == b or (a != a and b != b) or (isinstance(a, float) and abs(a - b) <= 1e-5 * abs(b))
-
-        for trial in self.get_trials(deepcopy=False):
-            found = trial.system_attrs.get("fixed_params", trial.params)
-            if found.keys() == params.keys() and all(same(value, found[name]) for name, value in params.items()):
-                return True
-        return False
+        self._trials.enqueue(params, user_attrs or {})
 
     def add_trial(self, trial: FrozenTrial) -> None:
         """Adds a trial that ended elsewhere; see create_trial."""
@@ -406,81 +299,22 @@ class Study:
             raise ValueError(
                 f"the trial has {len(trial.values)} values, but the study has {len(self._directions)} objectives"
             )
-        self._insert(trial)
+        self._trials.add(trial)
 
     def add_trials(self, trials: Iterable[FrozenTrial]) -> None:
         """Adds several trials."""
         for trial in trials:
             self.add_trial(trial)
 
-    def _insert(self, trial: FrozenTrial) -> None:
-        system = {key: value for key, value in trial.system_attrs.items() if not key.startswith(_CONSTRAINT)}
-        params = {**trial.params, **system.get("fixed_params", {})} if trial.state is TrialState.WAITING else trial.params
-        if trial.state is TrialState.WAITING and trial.distributions:
-            system[_GIVEN] = [
-                [name, distribution_to_json(trial.distributions[name]), trial.distributions[name].to_internal_repr(value)]
-                for name, value in trial.params.items()
-            ]
-        attributes = {**trial.user_attrs, _SYSTEM: system} if system else trial.user_attrs
-        reports = list(trial.intermediate_values.items())
-        last = None if trial.last_step is None else trial.intermediate_values[trial.last_step]
-        if trial.state is TrialState.PRUNED and trial.values is not None and trial.values != [last]:
-            attributes = {**attributes, _SYSTEM: {**system, "values": list(trial.values)}}
-        self._engine.add(
-            _WORDS[trial.state],
-            dict(params),
-            trial.distributions,
-            trial.values,
-            reports,
-            list(trial.constraints.items()),
-            dict(attributes),
-            _milliseconds(trial.datetime_start),
-            _milliseconds(trial.datetime_complete),
-        )
-
     # Looking at trials.
 
     def _frozen(self, number: int) -> FrozenTrial:
-        """The trial as it is; finished ones are converted once."""
-        known = self._finished.get(number)
-        if known is not None:
-            return known
-        word, values, start, complete, params, distributions, attributes, reports, bounds = self._engine.trial(number)
-        state = _STATES[word]
-        system = dict(attributes.pop(_SYSTEM, ()))
-        listed = [str(i) for i in range(len(system.get(_CONSTRAINTS) or ()))]
-        for key, value in bounds:
-            if key not in listed:
-                system[_CONSTRAINT + key] = value
-        if state is TrialState.PRUNED:
-            values = system.pop("values", None)
-            if values is None and len(self._directions) == 1:
-                values = _last_value(reports)
-        elif state is TrialState.WAITING:
-            params = {}
-        # What a trial that was added to wait came with, it has before it asks.
-        for name, text, value in system.pop(_GIVEN, ()):
-            if name not in params:
-                distributions[name] = json_to_distribution(text)
-                params[name] = distributions[name].to_external_repr(value)
-        trial = FrozenTrial(
-            number, state, None, start, complete, params, distributions, attributes, system, reports, number,
-            values=values,
-        )
-        if state.is_finished():
-            self._finished[number] = trial
-        return trial
-
-    def _frozen_copy(self, number: int) -> FrozenTrial:
-        return _copy.deepcopy(self._frozen(number))
+        """The trial as it is. To be looked at only."""
+        return self._trials.frozen(number)
 
     def get_trials(self, deepcopy: bool = True, states: Container[TrialState] | None = None) -> list[FrozenTrial]:
         """All trials, or those in some states. Copies, unless they are only to be looked at."""
-        self._engine.synchronize()
-        trials = [self._frozen(number) for number in range(len(self._engine))]
-        if states is not None:
-            trials = [trial for trial in trials if trial.state in states]
-        return _copy.deepcopy(trials) if deepcopy else trials
+        return self._trials.all(deepcopy, states)
 
     def _get_trials(
         self, deepcopy: bool = True, states: Container[TrialState] | None = None, use_cache: bool = False
@@ -495,22 +329,12 @@ class Study:
     @property
     def best_trial(self) -> FrozenTrial:
         """The complete trial with the best value, among those that satisfy their constraints."""
-        return _copy.deepcopy(self._best())
-
-    def _best(self) -> FrozenTrial:
-        if len(self._directions) > 1:
-            raise RuntimeError("a study of several objectives has no single best trial: use `best_trials`")
-        self._engine.synchronize()
-        number = self._engine.best()
-        if number is None:
-            raise ValueError("no trial is complete yet, or none that is satisfies its constraints")
-        return self._frozen(number)
+        return _copy.deepcopy(self._trials.best())
 
     @property
     def best_trials(self) -> list[FrozenTrial]:
         """The complete trials that no other dominates: the Pareto front."""
-        self._engine.synchronize()
-        return [_copy.deepcopy(self._frozen(number)) for number in self._engine.front()]
+        return _copy.deepcopy(self._trials.front())
 
     @property
     def best_params(self) -> dict[str, Any]:
@@ -520,7 +344,7 @@ class Study:
     @property
     def best_value(self) -> float:
         """The value of the best trial."""
-        value = self._best().value
+        value = self._trials.best().value
         assert value is not None, "a complete trial has a value"
         return value
 
@@ -551,13 +375,3 @@ class Study:
 def _again(study: Study, number: int) -> Trial:
     """A running trial that was asked for by another process."""
     return study._engine.again(study, number, study._independent, study._prune)
-
-
-def _last_value(reports: dict[int, float]) -> list[float] | None:
-    """The values of a pruned trial: what it reported at its last step, if that is a number."""
-    last = reports[max(reports)] if reports else float("nan")
-    return None if isinstance(last, list) or last != last else [last]
-
-
-def _milliseconds(moment: datetime.datetime | None) -> int | None:
-    return None if moment is None else int(moment.timestamp() * 1000)

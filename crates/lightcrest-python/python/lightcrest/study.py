@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os as _os
-
 from lightcrest._callbacks import MaxTrialsCallback
-from lightcrest._study import Study, StudyDirection, _logger
+from lightcrest._direction import StudyDirection, direction_word
+from lightcrest._study import Study, _logger
 from lightcrest.exceptions import DuplicatedStudyError
 from lightcrest.samplers import BaseSampler, _resolve
 from lightcrest.storages import BaseStorage, get_storage
+from lightcrest.storages._base import _made_up
 from lightcrest.trial import FrozenTrial, TrialState
 
 TYPE_CHECKING = False
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from lightcrest._engine import Space
-    from lightcrest._study import CallbackType, ObjectiveFuncType
+    from lightcrest._protocol import CallbackType, ObjectiveFuncType
     from lightcrest.pruners import BasePruner
 
 __all__ = [
@@ -64,10 +64,10 @@ def create_study(
     named = ["minimize" if direction is None else direction] if directions is None else list(directions)
     if not named:
         raise ValueError("`directions` needs at least one direction, but the list is empty")
-    words = [_direction(item) for item in named]
+    words = [direction_word(item) for item in named]
     sampler = _resolve(sampler, seed)
     place = get_storage(storage)
-    name = f"no-name-{_random_name()}" if study_name is None else study_name
+    name = _made_up() if study_name is None else study_name
     if name in place._names():
         if not load_if_exists:
             raise DuplicatedStudyError(
@@ -81,18 +81,6 @@ def create_study(
     study._storage = place
     study._make(name, words, sampler, pruner, space)
     return study
-
-
-def _direction(direction: str | StudyDirection) -> str:
-    for known in (StudyDirection.MINIMIZE, StudyDirection.MAXIMIZE):
-        if direction == known.name.lower() or direction is known:
-            return known.name.lower()
-    raise ValueError(f"a direction must be 'minimize' or 'maximize', but got {direction!r}")
-
-
-def _random_name() -> str:
-    digits = _os.urandom(16).hex()
-    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
 def load_study(

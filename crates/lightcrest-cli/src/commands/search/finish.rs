@@ -15,9 +15,9 @@ use std::time::Instant;
 
 use indicatif::ProgressBar;
 use lightcrest::history::{FrozenTrial, History};
+use lightcrest_graph::network::{Network, Weights};
 use lightcrest_model::data::{Dataset, Splits};
 use lightcrest_model::measure::{LatencyConfig, latency};
-use lightcrest_model::network::{Network, Weights};
 use lightcrest_model::objective::{ModelError, NetworkObjective};
 use lightcrest_model::spec::{Phase, Spec};
 use lightcrest_model::train::{EpochReport, Observer, StopReason, TrainError};

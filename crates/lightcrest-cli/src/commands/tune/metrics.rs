@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use lightcrest::objective::{Evaluation, ObjectiveInfo};
-use lightcrest_model::spec::ConstraintSpec;
+use lightcrest_spec::ConstraintSpec;
 use serde_json::Value as Json;
 
 /// The key that makes a line a report.

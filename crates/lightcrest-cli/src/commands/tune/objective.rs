@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use lightcrest::objective::{Evaluation, ObjectiveInfo, TrialError};
 use lightcrest::{Objective, Trial};
-use lightcrest_model::spec::tune::{Limits, MetricsSource, TuneSpec};
 use lightcrest_report::metric::{self, Kind};
+use lightcrest_spec::tune::{Limits, MetricsSource, TuneSpec};
 
 use super::group::{Groups, Running};
 use super::metrics::{Line, Metrics};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use lightcrest::Configuration;
-use lightcrest_model::spec::tune::{Place, TuneSpec};
+use lightcrest_spec::tune::{Place, TuneSpec};
 
 use super::process;
 use crate::error::CliError;

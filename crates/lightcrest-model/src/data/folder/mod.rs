@@ -11,9 +11,9 @@ mod picture;
 use std::path::{Path, PathBuf};
 
 use image::imageops::{FilterType, resize};
+use lightcrest_graph::network::Shape;
 
 use super::{Channels, DataError, Dataset, PassedOver, Source};
-use crate::network::Shape;
 use layout::layout;
 
 /// Reads the folder; `image_size` is the side that every image is resized to (bilinear, the sides are scaled apart), and

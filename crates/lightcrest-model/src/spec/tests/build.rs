@@ -1,11 +1,11 @@
 //! Spaces, networks and resolved specs.
 
 use lightcrest::space::{Configuration, Domain, Value};
+use lightcrest_graph::network::Shape;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::{BASE, Spec, base};
-use crate::network::Shape;
 use crate::spec::Phase;
 use crate::train::{LossConfig, OptimizerConfig};
 

@@ -3,7 +3,6 @@ mod messages;
 mod schema;
 
 use super::Spec;
-pub(super) use schema::check_schema;
 
 /// A small spec with every kind of value.
 const BASE: &str = r#"[study]

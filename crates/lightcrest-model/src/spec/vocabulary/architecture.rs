@@ -1,6 +1,6 @@
 //! The architecture: stages of modules, and the head. Every key may be searched.
 
-use super::{BELOW_ONE, Key, Kind, POSITIVE, Section, int, int_in};
+use lightcrest_spec::vocabulary::{BELOW_ONE, Key, Kind, POSITIVE, Section, int, int_in};
 
 pub(crate) const ARCHITECTURE: Section = Section {
     name: "architecture",

@@ -1,6 +1,6 @@
-//! Sections that are never searched: the study, its objectives and constraints, the data, and how long to search.
+//! Sections that are never searched: objectives and constraints, the data, and the refit.
 
-use super::{Key, Kind, NUMBER, OPEN_FRACTION, Section, int, int_in};
+use lightcrest_spec::vocabulary::{Key, Kind, NUMBER, OPEN_FRACTION, Section, int};
 
 /// Every metric with its meaning, in the order of the metric indices.
 pub(crate) const METRICS: &[(&str, &str)] = &[
@@ -31,15 +31,6 @@ const METRIC: Kind = Kind::Word(&[
     "halvings",
     "latency_ms",
 ]);
-
-pub(crate) const STUDY: Section = Section {
-    name: "study",
-    doc: "What the study is called and where its randomness begins.",
-    keys: &[
-        Key::required("name", Kind::Text, "name of the study; its folder is runs/NAME"),
-        Key::optional("seed", int(0), "seed of everything random; default 0"),
-    ],
-};
 
 pub(crate) const OBJECTIVE: Section = Section {
     name: "objectives",
@@ -121,21 +112,6 @@ pub(crate) const DATA: Section = Section {
         Key::optional("validation_images", int(1), "validate on so many images only, chosen by class"),
         Key::optional("seed", int(0), "seed of the splits; default 0"),
     ],
-};
-
-pub(crate) const BUDGET: Section = Section {
-    name: "budget",
-    doc: "When the search ends: at the first of the two limits. May change when a study goes on.",
-    keys: &[
-        Key::optional("trials", int(1), "trials in all; default 100 when no time is given"),
-        Key::optional("time", Kind::Duration, "time in all, the refit included"),
-    ],
-};
-
-pub(crate) const WORKERS: Section = Section {
-    name: "workers",
-    doc: "How many trials run at the same time, one thread each. May change when a study goes on.",
-    keys: &[Key::optional("count", int_in(1, 1024), "default: the number of cores")],
 };
 
 pub(crate) const REFIT: Section = Section {

@@ -1,6 +1,6 @@
 //! The training: what a trial does with its network. Every key may be searched.
 
-use super::{
+use lightcrest_spec::vocabulary::{
     BELOW_ONE, FRACTION, Key, Kind, NON_NEGATIVE, OPEN_FRACTION, POSITIVE, POSITIVE_FRACTION, Section, int,
     int_in,
 };

@@ -4,10 +4,11 @@
 //! contribution; there its own contributions to its inputs begin. Batch normalisation passes its gradient on one stage
 //! later, when its sums over the batch are known.
 
+use lightcrest_graph::network::{Activation, NodeId, Op};
+
 use super::schedule::Scheduler;
 use super::step::{StepOp, TensorId};
 use crate::kernel::{Element, Layout};
-use crate::network::{Activation, NodeId, Op};
 
 struct Gradients {
     tensor: Vec<Option<TensorId>>,

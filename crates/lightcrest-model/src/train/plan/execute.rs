@@ -3,6 +3,7 @@
 //! Longer than other files, because it is two matches over all step operators, one for those that write a tensor and one for those that
 //! add up over chunks: torn apart, the borrows of the executor's buffers would have to be passed through every function.
 
+use lightcrest_graph::network::{Network, NetworkError, Weights};
 use rand::Rng;
 
 use super::PlanMode;
@@ -19,7 +20,6 @@ use crate::kernel::layout::Runs;
 use crate::kernel::norm::{Moments, Normalize, NormalizeGradient, NormalizeInput};
 use crate::kernel::pool::{GlobalAverage, GlobalAverageGradient, Pool, PoolGradient};
 use crate::kernel::{Buffer, Element, Layout, Machine};
-use crate::network::{Network, NetworkError, Weights};
 
 /// A plan for elements `E` on machine `M`.
 pub(super) struct Executor<E, M> {

@@ -1,9 +1,10 @@
 //! Layers with parameters: packed weights, statistics and gradients.
 
+use lightcrest_graph::network::{BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, Conv2d};
+
 use crate::kernel::conv::{self, Channels};
 use crate::kernel::geometry::{self, Phase};
 use crate::kernel::{Buffer, Element, Layout, depthwise};
-use crate::network::{BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, Conv2d};
 
 /// A trainable tensor in the layout of PyTorch.
 pub(super) struct Parameter<E> {

@@ -7,11 +7,12 @@
 
 use std::collections::HashMap;
 
+use lightcrest_graph::network::{Activation, Conv2d, Network, NodeId, Op, Weights};
+
 use super::layer::{ConvLayer, NormLayer, Parameter};
 use super::step::{PlanTensor, Stage, Step, StepOp, TensorId};
 use super::{PlanMode, memory};
 use crate::kernel::{Element, Layout, geometry};
-use crate::network::{Activation, Conv2d, Network, NodeId, Op, Weights};
 
 /// Everything that a plan is made of.
 pub(super) struct Schedule<E> {
@@ -186,7 +187,8 @@ impl<'a, E: Element> Scheduler<'a, E> {
             }
         }
         // images of few channels stay dense where only convolutions read them
-        let dense = |node: &crate::network::Node| as_conv(&node.op).is_some_and(|c| !c.is_depthwise());
+        let dense =
+            |node: &lightcrest_graph::network::Node| as_conv(&node.op).is_some_and(|c| !c.is_depthwise());
         if nodes.iter().all(|node| !node.inputs.contains(&0) || dense(node)) && self.network.output() != 0 {
             self.values[0].stride = self.values[0].channels;
         }

@@ -1,7 +1,8 @@
 //! What a plan executes: steps on tensors, in stages.
 
+use lightcrest_graph::network::{Activation, Pool2d};
+
 use crate::kernel::Layout;
-use crate::network::{Activation, Pool2d};
 
 /// Index of a tensor of the plan: the value of a node, its gradient, or a copy computed anew.
 pub(super) type TensorId = usize;

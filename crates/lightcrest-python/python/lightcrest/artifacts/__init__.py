@@ -97,7 +97,14 @@ def get_all_artifact_meta(
 
 def download_artifact(*, artifact_store: ArtifactStore, file_path: str, artifact_id: str) -> None:
     """Copies an artifact to a file, which must not exist yet."""
-    if os.path.exists(file_path):
-        raise FileExistsError(f"{file_path} exists already")
-    with artifact_store.open_reader(artifact_id) as source, open(file_path, "wb") as target:
-        shutil.copyfileobj(source, target)
+    with artifact_store.open_reader(artifact_id) as source:
+        try:
+            target = open(file_path, "xb")
+        except FileExistsError:
+            raise FileExistsError(f"{file_path} exists already: take another path, or remove it first") from None
+        try:
+            with target:
+                shutil.copyfileobj(source, target)
+        except BaseException:  # half of an artifact is none
+            os.remove(file_path)
+            raise

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import copy as _copy
+import os as _os
+
+from lightcrest import _engine
+from lightcrest._direction import StudyDirection, direction_word
+from lightcrest._trials import Trials
+from lightcrest.exceptions import DuplicatedStudyError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
     from typing import Any
 
-    from lightcrest.study import Study, StudyDirection
     from lightcrest.trial import FrozenTrial, TrialState
 
 
@@ -87,9 +94,15 @@ class BaseStorage:
 
     def create_new_study(self, directions: Sequence[StudyDirection], study_name: str | None = None) -> int:
         """Makes a study; its id. DuplicatedStudyError if there is one of that name already."""
-        from lightcrest.study import create_study
-
-        return create_study(storage=self, study_name=study_name, directions=directions)._study_id
+        name = _made_up() if study_name is None else study_name
+        if name in self._names():
+            raise DuplicatedStudyError(f"there is a study {name!r} already: take another name")
+        words = [direction_word(direction) for direction in directions]
+        if not words:
+            raise ValueError("a study needs at least one direction, but the list is empty")
+        self._create(name, words)
+        self._open(name, words)
+        return self._id(name)
 
     def delete_study(self, study_id: int) -> None:
         """Deletes a study with its trials."""
@@ -99,7 +112,7 @@ class BaseStorage:
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
         """The trials of a study, or those in some states. Copies, unless they are only to be looked at."""
-        return self._study(study_id).get_trials(deepcopy, states)
+        return self._trials(study_id).all(deepcopy, states)
 
     def get_n_trials(self, study_id: int, state: tuple[TrialState, ...] | TrialState | None = None) -> int:
         """How many trials a study has, in all or in some states."""
@@ -108,19 +121,33 @@ class BaseStorage:
 
     def get_best_trial(self, study_id: int) -> FrozenTrial:
         """The best trial of a study of one objective."""
-        return self._study(study_id).best_trial
+        return _copy.deepcopy(self._trials(study_id).best())
 
     def remove_session(self) -> None:
         """Nothing: a storage holds no session of a thread."""
 
-    def _study(self, study_id: int) -> Study:
-        from lightcrest.study import Study
+    def _trials(self, study_id: int) -> Trials:
+        name = self.get_study_name_from_id(study_id)
+        words = self._directions(name)
+        return Trials(self._open(name, words), len(words))
 
-        return Study(self.get_study_name_from_id(study_id), self)
+    def _open(self, name: str, directions: list[str]) -> _engine.Study:
+        """The engine's study of this name, which proposes nothing; made if there is none."""
+        place, attributes = self._place(name)
+        return _engine.Study(
+            name=name,
+            directions=directions,
+            sampler="random",
+            sampler_settings={},
+            seed=None,
+            pruner="none",
+            pruner_settings={},
+            space=None,
+            storage=place,
+            attributes=attributes,
+        )
 
     def _frozen(self, name: str) -> FrozenStudy:
-        from lightcrest.study import StudyDirection
-
         kinds = self._attributes(name)
         directions = [StudyDirection[word.upper()] for word in self._directions(name)]
         return FrozenStudy(name, directions, dict(kinds.get("user", {})), dict(kinds.get("system", {})), self._id(name))
@@ -158,3 +185,9 @@ class BaseStorage:
     def _delete(self, name: str) -> None:
         """Deletes a study. KeyError if there is none of that name."""
         raise NotImplementedError
+
+
+def _made_up() -> str:
+    """A name that no other study has."""
+    digits = _os.urandom(16).hex()
+    return "no-name-" + "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))

@@ -4,13 +4,13 @@
 mod networks;
 mod reference;
 
+use lightcrest_graph::network::{Network, Op, Pool2d, Shape, Tensor, Weights};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::execute::Executor;
 use super::{Plan, PlanMode};
 use crate::kernel::{Exact, archs};
-use crate::network::{Network, Op, Pool2d, Shape, Tensor, Weights};
 
 /// Two full chunks and a rest, whatever the chunks are.
 const IMAGES: usize = 5;
@@ -211,7 +211,7 @@ fn weights_come_back_as_they_went_in_and_running_statistics_as_in_pytorch() {
 fn the_first_of_equal_maxima_gets_the_gradient() {
     let mut network = Network::new(Shape::new(1, 2, 2));
     let mut last = 0;
-    let conv = crate::network::Conv2d::new(1, 1, 1, 1);
+    let conv = lightcrest_graph::network::Conv2d::new(1, 1, 1, 1);
     last = network.push("conv", Op::Conv2d(conv), &[last]).unwrap();
     let pool = Pool2d { kernel: (2, 2), stride: (2, 2), padding: (0, 0) };
     network.push("pool", Op::MaxPool(pool), &[last]).unwrap();

@@ -1,6 +1,6 @@
 //! Small networks that together hold every operator, in the combinations that plans treat apart.
 
-use crate::network::{Activation, Conv2d, Network, NodeId, Op, Pool2d, Shape};
+use lightcrest_graph::network::{Activation, Conv2d, Network, NodeId, Op, Pool2d, Shape};
 
 /// Pushes layers under numbered names.
 struct Maker {

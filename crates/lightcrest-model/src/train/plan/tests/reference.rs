@@ -1,7 +1,7 @@
 //! Operators as their definitions read: f64, one image plane after the other, no SIMD, no layout tricks. What the
 //! plan computes is compared with this.
 
-use crate::network::{Activation, Network, Op, Shape, Weights};
+use lightcrest_graph::network::{Activation, Network, Op, Shape, Weights};
 
 /// Value of one node for every image: (image, channel, row, column) row-major.
 type Map = Vec<f64>;

@@ -1,0 +1,122 @@
+//! Batch normalisation folded into the convolution or linear layer before it: the same function, fewer layers.
+//!
+//! In inference, `y = gamma * (w x + b - mean) / sqrt(var + eps) + beta` is one affine map: with
+//! `scale = gamma / sqrt(var + eps)`, the weight becomes `w * scale` per output channel and the bias
+//! `(b - mean) * scale + beta` (Jacob et al. 2018, section 3.2).
+
+use super::{BATCH_NORM_EPSILON, Conv2d, Network, NetworkError, NodeId, Op, Tensor, Weights};
+
+impl Network {
+    /// The network and its weights with every batch normalisation folded whose input is a convolution or a linear layer
+    /// that nothing else reads; such a layer gets a bias. The others stay.
+    ///
+    /// # Errors
+    /// [`NetworkError::Weight`] when `weights` are not those of this network.
+    pub fn fold_batch_norm(&self, weights: &Weights) -> Result<(Network, Weights), NetworkError> {
+        weights.check(self)?;
+        let mut readers = vec![0usize; self.nodes().len()];
+        for &input in self.nodes().iter().flat_map(|node| &node.inputs) {
+            readers[input] += 1;
+        }
+        readers[self.output()] += 1;
+        let mut folded_by: Vec<Option<NodeId>> = vec![None; self.nodes().len()];
+        for (id, node) in self.nodes().iter().enumerate() {
+            if let (Op::BatchNorm { .. }, [input]) = (&node.op, node.inputs.as_slice()) {
+                let affine = matches!(self.nodes()[*input].op, Op::Conv2d(_) | Op::Linear { .. });
+                if affine && readers[*input] == 1 {
+                    folded_by[*input] = Some(id);
+                }
+            }
+        }
+
+        let mut network = Network::new(self.input_shape());
+        let mut folded = Weights::new();
+        let mut new_id: Vec<NodeId> = vec![0; self.nodes().len()];
+        for (id, node) in self.nodes().iter().enumerate().skip(1) {
+            if let Some(&input) = node.inputs.first().filter(|&&input| folded_by[input] == Some(id)) {
+                new_id[id] = new_id[input];
+                continue;
+            }
+            let inputs: Vec<NodeId> = node.inputs.iter().map(|&input| new_id[input]).collect();
+            let norm = folded_by[id].map(|norm| self.nodes()[norm].name.as_str());
+            let op = if norm.is_some() { with_bias(&node.op) } else { node.op.clone() };
+            new_id[id] = network.push(node.name.clone(), op, &inputs)?;
+            for (role, _) in node.op.parameters().into_iter().chain(node.op.buffers()) {
+                let name = format!("{}.{role}", node.name);
+                if let Some(tensor) = weights.get(&name) {
+                    folded.insert(name, tensor.clone());
+                }
+            }
+            if let Some(norm) = norm {
+                fold(&mut folded, weights, &node.name, norm);
+            }
+        }
+        network.set_output(new_id[self.output()]);
+        folded.check(&network)?;
+        Ok((network, folded))
+    }
+}
+
+fn with_bias(op: &Op) -> Op {
+    match op {
+        Op::Conv2d(conv) => Op::Conv2d(Conv2d { bias: true, ..*conv }),
+        Op::Linear { in_features, out_features, .. } => {
+            Op::Linear { in_features: *in_features, out_features: *out_features, bias: true }
+        }
+        other => other.clone(),
+    }
+}
+
+/// Scales the weight of `layer` and gives it the bias, in f64.
+fn fold(folded: &mut Weights, weights: &Weights, layer: &str, norm: &str) {
+    let values = |role: &str| {
+        let tensor = weights.get(&format!("{norm}.{role}"));
+        tensor
+            .map(|tensor| tensor.data.iter().map(|&v| f64::from(v)).collect::<Vec<f64>>())
+            .unwrap_or_default()
+    };
+    let (gamma, beta, mean, var) =
+        (values("weight"), values("bias"), values("running_mean"), values("running_var"));
+    let scale: Vec<f64> = gamma.iter().zip(&var).map(|(g, v)| g / (v + BATCH_NORM_EPSILON).sqrt()).collect();
+    if let Some(weight) = folded.get_mut(&format!("{layer}.weight")) {
+        let row = weight.data.len() / scale.len().max(1);
+        for (row, scale) in weight.data.chunks_exact_mut(row.max(1)).zip(&scale) {
+            row.iter_mut().for_each(|w| *w = (f64::from(*w) * scale) as f32);
+        }
+    }
+    let name = format!("{layer}.bias");
+    let before = weights.get(&name);
+    let bias = (0..scale.len()).map(|c| {
+        let b = before.map_or(0.0, |tensor| f64::from(tensor.data[c]));
+        ((b - mean[c]) * scale[c] + beta[c]) as f32
+    });
+    let bias = Tensor { shape: vec![scale.len()], data: bias.collect() };
+    folded.insert(name, bias);
+}
+
+#[cfg(test)]
+mod test {
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+    use crate::network::Shape;
+
+    #[test]
+    fn a_convolution_read_twice_keeps_its_normalisation() {
+        let mut network = Network::new(Shape::new(2, 4, 4));
+        let conv = network.push("conv", Op::Conv2d(Conv2d::new(2, 2, 3, 1)), &[0]).unwrap();
+        let norm = network.push("bn", Op::BatchNorm { channels: 2 }, &[conv]).unwrap();
+        network.push("add", Op::Add, &[conv, norm]).unwrap();
+        let weights = Weights::random(&network, &mut ChaCha8Rng::seed_from_u64(1));
+        let (folded, _) = network.fold_batch_norm(&weights).unwrap();
+        assert_eq!(folded, network);
+    }
+
+    #[test]
+    fn foreign_weights_are_an_error() {
+        let mut network = Network::new(Shape::new(2, 4, 4));
+        network.push("bn", Op::BatchNorm { channels: 2 }, &[0]).unwrap();
+        assert!(matches!(network.fold_batch_norm(&Weights::new()), Err(NetworkError::Weight { .. })));
+    }
+}

@@ -1,0 +1,150 @@
+"""The trials of a study, between the engine and Python."""
+
+from __future__ import annotations
+
+import copy as _copy
+
+from lightcrest._fixed import _CONSTRAINT, _CONSTRAINTS
+from lightcrest._state import _STATES, _WORDS
+from lightcrest.distributions import distribution_to_json, json_to_distribution
+from lightcrest.trial import FrozenTrial, TrialState
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Container
+    from typing import Any
+
+    from lightcrest import _engine
+
+# Where the engine's attributes of a trial keep what is Python's own.
+_SYSTEM = "lightcrest:system"
+# And there, the parameters of a trial that was added to wait: [[name, distribution as JSON, value as a number], ...].
+_GIVEN = "given"
+
+
+class Trials:
+    """The trials of the engine's study as Python has them; finished ones are converted once."""
+
+    def __init__(self, engine: _engine.Study, objectives: int) -> None:
+        self._engine = engine
+        self._objectives = objectives
+        self._finished: dict[int, FrozenTrial] = {}
+
+    def frozen(self, number: int) -> FrozenTrial:
+        """The trial as it is. To be looked at only: others are given the same."""
+        known = self._finished.get(number)
+        if known is not None:
+            return known
+        word, values, start, complete, params, distributions, attributes, reports, bounds = self._engine.trial(number)
+        state = _STATES[word]
+        system = dict(attributes.pop(_SYSTEM, ()))
+        listed = [str(i) for i in range(len(system.get(_CONSTRAINTS) or ()))]
+        for key, value in bounds:
+            if key not in listed:
+                system[_CONSTRAINT + key] = value
+        if state is TrialState.PRUNED:
+            values = system.pop("values", None)
+            if values is None and self._objectives == 1:
+                values = last_value(reports)
+        elif state is TrialState.WAITING:
+            params = {}
+        # What a trial that was added to wait came with, it has before it asks.
+        for name, text, value in system.pop(_GIVEN, ()):
+            if name not in params:
+                distributions[name] = json_to_distribution(text)
+                params[name] = distributions[name].to_external_repr(value)
+        trial = FrozenTrial(
+            number, state, None, start, complete, params, distributions, attributes, system, reports, number,
+            values=values,
+        )
+        if state.is_finished():
+            self._finished[number] = trial
+        return trial
+
+    def copy(self, number: int) -> FrozenTrial:
+        """The trial as it is, to be kept."""
+        return _copy.deepcopy(self.frozen(number))
+
+    def all(self, deepcopy: bool, states: Container[TrialState] | None) -> list[FrozenTrial]:
+        """All trials, or those in some states, with what others wrote."""
+        self._engine.synchronize()
+        trials = [self.frozen(number) for number in range(len(self._engine))]
+        if states is not None:
+            trials = [trial for trial in trials if trial.state in states]
+        return _copy.deepcopy(trials) if deepcopy else trials
+
+    def best(self) -> FrozenTrial:
+        """The complete trial with the best value, among those that satisfy their constraints."""
+        if self._objectives > 1:
+            raise RuntimeError("a study of several objectives has no single best trial: use `best_trials`")
+        self._engine.synchronize()
+        number = self._engine.best()
+        if number is None:
+            raise ValueError("no trial is complete yet, or none that is satisfies its constraints")
+        return self.frozen(number)
+
+    def front(self) -> list[FrozenTrial]:
+        """The complete trials that no other dominates."""
+        self._engine.synchronize()
+        return [self.frozen(number) for number in self._engine.front()]
+
+    def enqueued(self, params: dict[str, Any]) -> bool:
+        """Whether a trial, in whatever state, was given or asked for exactly these parameters."""
+
+        def same(a: Any, b: Any) -> bool:
+            if not isinstance(a, type(b)):
+                return False
+            return a == b or (a != a and b != b) or (isinstance(a, float) and abs(a - b) <= 1e-5 * abs(b))
+
+        for trial in self.all(deepcopy=False, states=None):
+            found = trial.system_attrs.get("fixed_params", trial.params)
+            if found.keys() == params.keys() and all(same(value, found[name]) for name, value in params.items()):
+                return True
+        return False
+
+    def enqueue(self, params: dict[str, Any], user_attrs: dict[str, Any]) -> None:
+        """Adds a trial that waits, with parameters that it will be answered with."""
+        attributes = {**user_attrs, _SYSTEM: {"fixed_params": dict(params)}}
+        self._engine.add("waiting", dict(params), {}, None, [], [], attributes, None, None)
+
+    def add(self, trial: FrozenTrial) -> None:
+        """Adds a trial of elsewhere."""
+        system = {key: value for key, value in trial.system_attrs.items() if not key.startswith(_CONSTRAINT)}
+        params = {**trial.params, **system.get("fixed_params", {})} if trial.state is TrialState.WAITING else trial.params
+        if trial.state is TrialState.WAITING and trial.distributions:
+            system[_GIVEN] = [
+                [name, distribution_to_json(trial.distributions[name]), trial.distributions[name].to_internal_repr(value)]
+                for name, value in trial.params.items()
+            ]
+        attributes = {**trial.user_attrs, _SYSTEM: system} if system else trial.user_attrs
+        reports = list(trial.intermediate_values.items())
+        last = None if trial.last_step is None else trial.intermediate_values[trial.last_step]
+        if trial.state is TrialState.PRUNED and trial.values is not None and trial.values != [last]:
+            attributes = {**attributes, _SYSTEM: {**system, "values": list(trial.values)}}
+        self._engine.add(
+            _WORDS[trial.state],
+            dict(params),
+            trial.distributions,
+            trial.values,
+            reports,
+            list(trial.constraints.items()),
+            dict(attributes),
+            _milliseconds(trial.datetime_start),
+            _milliseconds(trial.datetime_complete),
+        )
+
+    def set_system(self, number: int, key: str, value: Any) -> None:
+        """Keeps something with a running trial beside its user attributes."""
+        system = self._engine.trial(number)[6].get(_SYSTEM, {})
+        self._engine.set_attribute(number, _SYSTEM, {**system, key: value})
+
+
+def last_value(reports: dict[int, float]) -> list[float] | None:
+    """The values of a pruned trial: what it reported at its last step, if that is a number."""
+    last = reports[max(reports)] if reports else float("nan")
+    return None if isinstance(last, list) or last != last else [last]
+
+
+def _milliseconds(moment: datetime.datetime | None) -> int | None:
+    return None if moment is None else int(moment.timestamp() * 1000)

@@ -1,0 +1,30 @@
+//! Sections that every spec has: the study, and how long and how widely it searches.
+
+use super::{Key, Kind, Section, int, int_in};
+
+/// `[study]`.
+pub const STUDY: Section = Section {
+    name: "study",
+    doc: "What the study is called and where its randomness begins.",
+    keys: &[
+        Key::required("name", Kind::Text, "name of the study; its folder is runs/NAME"),
+        Key::optional("seed", int(0), "seed of everything random; default 0"),
+    ],
+};
+
+/// `[budget]`.
+pub const BUDGET: Section = Section {
+    name: "budget",
+    doc: "When the search ends: at the first of the two limits. May change when a study goes on.",
+    keys: &[
+        Key::optional("trials", int(1), "trials in all; default 100 when no time is given"),
+        Key::optional("time", Kind::Duration, "time in all, the refit included"),
+    ],
+};
+
+/// `[workers]`.
+pub const WORKERS: Section = Section {
+    name: "workers",
+    doc: "How many trials run at the same time, one thread each. May change when a study goes on.",
+    keys: &[Key::optional("count", int_in(1, 1024), "default: the number of cores")],
+};
