@@ -19,9 +19,10 @@ use crate::memory::{Bytes, Memory};
 
 /// A training that does not fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("its training needs {need} of memory at least ({weights} for weights, {activations} for a batch of {batch}{images}), and {limit} are there",
-    need = Bytes(self.need.total()), weights = Bytes(self.need.weights), activations = Bytes(self.need.activations),
-    batch = self.need.batch, images = self.need.images_said(), limit = Bytes(self.limit))]
+#[error(
+    "its training needs {} of memory at least ({} for weights, {} for a batch of {}{}), and {} are there",
+    Bytes(need.total()), Bytes(need.weights), Bytes(need.activations), need.batch, need.images_said(), Bytes(*limit)
+)]
 pub struct OutOfMemory {
     /// What it needs.
     pub need: Need,

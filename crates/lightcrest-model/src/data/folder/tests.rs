@@ -94,7 +94,7 @@ fn every_format_is_read_whatever_the_ending_says() {
 #[test]
 fn every_kind_of_pixel_is_read() {
     let corner = image::DynamicImage::from(corner());
-    let kinds = [
+    let kinds: [image::DynamicImage; 5] = [
         corner.to_luma8().into(),
         corner.to_luma16().into(),
         corner.to_luma_alpha8().into(),

@@ -1,6 +1,6 @@
 //! Sections that are never searched: objectives and constraints, the data, and the refit.
 
-use lightcrest_spec::vocabulary::{Key, Kind, NUMBER, OPEN_FRACTION, Section, int};
+use lightcrest_spec::vocabulary::{Key, Kind, NUMBER, OPEN_FRACTION, Section, int, int_in};
 
 /// Every metric with its meaning, in the order of the metric indices.
 pub(crate) const METRICS: &[(&str, &str)] = &[
