@@ -115,6 +115,15 @@ fn the_front_is_trained_again_where_the_spec_says_so() {
     let folder = format!("runs/tiny/front/{}", refitted[0]);
     place.succeed(&["train", &format!("{folder}/config.toml"), "--out", "again"]);
     assert!(place.weights("again") == place.weights(&folder));
+    // Going on leaves it, also when this version would write its file otherwise.
+    let text = format!("# by another version\n{}", place.read(&format!("{folder}/config.toml")));
+    place.write(&format!("{folder}/config.toml"), &text);
+    place.succeed(&["search", "spec.toml"]);
+    assert_eq!(place.read(&format!("{folder}/config.toml")), text);
+    // Another second training is another model.
+    place.write("spec.toml", format!("{TINY}\n{refit}\n[refit.augmentation]\nshift = 1\n"));
+    place.succeed(&["search", "spec.toml"]);
+    assert!(place.read(&format!("{folder}/config.toml")).contains("shift = 1"));
 }
 
 #[test]
