@@ -31,9 +31,10 @@ Examples:
 
 Exit codes:
     0  done
-    1  failed while running: the disk is full, training diverged, ...; what was stored is whole
+    1  failed while running: the disk is full, a training diverged, every trial failed, standard output takes nothing, ...;
+       what was stored is whole
     2  the input is wrong: the command line, a file, the data; nothing was written
-  130  interrupted by Ctrl-C; what was finished is stored";
+  130  interrupted by Ctrl-C, SIGTERM or SIGHUP; what was finished is stored";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -128,7 +129,7 @@ Examples:
 /// `lightcrest search` and `lightcrest tune`
 #[derive(Debug, Args)]
 pub(crate) struct StudyArguments {
-    /// The spec, a TOML file
+    /// The spec, a TOML file; - for standard input
     #[arg(value_name = "SPEC")]
     pub(crate) spec: PathBuf,
     /// Folder of the run [default: runs/NAME of the spec]
@@ -208,7 +209,7 @@ pub(crate) struct SurrogateArguments {
 /// `lightcrest check`
 #[derive(Debug, Args)]
 pub(crate) struct CheckArguments {
-    /// The spec, a TOML file
+    /// The spec, a TOML file; - for standard input
     #[arg(value_name = "SPEC")]
     pub(crate) spec: PathBuf,
 }

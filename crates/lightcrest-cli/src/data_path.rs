@@ -23,15 +23,14 @@ pub(crate) struct DataPath {
 }
 
 impl DataPath {
-    /// Resolves what a spec at `spec` says; none for an absolute path, which needs nothing.
+    /// Resolves what a spec at `spec` says, whose relative paths begin at `folder`; none for an absolute path, which needs nothing.
     ///
     /// Before, a path began at the current folder. One that leads nowhere from the spec, and somewhere from here, is still
     /// taken from here, with a warning.
-    pub(crate) fn resolve(spec: &Path, written: &Path) -> Option<Self> {
+    pub(crate) fn resolve(spec: &Path, folder: &Path, written: &Path) -> Option<Self> {
         if written.is_absolute() {
             return None;
         }
-        let folder = folder_of(spec);
         let (beside, here) = (folder.join(written), written.to_path_buf());
         let from_here = !beside.exists() && here.exists();
         let warning = from_here.then(|| {
@@ -42,7 +41,7 @@ impl DataPath {
             )
         });
         let path = if from_here { here } else { beside };
-        Some(Self { real: real(&path), path, folder: real(&folder), warning })
+        Some(Self { real: real(&path), path, folder: real(folder), warning })
     }
 
     /// The text of a spec with the path as a file in `folder` must write it.
@@ -54,15 +53,6 @@ impl DataPath {
         let path = if movable { relative(&target, &self.real) } else { self.real.clone() };
         // A spec is UTF-8; a path that is not cannot be written into one.
         path.to_str().map_or_else(|| text.to_owned(), |path| with_data_path(text, path))
-    }
-}
-
-/// The folder of a spec; the current one for a spec that is no file, such as a pipe.
-fn folder_of(spec: &Path) -> PathBuf {
-    let handed_over = ["/dev", "/proc"].iter().any(|root| spec.starts_with(root));
-    match spec.parent() {
-        Some(folder) if !handed_over && spec.is_file() => folder.to_path_buf(),
-        _ => PathBuf::new(),
     }
 }
 
@@ -104,6 +94,11 @@ mod tests {
 
     const TEXT: &str = "[data]\npath = 'photos'";
 
+    /// What `specs/a.toml` says.
+    fn resolve(root: &Path, written: &Path) -> Option<DataPath> {
+        DataPath::resolve(&root.join("specs/a.toml"), &root.join("specs"), written)
+    }
+
     fn made(folder: &Path, names: &[&str]) {
         names.iter().for_each(|name| std::fs::create_dir_all(folder.join(name)).unwrap());
         std::fs::write(folder.join("specs/a.toml"), TEXT).unwrap();
@@ -114,26 +109,15 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let root = place.path().canonicalize().unwrap();
         made(&root, &["specs/photos", "photos", "far/away/photos"]);
-        let written = |path: &str, to: &str| {
-            DataPath::resolve(&root.join("specs/a.toml"), Path::new(path))
-                .unwrap()
-                .seen_from(TEXT, &root.join(to))
-        };
+        let written =
+            |path: &str, to: &str| resolve(&root, Path::new(path)).unwrap().seen_from(TEXT, &root.join(to));
         let line = |path: &str| format!("[data]\npath = \"{path}\"");
         assert_eq!(written("photos", "specs/runs/s/front/trial-0001"), line("../../../../photos"));
         assert_eq!(written("../photos", "runs/s"), line("../../photos"));
         assert_eq!(written("../photos", "specs"), line("../photos"));
         let absolute = root.join("specs/photos").display().to_string();
         assert_eq!(written("photos", "elsewhere/runs/s"), line(&absolute));
-        assert!(DataPath::resolve(&root.join("specs/a.toml"), &root).is_none(), "an absolute path stays");
-    }
-
-    #[test]
-    fn a_pipe_has_no_folder() {
-        for spec in ["/dev/stdin", "/proc/self/fd/3", "/dev/fd/63"] {
-            let found = DataPath::resolve(Path::new(spec), Path::new("photos")).unwrap();
-            assert_eq!((found.path, found.warning), (PathBuf::from("photos"), None));
-        }
+        assert!(resolve(&root, &root).is_none(), "an absolute path stays");
     }
 
     #[test]
@@ -141,10 +125,10 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         made(place.path(), &["specs"]);
         // The current folder of a test is that of its crate, which has a folder `src`.
-        let found = DataPath::resolve(&place.path().join("specs/a.toml"), Path::new("src")).unwrap();
+        let found = resolve(place.path(), Path::new("src")).unwrap();
         assert_eq!(found.path, Path::new("src"));
         assert!(found.warning.unwrap().contains("specs/src, which is not there"));
-        let found = DataPath::resolve(&place.path().join("specs/a.toml"), Path::new("nowhere")).unwrap();
+        let found = resolve(place.path(), Path::new("nowhere")).unwrap();
         assert_eq!((found.path, found.warning), (place.path().join("specs/nowhere"), None));
     }
 }

@@ -1,26 +1,21 @@
 //! The images of a spec: loading them, what is said of it, and whether they are still those of a run or of a model.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use lightcrest_model::data::{DataConfig, DataIdentity, Loaded};
 
 use crate::error::CliError;
 use crate::run::{ModelCard, RunError, RunFolder, write_file};
+use crate::terminal::tell;
 
 /// Loads images; unless `quiet`, says what was passed over.
 pub(crate) fn load(config: &DataConfig, quiet: bool) -> Result<Loaded, CliError> {
     let loaded = config.load_known()?;
     if !quiet && !loaded.passed_over.is_empty() {
-        warn(&format!("images: {}", loaded.passed_over));
+        tell(&format!("images: {}", loaded.passed_over));
     }
     Ok(loaded)
-}
-
-/// Prints a line to stderr. One that cannot be written is no reason to stop.
-pub(crate) fn warn(line: &str) {
-    drop(writeln!(std::io::stderr().lock(), "{line}"));
 }
 
 /// Refuses images that are not those that the run in `root` began with. A run that keeps no identity of its images, as one of an
@@ -41,7 +36,7 @@ pub(crate) fn check_same(root: &Path, now: &DataIdentity, quiet: bool) -> Result
         None => {
             if !quiet {
                 let file = folder.images();
-                warn(&format!(
+                tell(&format!(
                     "warning: there is no {}, so nobody knows whether the images are those that the run began with",
                     file.display()
                 ));

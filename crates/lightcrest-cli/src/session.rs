@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use lightcrest::executor::Summary;
+use lightcrest::history::TrialState;
 use lightcrest::pruner::Pruner;
 use lightcrest::storage::{SqliteStorage, Storage, StorageError};
 use lightcrest::{Executor, ExecutorConfig, FrozenTrial, Objective, Observer, Study, StudyError};
@@ -57,10 +58,10 @@ impl<'a> Session<'a> {
         arguments.out.clone().unwrap_or_else(|| prepare::default_folder(spec))
     }
 
-    /// Locks the folder, writes the spec there and opens the study.
+    /// Locks the folder, opens the study and writes the spec there.
     ///
     /// # Errors
-    /// If the folder or its database cannot be used.
+    /// If the folder or its database cannot be used, or holds another study by now.
     pub(crate) fn open(
         arguments: &StudyArguments,
         spec: &'a StudySpec,
@@ -71,14 +72,21 @@ impl<'a> Session<'a> {
         stop: impl FnOnce() -> Arc<AtomicBool>,
     ) -> Result<Self, CliError> {
         let (folder, moved) = RunFolder::claim(root, arguments.fresh)?;
-        write_file(&folder.spec(), text.as_bytes())?;
         let storage =
             SqliteStorage::open(folder.database()).map_err(StudyError::from).map_err(CliError::Broken)?;
         let builder = prepare::study(spec)
             .boxed_sampler(prepare::sampler(spec))
             .boxed_pruner(pruner)
             .boxed_terminator(prepare::terminator(spec));
-        let study = builder.storage(storage).build().map_err(CliError::Broken)?;
+        let study = builder.storage(storage).build().map_err(|error| match error {
+            // Another command was faster, with another spec.
+            StudyError::Storage(source @ StorageError::OtherStudy { .. }) => {
+                CliError::OtherRun { path: root.to_path_buf(), source }
+            }
+            error => CliError::Broken(error),
+        })?;
+        // The spec of the study that is there: not before it is certain which one that is.
+        write_file(&folder.spec(), text.as_bytes())?;
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
             spec,
@@ -152,9 +160,28 @@ impl<'a> Session<'a> {
         write_file(&self.folder.front_csv(), front_csv(view).as_bytes())?;
         write_file(&self.folder.report(), page::report(&recorded.report()).as_bytes())?;
         if !self.quiet {
-            print(&output::closing(view, &self.folder));
+            print(&output::closing(view, &self.folder))?;
         }
         Ok(())
+    }
+
+    /// Whether the study came to anything.
+    ///
+    /// # Errors
+    /// [`CliError::AllFailed`] if every trial failed; `log` says what a trial printed.
+    pub(crate) fn success(&self, log: impl Fn(u64) -> Option<PathBuf>) -> Result<(), CliError> {
+        let trials = self.study.trials();
+        let failed = || trials.iter().filter(|trial| trial.state == TrialState::Failed);
+        match failed().next_back() {
+            Some(last) if !trials.iter().any(|trial| trial.state.has_result()) => Err(CliError::AllFailed {
+                count: failed().count(),
+                early: false,
+                trial: last.number,
+                reason: last.reason.clone().unwrap_or_default(),
+                log: log(last.number),
+            }),
+            _ => Ok(()),
+        }
     }
 
     fn opening(&self) -> String {

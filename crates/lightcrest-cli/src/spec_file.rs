@@ -1,6 +1,7 @@
 //! A spec file of either kind, for the commands that take both.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use lightcrest_model::spec::Spec;
@@ -28,10 +29,11 @@ impl SpecFile {
 
     /// The same, with what the user should know of where its images were found.
     pub(crate) fn read_with_warning(path: &Path) -> Result<(Self, Option<String>), CliError> {
-        Ok(match SpecKind::of(&read(path)?) {
-            Some(SpecKind::Tune) => (Self::Tune(Box::new(read_tune(path)?.0)), None),
+        let text = read(path)?;
+        Ok(match SpecKind::of(&text) {
+            Some(SpecKind::Tune) => (Self::Tune(Box::new(tune(path, &text)?)), None),
             _ => {
-                let file = read_search(path)?;
+                let file = search(path, text)?;
                 let warning = file.warning().map(str::to_owned);
                 (Self::Search(Box::new(file.spec)), warning)
             }
@@ -127,7 +129,10 @@ impl SearchFile {
 
 /// Reads and checks a spec of light networks.
 pub(crate) fn read_search(path: &Path) -> Result<SearchFile, CliError> {
-    let text = read(path)?;
+    search(path, read(path)?)
+}
+
+fn search(path: &Path, text: String) -> Result<SearchFile, CliError> {
     let shown = path.display();
     if SpecKind::of(&text) == Some(SpecKind::Tune) {
         return Err(CliError::Usage(format!(
@@ -135,7 +140,8 @@ pub(crate) fn read_search(path: &Path) -> Result<SearchFile, CliError> {
         )));
     }
     let mut spec = Spec::parse(&text, &shown.to_string()).map_err(|errors| CliError::Spec { errors })?;
-    let data_path = spec.data.path.as_deref().and_then(|written| DataPath::resolve(path, written));
+    let written = spec.data.path.as_deref();
+    let data_path = written.and_then(|written| DataPath::resolve(path, folder(path), written));
     if let Some(found) = &data_path {
         spec.data.path = Some(found.path.clone());
     }
@@ -145,19 +151,32 @@ pub(crate) fn read_search(path: &Path) -> Result<SearchFile, CliError> {
 /// Reads and checks a spec of a command; its text comes along.
 pub(crate) fn read_tune(path: &Path) -> Result<(TuneSpec, String), CliError> {
     let text = read(path)?;
+    Ok((tune(path, &text)?, text))
+}
+
+fn tune(path: &Path, text: &str) -> Result<TuneSpec, CliError> {
     let shown = path.display();
-    if SpecKind::of(&text) == Some(SpecKind::Search) {
+    if SpecKind::of(text) == Some(SpecKind::Search) {
         let message =
             format!("{shown} is the spec of light networks; `lightcrest search {shown}` searches them");
         return Err(CliError::Usage(message));
     }
-    let spec = TuneSpec::parse(&text, &shown.to_string()).map_err(|errors| CliError::Spec { errors })?;
-    Ok((spec, text))
+    TuneSpec::parse(text, &shown.to_string()).map_err(|errors| CliError::Spec { errors })
 }
 
-/// Reads a text file.
+/// The folder of a spec's file, where relative paths begin; the current one for a spec that comes through a pipe.
+pub(crate) fn folder(path: &Path) -> &Path {
+    let handed_over = ["/dev", "/proc"].iter().any(|root| path.starts_with(root));
+    path.parent().filter(|_| !handed_over && path.is_file()).unwrap_or(Path::new(""))
+}
+
+/// Reads a text file, or standard input for `-`. What comes through a pipe can be read once.
 pub(crate) fn read(path: &Path) -> Result<String, CliError> {
-    fs::read_to_string(path).map_err(|source| CliError::Read { path: path.to_path_buf(), source })
+    let text = match path.to_str() {
+        Some("-") => io::read_to_string(io::stdin()),
+        _ => fs::read_to_string(path),
+    };
+    text.map_err(|source| CliError::Read { path: path.to_path_buf(), source })
 }
 
 #[cfg(test)]

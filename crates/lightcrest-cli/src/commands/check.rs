@@ -18,7 +18,7 @@ use crate::error::CliError;
 use crate::images;
 use crate::prepare;
 use crate::spec_file::SpecFile;
-use crate::terminal::print;
+use crate::terminal::{print, tell};
 
 /// How many configurations are drawn to see what models cost.
 const DRAWN: usize = 200;
@@ -27,7 +27,7 @@ const DRAWN: usize = 200;
 pub(crate) fn check(arguments: &CheckArguments) -> Result<(), CliError> {
     let path = &arguments.spec;
     let (file, warning) = SpecFile::read_with_warning(path)?;
-    warning.iter().for_each(|line| images::warn(line));
+    warning.iter().for_each(|line| tell(line));
     let (first, last) = match &file {
         SpecFile::Search(spec) => networks(spec)?,
         SpecFile::Tune(spec) => command(spec, path)?,
@@ -38,8 +38,7 @@ pub(crate) fn check(arguments: &CheckArguments) -> Result<(), CliError> {
     let settings = file.settings().into_iter();
     lines.extend(settings.map(|(label, value)| format!("  {:<11} {value}", label.to_lowercase())));
     lines.extend(last);
-    print(&lines.join("\n"));
-    Ok(())
+    print(&lines.join("\n"))
 }
 
 fn study(spec: &StudySpec) -> Vec<String> {
@@ -53,6 +52,9 @@ fn study(spec: &StudySpec) -> Vec<String> {
 /// What is said of a command before and after its study.
 fn command(spec: &TuneSpec, path: &Path) -> Result<(Vec<String>, Vec<String>), CliError> {
     let program = Program::find(spec, path)?;
+    if let Some(reason) = program.suspicion() {
+        return Err(CliError::Program { program: spec.command.program.clone(), reason });
+    }
     prepare::pruner(&spec.study)?;
     prepare::check_feasible(&spec.study, &|_| Default::default())?;
     let lines = vec![

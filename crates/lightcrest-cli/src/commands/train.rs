@@ -31,7 +31,7 @@ use crate::progress;
 use crate::run::RunError;
 use crate::spec_file;
 use crate::stop;
-use crate::terminal::{Style, print};
+use crate::terminal::{Style, print, tell};
 
 /// Trains.
 pub(crate) fn train(arguments: &TrainArguments) -> Result<(), CliError> {
@@ -57,10 +57,10 @@ pub(crate) fn train(arguments: &TrainArguments) -> Result<(), CliError> {
         let order = ["validation_accuracy", "test_accuracy", "parameters", "macs", "latency_ms"];
         for name in order {
             if let Some(value) = card.metrics.get(name) {
-                print(&format!("{:<20} {}", metric::label(name), Kind::of(name).format(*value)));
+                print(&format!("{:<20} {}", metric::label(name), Kind::of(name).format(*value)))?;
             }
         }
-        print(&format!("written to {}", out.display()));
+        print(&format!("written to {}", out.display()))?;
     }
     Ok(())
 }
@@ -117,9 +117,9 @@ fn from_spec(arguments: &TrainArguments, out: &Path, watch: &mut Watch) -> Resul
             "{model} leaves {varied} parameters open; `lightcrest search {model}` chooses them"
         )));
     }
-    file.warning().into_iter().for_each(images::warn);
+    file.warning().into_iter().for_each(tell);
     let Loaded { splits, test, identity, .. } = images::load(&spec.data(Phase::Search), arguments.quiet)?;
-    images::differs_from_model(&arguments.model, &identity).iter().for_each(|line| images::warn(line));
+    images::differs_from_model(&arguments.model, &identity).iter().for_each(|line| tell(line));
     let seed = spec.study.seed;
     let objective = NetworkObjective::new(spec, splits.clone());
     let model =
@@ -198,7 +198,7 @@ struct Watch {
 
 impl Watch {
     fn new(style: Style) -> Self {
-        Self { style, bar: progress::steps(style, "epochs", 0), stop: stop::install(|| {}) }
+        Self { style, bar: progress::steps(style, "epochs", 0), stop: stop::install(None) }
     }
 }
 
@@ -216,7 +216,7 @@ impl Observer for Watch {
         let accuracy = Kind::Share.format(report.validation.accuracy);
         self.bar.set_message(format!("validation accuracy {accuracy}"));
         if self.style == Style::Lines {
-            eprintln!("epoch {}/{}: validation accuracy {accuracy}", report.epoch, report.epochs);
+            tell(&format!("epoch {}/{}: validation accuracy {accuracy}", report.epoch, report.epochs));
         }
         ControlFlow::Continue(())
     }

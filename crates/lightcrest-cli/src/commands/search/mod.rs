@@ -26,6 +26,7 @@ use crate::progress::Steps;
 use crate::session::Session;
 use crate::spec_file;
 use crate::stop;
+use crate::terminal::tell;
 use finish::{Finish, Trainer};
 use keeper::Keeper;
 
@@ -42,7 +43,7 @@ pub(crate) fn search(arguments: &StudyArguments) -> Result<(), CliError> {
             "nothing varies in {path}; `lightcrest train {path}` trains its model"
         )));
     }
-    file.warning().into_iter().for_each(images::warn);
+    file.warning().into_iter().for_each(tell);
     let Loaded { splits, test, identity, .. } = images::load(&spec.data(Phase::Search), arguments.quiet)?;
     let objective = NetworkObjective::new(spec, splits.clone());
     let pruner = prepare::pruner(&spec.study)?;
@@ -52,7 +53,7 @@ pub(crate) fn search(arguments: &StudyArguments) -> Result<(), CliError> {
         images::check_same(&root, &identity, arguments.quiet)?;
     }
 
-    let (install, text) = (|| stop::install(|| {}), file.text_in(&root));
+    let (install, text) = (|| stop::install(None), file.text_in(&root));
     let mut session = Session::open(arguments, &spec.study, &text, &root, pruner, begun, install)?;
     images::keep(&session.folder, &identity)?;
     let times = Times::new(&session, spec.refit);
@@ -109,7 +110,8 @@ pub(crate) fn search(arguments: &StudyArguments) -> Result<(), CliError> {
     if stop.load(Ordering::SeqCst) {
         return Err(session.again());
     }
-    session.close()
+    session.close()?;
+    session.success(|_| None)
 }
 
 /// How the budget's time is shared out.

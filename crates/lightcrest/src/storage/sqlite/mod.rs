@@ -82,7 +82,17 @@ impl SqliteStorage {
         if !path.exists() {
             return Err(StorageError::Missing { path: path.to_owned() });
         }
-        Self::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY, None)
+        // A reader that may not write leaves the `-wal` and `-shm` files behind when it is the last one; so the file is opened for
+        // writing where that is possible, and the connection told not to write.
+        let storage = match Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, None) {
+            Err(StorageError::Io { .. } | StorageError::Sqlite { .. }) => {
+                return Self::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY, None);
+            }
+            opened => opened?,
+        };
+        let only_read = storage.connection.pragma_update(None, "query_only", true);
+        only_read.map_err(|source| refused(path, source))?;
+        Ok(storage)
     }
 
     fn connect(path: &Path, flags: OpenFlags, name: Option<String>) -> Result<Self, StorageError> {
