@@ -11,6 +11,7 @@ mod engine_log;
 mod error;
 mod images;
 mod output;
+mod plain;
 mod prepare;
 mod progress;
 mod recorded;

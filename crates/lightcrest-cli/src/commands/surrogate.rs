@@ -1,4 +1,4 @@
-//! `lightcrest surrogate`: what the Gaussian process believed.
+//! `lightcrest surrogate`: the posterior of the Gaussian process.
 
 use std::path::{Path, PathBuf};
 

@@ -13,11 +13,12 @@ use lightcrest_spec::tune::{MetricsSource, TuneSpec};
 
 use super::ending::Left;
 use super::family::{Families, Running};
-use super::line::{Said, shortened};
+use super::line::Said;
 use super::metrics::{Metrics, Source};
 use super::output::Output;
 use super::program::{Files, Program};
 use super::tail::{Event, Tail};
+use super::value::shortened;
 use crate::error::CliError;
 use crate::run::{RunError, RunFolder};
 
