@@ -330,3 +330,16 @@ fn what_memory_does_not_hold_is_said_and_left_out() {
     );
     assert!(place.names("trained").is_empty());
 }
+
+#[test]
+fn a_search_in_which_every_trial_failed_is_a_failure() {
+    let place = Place::new(
+        &TINY
+            .replace("low = 1e-2, high = 1e-1", "low = 1e30, high = 1e31")
+            .replace("trials = 6", "trials = 2"),
+    );
+    let result = place.run(&["search", "spec.toml"]);
+    assert_eq!(result.code, Some(1), "{}", result.stderr);
+    assert!(result.stderr.contains("all 2 trials failed; trial 1: diverged"), "{}", result.stderr);
+    assert!(place.path("runs/tiny/report.html").exists());
+}
