@@ -10,9 +10,11 @@ use lightcrest_model::data::DataError;
 use lightcrest_report::SurrogateError;
 use lightcrest_spec::SpecErrors;
 
+use crate::plain::plain;
 use crate::run::RunError;
-use crate::stop::INTERRUPTED;
-use crate::terminal::plain;
+
+/// Exit code of an interrupted program: 128 + SIGINT, as shells have it.
+pub(crate) const INTERRUPTED: u8 = 130;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]

@@ -9,6 +9,7 @@ mod deliver;
 mod engine_log;
 mod error;
 mod output;
+mod plain;
 mod prepare;
 mod progress;
 mod recorded;

@@ -14,7 +14,8 @@ use lightcrest::{Configuration, Observer};
 use lightcrest_report::metric::{self, Kind};
 
 use crate::engine_log;
-use crate::terminal::{Style, plain, say, tell};
+use crate::plain::plain;
+use crate::terminal::{Style, say, tell};
 
 /// How many steps a configuration takes, where it says so.
 pub(crate) type Count<'a> = Box<dyn Fn(&Configuration) -> Option<u64> + Sync + 'a>;

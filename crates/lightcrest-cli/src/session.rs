@@ -244,3 +244,36 @@ impl Observer for Both<'_> {
         self.1.interrupted(trial);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lightcrest::pruner::NoPruner;
+    use lightcrest_spec::tune::TuneSpec;
+
+    #[test]
+    fn the_spec_in_the_folder_is_that_of_its_study() {
+        let spec = |seed: u64| {
+            let text = format!(
+                "[study]\nname = 's'\nseed = {seed}\n[[objectives]]\nmetric = 'loss'\ndirection = 'minimize'\n\
+                 [command]\nrun = ['true']\n[parameters]\nx = [1, 2]\n[budget]\ntrials = 1"
+            );
+            TuneSpec::parse(&text, "spec.toml").unwrap().study
+        };
+        let place = tempfile::tempdir().unwrap();
+        let root = place.path().join("run");
+        let arguments =
+            StudyArguments { spec: "spec.toml".into(), out: None, fresh: false, workers: None, quiet: true };
+        let open = |spec: &StudySpec, text: &str| {
+            let pruner = Box::new(NoPruner);
+            let opened = Session::open(&arguments, spec, text, &root, pruner, Instant::now(), Arc::default);
+            opened.map(drop)
+        };
+        open(&spec(1), "first").unwrap();
+        // It was checked before the folder held a study, and came second.
+        let error = open(&spec(2), "second").unwrap_err();
+        assert!(matches!(error, CliError::OtherRun { .. }), "{}", error.report());
+        assert_eq!(error.exit_code(), 2);
+        assert_eq!(std::fs::read_to_string(root.join("spec.toml")).unwrap(), "first");
+    }
+}

@@ -6,8 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// Exit code of an interrupted program: 128 + SIGINT, as shells have it.
-pub(crate) const INTERRUPTED: u8 = 130;
+use crate::error::INTERRUPTED;
 
 /// What runs on behalf of this program where the signals of the terminal do not reach it.
 pub(crate) trait Programs: Send + Sync {

@@ -4,7 +4,7 @@ use lightcrest_report::metric::{self, Kind};
 use lightcrest_report::value::pairs;
 use lightcrest_report::{ReportData, Trial, View};
 
-use crate::terminal::plain;
+use crate::plain::plain;
 
 /// Characters of a chart of the history, at most.
 const WIDTH: usize = 60;

@@ -6,7 +6,7 @@
 use serde_json::Value as Json;
 use serde_json::error::Category;
 
-use super::metrics::Line;
+use super::value::{Line, shortened};
 
 /// The longest object: 16 MiB.
 const LONGEST: usize = 16 << 20;
@@ -281,14 +281,6 @@ fn quoted(text: &str) -> String {
 /// Whether it may be part of a number or a word.
 fn is_of_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.')
-}
-
-/// The beginning of a long text.
-pub(super) fn shortened(text: &str, length: usize) -> String {
-    match text.char_indices().nth(length) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@
 //!   log         the file that it is kept in
 //!   tail        reads the file of metrics, however it is written
 //!   line        finds the JSON objects in what is read
-//!   metrics     what they say
+//!   value       one of them, and what its values are
+//!   metrics     what they say together
 //!   family      the processes of a trial: to suspend, weigh and stop them all
 //!   census      which process belongs to which trial
 //!   ending      asks, kills, gives up
@@ -29,6 +30,7 @@ mod process;
 mod program;
 mod script;
 mod tail;
+mod value;
 mod watch;
 
 use std::sync::Arc;

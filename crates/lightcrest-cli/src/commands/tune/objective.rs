@@ -13,11 +13,12 @@ use lightcrest_spec::tune::{MetricsSource, TuneSpec};
 
 use super::ending::Left;
 use super::family::{Families, Running};
-use super::line::{Said, shortened};
+use super::line::Said;
 use super::metrics::{Metrics, Source};
 use super::output::Output;
 use super::program::{Files, Program};
 use super::tail::{Event, Tail};
+use super::value::shortened;
 use crate::error::CliError;
 use crate::run::{RunError, RunFolder};
 
@@ -255,9 +256,8 @@ impl Run<'_, '_, '_> {
             Some(code) => format!("exit code {code}"),
             None => killed(status),
         };
-        // What a shell says of a program that it could not start.
-        let hint = status.code().filter(|code| matches!(code, 126 | 127));
-        match hint.and_then(|_| self.objective.program.suspicion()) {
+        // A shell, or `env`, may have tried what the system refused.
+        match self.objective.program.suspicion().filter(|_| status.code().is_some()) {
             Some(hint) => format!("{}; {hint}", self.with_last_error(end)),
             None => self.with_last_error(end),
         }
