@@ -1,7 +1,9 @@
 //! Values, domains, configurations and attributes, from Python and back.
 //!
-//! The engine's values are JSON's scalars. Other objects may be choices all the same: the engine knows them by a text that starts
-//! with a zero byte and goes on with their `repr`, and [`objects`] leads back to them while the process lives.
+//! The engine's values are JSON's scalars. Other objects may be choices all the same: the engine knows them by a text, and [`objects`]
+//! leads back to them while the process lives. The text is a zero byte, the parameter, a zero byte and their `repr`; where several
+//! choices of a list have the same one, those after the first are numbered behind another zero byte. So what is made anew for each
+//! trial stays the same choice, and no parameter gets the objects of another.
 
 use lightcrest::space::{Configuration, Domain, Suggestions, Value};
 use pyo3::exceptions::PyTypeError;
@@ -43,14 +45,34 @@ pub(crate) fn value(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Value> {
 
 /// As [`value`], or what stands for an object that is none of the engine's values.
 pub(crate) fn choice(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Value> {
-    match value(name, object) {
-        Ok(Value::Float(number)) if !number.is_finite() => {}
-        Ok(value) => return Ok(value),
-        Err(_) => {}
+    if let Some(value) = encodable(name, object) {
+        return Ok(value);
     }
-    let key = format!("\0{}", object.repr()?);
-    objects(object.py()).set_item(&key, object)?;
-    Ok(Value::Str(key))
+    let (known, first) = (objects(object.py()), stand_in(name, object, 0)?);
+    // It may be a later one of several alike.
+    let mut text = first.clone();
+    for occurrence in 1.. {
+        match known.get_item(&text)? {
+            Some(other) if other.is(object) => return Ok(Value::Str(text)),
+            Some(_) => text = stand_in(name, object, occurrence)?,
+            None => break,
+        }
+    }
+    if !known.contains(&first)? {
+        known.set_item(&first, object)?;
+    }
+    Ok(Value::Str(first))
+}
+
+/// The value that an object is, if the engine has it.
+fn encodable(name: &str, object: &Bound<'_, PyAny>) -> Option<Value> {
+    value(name, object).ok().filter(|value| value.as_f64().is_none_or(f64::is_finite))
+}
+
+/// What the engine knows an object by that comes after so many others of the same `repr`.
+fn stand_in(name: &str, object: &Bound<'_, PyAny>, occurrence: usize) -> PyResult<String> {
+    let text = format!("\0{name}\0{}", object.repr()?);
+    Ok(if occurrence == 0 { text } else { format!("{text}\0{occurrence}") })
 }
 
 /// The objects that stand behind choices, by what stands for them.
@@ -67,9 +89,15 @@ pub(crate) fn scalar<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py,
         Value::Float(value) => PyFloat::new(py, *value).into_any(),
         Value::Str(text) => {
             let object = if text.starts_with('\0') { objects(py).get_item(text)? } else { None };
-            object.unwrap_or_else(|| PyString::new(py, text.trim_start_matches('\0')).into_any())
+            object.unwrap_or_else(|| PyString::new(py, spoken(text)).into_any())
         }
     })
+}
+
+/// The `repr` of an object that another process chose, or the text itself.
+fn spoken(text: &str) -> &str {
+    let Some(text) = text.strip_prefix('\0') else { return text };
+    text.split('\0').nth(1).unwrap_or(text)
 }
 
 /// The scalars of any iterable but a string.
@@ -80,7 +108,24 @@ pub(crate) fn values(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Vec<Valu
             "parameter `{name}`: choices must be a list, but got {text}"
         )));
     }
-    object.try_iter()?.map(|item| choice(name, &item?)).collect()
+    let mut choices: Vec<Value> = Vec::new();
+    for item in object.try_iter()? {
+        let item = item?;
+        if let Some(value) = encodable(name, &item) {
+            choices.push(value);
+            continue;
+        }
+        let mut text = stand_in(name, &item, 0)?;
+        for occurrence in 1.. {
+            if !choices.iter().any(|choice| choice.as_str() == Some(&text)) {
+                break;
+            }
+            text = stand_in(name, &item, occurrence)?;
+        }
+        objects(item.py()).set_item(&text, &item)?;
+        choices.push(Value::Str(text));
+    }
+    Ok(choices)
 }
 
 /// Whether a list holds just the choices of a domain, in their order. May say `false` of one that does, but then it costs more only.

@@ -294,7 +294,7 @@ impl Trial {
     fn should_prune(&self, py: Python<'_>) -> PyResult<bool> {
         match &self.prune {
             Some(prune) => prune.bind(py).call1((self.number,))?.is_truthy(),
-            None => Ok(self.shared.quickly(py, |study| study.should_prune(self.number))),
+            None => self.shared.quickly(py, |study| study.should_prune(self.number)).map_err(error::study),
         }
     }
 

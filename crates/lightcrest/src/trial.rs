@@ -28,13 +28,13 @@ pub trait Objective: Sync {
     fn evaluate(&self, trial: &mut Trial<'_>) -> Result<Evaluation, TrialError>;
 }
 
-/// What a running trial is connected to.
+/// What a running trial is connected to. What cannot be kept or read there interrupts the trial: it is not to blame.
 pub(crate) trait Link {
-    /// The value of a parameter, or why there is none.
-    fn suggested(&self, number: u64, name: &str, domain: &Domain) -> Result<Value, String>;
-    fn reported(&self, number: u64, step: u64, values: &[f64]);
+    /// The value of a parameter.
+    fn suggested(&self, number: u64, name: &str, domain: &Domain) -> Result<Value, TrialError>;
+    fn reported(&self, number: u64, step: u64, values: &[f64]) -> Result<(), TrialError>;
     /// The name of the pruner that wants the trial to stop.
-    fn pruned_by(&self, number: u64) -> Option<&'static str>;
+    fn pruned_by(&self, number: u64) -> Result<Option<&'static str>, TrialError>;
     fn interrupted(&self) -> bool;
 }
 
@@ -80,11 +80,12 @@ impl<'a> Trial<'a> {
     /// A [detached](Self::detached) trial answers from its configuration.
     ///
     /// # Errors
-    /// [`TrialError::Failed`] if the domain makes no sense or has changed, or the parameter does not exist here: pass it on.
+    /// [`TrialError::Failed`] if the domain makes no sense or has changed, or the parameter does not exist here;
+    /// [`TrialError::Interrupted`] if the study cannot go on: pass it on.
     pub fn suggest(&mut self, name: &str, domain: &Domain) -> Result<Value, TrialError> {
         let failed = |reason| TrialError::Failed { reason };
         let value = match &self.link {
-            Some(link) => link.suggested(self.frozen.number, name, domain).map_err(failed)?,
+            Some(link) => link.suggested(self.frozen.number, name, domain)?,
             None => {
                 let value = self.frozen.configuration.get(name).filter(|value| domain.contains(value));
                 let reason = || format!("parameter `{name}` has no value that is {domain}");
@@ -157,7 +158,8 @@ impl<'a> Trial<'a> {
     /// `step` is the resource used so far, in whatever unit: after the first epoch it is 1. Steps ascend.
     ///
     /// # Errors
-    /// [`TrialError::Failed`] if the value is not finite or the step is not above the last one: pass it on.
+    /// [`TrialError::Failed`] if the value is not finite or the step is not above the last one; [`TrialError::Interrupted`] if the
+    /// study cannot go on: pass it on.
     pub fn report(&mut self, step: u64, value: f64) -> Result<(), TrialError> {
         self.report_values(step, &[value])
     }
@@ -175,16 +177,18 @@ impl<'a> Trial<'a> {
             let reason = format!("reported step {step} after step {last}, but steps must ascend");
             return Err(TrialError::Failed { reason });
         }
-        self.frozen.reports.push((step, values.to_vec()));
         if let Some(link) = &self.link {
-            link.reported(self.frozen.number, step, values);
+            link.reported(self.frozen.number, step, values)?;
         }
+        self.frozen.reports.push((step, values.to_vec()));
         Ok(())
     }
 
-    /// Whether the pruner would stop the trial at its last report. If so, give up with [`TrialError::Pruned`].
+    /// Whether the pruner would stop the trial at its last report. If so, give up with [`TrialError::Pruned`]. Also `true` if the
+    /// study cannot go on: whatever the trial gives up with then, it is run again.
     pub fn should_prune(&mut self) -> bool {
-        self.link.as_ref().is_some_and(|link| link.pruned_by(self.frozen.number).is_some())
+        let pruned_by = self.link.as_ref().map(|link| link.pruned_by(self.frozen.number));
+        !matches!(pruned_by, None | Some(Ok(None)))
     }
 
     /// Whether the run is to end: Ctrl-C, or its time is up. If so, give up with [`TrialError::Interrupted`].
@@ -201,7 +205,8 @@ impl<'a> Trial<'a> {
         if self.interrupted() {
             return Err(TrialError::Interrupted);
         }
-        match self.link.as_ref().and_then(|link| link.pruned_by(self.frozen.number)) {
+        let pruned_by = self.link.as_ref().map(|link| link.pruned_by(self.frozen.number));
+        match pruned_by.transpose()?.flatten() {
             Some(pruner) => {
                 let step = self.frozen.last_step().unwrap_or(0);
                 Err(TrialError::Pruned { reason: format!("by `{pruner}` at step {step}") })

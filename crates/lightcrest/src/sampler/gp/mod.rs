@@ -235,7 +235,8 @@ impl Sampler for GpSampler {
 fn spread(context: &Context<'_>, rng: &mut ChaCha8Rng) -> Result<Configuration, SamplerError> {
     const DRAWS: usize = 8;
     let encoder = Encoder::new(context.space);
-    let known: Vec<_> = context.history.trials().iter().map(|t| encoder.encode(&t.configuration)).collect();
+    let known = context.history.trials().iter().filter(|trial| !trial.is_reserved());
+    let known: Vec<_> = known.map(|trial| encoder.encode(&trial.configuration)).collect();
     let mut best: Option<(f64, Configuration)> = None;
     for _ in 0..if known.is_empty() { 1 } else { DRAWS } {
         let configuration = draw(context, rng)?;
@@ -259,8 +260,10 @@ fn informative<'a>(context: &Context<'a>) -> Vec<&'a FrozenTrial> {
     context.history.trials().iter().filter(|trial| trial.state.is_finished()).collect()
 }
 
-/// The trials whose results are awaited.
+/// The trials whose results are awaited; not those that nothing is known of yet.
 fn pending<'a>(context: &Context<'a>) -> Vec<&'a FrozenTrial> {
-    let awaited = |trial: &&FrozenTrial| matches!(trial.state, TrialState::Waiting | TrialState::Running);
+    let awaited = |trial: &&FrozenTrial| {
+        matches!(trial.state, TrialState::Waiting | TrialState::Running) && !trial.configuration.is_empty()
+    };
     context.history.trials().iter().filter(awaited).collect()
 }

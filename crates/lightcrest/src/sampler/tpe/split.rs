@@ -24,7 +24,7 @@ pub(super) fn split(history: &History, liar: bool) -> Split {
     let (mut complete, mut pruned, mut infeasible, mut running) = (vec![], vec![], vec![], vec![]);
     for trial in history.trials() {
         match trial.state {
-            TrialState::Running if liar => running.push(trial),
+            TrialState::Running if liar && !trial.is_reserved() => running.push(trial),
             TrialState::Complete | TrialState::Pruned if !trial.is_feasible() => infeasible.push(trial),
             TrialState::Complete => complete.push(trial),
             TrialState::Pruned => pruned.push(trial),
