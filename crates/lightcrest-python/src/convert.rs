@@ -6,7 +6,7 @@
 //! trial stays the same choice, and no parameter gets the objects of another.
 
 use lightcrest::space::{Configuration, Domain, Suggestions, Value};
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple, PyType};
@@ -21,7 +21,7 @@ pub(crate) fn value(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Value> {
         return Ok(Value::Bool(truth.is_true()));
     }
     if object.is_instance_of::<PyInt>() {
-        return Ok(Value::Int(object.extract()?));
+        return Ok(Value::Int(whole(name, "a whole number", object)?));
     }
     if object.is_instance_of::<PyFloat>() {
         return Ok(Value::Float(object.extract()?));
@@ -41,6 +41,18 @@ pub(crate) fn value(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Value> {
         "parameter `{name}`: a value must be None, a bool, an int, a float or a str, but got {} of type {kind}",
         object.repr()?
     )))
+}
+
+/// A whole number of 64 bits; `what` is what it is of the parameter `name`.
+pub(crate) fn whole(name: &str, what: &str, object: &Bound<'_, PyAny>) -> PyResult<i64> {
+    object.extract().map_err(|error: PyErr| {
+        if !error.is_instance_of::<PyOverflowError>(object.py()) {
+            return error;
+        }
+        PyValueError::new_err(format!(
+            "parameter `{name}`: {what} must be from -2^63 to 2^63 - 1, but got {object}; a float parameter has no such limit"
+        ))
+    })
 }
 
 /// As [`value`], or what stands for an object that is none of the engine's values.
@@ -168,14 +180,15 @@ pub(crate) fn domain(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Domain> 
             }
             "IntDistribution" => {
                 return Ok(Domain::Int {
-                    low: get("low")?.extract()?,
-                    high: get("high")?.extract()?,
+                    low: whole(name, "`low`", &get("low")?)?,
+                    high: whole(name, "`high`", &get("high")?)?,
                     log: get("log")?.extract()?,
-                    step: get("step")?.extract()?,
+                    step: whole(name, "`step`", &get("step")?)?,
                 });
             }
             "CategoricalDistribution" => {
-                return Ok(Domain::Categorical { choices: values(name, &get("choices")?)?, ordered: false });
+                let choices = values(name, &get("choices")?)?.into();
+                return Ok(Domain::Categorical { choices, ordered: false });
             }
             _ => {}
         }
@@ -186,20 +199,34 @@ pub(crate) fn domain(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Domain> 
     )))
 }
 
+/// The domain with `high` lowered to its last step as the distribution of Python does it, which warns of it.
+pub(crate) fn stepped(py: Python<'_>, domain: Domain) -> PyResult<Domain> {
+    if domain.meets_high() {
+        return Ok(domain);
+    }
+    let module = py.import(pyo3::intern!(py, "lightcrest.distributions"))?;
+    let lowered = match &domain {
+        Domain::Float { low, high, log, step } => {
+            module.getattr("FloatDistribution")?.call1((low, high, log, step))
+        }
+        Domain::Int { low, high, log, step } => {
+            module.getattr("IntDistribution")?.call1((low, high, log, step))
+        }
+        Domain::Categorical { .. } => return Ok(domain),
+    };
+    self::domain("", &lowered?)
+}
+
 /// The distribution that stands for a domain.
 pub(crate) fn distribution<'py>(py: Python<'py>, domain: &Domain) -> PyResult<Bound<'py, PyAny>> {
     let module = py.import(pyo3::intern!(py, "lightcrest.distributions"))?;
-    let options = PyDict::new(py);
     match domain {
+        // The engine has lowered `high` already: to do it again might take another step off.
         Domain::Float { low, high, log, step } => {
-            options.set_item("log", log)?;
-            options.set_item("step", step)?;
-            module.getattr("FloatDistribution")?.call((low, high), Some(&options))
+            module.getattr("FloatDistribution")?.call_method1("_of", (low, high, log, step))
         }
         Domain::Int { low, high, log, step } => {
-            options.set_item("log", log)?;
-            options.set_item("step", step)?;
-            module.getattr("IntDistribution")?.call((low, high), Some(&options))
+            module.getattr("IntDistribution")?.call_method1("_of", (low, high, log, step))
         }
         Domain::Categorical { choices, .. } => {
             let choices = choices.iter().map(|choice| scalar(py, choice)).collect::<PyResult<Vec<_>>>()?;
@@ -307,19 +334,25 @@ pub(crate) fn attributes<'a, 'py>(
     Ok(dict)
 }
 
-/// A whole number, also one that is written as a float.
+/// A whole number of 64 bits, also one that is written as a float.
 pub(crate) struct Whole(pub(crate) i64);
 
 impl<'a, 'py> FromPyObject<'a, 'py> for Whole {
     type Error = PyErr;
 
     fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
-        match object.extract::<i64>() {
-            Ok(number) => Ok(Self(number)),
-            Err(error) => match object.extract::<f64>() {
-                Ok(number) if number.is_finite() => Ok(Self(number as i64)),
-                _ => Err(error),
-            },
+        let number = match object.extract::<i64>() {
+            Ok(number) => return Ok(Self(number)),
+            Err(error) => object.extract::<f64>().ok().filter(|number| number.is_finite()).ok_or(error)?,
+        };
+        // Both ends are exact, and 2^63 is no `i64` any more.
+        let fits = (i64::MIN as f64..-(i64::MIN as f64)).contains(&number);
+        if !fits || object.is_instance_of::<PyInt>() {
+            return Err(PyValueError::new_err(format!(
+                "bounds and step of a whole number must be from -2^63 to 2^63 - 1, but got {}; a float parameter has no such limit",
+                object.str()?
+            )));
         }
+        Ok(Self(number as i64))
     }
 }

@@ -117,7 +117,7 @@ impl<'a> Trial<'a> {
     /// # Errors
     /// As [`suggest`](Self::suggest).
     pub fn suggest_int(&mut self, name: &str, low: i64, high: i64) -> Result<i64, TrialError> {
-        self.number_of(name, &Domain::Int { low, high, log: false, step: 1 }).map(|number| number as i64)
+        self.whole_of(name, &Domain::Int { low, high, log: false, step: 1 })
     }
 
     /// Asks for a whole number in `low..=high` on a logarithmic scale.
@@ -125,7 +125,7 @@ impl<'a> Trial<'a> {
     /// # Errors
     /// As [`suggest`](Self::suggest).
     pub fn suggest_log_int(&mut self, name: &str, low: i64, high: i64) -> Result<i64, TrialError> {
-        self.number_of(name, &Domain::Int { low, high, log: true, step: 1 }).map(|number| number as i64)
+        self.whole_of(name, &Domain::Int { low, high, log: true, step: 1 })
     }
 
     /// Asks for one of the choices, between which there is no order.
@@ -141,11 +141,17 @@ impl<'a> Trial<'a> {
         self.suggest(name, &Domain::Categorical { choices, ordered: false })
     }
 
-    /// Whole numbers have less than 2^53 values, so all of them are exact as `f64`.
     fn number_of(&mut self, name: &str, domain: &Domain) -> Result<f64, TrialError> {
         let value = self.suggest(name, domain)?;
         let reason = || format!("parameter `{name}` is {value}, which is no number");
         value.as_f64().ok_or_else(|| TrialError::Failed { reason: reason() })
+    }
+
+    /// Never by way of an `f64`, which not all whole numbers are.
+    fn whole_of(&mut self, name: &str, domain: &Domain) -> Result<i64, TrialError> {
+        let value = self.suggest(name, domain)?;
+        let reason = || format!("parameter `{name}` is {value}, which is no whole number");
+        value.as_i64().ok_or_else(|| TrialError::Failed { reason: reason() })
     }
 
     /// What was reported so far.

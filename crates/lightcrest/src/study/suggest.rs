@@ -41,6 +41,7 @@ impl Study {
     /// # Errors
     /// As [`suggest`](Self::suggest).
     pub fn answer(&mut self, number: u64, name: &str, domain: &Domain) -> Result<Answer, StudyError> {
+        let domain = &domain.lowered();
         let trial = running(Arc::make_mut(&mut self.history), number)?;
         let Some(discovery) = &mut self.discovery else {
             let value = self.declared(number, name, domain)?;

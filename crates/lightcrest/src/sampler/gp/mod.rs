@@ -176,7 +176,9 @@ impl GpSampler {
     fn starting(&self, context: &Context<'_>) -> bool {
         let startup = self.config.startup_trials.max(2);
         // With many workers, the first results come after more than `startup` trials began.
-        context.history.len() < startup || context.history.complete().count() < startup.div_ceil(2)
+        context.history.len() < startup
+            || context.history.complete().count() < startup.div_ceil(2)
+            || !says_anything(context)
     }
 
     fn model(
@@ -253,6 +255,17 @@ fn spread(context: &Context<'_>, rng: &mut ChaCha8Rng) -> Result<Configuration, 
         Some((_, configuration)) => Ok(configuration),
         None => draw(context, rng),
     }
+}
+
+/// Whether any trial has a finite value of an objective that must be evaluated, or no objective must be. Infinite values alone, such as
+/// those of diverging losses, say nothing of where to look.
+fn says_anything(context: &Context<'_>) -> bool {
+    context.history.complete().any(|trial| {
+        let known = |j: usize| trial.known.get(j).copied().flatten().is_some();
+        let values = trial.values.iter().flatten().enumerate();
+        let mut evaluated = values.filter(|(j, _)| !known(*j)).peekable();
+        evaluated.peek().is_none() || evaluated.any(|(_, value)| value.is_finite())
+    })
 }
 
 /// The trials that inform the surrogate, by number.

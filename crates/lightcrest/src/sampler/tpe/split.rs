@@ -89,7 +89,10 @@ fn best(history: &History, trials: &[&FrozenTrial], wanted: usize) -> (Vec<usize
         trials.iter().map(|trial| history.oriented(trial).unwrap_or_default()).collect();
     let wanted = wanted.min(points.len());
     let good = pareto::fill(pareto::non_dominated_sort(&points), wanted, |_, front, room| {
-        let members: Vec<Vec<f64>> = front.iter().map(|&i| points[i].clone()).collect();
+        let mut members: Vec<Vec<f64>> = front.iter().map(|&i| points[i].clone()).collect();
+        if !pareto::is_moderate(&members) {
+            members = pareto::bounded(&members);
+        }
         let mut chosen = pareto::representatives(&members, &reference(&members), None, room);
         // Members that add nothing, such as equal ones, fill what is left in their order.
         let rest: Vec<usize> = (0..front.len()).filter(|i| !chosen.contains(i)).collect();
