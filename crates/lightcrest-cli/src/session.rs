@@ -48,9 +48,14 @@ impl<'a> Session<'a> {
     /// # Errors
     /// What would keep the run from going on in it.
     pub(crate) fn root(arguments: &StudyArguments, spec: &StudySpec) -> Result<PathBuf, CliError> {
-        let root = arguments.out.clone().unwrap_or_else(|| prepare::default_folder(spec));
+        let root = Self::folder(arguments, spec);
         check_folder(&root, spec, arguments.fresh)?;
         Ok(root)
+    }
+
+    /// The same folder, whatever may be in it.
+    pub(crate) fn folder(arguments: &StudyArguments, spec: &StudySpec) -> PathBuf {
+        arguments.out.clone().unwrap_or_else(|| prepare::default_folder(spec))
     }
 
     /// Locks the folder, opens the study and writes the spec there.
@@ -242,5 +247,38 @@ impl Observer for Both<'_> {
     fn interrupted(&self, trial: &FrozenTrial) {
         self.0.interrupted(trial);
         self.1.interrupted(trial);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lightcrest::pruner::NoPruner;
+    use lightcrest_spec::tune::TuneSpec;
+
+    #[test]
+    fn the_spec_in_the_folder_is_that_of_its_study() {
+        let spec = |seed: u64| {
+            let text = format!(
+                "[study]\nname = 's'\nseed = {seed}\n[[objectives]]\nmetric = 'loss'\ndirection = 'minimize'\n\
+                 [command]\nrun = ['true']\n[parameters]\nx = [1, 2]\n[budget]\ntrials = 1"
+            );
+            TuneSpec::parse(&text, "spec.toml").unwrap().study
+        };
+        let place = tempfile::tempdir().unwrap();
+        let root = place.path().join("run");
+        let arguments =
+            StudyArguments { spec: "spec.toml".into(), out: None, fresh: false, workers: None, quiet: true };
+        let open = |spec: &StudySpec, text: &str| {
+            let pruner = Box::new(NoPruner);
+            let opened = Session::open(&arguments, spec, text, &root, pruner, Instant::now(), Arc::default);
+            opened.map(drop)
+        };
+        open(&spec(1), "first").unwrap();
+        // It was checked before the folder held a study, and came second.
+        let error = open(&spec(2), "second").unwrap_err();
+        assert!(matches!(error, CliError::OtherRun { .. }), "{}", error.report());
+        assert_eq!(error.exit_code(), 2);
+        assert_eq!(std::fs::read_to_string(root.join("spec.toml")).unwrap(), "first");
     }
 }

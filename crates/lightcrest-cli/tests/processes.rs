@@ -160,6 +160,23 @@ fn trials_side_by_side_do_not_end_each_others_processes() {
 }
 
 #[test]
+fn what_a_script_has_started_before_is_left_alone() {
+    let objective = "setsid sleep 1000 & echo $! > \"$LIGHTCREST_FOLDER/session\"; echo '{\"loss\": 1}'";
+    let place = place(&one_trial(), objective);
+    let script = "sleep 1000 & echo $! > stranger; exec \"$0\" tune spec.toml -q";
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", script, env!("CARGO_BIN_EXE_lightcrest")]).current_dir(place.path(""));
+    assert!(
+        shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success()
+    );
+    let stranger = process(&place.path("stranger")).unwrap();
+    assert!(is_alive(stranger));
+    signal("-KILL", stranger as u32);
+    let session = process(&place.path("runs/tuned/trials/000000/session")).unwrap();
+    assert!(!is_alive(session));
+}
+
+#[test]
 fn an_interrupted_trial_leaves_no_process_either() {
     let place = place(&one_trial(), "exec python3 -S fugitives.py wait");
     place.write("fugitives.py", FUGITIVES);

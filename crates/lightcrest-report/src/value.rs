@@ -47,7 +47,7 @@ pub(crate) fn parameter(parameter: &lightcrest::space::Parameter) -> Parameter {
     let (scale, low, high, choices) = match &parameter.domain {
         Domain::Float { low, high, log, .. } => (numeric(*log), Some(*low), Some(*high), &[][..]),
         Domain::Int { low, high, log, .. } => (numeric(*log), Some(*low as f64), Some(*high as f64), &[][..]),
-        Domain::Categorical { choices, .. } => (Scale::Categorical, None, None, choices.as_slice()),
+        Domain::Categorical { choices, .. } => (Scale::Categorical, None, None, &choices[..]),
     };
     let choices = choices.iter().map(json).collect();
     Parameter { name: parameter.name.clone(), scale, low, high, choices }

@@ -5,6 +5,9 @@
 //! which of the trials an orphan belongs to. It was seen below its trial before, or shares a group or session with what was, or its
 //! environment names the folder of the trial. Otherwise it is of one of the trials that ran when it appeared, and ends with the last of
 //! them.
+//!
+//! A shell that became this program (`server & exec lightcrest tune spec.toml`) has left its own children below it. They are strangers,
+//! and so is everything that may be of theirs.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -20,6 +23,10 @@ pub(super) struct Census {
     /// The folders of the trials that run, by leader.
     trials: BTreeMap<Leader, PathBuf>,
     members: BTreeMap<Id, Member>,
+    /// What was below this program before the first trial, and what came from there.
+    strangers: BTreeSet<Id>,
+    /// Whether there ever were any.
+    has_strangers: bool,
 }
 
 /// A process of a trial.
@@ -31,6 +38,12 @@ struct Member {
 }
 
 impl Census {
+    /// Takes all processes below this program, `own`, for strangers: no trial has begun yet.
+    pub(super) fn ignore(&mut self, all: &[Stat], own: u32) {
+        self.strangers.extend(all.iter().filter(|stat| stat.parent == own).map(|stat| stat.id));
+        self.has_strangers = !self.strangers.is_empty();
+    }
+
     /// A trial has begun.
     pub(super) fn begin(&mut self, leader: Leader, folder: &Path) {
         self.trials.insert(leader, folder.to_path_buf());
@@ -50,49 +63,58 @@ impl Census {
         let mut children: HashMap<u32, Vec<&Stat>> = HashMap::new();
         all.iter().for_each(|stat| children.entry(stat.parent).or_default().push(stat));
         let session = all.iter().find(|stat| stat.id.pid == own).map(|stat| stat.session);
-        let mut members = BTreeMap::new();
-        let mut open: Vec<(&Stat, BTreeSet<Leader>)> = Vec::new();
-        for stat in children.get(&own).into_iter().flatten() {
-            open.push((stat, self.of_child(stat, session, &folder)));
-        }
+        let below = |pid: u32| children.get(&pid).into_iter().flatten().copied();
+        let (mut members, mut strangers) = (BTreeMap::new(), BTreeSet::new());
+        // None for strangers.
+        let mut open: Vec<(&Stat, Option<BTreeSet<Leader>>)> =
+            below(own).map(|stat| (stat, self.of_child(stat, session, &folder))).collect();
         while let Some((stat, trials)) = open.pop() {
-            for child in children.get(&stat.id.pid).into_iter().flatten() {
+            for child in below(stat.id.pid) {
                 let known = self.members.get(&child.id).map(|member| member.trials.clone());
-                open.push((child, known.filter(|known| !known.is_empty()).unwrap_or(trials.clone())));
+                let known = known.filter(|known| !known.is_empty());
+                open.push((child, trials.clone().map(|trials| known.unwrap_or(trials))));
             }
-            members.insert(stat.id, Member { stat: stat.clone(), trials });
+            match trials {
+                Some(trials) => drop(members.insert(stat.id, Member { stat: stat.clone(), trials })),
+                None => drop(strangers.insert(stat.id)),
+            }
         }
         self.members = members;
+        self.strangers = strangers;
     }
 
-    /// The trials that a child of this program may belong to: the leader of one, or an orphan.
+    /// The trials that a child of this program may belong to: the leader of one, or an orphan. None for a stranger.
     fn of_child(
         &self,
         stat: &Stat,
         session: Option<u32>,
         folder: &impl Fn(u32) -> Option<PathBuf>,
-    ) -> BTreeSet<Leader> {
+    ) -> Option<BTreeSet<Leader>> {
         if self.trials.contains_key(&stat.id.pid) {
-            return BTreeSet::from([stat.id.pid]);
+            return Some(BTreeSet::from([stat.id.pid]));
+        }
+        if self.strangers.contains(&stat.id) {
+            return None;
         }
         if let Some(known) = self.members.get(&stat.id) {
-            return known.trials.clone();
+            return Some(known.trials.clone());
         }
         if self.trials.contains_key(&stat.group) {
-            return BTreeSet::from([stat.group]);
+            return Some(BTreeSet::from([stat.group]));
         }
         let relative = |member: &&Member| {
             let shares_session = member.stat.session == stat.session && Some(stat.session) != session;
             member.trials.len() == 1 && (shares_session || member.stat.group == stat.group)
         };
         if let Some(relative) = self.members.values().find(relative) {
-            return relative.trials.clone();
+            return Some(relative.trials.clone());
         }
         let named = folder(stat.id.pid);
         let named = self.trials.iter().find(|(_, folder)| named.as_deref() == Some(folder.as_path()));
         match named {
-            Some((leader, _)) => BTreeSet::from([*leader]),
-            None => self.trials.keys().copied().collect(),
+            Some((leader, _)) => Some(BTreeSet::from([*leader])),
+            None if self.has_strangers => None,
+            None => Some(self.trials.keys().copied().collect()),
         }
     }
 
@@ -181,6 +203,20 @@ mod tests {
         all.push(stat(60, OWN, 60, 5));
         census.take(&all, OWN, |_| None);
         assert_eq!(numbers(census.of(20)), [20, 41, 42]);
+    }
+
+    #[test]
+    fn what_was_there_before_is_left_alone() {
+        let (mut census, all) = census();
+        let mut all = [&all[..2], &[stat(15, OWN, 5, 5), stat(16, 15, 5, 5)]].concat();
+        census.ignore(&all, OWN);
+        all.extend([stat(20, OWN, 20, 5), stat(21, OWN, 21, 21), stat(22, OWN, 22, 22)]);
+        census.take(&all, OWN, |pid| (pid == 22).then(|| "/run/trials/0".into()));
+        assert_eq!(numbers(census.all()), [20, 22], "21 may be of either");
+        all.retain(|stat| stat.id.pid != 15);
+        all.iter_mut().filter(|stat| stat.id.pid == 16).for_each(|stat| stat.parent = OWN);
+        census.take(&all, OWN, |_| None);
+        assert_eq!(numbers(census.all()), [20, 22]);
     }
 
     #[test]

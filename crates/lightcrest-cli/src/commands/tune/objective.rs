@@ -256,9 +256,8 @@ impl Run<'_, '_, '_> {
             Some(code) => format!("exit code {code}"),
             None => killed(status),
         };
-        // What a shell says of a program that it could not start.
-        let hint = status.code().filter(|code| matches!(code, 126 | 127));
-        match hint.and_then(|_| self.objective.program.suspicion()) {
+        // A shell, or `env`, may have tried what the system refused.
+        match self.objective.program.suspicion().filter(|_| status.code().is_some()) {
             Some(hint) => format!("{}; {hint}", self.with_last_error(end)),
             None => self.with_last_error(end),
         }
