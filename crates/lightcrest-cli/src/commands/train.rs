@@ -38,7 +38,7 @@ pub(crate) fn train(arguments: &TrainArguments) -> Result<(), CliError> {
     let yaml = arguments.model.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
     let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("trained"));
     check_out(&out)?;
-    let mut watch = Watch::new(Style::choose(arguments.quiet));
+    let mut watch = EpochBar::new(Style::choose(arguments.quiet));
     let trained =
         if yaml { from_yaml(arguments, &mut watch)? } else { from_spec(arguments, &out, &mut watch)? };
     watch.bar.finish_and_clear();
@@ -97,7 +97,7 @@ fn check_out(out: &Path) -> Result<(), CliError> {
 }
 
 /// A spec in which nothing varies.
-fn from_spec(arguments: &TrainArguments, out: &Path, watch: &mut Watch) -> Result<Trained, CliError> {
+fn from_spec(arguments: &TrainArguments, out: &Path, watch: &mut EpochBar) -> Result<Trained, CliError> {
     let options = [
         ("--data", arguments.data.is_some()),
         ("--data-path", arguments.data_path.is_some()),
@@ -140,7 +140,7 @@ fn interrupted() -> CliError {
 }
 
 /// An architecture, with the images and the training of the command line.
-fn from_yaml(arguments: &TrainArguments, watch: &mut Watch) -> Result<Trained, CliError> {
+fn from_yaml(arguments: &TrainArguments, watch: &mut EpochBar) -> Result<Trained, CliError> {
     let text = spec_file::read(&arguments.model)?;
     let file =
         ModelFile::parse(&text, &arguments.model).map_err(|error| CliError::ModelFile(Box::new(error)))?;
@@ -190,19 +190,19 @@ fn data_config(data: &str, path: Option<&Path>) -> DataConfig {
 }
 
 /// Shows the epochs; ends the training on Ctrl-C.
-struct Watch {
+struct EpochBar {
     style: Style,
     bar: ProgressBar,
     stop: Arc<AtomicBool>,
 }
 
-impl Watch {
+impl EpochBar {
     fn new(style: Style) -> Self {
         Self { style, bar: progress::steps(style, "epochs", 0), stop: stop::install(None) }
     }
 }
 
-impl Observer for Watch {
+impl Observer for EpochBar {
     fn step(&mut self, _: usize, _: usize) -> ControlFlow<StopReason> {
         match self.stop.load(Ordering::Relaxed) {
             true => ControlFlow::Break(StopReason::Interrupted),

@@ -217,7 +217,7 @@ impl Finish<'_> {
         if let Some((refit, epochs)) = self.refit.as_ref().zip(epochs).filter(|_| !self.late()) {
             bar.set_message(format!("trial {number} is trained again, {epochs} epochs"));
             let phase = Phase::Refit(epochs);
-            let mut watch = Watch { finish: self, with_deadline: true };
+            let mut watch = Deadline { finish: self, with_deadline: true };
             match refit.objective.train(&trial.configuration, phase, seed, &mut watch) {
                 Ok(model) => {
                     let mut metrics = BTreeMap::new();
@@ -252,7 +252,7 @@ impl Finish<'_> {
                     &trial.configuration,
                     Phase::Search,
                     seed,
-                    &mut Watch { finish: self, with_deadline: false },
+                    &mut Deadline { finish: self, with_deadline: false },
                 ) {
                     Ok(model) => model.weights,
                     Err(ModelError::Train(TrainError::Stopped { .. })) => return Ok(()),
@@ -290,12 +290,12 @@ struct Made<'a> {
 }
 
 /// Ends a training on Ctrl-C, and on the deadline if that matters.
-struct Watch<'a> {
+struct Deadline<'a> {
     finish: &'a Finish<'a>,
     with_deadline: bool,
 }
 
-impl Observer for Watch<'_> {
+impl Observer for Deadline<'_> {
     fn step(&mut self, _: usize, _: usize) -> ControlFlow<StopReason> {
         if self.finish.stopped() || (self.with_deadline && self.finish.late()) {
             return ControlFlow::Break(StopReason::Interrupted);
