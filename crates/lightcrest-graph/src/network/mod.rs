@@ -11,61 +11,20 @@ use std::collections::HashMap;
 
 mod cost;
 mod fold;
-mod op;
 pub mod reference;
 mod safetensors;
 mod summary;
 mod weights;
 
+pub use crate::operator::{
+    Activation, BATCH_NORM_EPSILON, BatchNorm, ChannelConv, ChannelShuffle, Conv2d, Dropout, Input, Linear,
+    Op, Pool2d, PoolKind, Role, Slice, Start,
+};
+pub use crate::shape::Shape;
+pub use crate::tensor::{Tensor, Weights};
 pub use cost::Cost;
-pub use op::{Activation, BATCH_NORM_EPSILON, Conv2d, Op, Pool2d};
 pub use safetensors::SafetensorsError;
 pub use summary::SummaryRow;
-pub use weights::{Tensor, Weights};
-
-/// Shape of one image or feature map.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-pub struct Shape {
-    /// Number of channels (features of a vector).
-    pub channels: usize,
-    /// Rows.
-    pub height: usize,
-    /// Columns.
-    pub width: usize,
-}
-
-impl Shape {
-    /// A feature map of `channels` planes of `height` x `width`.
-    pub fn new(channels: usize, height: usize, width: usize) -> Self {
-        Self { channels, height, width }
-    }
-
-    /// A vector of `features` values.
-    pub fn vector(features: usize) -> Self {
-        Self::new(features, 1, 1)
-    }
-
-    /// Number of values.
-    pub fn len(&self) -> usize {
-        self.channels * self.height * self.width
-    }
-
-    /// True when there is no value at all.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Number of positions of one channel.
-    pub fn area(&self) -> usize {
-        self.height * self.width
-    }
-}
-
-impl std::fmt::Display for Shape {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}x{}x{}", self.channels, self.height, self.width)
-    }
-}
 
 /// Index of a node in [`Network::nodes`].
 pub type NodeId = usize;
@@ -131,7 +90,7 @@ pub enum NetworkError {
 impl Network {
     /// A network that only passes its input on; [`Network::push`] adds layers.
     pub fn new(input: Shape) -> Self {
-        let node = Node { name: "input".into(), op: Op::Input(input), inputs: vec![] };
+        let node = Node { name: "input".into(), op: Op::Input(Input(input)), inputs: vec![] };
         let by_name = HashMap::from([(node.name.clone(), 0)]);
         Self { nodes: vec![node], by_name, shapes: vec![input], output: 0 }
     }

@@ -4,6 +4,7 @@
 //! with a batch `N` that is free, and an output `logits` of shape (N, classes). What training alone needs (dropout) is
 //! left out, and batch normalisation is folded into the convolutions unless [`ExportConfig::fold_batch_norm`] is off.
 
+pub(crate) mod builder;
 pub mod proto;
 mod write;
 

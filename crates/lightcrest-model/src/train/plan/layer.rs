@@ -1,13 +1,11 @@
 //! Layers with parameters: packed weights, statistics and gradients.
 
-use lightcrest_graph::network::Conv2d;
+use lightcrest_graph::network::{BATCH_NORM_EPSILON, Conv2d};
 
 use crate::kernel::conv::{self, Channels};
 use crate::kernel::geometry::{self, Phase};
 use crate::kernel::{Buffer, Element, Layout, depthwise};
 
-/// Added to the variance before its root.
-const EPSILON: f64 = 1e-5;
 /// Weight of the newest batch in the running statistics.
 const MOMENTUM: f64 = 0.1;
 
@@ -253,7 +251,7 @@ impl<E: Element> NormLayer<E> {
     fn set_channel(&mut self, parameters: &[Parameter<E>], channel: usize, mean: f64, var: f64) {
         let gamma = parameters[self.weight].value[channel].f64();
         let beta = parameters[self.bias].value[channel].f64();
-        let inverse = 1.0 / (var + EPSILON).sqrt();
+        let inverse = 1.0 / (var + BATCH_NORM_EPSILON).sqrt();
         self.inverse[channel] = inverse;
         self.batch_mean[channel] = mean;
         self.mean[channel] = E::of(mean);
