@@ -1,16 +1,17 @@
 //! What a network costs to store and to run, counted exactly from the graph.
 //!
 //! Conventions:
-//! - **MACs** are multiply-accumulates of one image: a convolution has `Ho * Wo * kh * kw * (Cin / groups) * Cout`, a
-//!   linear layer `in * out`, a convolution across channels `kernel * C`. Adding a bias, batch normalisation,
-//!   activations, pooling, gates and sums count zero, as in the tables of papers. FLOPs are twice the MACs.
+//! - **MACs** are multiply-accumulates of one image: a convolution has `Ho * Wo * kh * kw * (Cin / groups) *
+//!   Cout`, a linear layer `in * out`, a convolution across channels `kernel * C`. Adding a bias, batch
+//!   normalisation, activations, pooling, gates and sums count zero, as in the tables of papers. FLOPs are
+//!   twice the MACs.
 //! - **parameters** are trainable values: running statistics of batch normalisation are not among them.
 //! - **model bytes** are all values as f32, running statistics included.
-//! - **peak activation bytes** is the largest sum of f32 values that are alive at once when the layers run one after
-//!   the other, in the order of the graph, on one image. A value lives from the layer that writes it to the last that
-//!   reads it; while a layer runs, its inputs and its output are both alive. Dropout (the identity in inference) and
-//!   flatten share the memory of their input; batch normalisation, activations and gates run in place when no later
-//!   layer reads their first input.
+//! - **peak activation bytes** is the largest sum of f32 values that are alive at once when the layers run
+//!   one after the other, in the order of the graph, on one image. A value lives from the layer that writes
+//!   it to the last that reads it; while a layer runs, its inputs and its output are both alive. Dropout (the
+//!   identity in inference) and flatten share the memory of their input; batch normalisation, activations and
+//!   gates run in place when no later layer reads their first input.
 
 use super::{Network, Node, NodeId, Op};
 use crate::operator::{Placement, product};
@@ -24,7 +25,8 @@ pub struct Cost {
     pub parameters: u64,
     /// Bytes of all values as f32, running statistics included.
     pub model_bytes: u64,
-    /// Largest sum of bytes of activations alive at once, for one image; of one layer: what is alive while it runs.
+    /// Largest sum of bytes of activations alive at once, for one image; of one layer: what is alive while it
+    /// runs.
     pub peak_activation_bytes: u64,
 }
 
@@ -146,7 +148,8 @@ mod test {
     #[test]
     fn liveness_by_hand() {
         let live: Vec<u64> = small().layer_costs().iter().map(|c| c.peak_activation_bytes / 4).collect();
-        // input 192; a joins it with 256; b and c in place; d beside c; e beside both; f beside e; g is f; h beside it.
+        // input 192; a joins it with 256; b and c in place; d beside c; e beside both; f beside e; g is f; h
+        // beside it.
         assert_eq!(live, [192, 192 + 256, 256, 256, 512, 768, 260, 4, 6]);
     }
 }

@@ -1,4 +1,5 @@
-//! Batch normalisation folded into the convolution or linear layer before it: the same function, fewer layers.
+//! Batch normalisation folded into the convolution or linear layer before it: the same function, fewer
+//! layers.
 //!
 //! In inference, `y = gamma * (w x + b - mean) / sqrt(var + eps) + beta` is one affine map: with
 //! `scale = gamma / sqrt(var + eps)`, the weight becomes `w * scale` per output channel and the bias
@@ -7,8 +8,8 @@
 use super::{BATCH_NORM_EPSILON, Conv2d, Linear, Network, NetworkError, NodeId, Op, Tensor, Weights};
 
 impl Network {
-    /// The network and its weights with every batch normalisation folded whose input is a convolution or a linear layer
-    /// that nothing else reads; such a layer gets a bias. The others stay.
+    /// The network and its weights with every batch normalisation folded whose input is a convolution or a
+    /// linear layer that nothing else reads; such a layer gets a bias. The others stay.
     ///
     /// # Errors
     /// [`NetworkError::Weight`] when `weights` are not those of this network.

@@ -1,8 +1,8 @@
 //! The layer graph: the one intermediate representation that everything else reads or rewrites.
 //!
-//! A [`Network`] is a list of [`Node`]s in topological order; node 0 is the input image. Structure and values are
-//! apart: the network says what is computed, [`Weights`] hold the numbers under the names of the nodes, in the
-//! layouts of PyTorch and ONNX, so that a pass rewrites either without touching the other.
+//! A [`Network`] is a list of [`Node`]s in topological order; node 0 is the input image. Structure and values
+//! are apart: the network says what is computed, [`Weights`] hold the numbers under the names of the nodes,
+//! in the layouts of PyTorch and ONNX, so that a pass rewrites either without touching the other.
 //!
 //! Shapes are those of ONE image, `(channels, height, width)`; the batch is never part of the graph. A vector
 //! (after [`Op::Flatten`] or [`Op::Linear`]) has height = width = 1.
@@ -36,7 +36,8 @@ pub struct Node {
     pub name: String,
     /// What is computed.
     pub op: Op,
-    /// The nodes whose outputs it reads, in the order that the operator expects; all come earlier in the list.
+    /// The nodes whose outputs it reads, in the order that the operator expects; all come earlier in the
+    /// list.
     pub inputs: Vec<NodeId>,
 }
 
@@ -98,8 +99,8 @@ impl Network {
     /// Appends a layer, infers its shape, makes it the output and returns its id.
     ///
     /// # Errors
-    /// [`NetworkError::Shape`] when the operator cannot read the shapes of `inputs`, [`NetworkError::DuplicateName`]
-    /// when the path is taken.
+    /// [`NetworkError::Shape`] when the operator cannot read the shapes of `inputs`,
+    /// [`NetworkError::DuplicateName`] when the path is taken.
     pub fn push(
         &mut self,
         name: impl Into<String>,

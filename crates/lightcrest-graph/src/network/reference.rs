@@ -1,4 +1,5 @@
-//! The reference evaluation: each operator as its definition reads, in f64, one image at a time, channels first.
+//! The reference evaluation: each operator as its definition reads, in f64, one image at a time, channels
+//! first.
 //!
 //! It is the yardstick for the kernels, the passes and the exporters, and far too slow for anything else.
 
@@ -8,8 +9,8 @@ use crate::operator::Map;
 /// Output of the network in inference for one `image` (channels, height, width).
 ///
 /// # Errors
-/// [`NetworkError::Weight`] when `weights` are not those of this network, [`NetworkError::Shape`] when the image has
-/// another size than the input.
+/// [`NetworkError::Weight`] when `weights` are not those of this network, [`NetworkError::Shape`] when the
+/// image has another size than the input.
 pub fn evaluate(network: &Network, weights: &Weights, image: &[f32]) -> Result<Vec<f32>, NetworkError> {
     weights.check(network)?;
     if image.len() != network.input_shape().len() {

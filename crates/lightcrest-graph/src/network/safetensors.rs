@@ -45,8 +45,8 @@ pub enum SafetensorsError {
 }
 
 impl Weights {
-    /// Writes every tensor to `path`, all or nothing. The metadata say `format` = `pt` (the layouts are PyTorch's) and
-    /// `network` = `network`, a name for people.
+    /// Writes every tensor to `path`, all or nothing. The metadata say `format` = `pt` (the layouts are
+    /// PyTorch's) and `network` = `network`, a name for people.
     ///
     /// # Errors
     /// [`SafetensorsError::File`] when the file cannot be written.

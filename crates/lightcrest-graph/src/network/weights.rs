@@ -10,9 +10,10 @@ impl Weights {
     /// +-1/sqrt(fan-in), the fan-in of a convolution being that of ONE group, `kh * kw * in / groups`; batch
     /// normalisation the identity.
     ///
-    /// Batch normalisation makes the scale of the weights before it a matter of the step size alone: the gradient
-    /// grows as they shrink. He's scale (2015, over the fan-out) makes every step of the first epochs shorter; after
-    /// three epochs of Fashion-MNIST a network of three convolutions was one to two points less accurate with it.
+    /// Batch normalisation makes the scale of the weights before it a matter of the step size alone: the
+    /// gradient grows as they shrink. He's scale (2015, over the fan-out) makes every step of the first
+    /// epochs shorter; after three epochs of Fashion-MNIST a network of three convolutions was one to two
+    /// points less accurate with it.
     pub fn init(network: &Network, rng: &mut impl Rng) -> Self {
         let mut weights = Self::new();
         for node in network.nodes() {
@@ -37,8 +38,8 @@ impl Weights {
         weights
     }
 
-    /// [`Weights::init`] with every bias, scale and running statistic random too, as after some training: for tests of
-    /// passes and exporters, which identities would let through.
+    /// [`Weights::init`] with every bias, scale and running statistic random too, as after some training: for
+    /// tests of passes and exporters, which identities would let through.
     pub fn random(network: &Network, rng: &mut impl Rng) -> Self {
         let mut weights = Self::init(network, rng);
         let around_zero = Uniform::new(-0.5f32, 0.5).expect("finite bounds");

@@ -1,7 +1,7 @@
 //! An ONNX graph under construction: nodes, constants and the values of the layers written so far.
 //!
-//! A value has rank 4, (N, c, h, w), or rank 2, (N, features), after operators that make vectors; the layer graph makes
-//! no difference between the two, so that a reshape is put wherever an operator needs the other.
+//! A value has rank 4, (N, c, h, w), or rank 2, (N, features), after operators that make vectors; the layer
+//! graph makes no difference between the two, so that a reshape is put wherever an operator needs the other.
 
 use super::proto::{AttributeKind, AttributeProto, FLOAT, INT64, NodeProto, TensorProto};
 use crate::shape::Shape;

@@ -132,8 +132,8 @@ impl Operator for Conv2d {
     }
 }
 
-/// One-dimensional convolution ACROSS channels of a (c, 1, 1) map with zero padding `kernel / 2` (ECA, Wang et al.
-/// 2020). Weights: `weight` (1, 1, kernel).
+/// One-dimensional convolution ACROSS channels of a (c, 1, 1) map with zero padding `kernel / 2` (ECA, Wang
+/// et al. 2020). Weights: `weight` (1, 1, kernel).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ChannelConv {
     /// Odd kernel size.

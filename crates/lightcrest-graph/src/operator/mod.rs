@@ -1,9 +1,10 @@
 //! The operators of the layer graph: everything that is known of one stands in the file of its family.
 //!
-//! An operator is a type with its attributes and what [`Operator`] asks for: its name, the shape that it writes, its
-//! tensors, its cost, its value by definition, and how ONNX writes it. [`Op`] is the list of them. A new operator is a
-//! file here, or a type in the file of its family, a variant of [`Op`], and the line in `Op::operator` that the compiler
-//! then asks for. How it is executed on batches, forward and backward, is the trainer's knowledge, not the graph's.
+//! An operator is a type with its attributes and what [`Operator`] asks for: its name, the shape that it
+//! writes, its tensors, its cost, its value by definition, and how ONNX writes it. [`Op`] is the list of
+//! them. A new operator is a file here, or a type in the file of its family, a variant of [`Op`], and the
+//! line in `Op::operator` that the compiler then asks for. How it is executed on batches, forward and
+//! backward, is the trainer's knowledge, not the graph's.
 
 mod activation;
 mod conv;
@@ -47,14 +48,15 @@ pub(crate) trait Operator {
     /// Visits its tensors: the weight first, trainable ones before those that are not.
     fn tensors(&self, visit: &mut dyn FnMut(Role<'_>));
 
-    /// Multiply-accumulates of one image; `output` is the shape of the output. Adding a bias, normalising, activating,
-    /// pooling, gating and summing count zero, as in the tables of papers.
+    /// Multiply-accumulates of one image; `output` is the shape of the output. Adding a bias, normalising,
+    /// activating, pooling, gating and summing count zero, as in the tables of papers.
     fn macs(&self, output: Shape) -> u64;
 
     /// Where its output lies when layers run one after the other in inference.
     fn placement(&self) -> Placement;
 
-    /// Its value in inference as the definition reads, for one image, channels first; `weight` has its tensors by role.
+    /// Its value in inference as the definition reads, for one image, channels first; `weight` has its
+    /// tensors by role.
     fn evaluate(&self, inputs: &[Map<'_>], output: Shape, weight: &dyn Fn(&str) -> Vec<f64>) -> Vec<f64>;
 
     /// Writes it as operators of ONNX and returns the value that stands for its output.

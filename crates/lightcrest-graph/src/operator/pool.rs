@@ -15,8 +15,8 @@ pub struct Pool2d {
     pub kernel: (usize, usize),
     /// Step (rows, columns).
     pub stride: (usize, usize),
-    /// Padding on each side (rows, columns): minus infinity for the maximum; for the average, zeros that count
-    /// in the divisor (PyTorch's `count_include_pad = True`).
+    /// Padding on each side (rows, columns): minus infinity for the maximum; for the average, zeros that
+    /// count in the divisor (PyTorch's `count_include_pad = True`).
     pub padding: (usize, usize),
 }
 
