@@ -1,6 +1,6 @@
 """The other optimizers of `cargo xtask bench bo`: `bo_peer.py NAME SEED [PRUNER EPOCHS]`, lines of JSON on standard input and output.
 
-In: the space, then the loss of each trial. Out: before each loss, the configuration to try and the CPU seconds spent so far. Reports of
+In: the space, with the directions of the objectives where there are several, then the loss of each trial, or the list of its values. Out: before each loss, the configuration to try and the CPU seconds spent so far. Reports of
 a trial, with step and value, may come before its loss, and each is answered with whether to stop; the loss is null then. Every
 optimizer sees conditions as it can: Optuna by define-by-run, hyperopt by nested choices, SMAC by ConfigSpace. egobox is the Python
 binding of the Rust crate, for continuous spaces only.
@@ -26,7 +26,7 @@ def active(parameter, values):
 
 
 class Optuna:
-    def __init__(self, space, make, pruner="none", epochs=0):
+    def __init__(self, space, make, directions, pruner="none", epochs=0):
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -37,7 +37,9 @@ class Optuna:
             "halving": lambda lib: lib.SuccessiveHalvingPruner(min_resource=1, reduction_factor=3),
             "hyperband": lambda lib: lib.HyperbandPruner(max_resource=int(epochs)),
         }[pruner]
-        self.study = optuna.create_study(sampler=make(optuna.samplers), pruner=make_pruner(optuna.pruners))
+        self.study = optuna.create_study(
+            sampler=make(optuna.samplers), pruner=make_pruner(optuna.pruners), directions=directions
+        )
         self.trial = None
 
     def ask(self):
@@ -61,11 +63,11 @@ class Optuna:
         self.trial.report(value, step)
         return bool(self.trial.should_prune())
 
-    def tell(self, loss):
-        if loss is None:
+    def tell(self, values):
+        if values is None:
             self.study.tell(self.trial, state=self.lib.trial.TrialState.PRUNED)
         else:
-            self.study.tell(self.trial, loss)
+            self.study.tell(self.trial, values)
 
 
 class Hyperopt:
@@ -234,7 +236,7 @@ def listed(domain):
 
 def optuna_sampler(name):
     """One of Optuna's samplers, with its defaults."""
-    return lambda space, seed, *pruner: Optuna(space, lambda lib: getattr(lib, name)(seed=seed), *pruner)
+    return lambda space, seed, *rest: Optuna(space, lambda lib: getattr(lib, name)(seed=seed), *rest)
 
 
 PEERS = {
@@ -255,9 +257,14 @@ def main():
     name, seed = sys.argv[1], int(sys.argv[2])
     # What a library prints must not come between the lines.
     out, sys.stdout = sys.stdout, sys.stderr
-    space = json.loads(sys.stdin.readline())["parameters"]
+    task = json.loads(sys.stdin.readline())
+    space, directions = task["parameters"], task.get("directions", ["minimize"])
     begin = time.process_time()
-    peer = PEERS[name](space, seed, *sys.argv[3:])
+    if PEERS[name] in (Hyperopt, Smac, Egobox):
+        assert len(directions) == 1, f"{name}: one objective only"
+        peer = PEERS[name](space, seed)
+    else:
+        peer = PEERS[name](space, seed, directions, *sys.argv[3:])
     spent = time.process_time() - begin
     while True:
         begin = time.process_time()

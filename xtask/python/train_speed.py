@@ -1,5 +1,8 @@
 """The PyTorch and onnxruntime side of `cargo xtask bench train`: one JSON line of figures on standard output.
 
+PyTorch runs eagerly, as most training code does; `torch.compile` is not used. `train_peak_mb` is the largest resident memory of the whole process,
+`train_added_mb` how much of it came after the imports: the network, its gradients and activations, and what PyTorch allocates for itself as it runs.
+
 train_speed.py speed DESCRIPTION.json MODEL.onnx nchw|channels_last
 train_speed.py accuracy DESCRIPTION.json DATA_FOLDER SEED
 """
@@ -42,7 +45,13 @@ def best_rate(work, count, seconds, rounds=2):
     return best
 
 
+def peak_mb():
+    """Largest resident memory of this process so far, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 def speed(description, onnx_file, layout):
+    imported = peak_mb()
     torch.manual_seed(0)
     format_ = torch.channels_last if layout == "channels_last" else torch.contiguous_format
     net = Graph(description).to(memory_format=format_)
@@ -56,7 +65,7 @@ def speed(description, onnx_file, layout):
         optimizer.step()
 
     train = best_rate(step, BATCH, 0.5)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_mb()
     net.eval()
     with torch.inference_mode():
         infer = best_rate(lambda: net(x), BATCH, 0.25)
@@ -73,6 +82,7 @@ def speed(description, onnx_file, layout):
         "infer64_images_per_s": infer,
         "batch1_us": 1e6 / one,
         "train_peak_mb": peak,
+        "train_added_mb": peak - imported,
         "parameters": sum(p.numel() for p in net.parameters()),
     }
 

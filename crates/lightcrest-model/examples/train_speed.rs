@@ -171,6 +171,7 @@ fn speed(name: &str) -> Result<Value, Failure> {
     let targets: Vec<f32> =
         (0..BATCH * CLASSES).map(|i| f32::from(u8::from(i / CLASSES % CLASSES == i % CLASSES))).collect();
 
+    let before_mb = peak_mb();
     let mut plan = Plan::new(&network, &weights, BATCH, PlanMode::Train)?;
     let sizes: Vec<usize> = plan.parameters_mut().map(|p| p.value.len()).collect();
     let mut optimizer = Optimizer::new(SGD, 0.0, sizes.iter().copied());
@@ -200,6 +201,7 @@ fn speed(name: &str) -> Result<Value, Failure> {
         "infer64_images_per_s": infer,
         "batch1_us": 1e6 / batch1,
         "train_peak_mb": train_peak_mb,
+        "train_added_mb": train_peak_mb - before_mb,
         "parameters": sizes.iter().sum::<usize>(),
     }))
 }

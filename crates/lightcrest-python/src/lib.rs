@@ -7,6 +7,7 @@
 
 mod convert;
 mod error;
+mod figure;
 mod number;
 mod pruner;
 mod sampler;
@@ -22,7 +23,9 @@ mod _engine {
     use pyo3::prelude::*;
 
     #[pymodule_export]
-    use crate::number::{draw, hypervolume, random_seed};
+    use crate::figure::{complete, parameters};
+    #[pymodule_export]
+    use crate::number::{draw, fronts, hypervolumes, random_seed};
     #[pymodule_export]
     use crate::space::Space;
     #[pymodule_export]

@@ -1,4 +1,4 @@
-//! Numbers for what Python does itself: draws at random, and hypervolumes of fronts.
+//! Numbers for what Python does itself: draws at random, fronts and their hypervolumes.
 
 use crate::{convert, error};
 use lightcrest::Space;
@@ -35,8 +35,22 @@ pub(crate) fn draw<'py>(
     }
 }
 
-/// The volume that points dominate above a reference point; larger is better in every coordinate.
+/// The volume that the first of some points dominates above a reference point, that the first two do, and so on; larger is better in
+/// every coordinate.
 #[pyfunction]
-pub(crate) fn hypervolume(py: Python<'_>, points: Vec<Vec<f64>>, reference: Vec<f64>) -> f64 {
-    py.detach(|| lightcrest::pareto::hypervolume(&points, &reference))
+pub(crate) fn hypervolumes(py: Python<'_>, points: Vec<Vec<f64>>, reference: Vec<f64>) -> Vec<f64> {
+    py.detach(|| lightcrest::pareto::hypervolumes(&points, &reference))
+}
+
+/// Which front each point is on: 0 for those that no other dominates, 1 for those that only these dominate, and so on; larger is better
+/// in every coordinate.
+#[pyfunction]
+pub(crate) fn fronts(py: Python<'_>, points: Vec<Vec<f64>>) -> Vec<usize> {
+    py.detach(|| {
+        let mut ranks = vec![0; points.len()];
+        for (rank, front) in lightcrest::pareto::non_dominated_sort(&points).into_iter().enumerate() {
+            front.into_iter().for_each(|i| ranks[i] = rank);
+        }
+        ranks
+    })
 }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// The engine's study; the class lightcrest.Study wraps it.
 #[pyclass(frozen, module = "lightcrest._engine")]
 pub(crate) struct Study {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 impl Study {

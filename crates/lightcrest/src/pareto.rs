@@ -216,6 +216,30 @@ pub fn hypervolume(points: &[Vec<f64>], reference: &[f64]) -> f64 {
     volume(shifted.collect())
 }
 
+/// The hypervolume of the first point, of the first two, and so on. Each point adds its box minus what is dominated in there already,
+/// so the whole costs a hypervolume of the front a point. Once infinite it stays so.
+///
+/// # Shapes
+/// `points` (n, m), `reference` (m,), m >= 1; (n,).
+pub fn hypervolumes(points: &[Vec<f64>], reference: &[f64]) -> Vec<f64> {
+    let mut kept = Archive::default(); // above the reference
+    let mut volumes = Vec::with_capacity(points.len());
+    let mut volume = 0.0f64;
+    for point in points {
+        let above = point.iter().zip(reference).all(|(x, r)| x > r);
+        if volume.is_finite() && above && !kept.dominates(point) && !kept.contains(point) {
+            let within = |other: &[f64]| other.iter().zip(point).map(|(x, y)| x.min(*y)).collect();
+            let limited: Vec<Vec<f64>> = kept.points().map(within).collect();
+            let limited: Vec<_> = front(&limited).into_iter().map(|i| limited[i].clone()).collect();
+            let own: f64 = point.iter().zip(reference).map(|(x, r)| x - r).product();
+            volume += (own - hypervolume(&limited, reference)).max(0.0);
+            kept.insert(point.clone(), ());
+        }
+        volumes.push(volume);
+    }
+    volumes
+}
+
 /// Hypervolume above the origin of points that are positive everywhere.
 fn volume(mut points: Vec<Vec<f64>>) -> f64 {
     let Some(m) = points.first().map(Vec::len) else { return 0.0 };
@@ -347,7 +371,17 @@ mod tests {
             let reference = vec![0.5; m];
             let (fast, slow) = (hypervolume(&points, &reference), by_subsets(&points, &reference));
             prop_assert!((fast - slow).abs() <= 1e-9 * (1.0 + slow), "{} {}", fast, slow);
+            for (i, one) in hypervolumes(&points, &reference).into_iter().enumerate() {
+                let whole = hypervolume(&points[..=i], &reference);
+                prop_assert!((one - whole).abs() <= 1e-9 * (1.0 + whole), "{} {}", one, whole);
+            }
         }
+    }
+
+    #[test]
+    fn a_point_at_infinity_dominates_an_infinite_volume_from_then_on() {
+        let points = [[1.0, 1.0], [f64::INFINITY, 2.0], [3.0, 3.0], [f64::INFINITY, 4.0]].map(Vec::from);
+        assert_eq!(hypervolumes(&points, &[0.0, 0.0]), [1.0, f64::INFINITY, f64::INFINITY, f64::INFINITY]);
     }
 
     #[test]

@@ -4,11 +4,13 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 mod bo;
+mod figures;
 mod search;
 mod study;
 mod train;
 
 pub(crate) use bo::bo;
+pub(crate) use figures::figures;
 pub(crate) use search::search;
 pub(crate) use study::study;
 pub(crate) use train::train;

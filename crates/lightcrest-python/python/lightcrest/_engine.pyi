@@ -345,8 +345,19 @@ class Study:
 def draw(seed: int, number: int, name: str, distribution: BaseDistribution) -> Any:
     """A value of a distribution at random: the same for the same seed, trial and name."""
 
-def hypervolume(points: Sequence[Sequence[float]], reference: Sequence[float]) -> float:
-    """The volume that points dominate above a reference point; larger is better in every coordinate."""
+def complete(study: Study) -> tuple[list[int], list[list[float]], list[bool | None]]:
+    """The complete trials of a study as columns: numbers, values by objective, feasibility (None without constraints)."""
+
+def parameters(study: Study, numbers: Sequence[int]) -> dict[str, tuple[BaseDistribution, list[int], list[Any]]]:
+    """The parameters of some trials as columns: {name: (distribution of the first trial that has it, positions of the trials that have
+    it, its values there)}."""
+
+def fronts(points: Sequence[Sequence[float]]) -> list[int]:
+    """Which front each point is on: 0 for those that no other dominates; larger is better in every coordinate."""
+
+def hypervolumes(points: Sequence[Sequence[float]], reference: Sequence[float]) -> list[float]:
+    """The volume that the first point dominates above a reference point, that the first two do, and so on; larger is better in every
+    coordinate."""
 
 def random_seed() -> int:
     """A seed that nobody has chosen."""

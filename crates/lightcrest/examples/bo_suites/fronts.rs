@@ -1,30 +1,15 @@
-//! Several objectives: how much of the best known hypervolume is missing.
+//! Fronts of synthetic functions: how much of the best hypervolume that a long search found is missing.
 
-use crate::setup::{CHECKPOINTS, cpu_seconds};
+use crate::front::Front;
 use lightcrest::objective::orient;
 use lightcrest::pareto::hypervolume;
-use lightcrest::sampler::Sampler;
 use lightcrest::space::encode::{Column, Encoder};
 use lightcrest::space::{Parameter, Space};
-use lightcrest::{Configuration, Evaluation, ObjectiveInfo, Preview, Study, pareto};
+use lightcrest::{Configuration, ObjectiveInfo, pareto};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use std::f64::consts::PI;
-
-/// Several objectives on a space.
-pub struct Front {
-    pub name: &'static str,
-    space: Space,
-    objectives: Vec<ObjectiveInfo>,
-    values: fn(&Configuration) -> Vec<f64>,
-    /// How many of the last objectives a preview knows.
-    exact: usize,
-    /// What the hypervolume is measured from, oriented.
-    reference: Vec<f64>,
-    /// The largest hypervolume that a long search found.
-    best: f64,
-}
 
 pub fn tasks() -> Vec<Front> {
     let min = |names: &[&str]| names.iter().copied().map(ObjectiveInfo::minimize).collect::<Vec<_>>();
@@ -37,84 +22,56 @@ pub fn tasks() -> Vec<Front> {
     let (two, three) = (min(&["f1", "f2"]), min(&["f1", "f2", "f3"]));
     let network = network_space();
     vec![
-        Front::new("zdt1", cube.clone(), two, zdt1, 0, vec![-1.1, -6.0]),
-        Front::new("dtlz2", cube, three, dtlz2, 0, vec![-2.2; 3]),
-        Front::new("network2", network.clone(), light(&["cost"]), network2, 1, vec![0.1, -3.7]),
-        Front::new("network3", network, light(&["cost", "width"]), network3, 2, vec![0.1, -3.7, -2.0]),
+        task("zdt1", cube.clone(), two, zdt1, 0, vec![-1.1, -6.0]),
+        task("dtlz2", cube, three, dtlz2, 0, vec![-2.2; 3]),
+        task("network2", network.clone(), light(&["cost"]), network2, 1, vec![0.1, -3.7]),
+        task("network3", network, light(&["cost", "width"]), network3, 2, vec![0.1, -3.7, -2.0]),
     ]
 }
 
-impl Front {
-    fn new(
-        name: &'static str,
-        space: Space,
-        objectives: Vec<ObjectiveInfo>,
-        values: fn(&Configuration) -> Vec<f64>,
-        exact: usize,
-        reference: Vec<f64>,
-    ) -> Self {
-        let mut front = Self { name, space, objectives, values, exact, reference, best: 0.0 };
-        front.best = front.search();
-        front
-    }
+fn task(
+    name: &str,
+    space: Space,
+    objectives: Vec<ObjectiveInfo>,
+    values: fn(&Configuration) -> Vec<f64>,
+    known: usize,
+    reference: Vec<f64>,
+) -> Front {
+    let (name, values) = (name.to_owned(), Box::new(values));
+    let mut front = Front { suite: "fronts", name, space, objectives, values, known, reference, best: 0.0 };
+    front.best = search(&front);
+    front
+}
 
-    /// The hypervolume that remains after many mutations of a front.
-    fn search(&self) -> f64 {
-        let mut rng = ChaCha8Rng::seed_from_u64(20_240_101);
-        let encoder = Encoder::new(&self.space);
-        let oriented = |row: &[f64]| orient(&self.objectives, &(self.values)(&encoder.decode(row)));
-        let draws = (0..2000).map(|_| encoder.encode(&self.space.sample(&mut rng)).row);
-        let mut pool: Vec<(Vec<f64>, Vec<f64>)> = draws.map(|row| (oriented(&row), row)).collect();
-        for round in 0..60 {
-            let width = 0.3 * 1e-3f64.powf(f64::from(round) / 60.0);
-            for _ in 0..600 {
-                let (_, parent) = &pool[rng.random_range(0..pool.len())];
-                let change = |(x, column): (&f64, &Column)| match column {
-                    _ if rng.random_bool(0.8) => *x,
-                    Column::Categorical { .. } => column.spread(rng.random()),
-                    _ => {
-                        let normal: f64 = StandardNormal.sample(&mut rng);
-                        column.snap((x + width * normal).clamp(0.0, 1.0))
-                    }
-                };
-                let child: Vec<f64> = parent.iter().zip(encoder.columns()).map(change).collect();
-                pool.push((oriented(&child), child));
-            }
-            let points: Vec<Vec<f64>> = pool.iter().map(|(point, _)| point.clone()).collect();
-            let front = pareto::front(&points);
-            let keep: Vec<usize> = pareto::ranking(&points).into_iter().take(front.len().min(300)).collect();
-            pool = keep.into_iter().map(|i| pool[i].clone()).collect();
+/// The hypervolume that remains after many mutations of a front.
+fn search(task: &Front) -> f64 {
+    let mut rng = ChaCha8Rng::seed_from_u64(20_240_101);
+    let encoder = Encoder::new(&task.space);
+    let point = |row: &[f64]| orient(&task.objectives, &(task.values)(&encoder.decode(row)));
+    let draws = (0..2000).map(|_| encoder.encode(&task.space.sample(&mut rng)).row);
+    let mut pool: Vec<(Vec<f64>, Vec<f64>)> = draws.map(|row| (point(&row), row)).collect();
+    for round in 0..60 {
+        let width = 0.3 * 1e-3f64.powf(f64::from(round) / 60.0);
+        for _ in 0..600 {
+            let (_, parent) = &pool[rng.random_range(0..pool.len())];
+            let change = |(x, column): (&f64, &Column)| match column {
+                _ if rng.random_bool(0.8) => *x,
+                Column::Categorical { .. } => column.spread(rng.random()),
+                _ => {
+                    let normal: f64 = StandardNormal.sample(&mut rng);
+                    column.snap((x + width * normal).clamp(0.0, 1.0))
+                }
+            };
+            let child: Vec<f64> = parent.iter().zip(encoder.columns()).map(change).collect();
+            pool.push((point(&child), child));
         }
-        let points: Vec<Vec<f64>> = pool.into_iter().map(|(point, _)| point).collect();
-        hypervolume(&points, &self.reference)
+        let points: Vec<Vec<f64>> = pool.iter().map(|(point, _)| point.clone()).collect();
+        let front = pareto::front(&points);
+        let keep: Vec<usize> = pareto::ranking(&points).into_iter().take(front.len().min(300)).collect();
+        pool = keep.into_iter().map(|i| pool[i].clone()).collect();
     }
-
-    fn preview(&self, configuration: &Configuration) -> Preview {
-        let values = (self.values)(configuration);
-        let known = |j: usize| (j >= values.len() - self.exact).then(|| values[j]);
-        Preview { objectives: (0..values.len()).map(known).collect(), violation: None }
-    }
-
-    /// The missing share of the hypervolume at the checkpoints, and seconds in the sampler.
-    pub fn run(&self, sampler: Box<dyn Sampler>, seed: u64, budget: usize) -> (Vec<f64>, f64) {
-        let builder = Study::builder(self.space.clone(), self.objectives.clone()).seed(seed);
-        let mut study = builder.boxed_sampler(sampler).build().unwrap();
-        let (mut points, mut missing) = (Vec::new(), Vec::new());
-        let begin = cpu_seconds();
-        let mut measuring = 0.0;
-        for n in 1..=budget {
-            let trial = study.ask_with(&|configuration| self.preview(configuration)).unwrap();
-            let values = (self.values)(&trial.configuration);
-            points.push(orient(&self.objectives, &values));
-            study.tell(trial.number, Ok(Evaluation::new(values))).unwrap();
-            if CHECKPOINTS.contains(&n) {
-                let before = cpu_seconds();
-                missing.push((1.0 - hypervolume(&points, &self.reference) / self.best).max(0.0));
-                measuring += cpu_seconds() - before;
-            }
-        }
-        (missing, cpu_seconds() - begin - measuring)
-    }
+    let points: Vec<Vec<f64>> = pool.into_iter().map(|(point, _)| point).collect();
+    hypervolume(&points, &task.reference)
 }
 
 fn get(c: &Configuration, name: &str) -> f64 {

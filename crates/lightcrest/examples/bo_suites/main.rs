@@ -10,13 +10,14 @@
 //!
 //! `run` adds one line a run to a CSV file and skips those that are there; `report` prints one table a suite: the
 //! regret of the best so far, normalised so that 1 is the median of the space and 0 its best; with several objectives, the
-//! share of the best known hypervolume that is missing.
+//! share of the exact or best known hypervolume that is missing.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, unreachable_pub)]
 
 mod conditional;
 mod curve;
 mod epochs;
+mod front;
 mod fronts;
 mod function;
 mod mixed;
@@ -26,6 +27,7 @@ mod run;
 mod setup;
 mod speed;
 mod table;
+mod table_fronts;
 mod task;
 
 use std::collections::HashMap;

@@ -1,11 +1,12 @@
 //! Another optimizer as a sampler: a process that is told of every trial and asked for the next.
 //!
 //! Lines of JSON go back and forth (`xtask/python/bo_peer.py`, `xtask/optimizer_peer`): first the space to it, then from it a configuration with
-//! the seconds that it has spent so far, to it the loss, and so on. A peer that stops trials gets their reports, answers each with whether to
+//! the seconds that it has spent so far, to it the loss, and so on. Where there are several objectives, the space comes with their directions, and
+//! the loss is a list. A peer that stops trials gets their reports, answers each with whether to
 //! stop, and is told null as the loss of what it stopped.
 
 use lightcrest::sampler::{Capabilities, Context, Sampler, SamplerError};
-use lightcrest::{Configuration, Space};
+use lightcrest::{Configuration, ObjectiveInfo, Space};
 use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -66,6 +67,14 @@ impl Peer {
         writeln!(self.input, "{}", serde_json::to_string(space).unwrap()).unwrap();
     }
 
+    /// The space with the directions of several objectives.
+    fn show_with(&mut self, space: &Space, objectives: &[ObjectiveInfo]) {
+        let mut shown = serde_json::to_value(space).unwrap();
+        let directions: Vec<_> = objectives.iter().map(|objective| objective.direction).collect();
+        shown["directions"] = serde_json::to_value(directions).unwrap();
+        writeln!(self.input, "{shown}").unwrap();
+    }
+
     pub fn ask(&mut self, space: &Space) -> Configuration {
         let answer: Answer = self.read();
         SECONDS.set(Some(answer.seconds));
@@ -95,16 +104,26 @@ impl Sampler for Peer {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { several_objectives: false, ..Capabilities::ALL }
+        Capabilities::ALL
     }
 
     fn propose(&mut self, context: &Context<'_>, _: &mut ChaCha8Rng) -> Result<Configuration, SamplerError> {
         let trials = context.history.trials();
+        let several = context.objectives.len() > 1;
         if trials.is_empty() {
-            self.show(context.space);
+            if several {
+                self.show_with(context.space, context.objectives);
+            } else {
+                self.show(context.space);
+            }
         }
         for trial in &trials[self.told..] {
-            self.tell(Some(trial.values.as_ref().unwrap()[0]));
+            let values = trial.values.as_ref().unwrap();
+            if several {
+                writeln!(self.input, "{}", serde_json::to_string(values).unwrap()).unwrap();
+            } else {
+                self.tell(Some(values[0]));
+            }
         }
         self.told = trials.len();
         Ok(self.ask(context.space))

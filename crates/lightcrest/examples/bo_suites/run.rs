@@ -1,9 +1,9 @@
 //! Runs samplers one trial after the other and keeps what came of it.
 
-use crate::fronts::{self, Front};
+use crate::front::Front;
 use crate::setup::{checkpoints, cpu_seconds, sampler};
 use crate::task::Task;
-use crate::{Options, conditional, curve, epochs, function, mixed, peer, table};
+use crate::{Options, conditional, curve, epochs, fronts, function, mixed, peer, table, table_fronts};
 use lightcrest::sampler::Sampler;
 use lightcrest::{Evaluation, ObjectiveInfo, Study};
 use std::collections::HashSet;
@@ -69,7 +69,10 @@ impl Problem {
             curves if curve::SUITES.contains(&curves) => {
                 curve::tasks(curves, tables).into_iter().map(Self::Curve).collect()
             }
-            other => self::suite(other, tables).into_iter().map(Self::Loss).collect(),
+            other => match table_fronts::SUITES.iter().find(|suite| **suite == other) {
+                Some(suite) => table_fronts::tasks(suite, tables).into_iter().map(Self::Front).collect(),
+                None => self::suite(other, tables).into_iter().map(Self::Loss).collect(),
+            },
         }
     }
 
@@ -77,7 +80,7 @@ impl Problem {
     fn name(&self) -> (&'static str, &str) {
         match self {
             Self::Loss(task) => (task.suite, &task.name),
-            Self::Front(front) => ("fronts", front.name),
+            Self::Front(front) => (front.suite, &front.name),
             Self::Curve(task) => (task.suite, &task.name),
         }
     }

@@ -39,7 +39,6 @@ pub fn sampler(name: &str, seed: u64, peers: Option<&Path>) -> Box<dyn Sampler> 
         "nsga2" => Box::new(NsgaIISampler::new(serde_json::from_str(settings).unwrap())),
         "nsga3" => Box::new(NsgaIIISampler::new(serde_json::from_str(settings).unwrap())),
         "evolution" => Box::new(EvolutionSampler::new(serde_json::from_str(settings).unwrap())),
-        // One objective only.
         other => Box::new(peer::Peer::start(peers.expect("peers need --peers SCRIPT"), other, seed, &[])),
     }
 }

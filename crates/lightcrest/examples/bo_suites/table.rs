@@ -7,11 +7,19 @@ use serde::Deserialize;
 use std::path::Path;
 
 #[derive(Deserialize)]
-struct Table {
+pub struct Table {
     suite: String,
-    name: String,
+    pub name: String,
     parameters: Vec<Column>,
-    loss: Vec<f64>,
+    pub loss: Vec<f64>,
+    pub costs: Vec<Cost>,
+}
+
+/// What follows from a configuration, in the order of the losses.
+#[derive(Deserialize)]
+pub struct Cost {
+    pub name: String,
+    pub values: Vec<f64>,
 }
 
 #[derive(Deserialize)]
@@ -31,7 +39,31 @@ pub fn tasks(folder: &Path, suite: &'static str) -> Vec<Task> {
     let ours = paths.iter().filter(|path| {
         path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&format!("{suite}-")))
     });
-    ours.map(|path| task(suite, serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap())).collect()
+    ours.map(|path| task(suite, read(path))).collect()
+}
+
+pub fn read(path: &Path) -> Table {
+    let bytes = std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    serde_json::from_slice(&bytes).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+impl Table {
+    pub fn space(&self) -> Space {
+        space(&self.parameters)
+    }
+
+    /// Where the row of a configuration is.
+    pub fn index(&self, configuration: &Configuration) -> usize {
+        index(&self.parameters, configuration)
+    }
+
+    /// The smallest loss, and the median.
+    pub fn best_and_median(&self) -> (f64, f64) {
+        let mut sorted = self.loss.clone();
+        sorted.sort_by(f64::total_cmp);
+        let n = sorted.len();
+        (sorted[0], 0.5 * (sorted[(n - 1) / 2] + sorted[n / 2]))
+    }
 }
 
 /// Ordered grids are indices, so that every sampler sees an order.
@@ -59,14 +91,9 @@ fn index(columns: &[Column], c: &Configuration) -> usize {
 
 fn task(suite: &'static str, table: Table) -> Task {
     assert_eq!(suite, table.suite);
-    let space = space(&table.parameters);
-    let mut sorted = table.loss.clone();
-    sorted.sort_by(f64::total_cmp);
-    let n = sorted.len();
-    let (best, median) = (sorted[0], 0.5 * (sorted[(n - 1) / 2] + sorted[n / 2]));
-    let columns = table.parameters;
-    let loss = move |c: &Configuration| table.loss[index(&columns, c)];
-    Task { suite, name: table.name, space, loss: Box::new(loss), noise: 0.0, best, median }
+    let (space, (best, median), name) = (table.space(), table.best_and_median(), table.name.clone());
+    let loss = move |c: &Configuration| table.loss[table.index(c)];
+    Task { suite, name, space, loss: Box::new(loss), noise: 0.0, best, median }
 }
 
 #[derive(Deserialize)]

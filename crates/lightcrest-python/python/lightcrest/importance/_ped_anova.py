@@ -38,7 +38,7 @@ class PedAnovaImportanceEvaluator(BaseImportanceEvaluator):
     ) -> dict[str, float]:
         """How much each parameter matters, the most important first; all the same if fewer than two trials are complete."""
         if target is None and len(study.directions) > 1:
-            fronts = ranks(study, study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
+            fronts = ranks(study.directions, study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
             target = lambda trial: fronts[trial.number]  # noqa: E731
         elif target is not None:
             _warn("small values of `target` count as good: negate it if large ones are")

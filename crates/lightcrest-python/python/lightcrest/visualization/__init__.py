@@ -6,15 +6,18 @@ plotly is imported when a figure is drawn. Without it, is_available() is False a
 from __future__ import annotations
 
 from lightcrest.visualization._common import is_available
-from lightcrest.visualization._contour import plot_contour, plot_rank
+from lightcrest.visualization._contour import plot_contour
 from lightcrest.visualization._history import (
     plot_edf,
     plot_hypervolume_history,
     plot_intermediate_values,
     plot_optimization_history,
 )
-from lightcrest.visualization._parameters import plot_parallel_coordinate, plot_param_importances, plot_slice
+from lightcrest.visualization._importances import plot_param_importances
+from lightcrest.visualization._parallel import plot_parallel_coordinate
 from lightcrest.visualization._pareto import plot_pareto_front
+from lightcrest.visualization._rank import plot_rank
+from lightcrest.visualization._slice import plot_slice
 from lightcrest.visualization._terminator import plot_terminator_improvement
 from lightcrest.visualization._timeline import plot_timeline
 

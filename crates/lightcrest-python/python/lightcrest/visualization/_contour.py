@@ -1,158 +1,141 @@
-"""Pairs of parameters: values as contours, or as ranks."""
+"""Pairs of parameters: values as heights."""
 
 from __future__ import annotations
 
+import itertools
+import math
+from array import array
+
 from lightcrest._study import Study, StudyDirection, _logger
-from lightcrest.visualization._common import (
-    INFEASIBLE,
-    VALUE,
-    Axis,
-    feasible,
-    parameters_drawn,
-    value_of,
-)
+from lightcrest._warn import warn as _warn
+from lightcrest.visualization._common import INFEASIBLE, VALUE
+from lightcrest.visualization._drawn import Axis, parameters_drawn, reversed_scale
+from lightcrest.visualization._pairs import pairs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
-    from lightcrest.trial import FrozenTrial
     from lightcrest.visualization._common import Target
+
+# A browser fills the gaps between the trials of a grid. It has as many lines a side as there are values, but no more than an axis has
+# pixels: beyond that values share a line, the same number of them each.
+LINES = 400
 
 
 def plot_contour(
     study: Study, params: list[str] | None = None, *, target: Target | None = None, target_name: str = VALUE
 ) -> Any:
-    """The value as a height above each pair of parameters."""
-    go, trials, names = parameters_drawn(study, params, target, target_name)
+    """The value as a height above each pair of parameters. A trial that lacks one of the two is not drawn there."""
+    go, drawn = parameters_drawn(study, target, target_name)
     if params is not None and len(params) < 2:
         _logger().warning("A contour needs at least two parameters.")
-    reverse = target is not None or study.direction is StudyDirection.MINIMIZE
-    better = min if target is None and study.direction is StudyDirection.MINIMIZE else max
-    scale = iter([True])
+    sides = [_Side(parameter) for parameter in drawn.parameters(None if params is None else sorted(set(params)))]
+    sides = sides if len(sides) > 1 else []
+    _warn_of_empty(sides)
+    # What is better of two values is known of objectives only; of other numbers the last one stands.
+    better = None if target is not None else min if study.direction is StudyDirection.MINIMIZE else max
+    contour = {
+        "type": "contour",
+        "colorbar": {"title": {"text": target_name}},
+        "colorscale": "Blues",
+        "connectgaps": True,
+        "contours": {"coloring": "heatmap"},
+        "hoverinfo": "none",
+        "line": {"smoothing": 1.3},
+        "reversescale": reversed_scale(study, target),
+    }
+    shown = iter([True])
 
-    def draw(x: Axis, y: Axis) -> list[Any]:
-        xs, ys = x.grid(), y.grid()
-        heights: dict[tuple[int, int], float] = {}
-        dots: dict[bool, list[tuple[Any, Any]]] = {True: [], False: []}
-        for trial, a, b in zip(trials, x.values, y.values):
-            if a is None or b is None:
-                continue
-            cell, value = (ys.index(b), xs.index(a)), value_of(trial, target)
-            heights[cell] = better(heights[cell], value) if cell in heights else value
-            dots[feasible(trial)].append((a, b))
-        if len(x.distinct) < 2 or len(y.distinct) < 2 or not heights:
-            return [go.Contour(), go.Scatter(), go.Scatter()]
-        contour = go.Contour(
-            x=xs,
-            y=ys,
-            z=[[heights.get((i, j)) for j in range(len(xs))] for i in range(len(ys))],
-            colorbar={"title": target_name},
-            colorscale="Blues",
-            connectgaps=True,
-            contours_coloring="heatmap",
-            hoverinfo="none",
-            line_smoothing=1.3,
-            reversescale=reverse,
-            showscale=next(scale, False),
-        )
-        scatters = [
-            go.Scatter(
-                x=[a for a, _ in dots[good]],
-                y=[b for _, b in dots[good]],
-                mode="markers",
-                name=name,
-                marker={"color": color, "line": {"width": 2.0, "color": "Gray"}},
-                showlegend=False,
-            )
-            for good, name, color in ((True, "Feasible Trial", "black"), (False, "Infeasible Trial", INFEASIBLE))
+    def draw(x: _Side, y: _Side) -> list[dict[str, Any]]:
+        if x is y:
+            return [{"type": "scatter"}]
+        heights = _heights(x, y, drawn.values, better)
+        if heights is None:
+            return [{"type": "contour"}, {"type": "scatter"}]
+        scale = {} if len(sides) == 2 else {"showscale": next(shown, False)}
+        surface = {**contour, "x": x.lines, "y": y.lines, "z": heights, **scale}
+        return [surface, *_dots(x, y, drawn.feasible)]
+
+    return pairs(go, "Contour Plot", sides, draw)  # type: ignore[arg-type]
+
+
+class _Side(Axis):
+    """An axis with the lines of the grid, and on which of them each trial is."""
+
+    def __init__(self, parameter: Any) -> None:
+        super().__init__(parameter)
+        distinct = self.distinct
+        margin = 0 if self.category or len(distinct) < 2 else 1  # the ends of the axis
+        count = len(distinct)
+        # Lines are values that lie evenly among all that there are.
+        shared = not self.category and count > LINES
+        lines = [round(i * (count - 1) / (LINES - 1)) for i in range(LINES)] if shared else range(count)
+        self.lines = [distinct[i] for i in lines]
+        scale = (LINES - 1) / (count - 1) if shared else 1.0
+        place = {value: margin + round(i * scale) for i, value in enumerate(distinct)}
+        # None where a trial has no value.
+        self.places = [None if value is None else place[value] for value in self.values]
+        if margin:
+            low, high = self.ends()
+            self.lines = [low, *self.lines, high]
+
+
+def _warn_of_empty(sides: list[_Side]) -> None:
+    for side in sides:
+        if len(side.distinct) < 2:
+            _logger().warning(f"Parameter {side.name!r} has one value only: it has no contour.")
+    varying = [side for side in sides if len(side.distinct) > 1]
+    for x, y in itertools.combinations(varying, 2):
+        if all(a is None or b is None for a, b in zip(x.places, y.places)):
+            _warn(f"no trial has both {x.name!r} and {y.name!r}: their contour is empty")
+
+
+def _heights(x: _Side, y: _Side, values: list[float], better: Any) -> Any:
+    """The heights over the grid, a row for each line of y, without a number where no trial is; None if there is nothing to draw."""
+    if len(x.distinct) < 2 or len(y.distinct) < 2:
+        return None
+    width = len(x.lines)
+    heights = array("d", [math.nan]) * (width * len(y.lines))
+    empty = True
+    for a, b, value in zip(x.places, y.places, values):
+        if a is None or b is None:
+            continue
+        cell = b * width + a
+        known = heights[cell]
+        heights[cell] = value if better is None or known != known else better(known, value)
+        empty = False
+    return None if empty else _matrix(heights, width)
+
+
+def _matrix(cells: array[float], width: int) -> Any:
+    """Rows of that width: of numpy, which plotly takes as it is, or of lists if there is none."""
+    try:
+        import numpy
+    except ImportError:
+        known = [None if cell != cell else cell for cell in cells]
+        return [known[i : i + width] for i in range(0, len(known), width)]
+    return numpy.frombuffer(cells).reshape(-1, width)
+
+
+def _dots(x: _Side, y: _Side, feasible: list[bool]) -> list[dict[str, Any]]:
+    """The trials themselves: those that satisfy their constraints, and, if there are any, the others."""
+    scatters = []
+    for good, name, color in ((True, "Feasible Trial", "black"), (False, "Infeasible Trial", INFEASIBLE)):
+        dots = [
+            (a, b) for a, b, flag in zip(x.values, y.values, feasible) if flag is good and a is not None and b is not None
         ]
-        return [contour, *scatters]
-
-    return _pairs(go, "Contour Plot", trials, names if len(names) > 1 else [], draw, diagonal=False)
-
-
-def plot_rank(
-    study: Study, params: list[str] | None = None, *, target: Target | None = None, target_name: str = VALUE
-) -> Any:
-    """Trials above each pair of parameters, coloured by the rank of their value."""
-    go, trials, names = parameters_drawn(study, params, target, target_name)
-    values = [value_of(trial, target) for trial in trials]
-    ordered = sorted(values)
-    last = max(len(ordered) - 1, 1)
-    # Equal values share the middle of their ranks.
-    rank = {v: (ordered.index(v) + len(ordered) - 1 - ordered[::-1].index(v)) / 2 / last for v in values}
-
-    def draw(x: Axis, y: Axis) -> list[Any]:
-        rows = [row for row in zip(trials, x.values, y.values) if row[1] is not None and row[2] is not None]
-        scatters = []
-        for good in (True, False):
-            group = [row for row in rows if feasible(row[0]) is good]
-            if not group and not good:
-                continue
-            marker: dict[str, Any] = {"color": INFEASIBLE, "line": {"width": 0.5, "color": "Grey"}}
-            if good:
-                marker["color"] = [rank[value_of(trial, target)] for trial, _, _ in group]
-                marker |= {"colorscale": "RdYlBu_r", "cmin": 0, "cmax": 1}
-            scatters.append(
-                go.Scatter(
-                    x=[a for _, a, _ in group],
-                    y=[b for _, _, b in group],
-                    mode="markers",
-                    marker=marker,
-                    showlegend=False,
-                    hovertemplate="%{hovertext}<extra></extra>",
-                    hovertext=[
-                        f"Trial #{trial.number}<br>{target_name}: {value_of(trial, target)}" for trial, _, _ in group
-                    ],
-                )
-            )
-        return scatters
-
-    figure = _pairs(go, f"Rank ({target_name})", trials, names, draw, diagonal=True)
-    if names:
-        places = [0.0, 0.25, 0.5, 0.75, 1.0]
-        words = ["min.", "25%", "50%", "75%", "max."]
-        texts = [f"{word} ({ordered[round(place * (len(ordered) - 1))]:.3g})" for word, place in zip(words, places)]
-        bar = {"thickness": 10, "tickvals": places, "ticktext": texts}
-        marker = {"colorscale": "RdYlBu_r", "showscale": True, "cmin": 0, "cmax": 1, "colorbar": bar}
-        figure.add_scatter(x=[None], y=[None], mode="markers", marker=marker, hoverinfo="none", showlegend=False)
-    return figure
-
-
-def _pairs(
-    go: Any,
-    title: str,
-    trials: list[FrozenTrial],
-    names: list[str],
-    draw: Callable[[Axis, Axis], list[Any]],
-    diagonal: bool,
-) -> Any:
-    """One plot for two parameters, or a grid of plots for all pairs."""
-    if not names:
-        return go.Figure(layout={"title": title})
-    axes = [Axis(trials, name) for name in names]
-    if len(names) == 2:
-        x, y = axes
-        figure = go.Figure(data=draw(x, y), layout={"title": title})
-        figure.update_xaxes(title_text=x.name, **x.options())
-        figure.update_yaxes(title_text=y.name, **y.options())
-        return figure
-    from plotly.subplots import make_subplots
-
-    n = len(names)
-    figure = make_subplots(rows=n, cols=n, shared_xaxes=True, shared_yaxes=True)
-    figure.update_layout(title=title)
-    for row, y in enumerate(axes, 1):
-        for column, x in enumerate(axes, 1):
-            traces = draw(x, y) if diagonal or x is not y else [go.Scatter()]
-            for trace in traces:
-                figure.add_trace(trace, row=row, col=column)
-            figure.update_xaxes(row=row, col=column, **x.options())
-            figure.update_yaxes(row=row, col=column, **y.options())
-            if column == 1:
-                figure.update_yaxes(title_text=y.name, row=row, col=column)
-            if row == n:
-                figure.update_xaxes(title_text=x.name, row=row, col=column)
-    return figure
+        if not dots and not good:
+            continue
+        scatters.append(
+            {
+                "type": "scatter",
+                "x": [a for a, _ in dots],
+                "y": [b for _, b in dots],
+                "mode": "markers",
+                "name": name,
+                "marker": {"color": color, "line": {"width": 2.0, "color": "Gray"}},
+                "showlegend": False,
+            }
+        )
+    return scatters

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
+import bisect
+
 from lightcrest import _engine
+from lightcrest._front import oriented
 from lightcrest._study import Study, StudyDirection, _logger
 from lightcrest.trial import TrialState
-from lightcrest.visualization._common import (
-    INFEASIBLE,
-    VALUE,
-    as_list,
-    check,
-    drawable,
-    feasible,
-    graph_objects,
-    value_of,
-)
+from lightcrest.visualization._common import INFEASIBLE, VALUE, as_list, check, feasible, graph_objects, spaced
+from lightcrest.visualization._drawn import complete, drawn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from lightcrest.visualization._common import Target
+    from lightcrest.visualization._drawn import Drawn
 
 
 def plot_optimization_history(
@@ -34,32 +30,26 @@ def plot_optimization_history(
     """The values of trials by number, and the best so far. `error_bar`: of several studies, mean and deviation."""
     go = graph_objects()
     check(study, target, target_name)
-    studies = as_list(study)
+    studies = [complete(one, target) for one in as_list(study)]
     figure = go.Figure(layout={"title": "Optimization History Plot"})
     figure.update_layout(xaxis={"title": "Trial"}, yaxis={"title": target_name})
-    if not any(one.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)) for one in studies):
+    if not any(map(len, studies)):
         _logger().warning("There are no complete trials.")
         return figure
     if error_bar:
-        _means(go, figure, studies, target, target_name)
+        _means(figure, studies, target is None, target_name)
         return figure
     for one in studies:
-        of = f" of {one.study_name}" if len(studies) > 1 else ""
-        trials = one.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        good = [trial for trial in trials if feasible(trial)]
-        figure.add_scatter(
-            x=[trial.number for trial in good],
-            y=[value_of(trial, target) for trial in good],
-            mode="markers",
-            name=target_name + of,
-        )
+        of = f" of {one.study.study_name}" if len(studies) > 1 else ""
+        good = one.where(one.feasible)
+        figure.add_scatter(x=good.numbers, y=good.values, mode="markers", name=target_name + of)
         if target is None:
-            numbers, best = _best_so_far(one)
-            figure.add_scatter(x=numbers, y=best, mode="lines", name=f"Best Value{of}")
-        bad = [trial for trial in trials if not feasible(trial)]
+            best = _best_so_far(good)
+            figure.add_scatter(x=list(range(len(best))), y=best, mode="lines", name=f"Best Value{of}")
+        bad = one.where([not flag for flag in one.feasible])
         figure.add_scatter(
-            x=[trial.number for trial in bad],
-            y=[value_of(trial, target) for trial in bad],
+            x=bad.numbers,
+            y=bad.values,
             mode="markers",
             name="Infeasible Trial",
             marker={"color": INFEASIBLE},
@@ -68,35 +58,36 @@ def plot_optimization_history(
     return figure
 
 
-def _best_so_far(study: Study) -> tuple[list[int], list[float]]:
-    """The number of each trial, and the best value up to it."""
-    better = min if study.direction is StudyDirection.MINIMIZE else max
+def _best_so_far(good: Drawn) -> list[float]:
+    """For each trial of a study, in whatever state, the best value up to it."""
+    better = min if good.study.direction is StudyDirection.MINIMIZE else max
     best = float("inf") if better is min else -float("inf")
-    numbers, line = [], []
-    for trial in study.get_trials(deepcopy=False):
-        if trial.state is TrialState.COMPLETE and feasible(trial):
-            best = better(best, value_of(trial, None))
-        numbers.append(trial.number)
+    values = dict(zip(good.numbers, good.values))
+    line = []
+    for number in range(len(good.study._engine)):
+        if number in values:
+            best = better(best, values[number])
         line.append(best)
-    return numbers, line
+    return line
 
 
-def _means(go: Any, figure: Any, studies: list[Study], target: Target | None, name: str) -> None:
+def _means(figure: Any, studies: list[Drawn], best: bool, name: str) -> None:
     """Mean and deviation over studies, by the number of the trial."""
     from statistics import fmean, pstdev
 
     found: dict[int, list[float]] = {}
-    best: dict[int, list[float]] = {}
+    lines: list[list[float]] = []
     for one in studies:
-        for trial in one.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
-            value = value_of(trial, target)
-            if feasible(trial) and abs(value) != float("inf"):
-                found.setdefault(trial.number, []).append(value)
-        if target is None:
-            for number, value in zip(*_best_so_far(one)):
-                if abs(value) != float("inf"):
-                    best.setdefault(number, []).append(value)
+        good = one.where(one.feasible)
+        for number, value in zip(good.numbers, good.values):
+            if value - value == 0:
+                found.setdefault(number, []).append(value)
+        if best:
+            lines.append(_best_so_far(good))
     numbers = sorted(found)
+    if not numbers:
+        _logger().warning("There are no feasible trials.")
+        return
     figure.add_scatter(
         x=numbers,
         y=[fmean(found[number]) for number in numbers],
@@ -104,10 +95,10 @@ def _means(go: Any, figure: Any, studies: list[Study], target: Target | None, na
         mode="markers",
         name=name,
     )
-    if target is None:
-        numbers = sorted(best)
-        means = [fmean(best[number]) for number in numbers]
-        widths = [pstdev(best[number]) for number in numbers]
+    if best:
+        # A study that has ended, or has no value yet, says nothing.
+        columns = [[line[n] for line in lines if n < len(line) and line[n] - line[n] == 0] for n in numbers]
+        means, widths = [fmean(column) for column in columns], [pstdev(column) for column in columns]
         figure.add_scatter(x=numbers, y=means, mode="lines", name="Best Value")
         upper, lower = ([m + sign * w for m, w in zip(means, widths)] for sign in (1, -1))
         figure.add_scatter(x=numbers, y=upper, mode="lines", line={"width": 0.01}, showlegend=False)
@@ -123,16 +114,15 @@ def plot_edf(study: Study | Sequence[Study], *, target: Target | None = None, ta
     check(studies, target, target_name)
     figure = go.Figure(layout={"title": "Empirical Distribution Function Plot"})
     figure.update_layout(xaxis={"title": target_name}, yaxis={"title": "Cumulative Probability"})
-    values = [[value_of(trial, target) for trial in drawable(one, target)] for one in studies]
-    together = [value for some in values for value in some]
-    if not together:
+    ordered = [sorted(drawn(one, target).values) for one in studies]
+    known = [values for values in ordered if values]
+    if not known:
         _logger().warning("There are no complete trials.")
         return figure
-    low, high = min(together), max(together)
-    grid = [low + (high - low) * i / 99 for i in range(99)] + [high]
-    for one, some in zip(studies, values):
-        if some:
-            shares = [sum(value <= x for value in some) / len(some) for x in grid]
+    grid = spaced(min(values[0] for values in known), max(values[-1] for values in known), 100)
+    for one, values in zip(studies, ordered):
+        if values:
+            shares = [bisect.bisect_right(values, x) / len(values) for x in grid]
             figure.add_scatter(x=grid, y=shares, name=one.study_name, mode="lines")
     figure.update_yaxes(range=[0, 1])
     return figure
@@ -147,23 +137,17 @@ def plot_hypervolume_history(study: Study, reference_point: Sequence[float]) -> 
         raise ValueError(
             f"`reference_point` needs {len(study.directions)} numbers, one for each objective, but got {reference_point}"
         )
-    signs = [-1.0 if direction is StudyDirection.MINIMIZE else 1.0 for direction in study.directions]
-    reference = [sign * float(x) for sign, x in zip(signs, reference_point)]
-    trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    if not trials:
+    reference = oriented(study.directions, [float(x) for x in reference_point])
+    found = complete(study, None)
+    if not len(found):
         _logger().warning("Your study does not have any completed trials.")
-    points: list[list[float]] = []
-    volumes, volume = [], 0.0
-    for trial in trials:
-        point = [sign * value for sign, value in zip(signs, trial.values or ())]
-        if feasible(trial) and all(x > r for x, r in zip(point, reference)):
-            points.append(point)
-            # It never shrinks but by rounding.
-            volume = max(volume, _engine.hypervolume(points, reference))
-        volumes.append(volume)
+    # A trial that breaks its constraints is not above any point.
+    nowhere = [-float("inf")] * len(reference)
+    rows = zip(zip(*found.objectives), found.feasible)
+    points = [oriented(study.directions, values) if good else nowhere for values, good in rows]
     figure = go.Figure(layout={"title": "Hypervolume History Plot"})
     figure.update_layout(xaxis={"title": "Trial"}, yaxis={"title": "Hypervolume"})
-    figure.add_scatter(x=[trial.number for trial in trials], y=volumes, mode="lines+markers")
+    figure.add_scatter(x=found.numbers, y=_engine.hypervolumes(points, reference), mode="lines+markers")
     return figure
 
 
@@ -177,14 +161,25 @@ def plot_intermediate_values(study: Study) -> Any:
     reporting = [trial for trial in trials if trial.intermediate_values]
     if not reporting:
         _logger().warning("You need to report intermediate values to draw them: no trial did.")
+    traces = []
     for trial in reporting:
         steps = sorted(trial.intermediate_values)
-        figure.add_scatter(
-            x=steps,
-            y=[trial.intermediate_values[step] for step in steps],
-            mode="lines+markers",
-            marker={"maxdisplayed": 10},
-            name=f"Trial{trial.number}" + ("" if feasible(trial) else " (infeasible)"),
-            line=None if feasible(trial) else {"color": INFEASIBLE},
+        grey = {} if feasible(trial) else {"color": INFEASIBLE}
+        traces.append(
+            {
+                "type": "scatter",
+                "x": steps,
+                "y": [_first(trial.intermediate_values[step]) for step in steps],
+                "mode": "lines+markers",
+                "marker": {"maxdisplayed": 10, **grey},
+                "line": grey,
+                "name": f"Trial{trial.number}",
+            }
         )
+    figure.add_traces(traces)
     return figure
+
+
+def _first(report: Any) -> float:
+    """What is drawn of a report: of several objectives the first."""
+    return report[0] if isinstance(report, list) else report

@@ -38,13 +38,13 @@ def plot_pareto_front(
         _logger().warning("Your study does not have any completed trials.")
     satisfies = feasible
     if constraints_func is None:
-        best = {trial.number for trial in study.best_trials}
+        best = set(study._engine.front())
     else:
         _deprecated("let the objective call `trial.set_constraint` instead", constraints_func=constraints_func)
         bounds = constraints_func
         satisfying = {trial.number for trial in trials if all(excess <= 0 for excess in bounds(trial))}
         satisfies = lambda trial: trial.number in satisfying  # noqa: E731
-        fronts = ranks(study, [trial for trial in trials if satisfies(trial)])
+        fronts = ranks(study.directions, [trial for trial in trials if satisfies(trial)])
         best = {number for number, rank in fronts.items() if rank == 0}
     points = {trial.number: _point(targets, trial) for trial in trials}
     count = len(next(iter(points.values()))) if points and targets else len(study.directions)
@@ -80,11 +80,13 @@ def plot_pareto_front(
             "line": {"width": 0.5, "color": "Grey"},
         }
 
+    others_title = "Trial"
     if constraints_func is not None or any(trial.constraints for trial in trials):
         add([trial for trial in trials if not satisfies(trial)], "Infeasible Trial", {"color": INFEASIBLE})
+        others_title = "Feasible Trial"
     others = [trial for trial in trials if satisfies(trial) and trial.number not in best]
     others = others if include_dominated_trials else []
-    add(others, "Trial", colored(others, "Blues", "Trial"))
+    add(others, others_title, colored(others, "Blues", "Trial"))
     front = [trial for trial in trials if trial.number in best]
     place = {"x": 1.1, "xpad": 40} if include_dominated_trials else {"x": 1.0, "xpad": 40}
     add(front, "Best Trial", colored(front, "Reds", "Best Trial", **place))
