@@ -214,6 +214,7 @@ fn every_import_is_seen() {
         }
         mod inner { use super::super::z::A; fn b() { super::c() } }
         impl crate::d::E for <F as crate::g::G>::H {}
+        fn lazy<'a>(a: &'a A) -> impl Fn() + use<'a> { move || { a.b(); crate::k::L } }
     "##;
     let module = ["one".to_owned(), "two".to_owned()];
     let found = imports(code, &module);
@@ -237,6 +238,7 @@ fn every_import_is_seen() {
         "crate::one::two::c",
         "crate::d::E",
         "crate::g::G",
+        "crate::k::L",
     ];
     assert_eq!(paths, expected.map(str::to_owned).into());
     assert_eq!(found.test_modules, [["one", "two", "reference"].map(str::to_owned).to_vec()].into());

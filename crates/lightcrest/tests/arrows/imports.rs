@@ -132,7 +132,7 @@ impl Reader {
             if self.next_is(&["#", "[", "cfg", "(", "test", ")", "]"]) {
                 self.at += 7;
                 self.skip_item();
-            } else if self.peek(0) == "use" {
+            } else if self.peek(0) == "use" && self.peek(1) != "<" {
                 self.at += 1;
                 self.tree(&[]);
             } else if self.peek(0) == "mod" && self.peek(2) == "{" {
@@ -188,7 +188,7 @@ impl Reader {
                     self.at += 1;
                     while !matches!(self.peek(0), "}" | "") {
                         self.tree(&path);
-                        if self.peek(0) == "," {
+                        if matches!(self.peek(0), "," | ";") {
                             self.at += 1;
                         }
                     }
