@@ -19,7 +19,8 @@ cargo xtask COMMAND
                 (--net NAME for one of them, --accuracy for the accuracy after three epochs instead)
   bench search SPEC   hypervolume of a spec's front under its sampler and under random search, budgets alike
                 (--seeds N, default 5; --trials N or --time 5m, default the spec's budget; without refit)
-  bench study   what a study costs a trial beside its objective, from Python, beside Optuna and Rustuna (--rounds N, default 5)
+  bench study   what a study costs a trial beside its objective, from Python, beside Optuna and Rustuna; and how many trials a second threads
+                and processes make (--rounds N, default 5)
   bench figures   how long figures take from Python, beside Optuna (--trials N,M, default 1000,4000; --rounds N, default 3)
   bench bo      regret of the samplers on suites of tuning problems (--suite A,B, --task A,B, --sampler 'A;B', --seeds 0-9,
                 --budget 100, --threads 2), beside peers (--peer 'optuna_tpe;hyperopt_tpe;smac;egobox;optimizer_gp';

@@ -31,9 +31,10 @@ Examples:
 
 Exit codes:
     0  done
-    1  failed while running: the disk is full, training diverged, ...; what was stored is whole
+    1  failed while running: the disk is full, a training diverged, every trial failed, standard output takes nothing, ...;
+       what was stored is whole
     2  the input is wrong: the command line, a file, the data; nothing was written
-  130  interrupted by Ctrl-C; what was finished is stored";
+  130  interrupted by Ctrl-C, SIGTERM or SIGHUP; what was finished is stored";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -53,7 +54,7 @@ pub(crate) enum Command {
     /// Draw the report of a run again
     #[command(after_help = "Example:\n  lightcrest report runs/digits     writes runs/digits/report.html")]
     Report(RunArguments),
-    /// Draw what the Gaussian process believed after every trial, and what it wanted to try next
+    /// Draw the posterior of the Gaussian process after every trial, and what it proposed next
     #[command(after_help = SURROGATE_EXAMPLES)]
     Surrogate(SurrogateArguments),
     /// Check a spec and its data without running anything
@@ -116,7 +117,7 @@ Examples:
   lightcrest train model.yaml --data photos/ --image-size 64 --out trained";
 
 const SURROGATE_EXAMPLES: &str = "\
-One page that works offline, with a slider over the number of finished trials: the belief about an objective along one
+One page that works offline, with a slider over the number of finished trials: the posterior of an objective along one
 parameter (or two), the trials, the acquisition, and the next proposal. The other parameters are those of the best trial.
 
 Examples:
@@ -127,7 +128,7 @@ Examples:
 /// `lightcrest search` and `lightcrest tune`
 #[derive(Debug, Args)]
 pub(crate) struct StudyArguments {
-    /// The spec, a TOML file
+    /// The spec, a TOML file; - for standard input
     #[arg(value_name = "SPEC")]
     pub(crate) spec: PathBuf,
     /// Folder of the run [default: runs/NAME of the spec]
@@ -207,7 +208,7 @@ pub(crate) struct SurrogateArguments {
 /// `lightcrest check`
 #[derive(Debug, Args)]
 pub(crate) struct CheckArguments {
-    /// The spec, a TOML file
+    /// The spec, a TOML file; - for standard input
     #[arg(value_name = "SPEC")]
     pub(crate) spec: PathBuf,
 }
@@ -236,5 +237,17 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         super::Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_says_how_it_is_used() {
+        let mut program = super::Arguments::command().term_width(100);
+        program.build();
+        let mut help = format!("{}", program.render_long_help());
+        for command in program.get_subcommands_mut() {
+            let usage = command.render_long_help();
+            help.push_str(&format!("\n==== {} ====\n{usage}", command.get_name()));
+        }
+        insta::assert_snapshot!(help);
     }
 }

@@ -10,8 +10,11 @@ use lightcrest_model::data::DataError;
 use lightcrest_report::SurrogateError;
 use lightcrest_spec::SpecErrors;
 
+use crate::plain::plain;
 use crate::run::RunError;
-use crate::stop::INTERRUPTED;
+
+/// Exit code of an interrupted program: 128 + SIGINT, as shells have it.
+pub(crate) const INTERRUPTED: u8 = 130;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -66,20 +69,25 @@ pub(crate) enum CliError {
         /// Where it was looked for.
         reason: String,
     },
-    /// Nothing but failures: the command is wrong, not a configuration.
+    /// Nothing but failures: something else is wrong than a configuration.
     #[error(
-        "all of the first {count} trials failed, so the search stopped; trial {trial}: {reason}\n\nits log is {}; when the command \
-         is right, the same command goes on, and --fresh starts anew", .log.display()
+        "{} trials failed{}; trial {trial}: {}{}; when that is mended, the same command goes on, and --fresh starts anew",
+        if *.early { format!("all of the first {count}") } else { format!("all {count}") },
+        if *.early { ", so the search stopped" } else { "" },
+        plain(.reason),
+        .log.as_ref().map_or_else(String::new, |log| format!("\n\nits log is {}", log.display())),
     )]
     AllFailed {
         /// How many.
         count: usize,
+        /// Before the budget was spent.
+        early: bool,
         /// The last of them.
         trial: u64,
         /// Why it failed.
         reason: String,
         /// What it printed.
-        log: PathBuf,
+        log: Option<PathBuf>,
     },
     /// The run's folder cannot be used.
     #[error(transparent)]
@@ -103,6 +111,9 @@ pub(crate) enum CliError {
     /// A training failed.
     #[error("training failed")]
     Training(#[source] Box<dyn Error + Send + Sync>),
+    /// Standard output takes nothing.
+    #[error("cannot write to standard output")]
+    Output(#[source] io::Error),
     /// Ctrl-C.
     #[error("interrupted; {0}")]
     Interrupted(String),
@@ -113,7 +124,11 @@ impl CliError {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Interrupted(_) => INTERRUPTED,
-            Self::Broken(_) | Self::Model { .. } | Self::Training(_) | Self::AllFailed { .. } => 1,
+            Self::Broken(_)
+            | Self::Model { .. }
+            | Self::Training(_)
+            | Self::AllFailed { .. }
+            | Self::Output(_) => 1,
             Self::Surrogate(error) if !error.is_bad_question() => 1,
             Self::Folder(error) if !error.is_bad_input() => 1,
             _ => 2,

@@ -1,11 +1,15 @@
 //! The program `lightcrest`.
 
+// What cannot be said must not end the program: see `terminal`.
+#![warn(clippy::print_stderr)]
+
 mod arguments;
 mod commands;
 mod deliver;
 mod engine_log;
 mod error;
 mod output;
+mod plain;
 mod prepare;
 mod progress;
 mod recorded;
@@ -15,29 +19,44 @@ mod spec_file;
 mod stop;
 mod terminal;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use arguments::{Arguments, Command};
+use error::CliError;
 
 fn main() -> ExitCode {
     engine_log::install();
-    let result = match Arguments::parse().command {
-        Command::Search(arguments) => commands::search(&arguments),
-        Command::Tune(arguments) => commands::tune(&arguments),
-        Command::Train(arguments) => commands::train(&arguments),
-        Command::Show(arguments) => commands::show(&arguments),
-        Command::Report(arguments) => commands::report(&arguments),
-        Command::Surrogate(arguments) => commands::surrogate(&arguments),
-        Command::Check(arguments) => commands::check(&arguments),
-        Command::Schema(arguments) => commands::schema(&arguments),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
+    match Arguments::try_parse().map_or_else(refuse, |arguments| run(&arguments.command)) {
+        Ok(code) => code,
         Err(error) => {
-            eprintln!("{}", error.report());
+            terminal::tell(&error.report());
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+fn run(command: &Command) -> Result<ExitCode, CliError> {
+    let result = match command {
+        Command::Search(arguments) => commands::search(arguments),
+        Command::Tune(arguments) => commands::tune(arguments),
+        Command::Train(arguments) => commands::train(arguments),
+        Command::Show(arguments) => commands::show(arguments),
+        Command::Report(arguments) => commands::report(arguments),
+        Command::Surrogate(arguments) => commands::surrogate(arguments),
+        Command::Check(arguments) => commands::check(arguments),
+        Command::Schema(arguments) => commands::schema(arguments),
+    };
+    result.map(|()| ExitCode::SUCCESS)
+}
+
+/// Says what is wrong with the command line, or the help that it asks for, which is a result.
+fn refuse(error: clap::Error) -> Result<ExitCode, CliError> {
+    let printed = error.print();
+    if !error.use_stderr() {
+        terminal::written(printed.and_then(|()| std::io::stdout().flush()))?;
+    }
+    Ok(ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)))
 }

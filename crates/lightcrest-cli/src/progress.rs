@@ -14,7 +14,8 @@ use lightcrest::{Configuration, Observer};
 use lightcrest_report::metric::{self, Kind};
 
 use crate::engine_log;
-use crate::terminal::{Style, say};
+use crate::plain::plain;
+use crate::terminal::{Style, say, tell};
 
 /// How many steps a configuration takes, where it says so.
 pub(crate) type Count<'a> = Box<dyn Fn(&Configuration) -> Option<u64> + Sync + 'a>;
@@ -162,7 +163,8 @@ impl<'a> Progress<'a> {
             }
             (state, _) => {
                 let verb = if state == TrialState::Pruned { "stopped early" } else { "failed" };
-                let reason = trial.reason.as_deref().map_or_else(String::new, |reason| format!(": {reason}"));
+                let reason =
+                    trial.reason.as_deref().map_or_else(String::new, |reason| format!(": {}", plain(reason)));
                 format!("trial {number}: {verb}{reason}{time}")
             }
         }
@@ -177,7 +179,7 @@ pub(crate) fn steps(style: Style, title: &str, count: usize) -> ProgressBar {
     bar.set_style(style_of("{prefix:>8} {bar:32.cyan/dim} {pos}/{len}  {wide_msg}"));
     bar.set_prefix(title.to_owned());
     if style == Style::Lines && count > 0 {
-        eprintln!("{title} of the front: {count} to do");
+        tell(&format!("{title} of the front: {count} to do"));
     }
     bar
 }
@@ -232,7 +234,7 @@ impl Observer for Progress<'_> {
         if self.style == Style::Lines {
             let total = self.limit.map_or_else(String::new, |limit| format!("/{limit}"));
             let left = self.time_left(&state).map_or_else(String::new, |left| format!(", {left} left"));
-            eprintln!("{}  [{}{total}{left}]", self.describe(trial), state.finished);
+            tell(&format!("{}  [{}{total}{left}]", self.describe(trial), state.finished));
         }
     }
 

@@ -30,6 +30,9 @@ pub(crate) struct Recorded {
     cards: BTreeMap<u64, ModelCard>,
 }
 
+/// What tells what is known of a configuration.
+type Known<'a> = Box<dyn Fn(&Configuration) -> Preview + 'a>;
+
 impl Recorded {
     /// Reads a run, also while a search goes on in it.
     ///
@@ -80,7 +83,7 @@ impl Recorded {
 
     /// What is known of configurations before they are evaluated: nothing of those of a command. The shape of a network's images
     /// is that of the written models, or else they are loaded. None without images or spec.
-    fn preview(&self) -> Option<Box<dyn Fn(&Configuration) -> Preview + '_>> {
+    fn preview(&self) -> Option<Known<'_>> {
         let spec = match self.spec.as_ref()? {
             SpecFile::Search(spec) => spec,
             SpecFile::Tune(_) => return Some(Box::new(|_| Preview::default())),

@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use lightcrest::executor::Summary;
+use lightcrest::history::TrialState;
 use lightcrest::pruner::Pruner;
 use lightcrest::storage::{SqliteStorage, Storage, StorageError};
 use lightcrest::{Executor, ExecutorConfig, FrozenTrial, Objective, Observer, Study, StudyError};
@@ -52,10 +53,10 @@ impl<'a> Session<'a> {
         Ok(root)
     }
 
-    /// Locks the folder, writes the spec there and opens the study.
+    /// Locks the folder, opens the study and writes the spec there.
     ///
     /// # Errors
-    /// If the folder or its database cannot be used.
+    /// If the folder or its database cannot be used, or holds another study by now.
     pub(crate) fn open(
         arguments: &StudyArguments,
         spec: &'a StudySpec,
@@ -66,14 +67,21 @@ impl<'a> Session<'a> {
         stop: impl FnOnce() -> Arc<AtomicBool>,
     ) -> Result<Self, CliError> {
         let (folder, moved) = RunFolder::claim(root, arguments.fresh)?;
-        write_file(&folder.spec(), text.as_bytes())?;
         let storage =
             SqliteStorage::open(folder.database()).map_err(StudyError::from).map_err(CliError::Broken)?;
         let builder = prepare::study(spec)
             .boxed_sampler(prepare::sampler(spec))
             .boxed_pruner(pruner)
             .boxed_terminator(prepare::terminator(spec));
-        let study = builder.storage(storage).build().map_err(CliError::Broken)?;
+        let study = builder.storage(storage).build().map_err(|error| match error {
+            // Another command was faster, with another spec.
+            StudyError::Storage(source @ StorageError::OtherStudy { .. }) => {
+                CliError::OtherRun { path: root.to_path_buf(), source }
+            }
+            error => CliError::Broken(error),
+        })?;
+        // The spec of the study that is there: not before it is certain which one that is.
+        write_file(&folder.spec(), text.as_bytes())?;
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
             spec,
@@ -147,9 +155,28 @@ impl<'a> Session<'a> {
         write_file(&self.folder.front_csv(), front_csv(view).as_bytes())?;
         write_file(&self.folder.report(), page::report(&recorded.report()).as_bytes())?;
         if !self.quiet {
-            print(&output::closing(view, &self.folder));
+            print(&output::closing(view, &self.folder))?;
         }
         Ok(())
+    }
+
+    /// Whether the study came to anything.
+    ///
+    /// # Errors
+    /// [`CliError::AllFailed`] if every trial failed; `log` says what a trial printed.
+    pub(crate) fn success(&self, log: impl Fn(u64) -> Option<PathBuf>) -> Result<(), CliError> {
+        let trials = self.study.trials();
+        let failed = || trials.iter().filter(|trial| trial.state == TrialState::Failed);
+        match failed().next_back() {
+            Some(last) if !trials.iter().any(|trial| trial.state.has_result()) => Err(CliError::AllFailed {
+                count: failed().count(),
+                early: false,
+                trial: last.number,
+                reason: last.reason.clone().unwrap_or_default(),
+                log: log(last.number),
+            }),
+            _ => Ok(()),
+        }
     }
 
     fn opening(&self) -> String {
@@ -215,5 +242,38 @@ impl Observer for Both<'_> {
     fn interrupted(&self, trial: &FrozenTrial) {
         self.0.interrupted(trial);
         self.1.interrupted(trial);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lightcrest::pruner::NoPruner;
+    use lightcrest_spec::tune::TuneSpec;
+
+    #[test]
+    fn the_spec_in_the_folder_is_that_of_its_study() {
+        let spec = |seed: u64| {
+            let text = format!(
+                "[study]\nname = 's'\nseed = {seed}\n[[objectives]]\nmetric = 'loss'\ndirection = 'minimize'\n\
+                 [command]\nrun = ['true']\n[parameters]\nx = [1, 2]\n[budget]\ntrials = 1"
+            );
+            TuneSpec::parse(&text, "spec.toml").unwrap().study
+        };
+        let place = tempfile::tempdir().unwrap();
+        let root = place.path().join("run");
+        let arguments =
+            StudyArguments { spec: "spec.toml".into(), out: None, fresh: false, workers: None, quiet: true };
+        let open = |spec: &StudySpec, text: &str| {
+            let pruner = Box::new(NoPruner);
+            let opened = Session::open(&arguments, spec, text, &root, pruner, Instant::now(), Arc::default);
+            opened.map(drop)
+        };
+        open(&spec(1), "first").unwrap();
+        // It was checked before the folder held a study, and came second.
+        let error = open(&spec(2), "second").unwrap_err();
+        assert!(matches!(error, CliError::OtherRun { .. }), "{}", error.report());
+        assert_eq!(error.exit_code(), 2);
+        assert_eq!(std::fs::read_to_string(root.join("spec.toml")).unwrap(), "first");
     }
 }

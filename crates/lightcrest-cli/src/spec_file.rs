@@ -1,6 +1,7 @@
 //! A spec file of either kind, for the commands that take both.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use lightcrest_model::spec::Spec;
@@ -22,9 +23,10 @@ pub(crate) enum SpecFile {
 impl SpecFile {
     /// Reads a spec of the kind that its tables tell.
     pub(crate) fn read(path: &Path) -> Result<Self, CliError> {
-        match SpecKind::of(&read(path)?) {
-            Some(SpecKind::Tune) => read_tune(path).map(|(spec, _)| Self::Tune(Box::new(spec))),
-            _ => read_search(path).map(|(spec, _)| Self::Search(Box::new(spec))),
+        let text = read(path)?;
+        match SpecKind::of(&text) {
+            Some(SpecKind::Tune) => tune(path, &text).map(|spec| Self::Tune(Box::new(spec))),
+            _ => search(path, &text).map(|spec| Self::Search(Box::new(spec))),
         }
     }
 
@@ -93,32 +95,48 @@ fn settings(spec: &StudySpec) -> Vec<(&'static str, String)> {
 /// Reads and checks a spec of light networks; its text comes along.
 pub(crate) fn read_search(path: &Path) -> Result<(Spec, String), CliError> {
     let text = read(path)?;
+    Ok((search(path, &text)?, text))
+}
+
+fn search(path: &Path, text: &str) -> Result<Spec, CliError> {
     let shown = path.display();
-    if SpecKind::of(&text) == Some(SpecKind::Tune) {
+    if SpecKind::of(text) == Some(SpecKind::Tune) {
         return Err(CliError::Usage(format!(
             "{shown} is the spec of a command; `lightcrest tune {shown}` tunes it"
         )));
     }
-    let spec = Spec::parse(&text, &shown.to_string()).map_err(|errors| CliError::Spec { errors })?;
-    Ok((spec, text))
+    Spec::parse(text, &shown.to_string()).map_err(|errors| CliError::Spec { errors })
 }
 
 /// Reads and checks a spec of a command; its text comes along.
 pub(crate) fn read_tune(path: &Path) -> Result<(TuneSpec, String), CliError> {
     let text = read(path)?;
+    Ok((tune(path, &text)?, text))
+}
+
+fn tune(path: &Path, text: &str) -> Result<TuneSpec, CliError> {
     let shown = path.display();
-    if SpecKind::of(&text) == Some(SpecKind::Search) {
+    if SpecKind::of(text) == Some(SpecKind::Search) {
         let message =
             format!("{shown} is the spec of light networks; `lightcrest search {shown}` searches them");
         return Err(CliError::Usage(message));
     }
-    let spec = TuneSpec::parse(&text, &shown.to_string()).map_err(|errors| CliError::Spec { errors })?;
-    Ok((spec, text))
+    TuneSpec::parse(text, &shown.to_string()).map_err(|errors| CliError::Spec { errors })
 }
 
-/// Reads a text file.
+/// The folder of a spec's file, where relative paths begin; the current one for a spec that comes through a pipe.
+pub(crate) fn folder(path: &Path) -> &Path {
+    let handed_over = ["/dev", "/proc"].iter().any(|root| path.starts_with(root));
+    path.parent().filter(|_| !handed_over && path.is_file()).unwrap_or(Path::new(""))
+}
+
+/// Reads a text file, or standard input for `-`. What comes through a pipe can be read once.
 pub(crate) fn read(path: &Path) -> Result<String, CliError> {
-    fs::read_to_string(path).map_err(|source| CliError::Read { path: path.to_path_buf(), source })
+    let text = match path.to_str() {
+        Some("-") => io::read_to_string(io::stdin()),
+        _ => fs::read_to_string(path),
+    };
+    text.map_err(|source| CliError::Read { path: path.to_path_buf(), source })
 }
 
 #[cfg(test)]

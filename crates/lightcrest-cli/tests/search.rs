@@ -287,3 +287,16 @@ fn two_searches_do_not_share_a_folder() {
     assert_eq!(second.code, Some(2), "{}", second.stderr);
     assert!(second.stderr.contains("another search is running in runs/tiny"), "{}", second.stderr);
 }
+
+#[test]
+fn a_search_in_which_every_trial_failed_is_a_failure() {
+    let place = Place::new(
+        &TINY
+            .replace("low = 1e-2, high = 1e-1", "low = 1e30, high = 1e31")
+            .replace("trials = 6", "trials = 2"),
+    );
+    let result = place.run(&["search", "spec.toml"]);
+    assert_eq!(result.code, Some(1), "{}", result.stderr);
+    assert!(result.stderr.contains("all 2 trials failed; trial 1: diverged"), "{}", result.stderr);
+    assert!(place.path("runs/tiny/report.html").exists());
+}

@@ -73,7 +73,7 @@ fn a_run_gets_a_page_and_its_report_a_section() {
 }
 
 #[test]
-fn the_pictures_of_a_database_are_what_its_sampler_believed() {
+fn the_pictures_of_a_database_are_the_posteriors_of_its_sampler() {
     let place = Place::new(TINY);
     study(&place, 14);
     let said = place.succeed(&["surrogate", "study.db", "--parameter", "rate"]).stdout;

@@ -8,72 +8,11 @@ mod common;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use common::tuned::{SPEC, is_alive, place, process, reasons, wait_until};
 use common::{Place, TINY};
 use lightcrest::TrialState;
-
-/// A study of one parameter; the command is `objective.sh`.
-const SPEC: &str = r#"
-[study]
-name = "tuned"
-seed = 5
-
-[[objectives]]
-metric = "loss"
-direction = "minimize"
-
-[command]
-run = ["sh", "objective.sh", "{trial}", "{x}"]
-
-# A test that goes wrong ends all the same.
-[command.limits]
-time = "2m"
-
-[parameters]
-x = { low = -1.0, high = 1.0 }
-
-[budget]
-trials = 4
-
-[workers]
-count = 1
-
-[sampler]
-name = "random"
-"#;
-
-fn place(spec: &str, script: &str) -> Place {
-    let place = Place::new(spec);
-    place.write("objective.sh", script);
-    place
-}
-
-/// The reasons of the trials that failed, by number.
-fn reasons(place: &Place) -> Vec<(u64, String)> {
-    let failed = place.trials_of("tuned").into_iter().filter(|trial| trial.state == TrialState::Failed);
-    failed.map(|trial| (trial.number, trial.reason.unwrap())).collect()
-}
-
-/// Waits for something that other processes do.
-fn wait_until(what: &str, condition: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(120);
-    while !condition() {
-        assert!(Instant::now() < deadline, "waited in vain: {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
-/// The process whose number a file holds.
-fn process(path: &Path) -> Option<i32> {
-    std::fs::read_to_string(path).ok()?.trim().parse().ok()
-}
-
-fn is_alive(process: i32) -> bool {
-    let state = Command::new("ps").args(["-o", "state=", "-p", &process.to_string()]).output().unwrap();
-    let state = String::from_utf8(state.stdout).unwrap();
-    !state.trim().is_empty() && !state.trim().starts_with('Z')
-}
 
 #[test]
 fn parameters_arrive_as_arguments_in_the_environment_and_in_a_file() {

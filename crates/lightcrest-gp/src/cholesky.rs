@@ -10,11 +10,13 @@ use faer::{Mat, MatMut, MatRef, Par, Side};
 /// no noise need the first steps; the last is close to "all noise".
 pub const JITTER_LADDER: [f64; 6] = [0.0, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4];
 
-/// L with L Lᵀ = K + jitter I.
+/// L with L Lᵀ = K + diag(jitter).
 #[derive(Debug, Clone)]
 pub struct Cholesky {
-    l: Mat<f64>, // (n, n), lower
-    jitter: f64,
+    l: Mat<f64>,      // (n, n), lower
+    jitter: Vec<f64>, // (n,)
+    /// What every row that is appended gets, as the first ones did.
+    common: f64,
 }
 
 impl Cholesky {
@@ -37,7 +39,7 @@ impl Cholesky {
             if let Ok(llt) = attempt {
                 let l = llt.L().to_owned();
                 if (0..n).all(|i| l[(i, i)].is_finite() && l[(i, i)] > 0.0) {
-                    return Ok(Self { l, jitter });
+                    return Ok(Self { l, jitter: vec![jitter; n], common: jitter });
                 }
             }
         }
@@ -54,9 +56,9 @@ impl Cholesky {
         self.len() == 0
     }
 
-    /// What was added to the diagonal.
-    pub fn jitter(&self) -> f64 {
-        self.jitter
+    /// What was added to the diagonal, row by row: appended rows may have needed more. (n)
+    pub fn jitter(&self) -> &[f64] {
+        &self.jitter
     }
 
     /// The factor.
@@ -110,12 +112,18 @@ impl Cholesky {
         }
         self.forward(k.as_mut()); // (n, m)
         let mut rest = own - k.transpose() * &k; // the Schur complement
-        (0..m).for_each(|i| rest[(i, i)] += self.jitter);
+        let mut jitter = vec![self.common; m];
+        (0..m).for_each(|i| rest[(i, i)] += self.common);
         let corner = Self::new(&rest).or_else(|_| {
             let mean = (0..m).map(|i| own[(i, i)]).sum::<f64>() / m as f64;
-            (0..m).for_each(|i| rest[(i, i)] = rest[(i, i)].max(0.0) + 1e-6 * mean);
+            for i in 0..m {
+                let lifted = rest[(i, i)].max(0.0) + 1e-6 * mean;
+                jitter[i] += lifted - rest[(i, i)];
+                rest[(i, i)] = lifted;
+            }
             Self::new(&rest)
         })?;
+        self.jitter.extend(jitter.iter().zip(&corner.jitter).map(|(own, ladder)| own + ladder));
         self.l.resize_with(n + m, n + m, |i, j| match (i < n, j < n) {
             (false, true) => k[(j, i - n)],
             (false, false) => corner.l[(i - n, j - n)],

@@ -26,6 +26,7 @@ pub mod lbfgs;
 mod likelihood;
 mod posterior;
 mod prior;
+mod robust;
 mod rows;
 pub mod special;
 pub mod transform;

@@ -97,11 +97,11 @@ impl Posterior {
         &self.hyperparameters
     }
 
-    /// The posterior mean at the observed rows, in O(n): y_i - (σ² + σ_i² + jitter) α_i, σ_i² being the noise of the row's own.
+    /// The posterior mean at the observed rows, in O(n): y_i - (σ² + σ_i² + jitter_i) α_i, σ_i² being the noise of the row's own.
     pub fn fitted(&self) -> Vec<f64> {
-        let common = self.hyperparameters.noise + self.cholesky.jitter();
-        let each = self.y.iter().zip(&self.noise).zip(&self.alpha);
-        each.map(|((y, noise), a)| y - (common + noise) * a).collect()
+        let own = self.noise.iter().zip(self.cholesky.jitter()).map(|(noise, jitter)| noise + jitter);
+        let each = self.y.iter().zip(own).zip(&self.alpha);
+        each.map(|((y, own), a)| y - (self.hyperparameters.noise + own) * a).collect()
     }
 
     /// The kernel.

@@ -1,9 +1,12 @@
 //! Outcome transforms: what the Gaussian process sees instead of the raw objective. Larger is better on both sides.
 //!
-//! Every transform is monotone, so the best stays the best; all end in mean 0 and variance 1. Divisions by the scale come first, so that
-//! values of 1e300 or 1e-300 neither overflow nor vanish; a constant objective becomes all zeros.
+//! Every transform is monotone, so the best stays the best; all end in mean 0 and variance 1. Before anything else values are put on
+//! the scale of the better ones ([`tamed`]), so that values of 1e300 or 1e-300 neither overflow nor vanish, and one penalty of 1e15
+//! leaves the differences among the good as they are; a constant objective becomes all zeros.
 
 use crate::error::{GpError, finite, length};
+use crate::robust::Scale;
+pub use crate::robust::tamed;
 use crate::special::normal_quantile;
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +14,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outliers {
-    /// Left as they are.
+    /// Left as they are, but for those that are thousands of times farther off than the better ones ([`tamed`]).
     Keep,
     /// Values far below the median (1.5 interquartile ranges below the lower quartile) are pulled up to that fence.
     Winsorise,
@@ -32,7 +35,7 @@ pub fn transform(y: &[f64], outliers: Outliers) -> Result<Vec<f64>, GpError> {
         return Err(GpError::Empty);
     }
     finite("y", y)?;
-    let y = scaled(y);
+    let y = tamed(y);
     Ok(standardise(&match outliers {
         Outliers::Keep => y,
         Outliers::Winsorise => winsorise(&y),
@@ -57,12 +60,13 @@ pub fn standardise(y: &[f64]) -> Vec<f64> {
 /// μ - 2σ and μ + 2σ are the ends of the same interval. (Means and variances may not.) Between two observations the inverse is the
 /// line through them, which is exact wherever the transform is linear: everywhere for [`Outliers::Keep`], in the better half for
 /// [`Outliers::HalfRank`]. Beyond the best and the worst it goes on with the mean slope of the better half, since what was
-/// warped has no scale of its own there.
+/// warped has no scale of its own there. Absurd observations, such as a penalty of 1e300, have none either and are no part of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Inverse {
     /// (transformed, observed), transformed values ascending and different.
     knots: Vec<(f64, f64)>,
-    slope: f64,
+    /// Half of it, so that it is finite wherever values are.
+    half_slope: f64,
 }
 
 impl Inverse {
@@ -80,19 +84,22 @@ impl Inverse {
         length("z", y.len(), z.len())?;
         finite("y", y)?;
         finite("z", z)?;
-        let mut knots: Vec<(f64, f64)> = z.iter().copied().zip(y.iter().copied()).collect();
+        let scale = Scale::of(y);
+        let sized = |v: &f64| scale.is_none_or(|scale| !scale.is_absurd(*v));
+        let mut knots: Vec<(f64, f64)> =
+            z.iter().copied().zip(y.iter().copied()).filter(|(_, y)| sized(y)).collect();
         knots.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.total_cmp(&a.1)));
         // Of values that became equal (winsorised ones), the best stays.
         knots.dedup_by(|later, kept| later.0 == kept.0);
         knots.reverse();
         let (middle, best) = (knots[(knots.len() - 1) / 2], knots[knots.len() - 1]);
-        let slope = (best.1 - middle.1) / (best.0 - middle.0);
+        let half_slope = (0.5 * best.1 - 0.5 * middle.1) / (best.0 - middle.0);
         // Equal values have no scale; one standard deviation then counts as one unit.
-        let slope = if slope.is_finite() && slope > 0.0 { slope } else { 1.0 };
-        Ok(Self { knots, slope })
+        let half_slope = if half_slope.is_finite() && half_slope > 0.0 { half_slope } else { 0.5 };
+        Ok(Self { knots, half_slope })
     }
 
-    /// The observation that would be transformed to z; finite unless it would exceed the largest number.
+    /// The observation that would be transformed to z; finite wherever z is: the largest number where it would exceed that.
     pub fn at(&self, z: f64) -> f64 {
         let after = self.knots.partition_point(|knot| knot.0 < z);
         match (after.checked_sub(1).map(|i| self.knots[i]), self.knots.get(after).copied()) {
@@ -100,7 +107,10 @@ impl Inverse {
                 let t = (z - z0) / (z1 - z0);
                 y0 * (1.0 - t) + y1 * t
             }
-            (None, Some((edge, y))) | (Some((edge, y)), None) => y + self.slope * (z - edge),
+            (None, Some((edge, y))) | (Some((edge, y)), None) => {
+                let half = 0.5 * y + self.half_slope * (z - edge);
+                (2.0 * half).clamp(f64::MIN, f64::MAX)
+            }
             (None, None) => f64::NAN,
         }
     }
@@ -227,6 +237,57 @@ mod tests {
             let z = transform(&y, outliers).expect("finite");
             assert!(z[19] - z[10] > 0.3, "{outliers:?}: {z:?}");
         }
+    }
+
+    /// Twenty good values and some bad ones, of which some may be absurd.
+    fn with_penalties(penalty: f64, count: usize) -> Vec<f64> {
+        let mut y: Vec<f64> = (0..20).map(|i| -0.6 + 0.02 * f64::from(i)).collect();
+        y.extend(std::iter::repeat_n(penalty, count));
+        y
+    }
+
+    #[test]
+    fn a_penalty_of_any_size_leaves_order_and_proportions_of_the_good() {
+        for outliers in ALL {
+            let spread = |y: &[f64]| {
+                let z = transform(y, outliers).expect("finite");
+                assert!(z.iter().all(|z| z.is_finite()) && z[..20].windows(2).all(|pair| pair[0] <= pair[1]));
+                (10..20).map(|i| (z[i] - z[10]) / (z[19] - z[10])).collect::<Vec<f64>>()
+            };
+            for count in [1, 4, 30] {
+                let mild = spread(&with_penalties(-9.0, count));
+                for penalty in [-1e6, -1e15, -1e300, -1.7e308] {
+                    for (a, b) in spread(&with_penalties(penalty, count)).iter().zip(&mild) {
+                        // Bilog bends by its own spread, which depends on where the bad ones are.
+                        let tolerance = if outliers == Outliers::Bilog { 0.1 } else { 1e-6 };
+                        assert!((a - b).abs() < tolerance, "{outliers:?} {penalty:e} {count} times: {a} {b}");
+                    }
+                }
+            }
+            // Seen by the model: the good differ by more than noise.
+            let z = transform(&with_penalties(-1.7e308, 1), outliers).expect("finite");
+            assert!(z[19] - z[10] > 0.2, "{outliers:?}: {z:?}");
+        }
+    }
+
+    #[test]
+    fn the_way_back_from_a_penalty_is_on_the_scale_of_the_good() {
+        for outliers in ALL {
+            for penalty in [-1e15, -1e300, -1.7e308] {
+                let y = with_penalties(penalty, 2);
+                let z = transform(&y, outliers).expect("finite");
+                let inverse = Inverse::new(&y, &z).expect("finite");
+                for (y, z) in y[10..20].iter().zip(&z[10..20]) {
+                    assert!((inverse.at(*z) - y).abs() < 1e-9, "{outliers:?} {penalty:e}");
+                }
+                for z in [-8.0, -3.0, 0.0, 3.0, 8.0] {
+                    assert!(inverse.at(z).abs() < 100.0, "{outliers:?} {penalty:e}: {}", inverse.at(z));
+                }
+            }
+        }
+        let y = [1.7e308, -1.7e308, 0.3e308, 1.0];
+        let inverse = Inverse::new(&y, &transform(&y, Outliers::Keep).expect("finite")).expect("finite");
+        assert!([-9.0, 9.0].iter().all(|z| inverse.at(*z).is_finite()) && inverse.at(9.0) > 1.7e308);
     }
 
     #[test]

@@ -82,10 +82,27 @@ fn a_fit_recovers_which_column_matters() {
     let data = Data::new(Rows::dense(2, values).unwrap(), transform(&y, Outliers::Keep).unwrap()).unwrap();
     let found = fit(&kernel, &data, &FitConfig::new(&kernel, &data)).unwrap().hyperparameters;
     assert!(found.length_scales[1] > 3.0 * found.length_scales[0], "{found:?}");
-    // A warm start from the answer costs only a few evaluations.
-    let mut config = FitConfig::new(&kernel, &data);
-    config.warm = Some(found.clone());
-    assert!(fit(&kernel, &data, &config).unwrap().log_posterior.is_finite());
+}
+
+#[test]
+fn fitted_values_are_predictions_also_where_appended_rows_needed_more_jitter() {
+    let kernel = Kernel::new(Family::Rbf, vec![Column::Continuous]);
+    let rows = |x: &[f64]| Rows::dense(1, x.to_vec()).unwrap();
+    let hyperparameters = Hyperparameters {
+        length_scales: vec![0.5],
+        scales: vec![1.0],
+        embedding: 1.0,
+        noise: 1e-300,
+        warps: vec![],
+    };
+    let data = Data::new(rows(&[0.1, 0.9]), vec![1.0, -1.0]).unwrap();
+    let mut posterior = Posterior::new(&kernel, &hyperparameters, &data).unwrap();
+    // The same row again and again, with other values: without jitter there is no factor.
+    posterior.append(&rows(&[0.1, 0.1, 0.9]), &[2.0, 1.5, -1.2], 0.0).unwrap();
+    let predicted = posterior.predict_mean(&rows(&[0.1, 0.9, 0.1, 0.1, 0.9])).unwrap();
+    for (fitted, predicted) in posterior.fitted().iter().zip(predicted) {
+        assert!((fitted - predicted).abs() < 1e-4, "{fitted} {predicted}");
+    }
 }
 
 #[test]

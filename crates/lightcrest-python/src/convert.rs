@@ -1,10 +1,12 @@
 //! Values, domains, configurations and attributes, from Python and back.
 //!
-//! The engine's values are JSON's scalars. Other objects may be choices all the same: the engine knows them by a text that starts
-//! with a zero byte and goes on with their `repr`, and [`objects`] leads back to them while the process lives.
+//! The engine's values are JSON's scalars. Other objects may be choices all the same: the engine knows them by a text, and [`objects`]
+//! leads back to them while the process lives. The text is a zero byte, the parameter, a zero byte and their `repr`; where several
+//! choices of a list have the same one, those after the first are numbered behind another zero byte. So what is made anew for each
+//! trial stays the same choice, and no parameter gets the objects of another.
 
 use lightcrest::space::{Configuration, Domain, Suggestions, Value};
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple, PyType};
@@ -19,7 +21,7 @@ pub(crate) fn value(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Value> {
         return Ok(Value::Bool(truth.is_true()));
     }
     if object.is_instance_of::<PyInt>() {
-        return Ok(Value::Int(object.extract()?));
+        return Ok(Value::Int(whole(name, "a whole number", object)?));
     }
     if object.is_instance_of::<PyFloat>() {
         return Ok(Value::Float(object.extract()?));
@@ -41,16 +43,48 @@ pub(crate) fn value(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Value> {
     )))
 }
 
+/// A whole number of 64 bits; `what` is what it is of the parameter `name`.
+pub(crate) fn whole(name: &str, what: &str, object: &Bound<'_, PyAny>) -> PyResult<i64> {
+    object.extract().map_err(|error: PyErr| {
+        if !error.is_instance_of::<PyOverflowError>(object.py()) {
+            return error;
+        }
+        PyValueError::new_err(format!(
+            "parameter `{name}`: {what} must be from -2^63 to 2^63 - 1, but got {object}; a float parameter has no such limit"
+        ))
+    })
+}
+
 /// As [`value`], or what stands for an object that is none of the engine's values.
 pub(crate) fn choice(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Value> {
-    match value(name, object) {
-        Ok(Value::Float(number)) if !number.is_finite() => {}
-        Ok(value) => return Ok(value),
-        Err(_) => {}
+    if let Some(value) = encodable(name, object) {
+        return Ok(value);
     }
-    let key = format!("\0{}", object.repr()?);
-    objects(object.py()).set_item(&key, object)?;
-    Ok(Value::Str(key))
+    let (known, first) = (objects(object.py()), stand_in(name, object, 0)?);
+    // It may be a later one of several alike.
+    let mut text = first.clone();
+    for occurrence in 1.. {
+        match known.get_item(&text)? {
+            Some(other) if other.is(object) => return Ok(Value::Str(text)),
+            Some(_) => text = stand_in(name, object, occurrence)?,
+            None => break,
+        }
+    }
+    if !known.contains(&first)? {
+        known.set_item(&first, object)?;
+    }
+    Ok(Value::Str(first))
+}
+
+/// The value that an object is, if the engine has it.
+fn encodable(name: &str, object: &Bound<'_, PyAny>) -> Option<Value> {
+    value(name, object).ok().filter(|value| value.as_f64().is_none_or(f64::is_finite))
+}
+
+/// What the engine knows an object by that comes after so many others of the same `repr`.
+fn stand_in(name: &str, object: &Bound<'_, PyAny>, occurrence: usize) -> PyResult<String> {
+    let text = format!("\0{name}\0{}", object.repr()?);
+    Ok(if occurrence == 0 { text } else { format!("{text}\0{occurrence}") })
 }
 
 /// The objects that stand behind choices, by what stands for them.
@@ -67,9 +101,15 @@ pub(crate) fn scalar<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py,
         Value::Float(value) => PyFloat::new(py, *value).into_any(),
         Value::Str(text) => {
             let object = if text.starts_with('\0') { objects(py).get_item(text)? } else { None };
-            object.unwrap_or_else(|| PyString::new(py, text.trim_start_matches('\0')).into_any())
+            object.unwrap_or_else(|| PyString::new(py, spoken(text)).into_any())
         }
     })
+}
+
+/// The `repr` of an object that another process chose, or the text itself.
+fn spoken(text: &str) -> &str {
+    let Some(text) = text.strip_prefix('\0') else { return text };
+    text.split('\0').nth(1).unwrap_or(text)
 }
 
 /// The scalars of any iterable but a string.
@@ -80,7 +120,24 @@ pub(crate) fn values(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Vec<Valu
             "parameter `{name}`: choices must be a list, but got {text}"
         )));
     }
-    object.try_iter()?.map(|item| choice(name, &item?)).collect()
+    let mut choices: Vec<Value> = Vec::new();
+    for item in object.try_iter()? {
+        let item = item?;
+        if let Some(value) = encodable(name, &item) {
+            choices.push(value);
+            continue;
+        }
+        let mut text = stand_in(name, &item, 0)?;
+        for occurrence in 1.. {
+            if !choices.iter().any(|choice| choice.as_str() == Some(&text)) {
+                break;
+            }
+            text = stand_in(name, &item, occurrence)?;
+        }
+        objects(item.py()).set_item(&text, &item)?;
+        choices.push(Value::Str(text));
+    }
+    Ok(choices)
 }
 
 /// Whether a list holds just the choices of a domain, in their order. May say `false` of one that does, but then it costs more only.
@@ -123,14 +180,15 @@ pub(crate) fn domain(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Domain> 
             }
             "IntDistribution" => {
                 return Ok(Domain::Int {
-                    low: get("low")?.extract()?,
-                    high: get("high")?.extract()?,
+                    low: whole(name, "`low`", &get("low")?)?,
+                    high: whole(name, "`high`", &get("high")?)?,
                     log: get("log")?.extract()?,
-                    step: get("step")?.extract()?,
+                    step: whole(name, "`step`", &get("step")?)?,
                 });
             }
             "CategoricalDistribution" => {
-                return Ok(Domain::Categorical { choices: values(name, &get("choices")?)?, ordered: false });
+                let choices = values(name, &get("choices")?)?.into();
+                return Ok(Domain::Categorical { choices, ordered: false });
             }
             _ => {}
         }
@@ -141,20 +199,34 @@ pub(crate) fn domain(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Domain> 
     )))
 }
 
+/// The domain with `high` lowered to its last step as the distribution of Python does it, which warns of it.
+pub(crate) fn stepped(py: Python<'_>, domain: Domain) -> PyResult<Domain> {
+    if domain.meets_high() {
+        return Ok(domain);
+    }
+    let module = py.import(pyo3::intern!(py, "lightcrest.distributions"))?;
+    let lowered = match &domain {
+        Domain::Float { low, high, log, step } => {
+            module.getattr("FloatDistribution")?.call1((low, high, log, step))
+        }
+        Domain::Int { low, high, log, step } => {
+            module.getattr("IntDistribution")?.call1((low, high, log, step))
+        }
+        Domain::Categorical { .. } => return Ok(domain),
+    };
+    self::domain("", &lowered?)
+}
+
 /// The distribution that stands for a domain.
 pub(crate) fn distribution<'py>(py: Python<'py>, domain: &Domain) -> PyResult<Bound<'py, PyAny>> {
     let module = py.import(pyo3::intern!(py, "lightcrest.distributions"))?;
-    let options = PyDict::new(py);
     match domain {
+        // The engine has lowered `high` already: to do it again might take another step off.
         Domain::Float { low, high, log, step } => {
-            options.set_item("log", log)?;
-            options.set_item("step", step)?;
-            module.getattr("FloatDistribution")?.call((low, high), Some(&options))
+            module.getattr("FloatDistribution")?.call_method1("_of", (low, high, log, step))
         }
         Domain::Int { low, high, log, step } => {
-            options.set_item("log", log)?;
-            options.set_item("step", step)?;
-            module.getattr("IntDistribution")?.call((low, high), Some(&options))
+            module.getattr("IntDistribution")?.call_method1("_of", (low, high, log, step))
         }
         Domain::Categorical { choices, .. } => {
             let choices = choices.iter().map(|choice| scalar(py, choice)).collect::<PyResult<Vec<_>>>()?;
@@ -262,19 +334,25 @@ pub(crate) fn attributes<'a, 'py>(
     Ok(dict)
 }
 
-/// A whole number, also one that is written as a float.
+/// A whole number of 64 bits, also one that is written as a float.
 pub(crate) struct Whole(pub(crate) i64);
 
 impl<'a, 'py> FromPyObject<'a, 'py> for Whole {
     type Error = PyErr;
 
     fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
-        match object.extract::<i64>() {
-            Ok(number) => Ok(Self(number)),
-            Err(error) => match object.extract::<f64>() {
-                Ok(number) if number.is_finite() => Ok(Self(number as i64)),
-                _ => Err(error),
-            },
+        let number = match object.extract::<i64>() {
+            Ok(number) => return Ok(Self(number)),
+            Err(error) => object.extract::<f64>().ok().filter(|number| number.is_finite()).ok_or(error)?,
+        };
+        // Both ends are exact, and 2^63 is no `i64` any more.
+        let fits = (i64::MIN as f64..-(i64::MIN as f64)).contains(&number);
+        if !fits || object.is_instance_of::<PyInt>() {
+            return Err(PyValueError::new_err(format!(
+                "bounds and step of a whole number must be from -2^63 to 2^63 - 1, but got {}; a float parameter has no such limit",
+                object.str()?
+            )));
         }
+        Ok(Self(number as i64))
     }
 }

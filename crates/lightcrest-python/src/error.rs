@@ -3,7 +3,9 @@
 //! | error | exception |
 //! |---|---|
 //! | a space, a value or an argument that cannot be | `ValueError` |
-//! | a trial that has ended already | `lightcrest.exceptions.UpdateFinishedTrialError` (a `RuntimeError`) |
+//! | a trial that has ended already, here or by another process | `lightcrest.exceptions.UpdateFinishedTrialError` (a `RuntimeError`) |
+//! | a new study that somebody else made first | `lightcrest.exceptions.DuplicatedStudyError` |
+//! | a wait for another process that a signal ended | what the signal's handler raised: `KeyboardInterrupt` |
 //! | a sampler that finds nothing or breaks | `lightcrest.exceptions.OptunaError` |
 //! | a study that is not there | `KeyError` |
 //! | a storage that refuses | `lightcrest.exceptions.StorageInternalError` |
@@ -15,19 +17,38 @@ use lightcrest::pruner::PrunerError;
 use lightcrest::sampler::SamplerError;
 use lightcrest::space::SpaceError;
 use lightcrest::storage::StorageError;
-use pyo3::PyErr;
-use pyo3::exceptions::{PyKeyError, PyValueError};
+use pyo3::exceptions::{PyKeyError, PyKeyboardInterrupt, PyValueError};
+use pyo3::{PyErr, Python};
+use std::cell::RefCell;
 
+pyo3::import_exception!(lightcrest.exceptions, DuplicatedStudyError);
 pyo3::import_exception!(lightcrest.exceptions, OptunaError);
 pyo3::import_exception!(lightcrest.exceptions, _Exhausted);
 pyo3::import_exception!(lightcrest.exceptions, StorageInternalError);
 pyo3::import_exception!(lightcrest.exceptions, UpdateFinishedTrialError);
 
+thread_local! {
+    /// What a signal's handler raised while this thread waited for another process.
+    static RAISED: RefCell<Option<PyErr>> = const { RefCell::new(None) };
+}
+
+/// Whether a signal ends the wait for another process. Python runs its handlers in the main thread only.
+pub(crate) fn called_off() -> bool {
+    match Python::attach(|py| py.check_signals()) {
+        Ok(()) => false,
+        Err(error) => {
+            RAISED.set(Some(error));
+            true
+        }
+    }
+}
+
 pub(crate) fn study(error: StudyError) -> PyErr {
     let message = chain(&error);
     match error {
         StudyError::NotRunning { .. } => UpdateFinishedTrialError::new_err(message),
-        StudyError::Storage(_) => StorageInternalError::new_err(message),
+        StudyError::Storage(StorageError::NoStudy) => StorageInternalError::new_err(message),
+        StudyError::Storage(error) => storage(error),
         StudyError::Sampler(SamplerError::Exhausted { .. }) => _Exhausted::new_err(message),
         StudyError::Sampler(_) => OptunaError::new_err(message),
         _ => PyValueError::new_err(message),
@@ -38,6 +59,11 @@ pub(crate) fn storage(error: StorageError) -> PyErr {
     let message = chain(&error);
     match error {
         StorageError::NoStudy => PyKeyError::new_err(message),
+        StorageError::StateConflict { .. } => UpdateFinishedTrialError::new_err(message),
+        StorageError::Exists { .. } => DuplicatedStudyError::new_err(message),
+        StorageError::CalledOff { .. } => {
+            RAISED.take().unwrap_or_else(|| PyKeyboardInterrupt::new_err(message))
+        }
         _ => StorageInternalError::new_err(message),
     }
 }

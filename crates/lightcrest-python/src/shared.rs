@@ -1,7 +1,9 @@
 //! What a study and its running trials share: the engine's study under a lock, and what is Python's own.
 
 use crate::{convert, error};
-use lightcrest::space::{Domain, Suggestions};
+use lightcrest::objective::Preview;
+use lightcrest::space::{Configuration, Domain, Suggestions};
+use lightcrest::study::Snapshot;
 use lightcrest::{StudyError, TrialState};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -119,12 +121,29 @@ impl Shared {
         }
     }
 
-    /// For what may take long, such as a proposal: other Python threads run meanwhile.
-    pub(crate) fn patiently<T: Send>(
-        &self,
-        py: Python<'_>,
-        work: impl FnOnce(&mut lightcrest::Study) -> T + Send,
-    ) -> T {
+    /// The next trial, now running. While a proposal is computed, other threads run and use the study.
+    pub(crate) fn ask(&self, py: Python<'_>, propose: bool) -> Result<u64, StudyError> {
+        py.detach(|| match propose {
+            true => lightcrest::Study::ask_shared(&self.study, &|_| Preview::default()),
+            false => self.lock().ask_unproposed(),
+        })
+    }
+
+    /// What the sampler proposes for a trial of somebody else's study.
+    pub(crate) fn proposal(&self, py: Python<'_>, number: u64) -> Result<Configuration, StudyError> {
+        py.detach(|| lightcrest::Study::proposal_shared(&self.study, number))
+    }
+
+    /// Computes something from the study as it is now; other threads run and use the study meanwhile.
+    pub(crate) fn looking<T: Send>(&self, py: Python<'_>, work: impl FnOnce(&Snapshot) -> T + Send) -> T {
+        py.detach(|| {
+            let snapshot = self.lock().snapshot();
+            work(&snapshot)
+        })
+    }
+
+    /// For what may take long, such as an access to a file: other Python threads run meanwhile.
+    fn patiently<T: Send>(&self, py: Python<'_>, work: impl FnOnce(&mut lightcrest::Study) -> T + Send) -> T {
         py.detach(|| work(&mut self.lock()))
     }
 }

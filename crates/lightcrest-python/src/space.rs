@@ -1,5 +1,6 @@
 //! Declared spaces.
 
+use crate::convert::Whole;
 use crate::{convert, error};
 use lightcrest::space::{Bound as Limit, Condition, Configuration, Constraint, Domain, Parameter};
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -115,7 +116,7 @@ impl Space {
             } else {
                 vec![convert::value(&parent, &values)?]
             };
-            parameter.when.push(Condition { parent, values });
+            parameter.when.push(Condition { parent, values: values.into() });
         }
         self.parameters.push(parameter);
         Ok(())
@@ -166,24 +167,27 @@ impl Space {
         at_least: Option<&Bound<'py, PyAny>>,
         at_most: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<PyRefMut<'py, Self>> {
-        slf.add(name, Domain::Float { low, high, log, step }, when, at_least, at_most)?;
+        let domain = convert::stepped(slf.py(), Domain::Float { low, high, log, step })?;
+        slf.add(name, domain, when, at_least, at_most)?;
         Ok(slf)
     }
 
     /// Adds a whole number from low to high, both included, and returns the space.
-    #[pyo3(signature = (name, low, high, *, step=1, log=false, when=None, at_least=None, at_most=None))]
+    #[pyo3(signature = (name, low, high, *, step=Whole(1), log=false, when=None, at_least=None, at_most=None))]
     fn int<'py>(
         mut slf: PyRefMut<'py, Self>,
         name: String,
-        low: i64,
-        high: i64,
-        step: i64,
+        low: Whole,
+        high: Whole,
+        step: Whole,
         log: bool,
         when: Option<&Bound<'py, PyDict>>,
         at_least: Option<&Bound<'py, PyAny>>,
         at_most: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<PyRefMut<'py, Self>> {
-        slf.add(name, Domain::Int { low, high, log, step }, when, at_least, at_most)?;
+        let domain = Domain::Int { low: low.0, high: high.0, log, step: step.0 };
+        let domain = convert::stepped(slf.py(), domain)?;
+        slf.add(name, domain, when, at_least, at_most)?;
         Ok(slf)
     }
 
@@ -200,7 +204,7 @@ impl Space {
         at_most: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<PyRefMut<'py, Self>> {
         let choices = convert::values(&name, choices)?;
-        slf.add(name, Domain::Categorical { choices, ordered }, when, at_least, at_most)?;
+        slf.add(name, Domain::Categorical { choices: choices.into(), ordered }, when, at_least, at_most)?;
         Ok(slf)
     }
 

@@ -2,8 +2,9 @@
 
 use crate::shared::Shared;
 use crate::space::Space;
+use crate::storage::Place;
 use crate::trial::{Trial, datetime};
-use crate::{convert, error, pruner, sampler, storage};
+use crate::{convert, error, pruner, sampler};
 use lightcrest::importance::{FanovaConfig, PedAnovaConfig, fanova, ped_anova};
 use lightcrest::objective::{Evaluation, ObjectiveInfo, TrialError};
 use lightcrest::space::{Configuration, Suggestions};
@@ -27,7 +28,7 @@ impl Study {
         values: &[(u64, f64)],
         measure: impl FnOnce(&lightcrest::Space, &[(&Configuration, f64)]) -> Option<Vec<(String, f64)>> + Send,
     ) -> PyResult<Option<Bound<'py, PyDict>>> {
-        let shares = self.shared.patiently(py, |study| {
+        let shares = self.shared.looking(py, |study| {
             let trial =
                 |(number, value): &(u64, f64)| Some((&study.history().get(*number)?.configuration, *value));
             let trials: Vec<_> = values.iter().filter_map(trial).collect();
@@ -44,10 +45,11 @@ impl Study {
 
 #[pymethods]
 impl Study {
-    /// `space`: None to discover it. `seed`: None for a random one.
+    /// `space`: None to discover it. `seed`: None for a random one. `new`: whether it is a DuplicatedStudyError if there is one already.
     #[new]
-    #[pyo3(signature = (*, name, directions, sampler, sampler_settings, seed, pruner, pruner_settings, space, storage, attributes))]
+    #[pyo3(signature = (*, name, directions, sampler, sampler_settings, seed, pruner, pruner_settings, space, storage, attributes, new=false))]
     fn new(
+        py: Python<'_>,
         name: &str,
         directions: Vec<String>,
         sampler: &str,
@@ -58,6 +60,7 @@ impl Study {
         space: Option<PyRef<'_, Space>>,
         storage: &Bound<'_, PyAny>,
         attributes: Option<Py<PyDict>>,
+        new: bool,
     ) -> PyResult<Self> {
         let single = directions.len() == 1;
         let objective = |(i, direction): (usize, &String)| {
@@ -73,26 +76,36 @@ impl Study {
             Ok(ObjectiveInfo { name, direction })
         };
         let objectives = directions.iter().enumerate().map(objective).collect::<PyResult<Vec<_>>>()?;
-        let (mut storage, lasting) = storage::open(storage, name)?;
-        let stored = storage.definition().map_err(error::storage)?;
-        let builder = match (&stored, space) {
-            (Some(stored), None) if !stored.discovered => {
-                lightcrest::Study::builder(stored.space.clone(), objectives)
-            }
-            (_, Some(space)) => lightcrest::Study::builder(space.build()?, objectives),
-            (_, None) => lightcrest::Study::define_by_run(objectives),
-        };
+        let place = Place::extract(storage)?;
+        let lasting = place.is_lasting();
+        let sampler = sampler::make(sampler, sampler_settings)?;
+        let pruner = pruner::make(pruner, pruner_settings)?;
+        let space = space.map(|space| space.build()).transpose()?;
         let seed = seed.unwrap_or_else(|| RandomState::new().hash_one("seed"));
-        let mut study = builder
-            .name(name)
-            .seed(stored.as_ref().map_or(seed, |stored| stored.seed))
-            .boxed_sampler(sampler::make(sampler, sampler_settings)?)
-            .boxed_pruner(pruner::make(pruner, pruner_settings)?)
-            .boxed_storage(storage)
-            .write_through(lasting)
-            .build()
-            .map_err(error::study)?;
-        study.reseed(seed);
+        let build = || {
+            let mut storage = place.open(name)?;
+            let stored = storage.definition()?;
+            let builder = match (&stored, space) {
+                (Some(stored), None) if !stored.discovered => {
+                    lightcrest::Study::builder(stored.space.clone(), objectives)
+                }
+                (_, Some(space)) => lightcrest::Study::builder(space, objectives),
+                (_, None) => lightcrest::Study::define_by_run(objectives),
+            };
+            let mut study = builder
+                .name(name)
+                .seed(stored.as_ref().map_or(seed, |stored| stored.seed))
+                .new_only(new)
+                .boxed_sampler(sampler)
+                .boxed_pruner(pruner)
+                .boxed_storage(storage)
+                .write_through(lasting)
+                .build()?;
+            study.reseed(seed);
+            Ok(study)
+        };
+        // Another process may hold the file.
+        let study = py.detach(build).map_err(error::study)?;
         Ok(Self { shared: Arc::new(Shared::new(study, attributes, lasting)) })
     }
 
@@ -141,10 +154,7 @@ impl Study {
     ) -> PyResult<Trial> {
         // What is wrong with it is said before there is a trial.
         let fixed = fixed.map(Fixed::extract).transpose()?;
-        let number = self
-            .shared
-            .patiently(py, |study| if propose { study.ask_number() } else { study.ask_unproposed() });
-        let number = number.map_err(error::study)?;
+        let number = self.shared.ask(py, propose).map_err(error::study)?;
         let trial = Trial { shared: self.shared.clone(), number, study, independent, prune };
         match fixed {
             None => {}
@@ -220,8 +230,8 @@ impl Study {
     }
 
     /// Whether the engine's pruner would stop a running trial at its last report.
-    fn should_prune(&self, py: Python<'_>, number: u64) -> bool {
-        self.shared.quickly(py, |study| study.should_prune(number))
+    fn should_prune(&self, py: Python<'_>, number: u64) -> PyResult<bool> {
+        self.shared.quickly(py, |study| study.should_prune(number)).map_err(error::study)
     }
 
     /// Keeps something with a running trial.
@@ -270,7 +280,7 @@ impl Study {
 
     /// How much better than the best trial the optimum may be, with high probability; None while too few trials say it.
     fn regret_bound(&self, py: Python<'_>) -> PyResult<Option<f64>> {
-        self.shared.patiently(py, |study| study.regret_bound()).map_err(error::study)
+        self.shared.looking(py, lightcrest::study::Snapshot::regret_bound).map_err(error::study)
     }
 
     /// Adds a trial that ran elsewhere or waits to be run; its number.
@@ -323,7 +333,7 @@ impl Study {
 
     /// What the sampler proposes for a trial of another study.
     fn proposal<'py>(&self, py: Python<'py>, number: u64) -> PyResult<Bound<'py, PyDict>> {
-        let proposal = self.shared.patiently(py, |study| study.proposal(number)).map_err(error::study)?;
+        let proposal = self.shared.proposal(py, number).map_err(error::study)?;
         convert::parameters(py, proposal.iter())
     }
 

@@ -133,24 +133,6 @@ fn warn<W: PyTypeInfo>(py: Python<'_>, message: &str) -> PyResult<()> {
     PyErr::warn(py, &py.get_type::<W>(), &message, 1)
 }
 
-/// The domain of a step that does not meet its upper bound, as the distribution has it, which warns of it.
-fn stepped(py: Python<'_>, domain: Domain) -> PyResult<Domain> {
-    let meets = match &domain {
-        Domain::Float { low, high, step: Some(step), .. } if *step > 0.0 && low <= high => {
-            let cells = (high - low) / step;
-            (cells - cells.round()).abs() < 1e-8
-        }
-        Domain::Int { low, high, step, .. } if *step > 1 && low <= high => {
-            high.wrapping_sub(*low) % step == 0
-        }
-        _ => true,
-    };
-    if meets {
-        return Ok(domain);
-    }
-    convert::domain("", &convert::distribution(py, &domain)?)
-}
-
 #[pymethods]
 impl Trial {
     /// A real number in [low, high]; with a step, one of low, low + step, ...
@@ -166,7 +148,7 @@ impl Trial {
     ) -> PyResult<f64> {
         let mut domain = Domain::Float { low, high, log, step };
         if step.is_some() {
-            domain = stepped(py, domain)?;
+            domain = convert::stepped(py, domain)?;
         }
         let value = self.suggest(py, name, &domain)?;
         Ok(value.as_f64().unwrap_or(f64::NAN))
@@ -185,7 +167,7 @@ impl Trial {
     ) -> PyResult<i64> {
         let mut domain = Domain::Int { low: low.0, high: high.0, log, step: step.0 };
         if step.0 > 1 {
-            domain = stepped(py, domain)?;
+            domain = convert::stepped(py, domain)?;
         }
         let value = self.suggest(py, name, &domain)?;
         Ok(value.as_i64().unwrap_or(low.0))
@@ -205,7 +187,8 @@ impl Trial {
         let domain = match expected.filter(|domain| convert::is_of(choices, domain)) {
             Some(domain) => domain,
             None => {
-                Arc::new(Domain::Categorical { choices: convert::values(name, choices)?, ordered: false })
+                let choices = convert::values(name, choices)?.into();
+                Arc::new(Domain::Categorical { choices, ordered: false })
             }
         };
         if let Domain::Categorical { choices, .. } = &*domain {
@@ -294,7 +277,7 @@ impl Trial {
     fn should_prune(&self, py: Python<'_>) -> PyResult<bool> {
         match &self.prune {
             Some(prune) => prune.bind(py).call1((self.number,))?.is_truthy(),
-            None => Ok(self.shared.quickly(py, |study| study.should_prune(self.number))),
+            None => self.shared.quickly(py, |study| study.should_prune(self.number)).map_err(error::study),
         }
     }
 

@@ -1,11 +1,16 @@
 """Studies in files: found again, shared, told from elsewhere."""
 
+import _thread
 import gc
 import math
 import os
 import pickle
+import sqlite3
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import lightcrest
 import pytest
@@ -101,23 +106,146 @@ def test_a_trial_is_told_by_another_handle(storage):
         study.tell(trial, 2.0)
 
 
-def test_another_process_goes_on_with_a_study(tmp_path):
+def processes(code, *arguments):
+    """Runs a script once for each argument, all at the same time; what they print."""
+    code = "import lightcrest, sys, time\nlightcrest.logging.set_verbosity(lightcrest.logging.ERROR)\n" + code
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    started = [subprocess.Popen([sys.executable, "-c", code, str(argument)], **pipes) for argument in arguments]
+    ended = [(process.communicate(), process.returncode) for process in started]
+    assert all(code == 0 for _, code in ended), [errors for (_, errors), _ in ended]
+    return [output for (output, _), _ in ended]
+
+
+def test_other_processes_go_on_with_a_study(tmp_path):
     url = f"sqlite:///{tmp_path / 'study.db'}"
     code = (
-        "import lightcrest, sys\n"
         f"study = lightcrest.create_study(study_name='s', storage={url!r}, load_if_exists=True)\n"
         "if sys.argv[1] == 'ask':\n"
         "    print(study.ask({'x': lightcrest.distributions.FloatDistribution(0, 1)}).number)\n"
-        "else:\n"
+        "elif sys.argv[1] == 'tell':\n"
         "    study.tell(0, study.trials[0].params['x'])\n"
+        "else:\n"
         "    study.optimize(lambda trial: trial.suggest_float('x', 0, 1), n_trials=20)\n"
     )
-    run = [sys.executable, "-c", code]
-    assert subprocess.run([*run, "ask"], capture_output=True, text=True, check=True).stdout == "0\n"
-    both = [subprocess.Popen([*run, "work"], stderr=subprocess.PIPE) for _ in range(1)]
-    assert [process.wait() for process in both] == [0]
+    assert processes(code, "ask") == ["0\n"]
+    processes(code, "tell")
+    processes(code, "work", "work")
     study = lightcrest.load_study(study_name="s", storage=url)
-    assert len(study.trials) == 21 and all(trial.state is TrialState.COMPLETE for trial in study.trials)
+    assert len(study.trials) == 41 and all(trial.state is TrialState.COMPLETE for trial in study.trials)
+    assert len({trial.params["x"] for trial in study.trials}) == 41
+
+
+def test_a_pruner_goes_by_what_other_processes_reported_meanwhile(tmp_path):
+    url = f"sqlite:///{tmp_path / 'study.db'}"
+    study = lightcrest.create_study(study_name="s", storage=url, sampler="random", pruner=lightcrest.pruners.MedianPruner(5))
+    trial = study.ask()
+    processes(
+        f"study = lightcrest.load_study(study_name='s', storage={url!r}, sampler='random')\n"
+        "def objective(trial):\n"
+        "    trial.report(0.1, 1)\n"
+        "    return 0.1\n"
+        "study.optimize(objective, n_trials=6)\n",
+        "",
+    )
+    trial.report(5.0, 1)
+    assert trial.should_prune()
+
+
+@pytest.mark.parametrize("load", [True, False])
+def test_of_processes_that_make_a_study_at_once_all_get_in_or_one(tmp_path, load):
+    url = f"sqlite:///{tmp_path / 'study.db'}"
+    outputs = processes(
+        "begin, load, seed = sys.argv[1].split()\n"
+        "while time.time() < float(begin): pass\n"
+        "try:\n"
+        f"    study = lightcrest.create_study(study_name='s', storage={url!r}, load_if_exists=load == 'True',\n"
+        "        direction=('minimize', 'maximize')[int(seed) % 2], seed=None if seed == '0' else int(seed))\n"
+        "    study.optimize(lambda trial: trial.suggest_float('x', 0, 1), n_trials=2)\n"
+        "    print('in')\n"
+        "except lightcrest.exceptions.DuplicatedStudyError:\n"
+        "    print('out')\n",
+        *[f"{time.time() + 1.5} {load} {seed}" for seed in range(5)],
+    )
+    assert sorted(outputs) == (["in\n"] * 5 if load else ["in\n"] + ["out\n"] * 4)
+    trials = lightcrest.load_study(study_name="s", storage=url).trials
+    assert [trial.state for trial in trials] == [TrialState.COMPLETE] * (10 if load else 2)
+
+
+class Locked:
+    """Holds the lock of a file, as another process that writes."""
+
+    def __init__(self, path):
+        code = (
+            "import sqlite3, sys\n"
+            "holder = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+            "for line in sys.stdin:\n"
+            "    holder.execute(line)\n"
+            "    print('done', flush=True)\n"
+        )
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        self.process = subprocess.Popen([sys.executable, "-c", code, str(path)], **pipes)
+
+    def say(self, command):
+        print(command, file=self.process.stdin, flush=True)
+        assert self.process.stdout.readline() == "done\n"
+
+    def __enter__(self):
+        self.say("BEGIN IMMEDIATE")
+
+    def __exit__(self, *error):
+        self.say("ROLLBACK")
+
+    def close(self):
+        self.process.stdin.close()
+        assert self.process.wait() == 0
+
+
+def test_other_threads_run_while_a_file_is_locked(tmp_path):
+    path = tmp_path / "study.db"
+    url = f"sqlite:///{path}"
+    study = lightcrest.create_study(study_name="s", storage=url, sampler="random")
+    study.ask()
+    lock = Locked(path)
+    calls = [
+        lambda: study.set_user_attr("a", 1),
+        lambda: lightcrest.create_study(study_name="t", storage=url),
+        lambda: study.ask(),
+        lambda: study.tell(0, 1.0),
+    ]
+    with ThreadPoolExecutor(1) as pool:
+        for call in calls:
+            with lock:
+                waiting = pool.submit(call)
+                time.sleep(0.05)
+                assert not waiting.done(), "it waits for the lock"
+            waiting.result()
+    # Ctrl-C ends the wait.
+    with lock:
+        threading.Timer(0.1, _thread.interrupt_main).start()
+        with pytest.raises(KeyboardInterrupt):
+            study.set_user_attr("a", 2)
+    assert study.user_attrs == {"a": 1}
+    lock.close()
+
+
+def test_a_late_report_says_that_the_trial_has_ended(tmp_path):
+    study = lightcrest.create_study(study_name="s", storage=f"sqlite:///{tmp_path / 'study.db'}", sampler="random")
+    trial = study.ask()
+    lightcrest.load_study(study_name="s", storage=study._storage).tell(trial.number, 1.0)
+    with pytest.raises(lightcrest.exceptions.UpdateFinishedTrialError, match="trial 0 is complete"):
+        trial.report(0.5, 1)
+    with pytest.raises(ValueError, match="it is COMPLETE"):
+        study.tell(trial, 2.0)
+
+
+def test_a_damaged_file_is_said_to_be_damaged(tmp_path):
+    path = tmp_path / "study.db"
+    study = lightcrest.create_study(study_name="s", storage=f"sqlite:///{path}", sampler="random")
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=4)
+    with sqlite3.connect(path) as connection:
+        connection.execute("DELETE FROM trial WHERE number = 2")
+    with pytest.raises(lightcrest.exceptions.StorageInternalError, match="damaged: trial 2 is missing"):
+        lightcrest.load_study(study_name="s", storage=f"sqlite:///{path}")
 
 
 def test_a_study_in_a_file_can_be_pickled(tmp_path):
@@ -149,7 +277,8 @@ def test_stale_trials_are_failed_and_run_again(tmp_path):
     study = lightcrest.create_study(storage=storage)
     stale = study.ask()
     x = stale.suggest_float("x", 0, 1)
-    lightcrest.storages.fail_stale_trials(study)
+    with pytest.warns(UserWarning, match="trial 0 is failed, .* sends no heartbeats"):
+        lightcrest.storages.fail_stale_trials(study)
     assert [trial.state for trial in study.trials] == [TrialState.FAIL, TrialState.WAITING]
     again = study.ask()
     assert again.suggest_float("x", 0, 1) == x

@@ -36,6 +36,41 @@ def test_optimize_finds_the_minimum_and_a_seed_gives_the_same_trials(sampler):
     assert params(other)[0] != params(study)[0]
 
 
+class Alike:
+    def __repr__(self):
+        return "Alike"
+
+
+@pytest.mark.filterwarnings("ignore:the choices of")
+def test_choices_that_look_alike_are_told_apart():
+    a, b, c, d = Alike(), Alike(), Alike(), Alike()
+    study = lightcrest.create_study(sampler="random", seed=0)
+
+    def objective(trial):
+        x, y = trial.suggest_categorical("x", [a, b]), trial.suggest_categorical("y", [c, d])
+        trial.set_user_attr("got", (x, y))
+        return (x is a) + 2 * (y is c)
+
+    study.optimize(objective, n_trials=20)
+    for trial in study.trials:
+        x, y = study._trials.frozen(trial.number).user_attrs["got"]
+        params = study._trials.frozen(trial.number).params
+        assert params["x"] is x and params["y"] is y
+    best = study._trials.best().params
+    assert best["x"] is b and best["y"] is d
+    study.enqueue_trial({"x": b, "y": c})
+    trial = study.ask()
+    assert trial.suggest_categorical("x", [a, b]) is b and trial.suggest_categorical("y", [c, d]) is c
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_less_than_no_trials_are_none(n_jobs):
+    study = lightcrest.create_study(sampler="random")
+    for n_trials in (-1, 0, -5):
+        study.optimize(quadratic, n_trials=n_trials, n_jobs=n_jobs)
+    assert study.trials == []
+
+
 def test_the_seed_of_a_sampler_is_that_of_the_study():
     def first(**options):
         study = lightcrest.create_study(**options)

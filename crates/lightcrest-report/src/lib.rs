@@ -4,7 +4,7 @@
 //! knows beside it (models that were written, settings). From it come
 //!
 //! - [`ReportData`]: plain numbers, ready for JSON, cheap enough to be made again whenever trials have changed;
-//! - [`Surrogate`]: what the Gaussian process believed, picture by picture, which takes time;
+//! - [`Surrogate`]: the posterior of the Gaussian process, picture by picture, which takes time;
 //! - [`page`]: one HTML page that needs nothing but itself, drawn from the data alone;
 //! - [`front_csv`]: the front as a table for spreadsheets.
 //!

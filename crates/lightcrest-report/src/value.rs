@@ -2,7 +2,6 @@
 
 use lightcrest::objective::Direction;
 use lightcrest::space::{Configuration, Domain, Value};
-use serde::Serializer;
 use serde_json::Value as Json;
 
 use crate::data::{Parameter, Scale};
@@ -43,21 +42,12 @@ pub(crate) fn json(value: &Value) -> Json {
 /// JavaScript's numbers are exact up to here.
 const EXACT: u64 = 1 << 53;
 
-/// Numbers for the page: JSON has no infinity, so it is written as JavaScript reads it, `"Infinity"`.
-pub(crate) fn numbers<S: Serializer>(values: &[Option<f64>], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(values.iter().map(|value| match value {
-        Some(number) if *number == f64::INFINITY => Json::from("Infinity"),
-        Some(number) if *number == f64::NEG_INFINITY => Json::from("-Infinity"),
-        other => Json::from(*other),
-    }))
-}
-
 /// A parameter of the space for the page.
 pub(crate) fn parameter(parameter: &lightcrest::space::Parameter) -> Parameter {
     let (scale, low, high, choices) = match &parameter.domain {
         Domain::Float { low, high, log, .. } => (numeric(*log), Some(*low), Some(*high), &[][..]),
         Domain::Int { low, high, log, .. } => (numeric(*log), Some(*low as f64), Some(*high as f64), &[][..]),
-        Domain::Categorical { choices, .. } => (Scale::Categorical, None, None, choices.as_slice()),
+        Domain::Categorical { choices, .. } => (Scale::Categorical, None, None, &choices[..]),
     };
     let choices = choices.iter().map(json).collect();
     Parameter { name: parameter.name.clone(), scale, low, high, choices }

@@ -24,6 +24,8 @@ pub struct View {
     pub settings: Vec<Fact>,
     /// Whether the trials train networks, which have parameters, MACs and latencies.
     pub networks: bool,
+    /// The revision of the storage that was taken over last.
+    pub revision: u64,
 }
 
 /// A model that was written.
@@ -61,7 +63,7 @@ impl View {
     /// A study of which nothing is known but its trials.
     pub fn new(definition: Definition, history: History) -> Self {
         let (models, settings) = (BTreeMap::new(), Vec::new());
-        Self { definition, history, models, data: None, settings, networks: false }
+        Self { definition, history, models, data: None, settings, networks: false, revision: 0 }
     }
 
     /// Reads a study, also while trials go on in it.
@@ -71,6 +73,22 @@ impl View {
     pub fn read(storage: &mut dyn Storage) -> Result<Self, StorageError> {
         let (definition, history) = storage::load(storage)?;
         Ok(Self::new(definition, history))
+    }
+
+    /// Reads the study again if trials have changed since the last time (or this is the first), and says whether it did. What the
+    /// owner knows beside the study stays. For whoever polls a storage: no change costs one short query.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read); the view stays as it was.
+    pub fn update(&mut self, storage: &mut dyn Storage) -> Result<bool, StorageError> {
+        let changes = storage.changes(self.revision)?;
+        if changes.revision == self.revision {
+            return Ok(false);
+        }
+        // The space may have grown with the trials, so all are read.
+        (self.definition, self.history) = storage::load(storage)?;
+        self.revision = changes.revision;
+        Ok(true)
     }
 
     /// One sentence about the trials, without a full stop.
@@ -132,5 +150,28 @@ impl View {
         others.retain(|name| !names.contains(name));
         names.extend(others);
         names
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+    use lightcrest::storage::MemoryStorage;
+
+    #[test]
+    fn a_view_follows_its_storage() {
+        let sample = testing::view();
+        let mut storage = MemoryStorage::default();
+        storage.open(&sample.definition).unwrap();
+        storage.create(&sample.history.trials()[0]).unwrap();
+        let mut view = View::read(&mut storage).unwrap();
+        view.networks = true;
+        view.update(&mut storage).unwrap();
+        assert!(!view.update(&mut storage).unwrap(), "nothing has changed");
+        storage.create(&sample.history.trials()[1]).unwrap();
+        assert!(view.update(&mut storage).unwrap());
+        assert_eq!(view.history.trials(), &sample.history.trials()[..2]);
+        assert!(view.networks);
     }
 }

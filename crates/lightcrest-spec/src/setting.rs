@@ -11,7 +11,7 @@
 
 use std::ops::Range;
 
-use lightcrest::space::{Condition, Domain, Value};
+use lightcrest::space::{Choices, Condition, Domain, Value};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -203,12 +203,17 @@ fn choices(
     }
     let mut list = Vec::with_capacity(items.len());
     let before = errors.list.len();
+    let mut spans = Vec::with_capacity(items.len());
     for item in items.iter() {
         if let Some(choice) = scalar(errors, key, item) {
-            if list.contains(&choice) {
-                errors.push(item.span(), bad(&format!("{choice} is listed twice")));
-            }
             list.push(choice);
+            spans.push(item.span());
+        }
+    }
+    let list = Choices::from(list);
+    for (i, (choice, span)) in list.iter().zip(spans).enumerate() {
+        if list.position(choice).is_some_and(|first| first < i) {
+            errors.push(span, bad(&format!("{choice} is listed twice")));
         }
     }
     let numeric = matches!(key.kind, Kind::Int { .. } | Kind::Float(_));
@@ -355,7 +360,7 @@ fn flatten(
             _ => any_scalar(errors, &name, value).into_iter().collect::<Vec<_>>(),
         };
         if !values.is_empty() {
-            list.push((Condition { parent: name, values }, span));
+            list.push((Condition { parent: name, values: values.into() }, span));
         }
     }
 }

@@ -66,7 +66,7 @@ pub fn add_switch(found: &mut Vec<Found>, choice: &Choice) {
     }
     let names: Vec<Value> =
         choice.alternatives.iter().map(|alternative| Value::from(alternative.section.name)).collect();
-    let domain = Domain::Categorical { choices: names, ordered: false };
+    let domain = Domain::Categorical { choices: names.into(), ordered: false };
     let parameter = Parameter::new(&choice.parameter, domain);
     found.push(Found { parameter, span: choice.span.clone(), written: vec![] });
 }
@@ -94,16 +94,16 @@ fn check_conditions(errors: &mut Errors, found: &mut [Found]) {
             };
             // A number may be written without its decimal point.
             let mut condition = condition;
-            for value in &mut condition.values {
-                let float = match domain {
-                    Domain::Float { .. } => true,
-                    Domain::Categorical { choices, .. } => matches!(choices.first(), Some(Value::Float(_))),
-                    Domain::Int { .. } => false,
-                };
-                if let (true, Some(number)) = (float, value.as_f64()) {
-                    *value = Value::Float(number);
-                }
-            }
+            let float = match domain {
+                Domain::Float { .. } => true,
+                Domain::Categorical { choices, .. } => matches!(choices.first(), Some(Value::Float(_))),
+                Domain::Int { .. } => false,
+            };
+            let meant = |value: &Value| match value.as_f64() {
+                Some(number) if float => Value::Float(number),
+                _ => value.clone(),
+            };
+            condition.values = condition.values.iter().map(meant).collect();
             if let Some(value) = condition.values.iter().find(|value| !domain.contains(value)) {
                 let known = match domain {
                     Domain::Categorical { choices, .. } => {

@@ -1,6 +1,7 @@
 //! Runs a study: workers as threads, each evaluating one trial after the other.
 //!
-//! The study is behind a mutex; what workers do in it (asking, telling, reports) is short beside an evaluation.
+//! The study is behind a mutex; what workers do in it (reserving a number, telling, reports) is short beside an evaluation. What may
+//! take long, a proposal or the verdict of a terminator, is computed outside of it.
 //! With one worker, results arrive in the order of the trials and the same seed gives the same run. With several, the
 //! order in which they finish decides what the sampler knows; each proposal and each evaluation still draws from its
 //! own trial's random numbers.
@@ -221,8 +222,7 @@ impl<'a> Run<'a> {
                     return;
                 }
                 Err(error) => {
-                    self.broken.store(true, Ordering::Relaxed);
-                    self.results().error.get_or_insert(error);
+                    self.fail(error);
                     return;
                 }
             }
@@ -230,29 +230,28 @@ impl<'a> Run<'a> {
     }
 
     fn one_trial(&self) -> Result<(), StudyError> {
+        let preview = |configuration: &_| self.objective.preview(configuration);
+        let number = Study::ask_shared(&self.study, &preview)?;
         let (frozen, seed) = {
-            let mut study = self.study();
-            let frozen = study.ask_with(&|configuration| self.objective.preview(configuration))?;
-            let seed = study.trial_seed(frozen.number);
-            (frozen, seed)
+            let study = self.study();
+            let frozen = study.history().get(number).cloned();
+            (frozen.ok_or(StudyError::UnknownTrial { number })?, study.trial_seed(number))
         };
-        let number = frozen.number;
         self.observer.started(&frozen);
-        let mut trial = Trial::new(frozen, seed, Box::new(Connection { run: self }));
+        let failed = AtomicBool::new(false);
+        let connection = Connection { run: self, failed: &failed };
+        let mut trial = Trial::new(frozen, seed, Box::new(connection));
         let outcome = catch_unwind(AssertUnwindSafe(|| self.objective.evaluate(&mut trial)));
-        let outcome =
+        let mut outcome =
             outcome.unwrap_or_else(|payload| Err(TrialError::Failed { reason: panic_message(&*payload) }));
         let attributes = trial.into_frozen().attributes;
-        let (finished, verdict) = {
-            let mut study = self.study();
-            let finished = study.finish(number, outcome, attributes)?.clone();
-            let verdict = match finished.state.is_finished() {
-                true => study.termination(&|configuration| self.objective.preview(configuration))?,
-                false => None,
-            };
-            (finished, verdict)
-        };
+        if failed.load(Ordering::Relaxed) {
+            // Whatever the objective made of it: the trial is not to blame, and is run again.
+            outcome = Err(TrialError::Interrupted);
+        }
+        let finished = self.study().finish(number, outcome, attributes)?.clone();
         if finished.state.is_finished() {
+            let verdict = Study::termination_shared(&self.study, &preview)?;
             let mut results = self.results();
             results.ended.push(finished.state);
             results.verdict = results.verdict.take().or(verdict);
@@ -264,27 +263,49 @@ impl<'a> Run<'a> {
         }
         Ok(())
     }
+
+    /// Ends the run: the study cannot go on.
+    fn fail(&self, error: StudyError) {
+        self.broken.store(true, Ordering::Relaxed);
+        self.results().error.get_or_insert(error);
+    }
 }
 
 struct Connection<'a, 'b> {
     run: &'a Run<'b>,
+    /// Whether the study failed under this trial.
+    failed: &'a AtomicBool,
+}
+
+impl Connection<'_, '_> {
+    /// What the objective is told: that its trial failed, if it asked for what cannot be; else that the run is over.
+    fn told(&self, error: StudyError) -> TrialError {
+        if let StudyError::Space(error) = error {
+            return TrialError::Failed { reason: error.to_string() };
+        }
+        self.failed.store(true, Ordering::Relaxed);
+        self.run.fail(error);
+        TrialError::Interrupted
+    }
 }
 
 impl Link for Connection<'_, '_> {
-    fn suggested(&self, number: u64, name: &str, domain: &Domain) -> Result<Value, String> {
-        self.run.study().suggest(number, name, domain).map_err(|error| error.to_string())
+    fn suggested(&self, number: u64, name: &str, domain: &Domain) -> Result<Value, TrialError> {
+        self.run.study().suggest(number, name, domain).map_err(|error| self.told(error))
     }
 
-    fn reported(&self, number: u64, step: u64, values: &[f64]) {
-        // The trial is running: it was asked for by this worker and is not told yet.
-        let kept = self.run.study().report(number, step, values);
-        debug_assert!(kept.is_ok());
+    fn reported(&self, number: u64, step: u64, values: &[f64]) -> Result<(), TrialError> {
+        self.run.study().report(number, step, values).map_err(|error| self.told(error))?;
         self.run.observer.reported(number, step, values);
+        Ok(())
     }
 
-    fn pruned_by(&self, number: u64) -> Option<&'static str> {
-        let study = self.run.study();
-        study.should_prune(number).then(|| study.pruner_name())
+    fn pruned_by(&self, number: u64) -> Result<Option<&'static str>, TrialError> {
+        let mut study = self.run.study();
+        match study.should_prune(number) {
+            Ok(pruned) => Ok(pruned.then(|| study.pruner_name())),
+            Err(error) => Err(self.told(error)),
+        }
     }
 
     fn interrupted(&self) -> bool {

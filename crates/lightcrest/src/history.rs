@@ -110,6 +110,15 @@ impl FrozenTrial {
         Self { state: TrialState::Complete, values: Some(values), ..Self::waiting(number, configuration) }
     }
 
+    /// Whether only its number is taken yet: it runs in so far as nobody else may run it, but its configuration is still being
+    /// proposed, so it has not begun.
+    pub fn is_reserved(&self) -> bool {
+        self.state == TrialState::Running
+            && self.started.is_none()
+            && self.configuration.is_empty()
+            && self.suggestions.is_empty()
+    }
+
     /// Whether every constraint is satisfied.
     pub fn is_feasible(&self) -> bool {
         self.constraints.iter().all(|(_, excess)| *excess <= 0.0)
@@ -162,10 +171,15 @@ impl FrozenTrial {
 }
 
 /// The trials of a study, by number, and the objectives that their values belong to.
+///
+/// Those at the end whose number is only [reserved](FrozenTrial::is_reserved) are no part of it until they have a configuration,
+/// or a later trial has: what is proposed for one does not depend on whether its number was reserved before.
 #[derive(Debug, Clone, PartialEq)]
 pub struct History {
     objectives: Vec<ObjectiveInfo>,
     trials: Vec<FrozenTrial>,
+    /// The reserved ones after the last of `trials`.
+    reserved: BTreeMap<u64, FrozenTrial>,
     /// How many trials have each configuration, by its fingerprint: asking must not cost more as a study grows.
     configurations: HashMap<u64, usize, foldhash::fast::FixedState>,
     waiting: BTreeSet<u64>,
@@ -174,7 +188,13 @@ pub struct History {
 impl History {
     /// No trials yet.
     pub fn new(objectives: Vec<ObjectiveInfo>) -> Self {
-        Self { objectives, trials: Vec::new(), configurations: HashMap::default(), waiting: BTreeSet::new() }
+        Self {
+            objectives,
+            trials: Vec::new(),
+            reserved: BTreeMap::new(),
+            configurations: HashMap::default(),
+            waiting: BTreeSet::new(),
+        }
     }
 
     /// The objectives of the study.
@@ -187,13 +207,23 @@ impl History {
         &self.trials
     }
 
-    /// A trial by number.
+    /// A trial by number, also one that is only reserved.
     pub fn get(&self, number: u64) -> Option<&FrozenTrial> {
-        self.trials.get(usize::try_from(number).ok()?)
+        self.trials.get(usize::try_from(number).ok()?).or_else(|| self.reserved.get(&number))
     }
 
     pub(crate) fn get_mut(&mut self, number: u64) -> Option<&mut FrozenTrial> {
         self.trials.get_mut(usize::try_from(number).ok()?)
+    }
+
+    /// The number of the next new trial: after all that are there or reserved.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.reserved.last_key_value().map_or(self.trials.len() as u64, |(last, _)| last + 1)
+    }
+
+    /// Forgets reservations from a number on: they were given up.
+    pub(crate) fn forget_reserved(&mut self, from: u64) {
+        self.reserved.split_off(&from);
     }
 
     /// How many trials there are, in whatever state.
@@ -211,6 +241,43 @@ impl History {
     /// # Panics
     /// If the number would leave a gap.
     pub fn put(&mut self, trial: FrozenTrial) {
+        if let Err(gap) = self.take(trial) {
+            panic!("trial numbers have no gaps, but {gap}");
+        }
+    }
+
+    /// As [`put`](Self::put).
+    ///
+    /// # Errors
+    /// If the number would leave a gap; the trial is not added then.
+    pub(crate) fn take(&mut self, trial: FrozenTrial) -> Result<(), Gap> {
+        let (number, end) = (trial.number, self.trials.len() as u64);
+        if trial.is_reserved() && number.saturating_add(1) >= end {
+            self.set_aside(trial);
+            return Ok(());
+        }
+        for missing in end..number {
+            let before = self.reserved.remove(&missing).ok_or(Gap { missing, number })?;
+            self.place(before);
+        }
+        self.reserved.remove(&number);
+        self.place(trial);
+        Ok(())
+    }
+
+    /// Keeps a trial at the end apart: nothing is known of it.
+    fn set_aside(&mut self, trial: FrozenTrial) {
+        if trial.number + 1 == self.trials.len() as u64
+            && let Some(last) = self.trials.pop()
+        {
+            self.uncount(&last.configuration);
+        }
+        self.waiting.remove(&trial.number);
+        self.reserved.insert(trial.number, trial);
+    }
+
+    /// Puts a trial at its place, which is there or the next.
+    fn place(&mut self, trial: FrozenTrial) {
         let number = trial.number;
         if trial.state == TrialState::Waiting {
             self.waiting.insert(number);
@@ -220,17 +287,21 @@ impl History {
         match self.get_mut(number) {
             Some(slot) if slot.configuration == trial.configuration => *slot = trial,
             Some(slot) => {
-                let old = std::mem::replace(slot, trial.clone()).configuration.fingerprint();
-                if let Some(count) = self.configurations.get_mut(&old) {
-                    *count = count.saturating_sub(1);
-                }
-                *self.configurations.entry(trial.configuration.fingerprint()).or_insert(0) += 1;
+                let new = trial.configuration.fingerprint();
+                let old = std::mem::replace(slot, trial).configuration;
+                self.uncount(&old);
+                *self.configurations.entry(new).or_insert(0) += 1;
             }
             None => {
-                assert_eq!(number as usize, self.trials.len(), "trial numbers have no gaps");
                 *self.configurations.entry(trial.configuration.fingerprint()).or_insert(0) += 1;
                 self.trials.push(trial);
             }
+        }
+    }
+
+    fn uncount(&mut self, configuration: &Configuration) {
+        if let Some(count) = self.configurations.get_mut(&configuration.fingerprint()) {
+            *count = count.saturating_sub(1);
         }
     }
 
@@ -353,6 +424,19 @@ impl History {
             }
         }
         steps
+    }
+}
+
+/// A trial is missing before another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Gap {
+    missing: u64,
+    number: u64,
+}
+
+impl fmt::Display for Gap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "trial {} is missing, though trial {} is there", self.missing, self.number)
     }
 }
 

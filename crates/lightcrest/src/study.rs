@@ -3,22 +3,25 @@
 mod ask;
 mod builder;
 mod error;
+mod snapshot;
 mod suggest;
 
 pub use builder::StudyBuilder;
 pub use error::StudyError;
+pub use snapshot::Snapshot;
 pub use suggest::Answer;
 
 use crate::history::{FrozenTrial, History, TrialState};
 use crate::objective::{Evaluation, ObjectiveInfo, TrialError};
 use crate::pruner::{NoPruner, Pruner};
-use crate::sampler::{AutoSampler, Sampler};
+use crate::sampler::{AutoSampler, Capabilities, Sampler};
 use crate::space::{Configuration, Discovery, Space, Suggestions};
-use crate::storage::{Definition, MemoryStorage, Storage, StorageError};
+use crate::storage::{self, Definition, MemoryStorage, Storage, StorageError};
 use crate::terminator::Terminator;
 use crate::trial::{Stream, derive_seed};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Where the values of a running trial come from that it has before it asks.
@@ -32,6 +35,51 @@ enum Origin {
     Outside,
 }
 
+/// What may think for long: it has a lock of its own, so that the study is free meanwhile.
+///
+/// Who holds the study's lock must not wait for this one where others wait in the opposite order: see `ask`.
+struct Thinker<T: ?Sized>(Arc<Mutex<Box<T>>>);
+
+impl<T: ?Sized> Thinker<T> {
+    fn new(thinker: Box<T>) -> Self {
+        Self(Arc::new(Mutex::new(thinker)))
+    }
+
+    /// What a thinker keeps makes it faster only, so one that panicked is as good as another.
+    fn lock(&self) -> MutexGuard<'_, Box<T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T: ?Sized> Clone for Thinker<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+/// The sampler, and what there is to know of it without waiting for it.
+struct Proposer {
+    name: &'static str,
+    capabilities: Capabilities,
+    cheap: bool,
+    thinker: Thinker<dyn Sampler>,
+}
+
+impl Proposer {
+    fn new(sampler: Box<dyn Sampler>) -> Self {
+        let (name, capabilities, cheap) = (sampler.name(), sampler.capabilities(), sampler.is_cheap());
+        Self { name, capabilities, cheap, thinker: Thinker::new(sampler) }
+    }
+
+    fn is_cheap(&self) -> bool {
+        self.cheap
+    }
+
+    fn thinker(&self) -> Thinker<dyn Sampler> {
+        self.thinker.clone()
+    }
+}
+
 /// Asks a sampler for configurations, keeps what became of them in a storage.
 ///
 /// A study is driven by an [`Executor`](crate::executor::Executor), or by hand with [`ask`](Self::ask) and
@@ -42,12 +90,15 @@ enum Origin {
 /// [ask for](Self::suggest) while they run.
 pub struct Study {
     definition: Definition,
-    sampler: Box<dyn Sampler>,
+    sampler: Proposer,
     pruner: Box<dyn Pruner>,
-    terminator: Option<Box<dyn Terminator>>,
+    terminator: Option<Thinker<dyn Terminator>>,
     storage: Box<dyn Storage>,
-    history: History,
+    /// Shared with [`Snapshot`]s: it is copied when it changes while somebody looks at one.
+    history: Arc<History>,
     revision: u64,
+    /// Whether a write of our own showed that others wrote since the last time that we looked.
+    behind: bool,
     /// The running trials that were asked for here, and where their values come from.
     own: BTreeMap<u64, Origin>,
     /// Whether running trials are stored as they go on.
@@ -84,6 +135,8 @@ impl Study {
         };
         StudyBuilder {
             definition,
+            seeded: false,
+            new: false,
             sampler: Box::new(AutoSampler::new()),
             pruner: Box::new(NoPruner),
             terminator: None,
@@ -109,7 +162,20 @@ impl Study {
 
     /// The name of the sampler.
     pub fn sampler_name(&self) -> &'static str {
-        self.sampler.name()
+        self.sampler.name
+    }
+
+    /// The study as it is now, for who takes time over it.
+    pub fn snapshot(&self) -> Snapshot {
+        let Definition { space, discovered, objectives, seed, .. } = &self.definition;
+        Snapshot {
+            space: space.clone(),
+            discovered: *discovered,
+            objectives: objectives.clone(),
+            seed: *seed,
+            history: Arc::clone(&self.history),
+            revision: self.revision,
+        }
     }
 
     /// The trials as data.
@@ -135,7 +201,7 @@ impl Study {
     /// Adds a configuration to be evaluated before any proposal; the number of its trial.
     ///
     /// Where the space is discovered, it may be a part of a configuration: what the objective asks for beyond it is drawn at
-    /// random.
+    /// random. For an empty one the sampler proposes, as for any trial, when its turn comes.
     ///
     /// # Errors
     /// If it is not of the space or breaks its bounds or constraints, or the storage refuses.
@@ -156,7 +222,10 @@ impl Study {
     /// # Errors
     /// If it is incomplete in itself or not of the space, or the storage refuses.
     pub fn add(&mut self, mut trial: FrozenTrial) -> Result<u64, StudyError> {
-        let number = self.history.len() as u64;
+        let number = self.history.next_number();
+        if trial.state == TrialState::Running {
+            trial.started = trial.started.or_else(|| Some(now()));
+        }
         match (trial.state, &trial.values) {
             (TrialState::Complete, None) => return Err(StudyError::AddedWithoutValues),
             (TrialState::Complete, Some(_)) => {
@@ -176,18 +245,21 @@ impl Study {
 
     fn append(&mut self, mut trial: FrozenTrial) -> Result<u64, StudyError> {
         loop {
-            trial.number = self.history.len() as u64;
+            trial.number = self.history.next_number();
             match self.storage.create(&trial) {
                 Ok(revision) => {
                     self.wrote(revision);
                     break;
                 }
-                Err(StorageError::NumberTaken { .. }) => self.synchronize()?,
+                Err(StorageError::NumberTaken { next, .. }) => {
+                    self.history_mut().forget_reserved(next);
+                    self.synchronize()?;
+                }
                 Err(error) => return Err(error.into()),
             }
         }
         let number = trial.number;
-        self.take_over([trial]);
+        self.take_over([trial])?;
         Ok(number)
     }
 
@@ -205,12 +277,9 @@ impl Study {
     /// # Errors
     /// If there is no such trial, it is not running, or the storage refuses.
     pub fn report(&mut self, number: u64, step: u64, values: &[f64]) -> Result<bool, StudyError> {
-        let reports = &mut self.running(number)?.reports;
-        match reports.binary_search_by_key(&step, |(step, _)| *step) {
-            Ok(_) => return Ok(false),
-            Err(place) => reports.insert(place, (step, values.to_vec())),
-        }
-        self.written(number)?;
+        let reports = &self.running(number)?.reports;
+        let Err(place) = reports.binary_search_by_key(&step, |(step, _)| *step) else { return Ok(false) };
+        self.change(number, |trial| trial.reports.insert(place, (step, values.to_vec())))?;
         Ok(true)
     }
 
@@ -222,24 +291,27 @@ impl Study {
         if excess.is_nan() {
             return Err(StudyError::NanConstraint { number, name: name.to_owned() });
         }
-        let constraints = &mut self.running(number)?.constraints;
-        if constraints.iter().any(|(known, _)| known == name) {
+        if self.running(number)?.constraints.iter().any(|(known, _)| known == name) {
             return Ok(false);
         }
-        constraints.push((name.to_owned(), excess));
-        self.written(number)?;
+        self.change(number, |trial| trial.constraints.push((name.to_owned(), excess)))?;
         Ok(true)
     }
 
-    /// Stores a running trial as it is now, where the study writes through.
-    fn written(&mut self, number: u64) -> Result<(), StudyError> {
-        if self.write_through
-            && let Some(trial) = self.history.get(number)
-        {
-            let revision = self.storage.update(trial, TrialState::Running)?;
-            self.wrote(revision);
+    /// Changes a running trial, but not its configuration: in the storage first, where the study writes through. If that refuses,
+    /// the trial is as before.
+    fn change(&mut self, number: u64, change: impl FnOnce(&mut FrozenTrial)) -> Result<(), StudyError> {
+        let write_through = self.write_through;
+        let trial = running(self.history_mut(), number)?;
+        if !write_through {
+            change(trial);
+            return Ok(());
         }
-        Ok(())
+        let mut changed = trial.clone();
+        change(&mut changed);
+        let revision = self.storage.update(&changed, TrialState::Running)?;
+        self.wrote(revision);
+        self.take_over([changed])
     }
 
     /// Goes on with another sampler.
@@ -247,7 +319,8 @@ impl Study {
     /// # Errors
     /// If it cannot handle the space or the objectives; the study is as before then.
     pub fn set_sampler(&mut self, sampler: Box<dyn Sampler>) -> Result<(), StudyError> {
-        builder::check_sampler(&*sampler, &self.definition)?;
+        let sampler = Proposer::new(sampler);
+        builder::check_sampler(sampler.name, sampler.capabilities, &self.definition)?;
         self.sampler = sampler;
         Ok(())
     }
@@ -262,11 +335,16 @@ impl Study {
         self.definition.seed = seed;
     }
 
-    /// Whether the pruner would stop the trial at its last report.
-    pub fn should_prune(&self, number: u64) -> bool {
+    /// Whether the pruner would stop the trial at its last report, going by what all others have reported until now, also in other
+    /// processes as far as they have stored it.
+    ///
+    /// # Errors
+    /// If the storage cannot be read.
+    pub fn should_prune(&mut self, number: u64) -> Result<bool, StudyError> {
+        self.synchronize()?;
         let running = |trial: &&FrozenTrial| trial.state == TrialState::Running && !trial.reports.is_empty();
         let trial = self.history.get(number).filter(running);
-        trial.is_some_and(|trial| self.pruner.should_prune(&self.history, trial))
+        Ok(trial.is_some_and(|trial| self.pruner.should_prune(&self.history, trial)))
     }
 
     pub(crate) fn pruner_name(&self) -> &'static str {
@@ -283,12 +361,22 @@ impl Study {
         name: impl Into<String>,
         value: impl Into<Json>,
     ) -> Result<(), StudyError> {
-        self.running(number)?.attributes.insert(name.into(), value.into());
-        self.written(number)
+        self.running(number)?;
+        self.change(number, |trial| {
+            trial.attributes.insert(name.into(), value.into());
+        })
     }
 
-    fn running(&mut self, number: u64) -> Result<&mut FrozenTrial, StudyError> {
-        running(&mut self.history, number)
+    fn running(&self, number: u64) -> Result<&FrozenTrial, StudyError> {
+        let trial = self.history.get(number).ok_or(StudyError::UnknownTrial { number })?;
+        match trial.state {
+            TrialState::Running => Ok(trial),
+            state => Err(StudyError::NotRunning { number, state }),
+        }
+    }
+
+    fn history_mut(&mut self) -> &mut History {
+        Arc::make_mut(&mut self.history)
     }
 
     /// Ends a running trial. An evaluation with a value that is NaN fails it; an interruption puts it back to waiting.
@@ -333,7 +421,7 @@ impl Study {
         self.wrote(revision);
         self.own.remove(&number);
         self.usual = trial.suggestions.clone();
-        self.take_over([trial]);
+        self.take_over([trial])?;
         self.history.get(number).ok_or(StudyError::UnknownTrial { number })
     }
 
@@ -361,10 +449,9 @@ impl Study {
     /// Takes over what was written to the storage, by whomever, since the last time.
     ///
     /// # Errors
-    /// If the storage cannot be read.
+    /// If the storage cannot be read, or holds what does not fit the study.
     pub fn synchronize(&mut self) -> Result<(), StudyError> {
         let changes = self.storage.changes(self.revision)?;
-        self.revision = changes.revision;
         let news = changes.trials.into_iter().filter(|trial| match self.history.get(trial.number) {
             // Reports and suggestions of running trials may be stored at their end only: ours are ahead.
             Some(_) if trial.state == TrialState::Running => !self.own.contains_key(&trial.number),
@@ -372,7 +459,9 @@ impl Study {
             None => true,
         });
         let news: Vec<_> = news.collect();
-        self.take_over(news);
+        self.take_over(news)?;
+        self.revision = changes.revision;
+        self.behind = false;
         Ok(())
     }
 
@@ -380,22 +469,25 @@ impl Study {
     fn wrote(&mut self, revision: u64) {
         if revision == self.revision + 1 {
             self.revision = revision;
+        } else {
+            self.behind = true;
         }
     }
 
     /// Takes stored trials into the history, and what they show into the space.
-    fn take_over(&mut self, trials: impl IntoIterator<Item = FrozenTrial>) {
+    fn take_over(&mut self, trials: impl IntoIterator<Item = FrozenTrial>) -> Result<(), StudyError> {
         let mut stale = false;
         for trial in trials {
             if let (Some(discovery), Some(sighting)) = (&mut self.discovery, trial.sighting()) {
                 stale = discovery.absorb(&sighting);
             }
-            self.history.put(trial);
+            storage::take(&*self.storage, Arc::make_mut(&mut self.history), trial)?;
         }
         if let Some(discovery) = self.discovery.as_mut().filter(|_| stale) {
             let sightings = self.history.trials().iter().filter_map(FrozenTrial::sighting);
             self.definition.space = discovery.infer(sightings);
         }
+        Ok(())
     }
 }
 

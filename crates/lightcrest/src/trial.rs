@@ -28,13 +28,13 @@ pub trait Objective: Sync {
     fn evaluate(&self, trial: &mut Trial<'_>) -> Result<Evaluation, TrialError>;
 }
 
-/// What a running trial is connected to.
+/// What a running trial is connected to. What cannot be kept or read there interrupts the trial: it is not to blame.
 pub(crate) trait Link {
-    /// The value of a parameter, or why there is none.
-    fn suggested(&self, number: u64, name: &str, domain: &Domain) -> Result<Value, String>;
-    fn reported(&self, number: u64, step: u64, values: &[f64]);
+    /// The value of a parameter.
+    fn suggested(&self, number: u64, name: &str, domain: &Domain) -> Result<Value, TrialError>;
+    fn reported(&self, number: u64, step: u64, values: &[f64]) -> Result<(), TrialError>;
     /// The name of the pruner that wants the trial to stop.
-    fn pruned_by(&self, number: u64) -> Option<&'static str>;
+    fn pruned_by(&self, number: u64) -> Result<Option<&'static str>, TrialError>;
     fn interrupted(&self) -> bool;
 }
 
@@ -80,11 +80,12 @@ impl<'a> Trial<'a> {
     /// A [detached](Self::detached) trial answers from its configuration.
     ///
     /// # Errors
-    /// [`TrialError::Failed`] if the domain makes no sense or has changed, or the parameter does not exist here: pass it on.
+    /// [`TrialError::Failed`] if the domain makes no sense or has changed, or the parameter does not exist here;
+    /// [`TrialError::Interrupted`] if the study cannot go on: pass it on.
     pub fn suggest(&mut self, name: &str, domain: &Domain) -> Result<Value, TrialError> {
         let failed = |reason| TrialError::Failed { reason };
         let value = match &self.link {
-            Some(link) => link.suggested(self.frozen.number, name, domain).map_err(failed)?,
+            Some(link) => link.suggested(self.frozen.number, name, domain)?,
             None => {
                 let value = self.frozen.configuration.get(name).filter(|value| domain.contains(value));
                 let reason = || format!("parameter `{name}` has no value that is {domain}");
@@ -116,7 +117,7 @@ impl<'a> Trial<'a> {
     /// # Errors
     /// As [`suggest`](Self::suggest).
     pub fn suggest_int(&mut self, name: &str, low: i64, high: i64) -> Result<i64, TrialError> {
-        self.number_of(name, &Domain::Int { low, high, log: false, step: 1 }).map(|number| number as i64)
+        self.whole_of(name, &Domain::Int { low, high, log: false, step: 1 })
     }
 
     /// Asks for a whole number in `low..=high` on a logarithmic scale.
@@ -124,7 +125,7 @@ impl<'a> Trial<'a> {
     /// # Errors
     /// As [`suggest`](Self::suggest).
     pub fn suggest_log_int(&mut self, name: &str, low: i64, high: i64) -> Result<i64, TrialError> {
-        self.number_of(name, &Domain::Int { low, high, log: true, step: 1 }).map(|number| number as i64)
+        self.whole_of(name, &Domain::Int { low, high, log: true, step: 1 })
     }
 
     /// Asks for one of the choices, between which there is no order.
@@ -140,11 +141,17 @@ impl<'a> Trial<'a> {
         self.suggest(name, &Domain::Categorical { choices, ordered: false })
     }
 
-    /// Whole numbers have less than 2^53 values, so all of them are exact as `f64`.
     fn number_of(&mut self, name: &str, domain: &Domain) -> Result<f64, TrialError> {
         let value = self.suggest(name, domain)?;
         let reason = || format!("parameter `{name}` is {value}, which is no number");
         value.as_f64().ok_or_else(|| TrialError::Failed { reason: reason() })
+    }
+
+    /// Never by way of an `f64`, which not all whole numbers are.
+    fn whole_of(&mut self, name: &str, domain: &Domain) -> Result<i64, TrialError> {
+        let value = self.suggest(name, domain)?;
+        let reason = || format!("parameter `{name}` is {value}, which is no whole number");
+        value.as_i64().ok_or_else(|| TrialError::Failed { reason: reason() })
     }
 
     /// What was reported so far.
@@ -157,7 +164,8 @@ impl<'a> Trial<'a> {
     /// `step` is the resource used so far, in whatever unit: after the first epoch it is 1. Steps ascend.
     ///
     /// # Errors
-    /// [`TrialError::Failed`] if the value is not finite or the step is not above the last one: pass it on.
+    /// [`TrialError::Failed`] if the value is not finite or the step is not above the last one; [`TrialError::Interrupted`] if the
+    /// study cannot go on: pass it on.
     pub fn report(&mut self, step: u64, value: f64) -> Result<(), TrialError> {
         self.report_values(step, &[value])
     }
@@ -175,16 +183,18 @@ impl<'a> Trial<'a> {
             let reason = format!("reported step {step} after step {last}, but steps must ascend");
             return Err(TrialError::Failed { reason });
         }
-        self.frozen.reports.push((step, values.to_vec()));
         if let Some(link) = &self.link {
-            link.reported(self.frozen.number, step, values);
+            link.reported(self.frozen.number, step, values)?;
         }
+        self.frozen.reports.push((step, values.to_vec()));
         Ok(())
     }
 
-    /// Whether the pruner would stop the trial at its last report. If so, give up with [`TrialError::Pruned`].
+    /// Whether the pruner would stop the trial at its last report. If so, give up with [`TrialError::Pruned`]. Also `true` if the
+    /// study cannot go on: whatever the trial gives up with then, it is run again.
     pub fn should_prune(&mut self) -> bool {
-        self.link.as_ref().is_some_and(|link| link.pruned_by(self.frozen.number).is_some())
+        let pruned_by = self.link.as_ref().map(|link| link.pruned_by(self.frozen.number));
+        !matches!(pruned_by, None | Some(Ok(None)))
     }
 
     /// Whether the run is to end: Ctrl-C, or its time is up. If so, give up with [`TrialError::Interrupted`].
@@ -201,7 +211,8 @@ impl<'a> Trial<'a> {
         if self.interrupted() {
             return Err(TrialError::Interrupted);
         }
-        match self.link.as_ref().and_then(|link| link.pruned_by(self.frozen.number)) {
+        let pruned_by = self.link.as_ref().map(|link| link.pruned_by(self.frozen.number));
+        match pruned_by.transpose()?.flatten() {
             Some(pruner) => {
                 let step = self.frozen.last_step().unwrap_or(0);
                 Err(TrialError::Pruned { reason: format!("by `{pruner}` at step {step}") })

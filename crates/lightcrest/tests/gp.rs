@@ -397,8 +397,12 @@ fn no_report_stops_it() {
 #[test]
 fn nothing_in_the_history_stops_it() {
     let problem = network();
-    let kinds: [fn(usize) -> f64; 5] = [
+    let kinds: [fn(usize) -> f64; 9] = [
         |_| 0.5,
+        |_| f64::INFINITY,
+        |_| f64::NEG_INFINITY,
+        |i| [f64::INFINITY, 1.0, f64::NEG_INFINITY, 0.5][i % 4],
+        |i| if i == 3 { -1.7e308 } else { 1.0 / (1.0 + i as f64) },
         |i| 1e300 * (i as f64).sin(),
         |i| 1e-300 * i as f64,
         |_| f64::NAN,
@@ -430,5 +434,36 @@ fn nothing_in_the_history_stops_it() {
                 study.tell(trial.number, outcome).ok();
             }
         }
+    }
+}
+
+/// A 4-dimensional bowl, minimised or maximised, of which one early trial returns a penalty: how far the best of 45 trials is from 0.
+fn bowl(penalty: f64, maximise: bool, seed: u64) -> f64 {
+    let names = ["a", "b", "c", "d"];
+    let space = names.iter().fold(Space::builder(), |b, name| b.float(*name, -1.0, 1.0)).build().unwrap();
+    let objective = if maximise { ObjectiveInfo::maximize("v") } else { ObjectiveInfo::minimize("v") };
+    let sign = if maximise { -1.0 } else { 1.0 };
+    let mut study = Study::builder(space, vec![objective]).seed(seed).build().unwrap();
+    for i in 0..45 {
+        let trial = study.ask().unwrap();
+        let loss: f64 = names
+            .iter()
+            .zip([0.3, -0.2, 0.5, 0.1])
+            .map(|(n, o)| (get(&trial.configuration, n) - o).powi(2))
+            .sum();
+        let value = if i == 3 { penalty } else { loss };
+        study.tell(trial.number, Ok(Evaluation::new([sign * value]))).unwrap();
+    }
+    sign * study.best().unwrap().values.as_ref().unwrap()[0]
+}
+
+/// Random search is at about 0.05 here, and so is a model that one penalty blinds. A penalty in a good place costs something whatever its
+/// size, so the median over seeds counts.
+#[test]
+fn one_penalty_of_any_size_blinds_no_model() {
+    for penalty in [1e15, 1.7e308] {
+        let mut found: Vec<f64> = (0..5).map(|seed| bowl(penalty, seed % 2 == 1, seed)).collect();
+        found.sort_by(f64::total_cmp);
+        assert!(found[2] < 5e-3, "{penalty:e}: {found:?}");
     }
 }

@@ -39,7 +39,7 @@ fn categorical() -> impl Strategy<Value = Domain> {
             unique.push(choice.clone());
             new
         });
-        Domain::Categorical { choices, ordered }
+        Domain::Categorical { choices: choices.into(), ordered }
     })
 }
 
@@ -189,7 +189,7 @@ fn wrong_spaces_are_refused_in_words() {
     let check = |builder: lightcrest::space::SpaceBuilder, message: &str| {
         assert_eq!(builder.build().unwrap_err().to_string(), message);
     };
-    let categorical = |choices: Vec<Value>| Domain::Categorical { choices, ordered: false };
+    let categorical = |choices: Vec<Value>| Domain::Categorical { choices: choices.into(), ordered: false };
     let b = Space::builder;
     check(
         b().float("lr", 3.0, 1.0),
@@ -214,9 +214,11 @@ fn wrong_spaces_are_refused_in_words() {
         "parameter `x`: a step (0.5) and a logarithmic scale exclude each other",
     );
     check(
-        b().int("n", i64::MIN, i64::MAX),
-        "parameter `n`: at most 2^53 different values are possible, but -9223372036854775808 to \
-         9223372036854775807 holds more",
+        b().parameter(Parameter::new(
+            "x",
+            Domain::Float { low: 0.0, high: 1e9, log: false, step: Some(1e-9) },
+        )),
+        "parameter `x`: at most 2^53 steps of a float are possible, but 0.0 to 1000000000.0 holds more",
     );
     check(b().int("n", 0, 1).float("n", 0.0, 1.0), "parameter names must differ, but `n` is there twice");
     check(b().int("", 0, 1), "a parameter needs a name, but number 0 has an empty one");

@@ -1,11 +1,12 @@
-//! `cargo xtask bench study`: what a study costs beside its objective, from Python, with Optuna and Rustuna in the same run.
+//! `cargo xtask bench study`: what a study costs beside its objective, from Python, with Optuna and Rustuna in the same run; and how
+//! many trials a second threads and processes make on one study.
 
 use std::process::Command;
 
 use crate::process::{root, run};
 use crate::python;
 
-/// Builds the package in release mode and prints CPU and wall time a trial.
+/// Builds the package in release mode and prints CPU and wall time a trial, then trials a second.
 ///
 /// # Errors
 /// When a step fails, or an unknown option is given.
@@ -17,5 +18,6 @@ pub(crate) fn study(options: &[&str]) -> Result<(), String> {
     };
     let python = python::environment("study")?;
     python::install_package(&python, "release")?;
-    run(Command::new(python).arg(root().join("xtask/python/study_overhead.py")).arg(rounds))
+    run(Command::new(&python).arg(root().join("xtask/python/study_overhead.py")).arg(rounds))?;
+    run(Command::new(&python).arg(root().join("xtask/python/study_rates.py")))
 }

@@ -35,8 +35,7 @@ pub(crate) fn check(arguments: &CheckArguments) -> Result<(), CliError> {
     let settings = file.settings().into_iter();
     lines.extend(settings.map(|(label, value)| format!("  {:<11} {value}", label.to_lowercase())));
     lines.extend(last);
-    print(&lines.join("\n"));
-    Ok(())
+    print(&lines.join("\n"))
 }
 
 fn study(spec: &StudySpec) -> Vec<String> {
@@ -50,6 +49,9 @@ fn study(spec: &StudySpec) -> Vec<String> {
 /// What is said of a command before and after its study.
 fn command(spec: &TuneSpec, path: &Path) -> Result<(Vec<String>, Vec<String>), CliError> {
     let program = Program::find(spec, path)?;
+    if let Some(reason) = program.suspicion() {
+        return Err(CliError::Program { program: spec.command.program.clone(), reason });
+    }
     prepare::pruner(&spec.study)?;
     prepare::check_feasible(&spec.study, &|_| Default::default())?;
     let lines = vec![

@@ -12,6 +12,5 @@ use crate::terminal::print;
 pub(crate) fn report(arguments: &RunArguments) -> Result<(), CliError> {
     let folder = RunFolder::open(&arguments.run)?;
     write_file(&folder.report(), page::report(&Recorded::read(&folder)?.report()).as_bytes())?;
-    print(&folder.report().display().to_string());
-    Ok(())
+    print(&folder.report().display().to_string())
 }

@@ -13,6 +13,5 @@ pub(crate) fn schema(arguments: &SchemaArguments) -> Result<(), CliError> {
         SchemaOf::Search => spec::json_schema(),
         SchemaOf::Tune => tune::json_schema(),
     };
-    print(&format!("{schema:#}"));
-    Ok(())
+    print(&format!("{schema:#}"))
 }

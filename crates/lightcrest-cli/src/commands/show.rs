@@ -11,6 +11,5 @@ use crate::terminal::print;
 pub(crate) fn show(arguments: &RunArguments) -> Result<(), CliError> {
     let folder = RunFolder::open(&arguments.run)?;
     let view = Recorded::read(&folder)?.view;
-    print(&output::text(&view));
-    Ok(())
+    print(&output::text(&view))
 }

@@ -1,4 +1,4 @@
-//! `lightcrest surrogate`: what the Gaussian process believed.
+//! `lightcrest surrogate`: the posterior of the Gaussian process.
 
 use std::path::{Path, PathBuf};
 
@@ -28,8 +28,7 @@ pub(crate) fn surrogate(arguments: &SurrogateArguments) -> Result<(), CliError> 
     let page = page::surrogate(&recorded.view.definition.name, &drawn);
     write_file(&path, page.as_bytes())?;
     let words = drawn.frames.last().map(|frame| frame.text.join("\n")).unwrap_or_default();
-    print(&format!("{words}\n{}", path.display()));
-    Ok(())
+    print(&format!("{words}\n{}", path.display()))
 }
 
 /// The study, and where its page belongs.

@@ -29,7 +29,7 @@ use crate::progress;
 use crate::run::RunError;
 use crate::spec_file;
 use crate::stop;
-use crate::terminal::{Style, print};
+use crate::terminal::{Style, print, tell};
 
 /// Trains.
 pub(crate) fn train(arguments: &TrainArguments) -> Result<(), CliError> {
@@ -47,10 +47,10 @@ pub(crate) fn train(arguments: &TrainArguments) -> Result<(), CliError> {
         let order = ["validation_accuracy", "test_accuracy", "parameters", "macs", "latency_ms"];
         for name in order {
             if let Some(value) = card.metrics.get(name) {
-                print(&format!("{:<20} {}", metric::label(name), Kind::of(name).format(*value)));
+                print(&format!("{:<20} {}", metric::label(name), Kind::of(name).format(*value)))?;
             }
         }
-        print(&format!("written to {}", out.display()));
+        print(&format!("written to {}", out.display()))?;
     }
     Ok(())
 }
@@ -180,7 +180,7 @@ struct Watch {
 
 impl Watch {
     fn new(style: Style) -> Self {
-        Self { style, bar: progress::steps(style, "epochs", 0), stop: stop::install(|| {}) }
+        Self { style, bar: progress::steps(style, "epochs", 0), stop: stop::install(None) }
     }
 }
 
@@ -198,7 +198,7 @@ impl Observer for Watch {
         let accuracy = Kind::Share.format(report.validation.accuracy);
         self.bar.set_message(format!("validation accuracy {accuracy}"));
         if self.style == Style::Lines {
-            eprintln!("epoch {}/{}: validation accuracy {accuracy}", report.epoch, report.epochs);
+            tell(&format!("epoch {}/{}: validation accuracy {accuracy}", report.epoch, report.epochs));
         }
         ControlFlow::Continue(())
     }

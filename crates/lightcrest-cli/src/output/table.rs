@@ -138,4 +138,13 @@ mod tests {
         trial 0: learning_rate=0.01 optimizer=sgd optimizer.sgd.momentum=0.9
         ");
     }
+
+    #[test]
+    fn a_run_is_shown_as_a_whole() {
+        insta::assert_snapshot!(text(&view()));
+        let mut nothing = view();
+        nothing.history = lightcrest::History::new(nothing.definition.objectives.clone());
+        nothing.models.clear();
+        insta::assert_snapshot!(text(&nothing));
+    }
 }

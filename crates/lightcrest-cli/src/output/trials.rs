@@ -4,6 +4,8 @@ use lightcrest_report::metric::{self, Kind};
 use lightcrest_report::value::pairs;
 use lightcrest_report::{ReportData, Trial, View};
 
+use crate::plain::plain;
+
 /// Characters of a chart of the history, at most.
 const WIDTH: usize = 60;
 
@@ -87,7 +89,7 @@ pub(super) fn trials(view: &View, data: &ReportData) -> String {
 /// Why trials failed, one line each; none when all went well.
 pub(super) fn failures(data: &ReportData) -> Option<String> {
     let failed = data.trials.iter().filter(|trial| trial.state == "failed");
-    let line = |trial: &Trial| Some(format!("trial {}: {}", trial.number, trial.reason.as_deref()?));
+    let line = |trial: &Trial| Some(format!("trial {}: {}", trial.number, plain(trial.reason.as_deref()?)));
     let lines: Vec<String> = failed.filter_map(line).collect();
     (!lines.is_empty()).then(|| format!("failed trials\n{}", lines.join("\n")))
 }

@@ -218,16 +218,9 @@ impl RunFolder {
     }
 }
 
-/// A database, to look at. Opened for writing where that is possible, although nothing is written: a reader that may not write
-/// leaves SQLite's `-wal` and `-shm` files behind.
+/// A database, to look at.
 pub(crate) fn look(path: &Path) -> Result<SqliteStorage, StorageError> {
-    if !path.exists() {
-        return Err(StorageError::Missing { path: path.to_path_buf() });
-    }
-    match SqliteStorage::open(path) {
-        Err(StorageError::Io { .. } | StorageError::Sqlite { .. }) => SqliteStorage::read(path),
-        opened => opened,
-    }
+    SqliteStorage::read(path)
 }
 
 fn gone(path: PathBuf, remove: impl FnOnce(&Path) -> io::Result<()>) -> Result<(), RunError> {

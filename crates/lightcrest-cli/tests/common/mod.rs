@@ -1,6 +1,8 @@
 //! Runs the program in a folder of its own.
 #![allow(dead_code, reason = "every test file uses its part")]
 
+pub(crate) mod tuned;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

@@ -234,6 +234,7 @@ class Study:
         space: Space | None,
         storage: Memory | Database,
         attributes: dict[int, dict[str, Any]] | None,
+        new: bool = False,
     ) -> None: ...
     def set_sampler(self, name: str, settings: dict[str, Any], seed: int | None) -> None:
         """Goes on with another sampler and its seed."""

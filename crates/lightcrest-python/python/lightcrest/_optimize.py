@@ -34,8 +34,8 @@ def optimize(
     """See Study.optimize."""
     if study._here.optimizing:
         raise RuntimeError("`optimize` cannot be called inside of `optimize`")
-    if n_trials is not None and n_trials < 0:
-        raise ValueError(f"`n_trials` must be 0 or more, but got {n_trials}")
+    if n_trials is not None:
+        n_trials = max(0, n_trials)
     if n_jobs < 1 and n_jobs != -1:
         raise ValueError(f"`n_jobs` must be 1 or more, or -1 for one a processor, but got {n_jobs}")
     catch = (catch,) if isinstance(catch, type) else tuple(catch)

@@ -12,6 +12,7 @@ from lightcrest.distributions import _modern, check_distribution_compatibility
 from lightcrest.pruners import BasePruner, MedianPruner
 from lightcrest.samplers import BaseSampler, _resolve, _written_in_python
 from lightcrest.storages import BaseStorage, get_storage
+from lightcrest.storages._base import duplicated
 from lightcrest.trial import FrozenTrial, Trial, TrialState
 
 TYPE_CHECKING = False
@@ -58,10 +59,14 @@ class Study:
         sampler: BaseSampler | str | None,
         pruner: BasePruner | None,
         space: Space | None,
+        *,
+        new: bool = False,
     ) -> None:
         self.study_name = study_name
         self._space = space
-        self._storage._create(study_name, list(directions))
+        made = self._storage._create(study_name, list(directions))
+        if new and not made:
+            raise duplicated(study_name)
         self._study_id = self._storage._id(study_name)
         self._directions = [StudyDirection[word.upper()] for word in directions]
         self._sampler = _resolve(sampler, None)
@@ -78,6 +83,7 @@ class Study:
             space=space,
             storage=place,
             attributes=attributes,
+            new=new and self._storage._lasting,
         )
         self._trials = Trials(self._engine, len(self._directions))
         self._start()
@@ -257,7 +263,7 @@ class Study:
         gc_after_trial: bool = False,
         show_progress_bar: bool = False,
     ) -> None:
-        """Evaluates trials: n_trials of them, for `timeout` seconds, or until stop is called.
+        """Evaluates trials: n_trials of them (none if it is below 1), for `timeout` seconds, or until stop is called.
 
         func: given a Trial, returns its value or values; raises TrialPruned to end the trial early.
         n_jobs: how many trials run at once, as threads; -1 for one a processor.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy as _copy
+import gc as _gc
 
 from lightcrest._fixed import _CONSTRAINT, _CONSTRAINTS
 from lightcrest._state import _STATES, _WORDS
@@ -12,7 +13,7 @@ from lightcrest.trial import FrozenTrial, TrialState
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Container
+    from collections.abc import Container, Sequence
     from typing import Any
 
     from lightcrest import _engine
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _SYSTEM = "lightcrest:system"
 # And there, the parameters of a trial that was added to wait: [[name, distribution as JSON, value as a number], ...].
 _GIVEN = "given"
+_UNFINISHED = ("running", "waiting")
+_MANY = 100
 
 
 class Trials:
@@ -39,28 +42,39 @@ class Trials:
         word, values, start, complete, params, distributions, attributes, reports, bounds = self._engine.trial(number)
         state = _STATES[word]
         system = dict(attributes.pop(_SYSTEM, ()))
-        listed = [str(i) for i in range(len(system.get(_CONSTRAINTS) or ()))]
-        for key, value in bounds:
-            if key not in listed:
-                system[_CONSTRAINT + key] = value
+        if bounds:
+            listed = [str(i) for i in range(len(system.get(_CONSTRAINTS) or ()))]
+            system.update((_CONSTRAINT + key, value) for key, value in bounds if key not in listed)
         if state is TrialState.PRUNED:
             values = system.pop("values", None)
             if values is None and self._objectives == 1:
                 values = last_value(reports)
         elif state is TrialState.WAITING:
             params = {}
-        # What a trial that was added to wait came with, it has before it asks.
-        for name, text, value in system.pop(_GIVEN, ()):
-            if name not in params:
-                distributions[name] = json_to_distribution(text)
-                params[name] = distributions[name].to_external_repr(value)
+        if _GIVEN in system:
+            # What a trial that was added to wait came with, it has before it asks.
+            for name, text, value in system.pop(_GIVEN):
+                if name not in params:
+                    distributions[name] = json_to_distribution(text)
+                    params[name] = distributions[name].to_external_repr(value)
         trial = FrozenTrial(
             number, state, None, start, complete, params, distributions, attributes, system, reports, number,
             values=values,
         )
-        if state.is_finished():
+        if word not in _UNFINISHED:
             self._finished[number] = trial
         return trial
+
+    def several(self, numbers: Sequence[int]) -> list[FrozenTrial]:
+        """Trials as they are. To be looked at only."""
+        if len(numbers) - len(self._finished) < _MANY or not _gc.isenabled():
+            return [self.frozen(number) for number in numbers]
+        # None of what is made here is garbage, but the collector would look through all of it again and again.
+        _gc.disable()
+        try:
+            return [self.frozen(number) for number in numbers]
+        finally:
+            _gc.enable()
 
     def copy(self, number: int) -> FrozenTrial:
         """The trial as it is, to be kept."""
@@ -69,7 +83,7 @@ class Trials:
     def all(self, deepcopy: bool, states: Container[TrialState] | None) -> list[FrozenTrial]:
         """All trials, or those in some states, with what others wrote."""
         self._engine.synchronize()
-        trials = [self.frozen(number) for number in range(len(self._engine))]
+        trials = self.several(range(len(self._engine)))
         if states is not None:
             trials = [trial for trial in trials if trial.state in states]
         return _copy.deepcopy(trials) if deepcopy else trials

@@ -92,6 +92,15 @@ def _number(value: Any, log: bool) -> float:
     return number
 
 
+def _last_step(low: float, high: float, step: float) -> tuple[float, bool]:
+    """The last low + k step that is not above high, by decimals, and whether it is high."""
+    from decimal import Decimal
+
+    first, last, width = (Decimal(str(float(number))) for number in (low, high, step))
+    rest = (last - first) % width
+    return float((last - first) // width * width + first), rest == 0
+
+
 def _lowered(low: float, high: float, lowered: float, step: float) -> float:
     _warn(
         f"The range [{low}, {high}] is not divisible by `step` = {step}: it is replaced by [{low}, {lowered}]"
@@ -105,15 +114,20 @@ class FloatDistribution(BaseDistribution):
     def __init__(self, low: float, high: float, log: bool = False, step: float | None = None) -> None:
         _check_range(low, high, log, step, None)
         if step is not None:
-            from decimal import Decimal
-
-            first, last, width = (Decimal(str(float(number))) for number in (low, high, step))
-            if (last - first) % width != 0:
-                high = _lowered(low, high, float((last - first) // width * width + first), step)
+            lowered, met = _last_step(low, high, step)
+            if not met:
+                high = _lowered(low, high, lowered, step)
         self.step = None if step is None else float(step)
         self.low = float(low)
         self.high = float(high)
         self.log = log
+
+    @classmethod
+    def _of(cls, low: float, high: float, log: bool, step: float | None) -> FloatDistribution:
+        """The distribution with these very bounds: `high` is lowered already."""
+        distribution = FloatDistribution.__new__(FloatDistribution)
+        distribution.step, distribution.low, distribution.high, distribution.log = step, low, high, log
+        return distribution
 
     def single(self) -> bool:
         """Whether there is one value only."""
@@ -127,8 +141,12 @@ class FloatDistribution(BaseDistribution):
         value = param_value_in_internal_repr
         if not self.low <= value <= self.high:
             return False
-        cells = 0.0 if self.step is None else (value - self.low) / self.step
-        return abs(cells - round(cells)) < 1e-8
+        if self.step is None:
+            return True
+        cells = (value - self.low) / self.step
+        # Sums of numbers of this size are off by as much as that.
+        rounding = 1e-15 * max(abs(self.low), abs(self.high)) / self.step
+        return abs(cells - round(cells)) < 1e-8 + rounding
 
 
 class IntDistribution(BaseDistribution):
@@ -144,13 +162,22 @@ class IntDistribution(BaseDistribution):
             lowered = self.low + (self.high - self.low) // self.step * self.step
             self.high = int(_lowered(self.low, self.high, lowered, self.step))
 
+    @classmethod
+    def _of(cls, low: int, high: int, log: bool, step: int) -> IntDistribution:
+        """The distribution with these very bounds: `high` is lowered already."""
+        distribution = IntDistribution.__new__(IntDistribution)
+        distribution.log, distribution.step, distribution.low, distribution.high = log, step, low, high
+        return distribution
+
     def single(self) -> bool:
         """Whether there is one value only."""
         return self.low == self.high
 
     def to_internal_repr(self, param_value_in_external_repr: Any) -> float:
-        """The value as a float."""
-        return _number(param_value_in_external_repr, self.log)
+        """The value as a float; a whole number that no float is stays as it is."""
+        number = _number(param_value_in_external_repr, self.log)
+        exact = isinstance(param_value_in_external_repr, int) and number != param_value_in_external_repr
+        return int(param_value_in_external_repr) if exact else number
 
     def to_external_repr(self, param_value_in_internal_repr: float) -> int:
         """The whole number."""
@@ -185,6 +212,10 @@ class CategoricalDistribution(BaseDistribution):
 
     def to_internal_repr(self, param_value_in_external_repr: Any) -> float:
         """The position of the choice."""
+        try:
+            return self.choices.index(param_value_in_external_repr)
+        except (ValueError, TypeError):
+            pass  # NaN, or something that `==` does not answer for with a bool
         for position, choice in enumerate(self.choices):
             if _same_choice(param_value_in_external_repr, choice):
                 return position
@@ -277,7 +308,8 @@ def _modern(distribution: BaseDistribution) -> BaseDistribution:
         return distribution
     for kind in (FloatDistribution, IntDistribution):
         if isinstance(distribution, kind):
-            modern = kind(distribution.low, distribution.high, distribution.log, distribution.step)
+            low, high, log, step = distribution.low, distribution.high, distribution.log, distribution.step
+            modern = kind._of(low, high, log, step)
             _warn(f"{distribution} is deprecated, and taken as {modern}", FutureWarning)
             return modern
     return distribution
@@ -311,7 +343,14 @@ def json_to_distribution(json_str: str) -> BaseDistribution:
     if "name" in said:
         if said["name"] not in _BY_NAME:
             raise ValueError(f"there is no distribution {said['name']!r}")
-        return _BY_NAME[said["name"]](**said["attributes"])
+        fields = said["attributes"]
+        step = fields.get("step") if said["name"] == "FloatDistribution" else None
+        if step is not None:
+            lowered, _ = _last_step(fields["low"], fields["high"], step)
+            ends = lowered, _last_step(fields["low"], fields["high"] + 0.5 * step, step)[0]
+            if fields["high"] in ends:
+                return FloatDistribution._of(fields["low"], fields["high"], fields["log"], step)
+        return _BY_NAME[said["name"]](**fields)
     kind = said["type"]
     if kind == "categorical":
         return CategoricalDistribution(said["choices"])

@@ -8,7 +8,7 @@ from lightcrest._study import Study, _logger
 from lightcrest.exceptions import DuplicatedStudyError
 from lightcrest.samplers import BaseSampler, _resolve
 from lightcrest.storages import BaseStorage, get_storage
-from lightcrest.storages._base import _made_up
+from lightcrest.storages._base import _made_up, duplicated
 from lightcrest.trial import FrozenTrial, TrialState
 
 TYPE_CHECKING = False
@@ -68,18 +68,20 @@ def create_study(
     sampler = _resolve(sampler, seed)
     place = get_storage(storage)
     name = _made_up() if study_name is None else study_name
-    if name in place._names():
-        if not load_if_exists:
-            raise DuplicatedStudyError(
-                f"there is a study {name!r} already: take another name, or go on with it by `load_if_exists=True`"
-            )
-        _logger().info(f"Using an existing study with name '{name}' instead of creating a new one.")
-        words = place._directions(name)
-    else:
-        _logger().info(f"A new study created in {place._description} with name: {name}")
     study = Study.__new__(Study)
     study._storage = place
-    study._make(name, words, sampler, pruner, space)
+    if name not in place._names():
+        try:
+            study._make(name, words, sampler, pruner, space, new=True)
+        except DuplicatedStudyError:
+            pass  # somebody else has just made it
+        else:
+            _logger().info(f"A new study created in {place._description} with name: {name}")
+            return study
+    if not load_if_exists:
+        raise duplicated(name)
+    _logger().info(f"Using an existing study with name '{name}' instead of creating a new one.")
+    study._make(name, place._directions(name), sampler, pruner, space)
     return study
 
 

@@ -143,4 +143,45 @@ mod tests {
         assert_eq!(data.models.len(), 1);
         assert_eq!(data.hypervolume.len(), 4);
     }
+
+    #[test]
+    fn the_data_are_what_pages_and_servers_get() {
+        insta::assert_snapshot!(serde_json::to_string_pretty(&ReportData::new(&view())).unwrap());
+    }
+
+    #[test]
+    fn infinite_values_stay_what_they_are() {
+        let mut view = view();
+        let mut trial = view.history.trials()[3].clone();
+        trial.values = Some(vec![f64::NEG_INFINITY, f64::INFINITY]);
+        view.history.put(trial);
+        let data = ReportData::new(&view);
+        assert!(data.hypervolume.iter().flatten().all(|volume| (0.0..=1.0).contains(volume)));
+        let json = serde_json::to_value(&data).unwrap();
+        assert_eq!(json["trials"][3]["metrics"].as_array().unwrap()[..2], ["-Infinity", "Infinity"]);
+        assert!(json["importance"].as_array().unwrap().iter().all(|i| i["shares"][0] != json!(f64::NAN)));
+    }
+
+    #[test]
+    fn choices_are_found_among_the_values_of_trials() {
+        let mut view = view();
+        let names: [lightcrest::space::Value; 3] =
+            [lightcrest::space::Value::Null, 0.123_456_789.into(), i64::MAX.into()];
+        view.definition.space =
+            lightcrest::space::Space::builder().categorical("choice", names.clone()).build().unwrap();
+        for (number, value) in names.into_iter().enumerate() {
+            let mut trial = view.history.trials()[number].clone();
+            trial.configuration = lightcrest::Configuration::new();
+            trial.configuration.set("choice", value);
+            view.history.put(trial);
+        }
+        let data = ReportData::new(&view);
+        assert_eq!(
+            data.parameters[0].choices,
+            [json!("null"), json!(0.1234568), json!("9223372036854775807")]
+        );
+        for number in 0..3 {
+            assert_eq!(data.trials[number].parameters[0], data.parameters[0].choices[number]);
+        }
+    }
 }

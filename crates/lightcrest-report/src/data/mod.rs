@@ -6,10 +6,9 @@ pub use surrogate::{
     Surrogate, SurrogateAxis, SurrogateFrame, SurrogateNext, SurrogateSection, SurrogateTrial,
 };
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::metric::{self, Kind};
-use crate::value::numbers;
 
 /// Everything on the page.
 #[derive(Clone, Debug, Serialize)]
@@ -32,7 +31,7 @@ pub struct ReportData {
     pub hypervolume: Vec<Option<f64>>,
     /// Importance of the parameters for each objective.
     pub importance: Vec<Importance>,
-    /// What the sampler believed along the most important parameter.
+    /// The posterior along the most important parameter.
     pub surrogate: SurrogateSection,
     /// Whether the trials train networks, of which the page shows the models of the front.
     pub networks: bool,
@@ -159,4 +158,13 @@ pub struct Layer {
     pub parameters: u64,
     /// Multiply-accumulates for one image.
     pub macs: u64,
+}
+
+/// Numbers for the page: JSON has no infinity, so it is written as JavaScript reads it, `"Infinity"`.
+fn numbers<S: Serializer>(values: &[Option<f64>], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(values.iter().map(|value| match value {
+        Some(number) if *number == f64::INFINITY => serde_json::Value::from("Infinity"),
+        Some(number) if *number == f64::NEG_INFINITY => serde_json::Value::from("-Infinity"),
+        other => serde_json::Value::from(*other),
+    }))
 }

@@ -14,7 +14,7 @@ pub enum SurrogateSection {
     Missing(String),
 }
 
-/// The belief about one objective along one or two parameters, as it grew.
+/// The posterior of one objective along one or two parameters, as it grew.
 #[derive(Clone, Debug, Serialize)]
 pub struct Surrogate {
     /// What is predicted.
@@ -36,7 +36,7 @@ pub struct Surrogate {
 pub struct SurrogateAxis {
     /// Its name and scale.
     pub parameter: Parameter,
-    /// The values at which beliefs are given.
+    /// The values at which the posterior is given.
     pub values: Vec<serde_json::Value>,
 }
 
@@ -57,7 +57,7 @@ pub struct SurrogateTrial {
 pub struct SurrogateFrame {
     /// How many trials had finished.
     pub finished: usize,
-    /// Middle of the belief.
+    /// Posterior mean.
     pub mean: Vec<Option<f64>>,
     /// Ends of the band; for one axis.
     pub lower: Vec<Option<f64>>,
@@ -80,7 +80,7 @@ pub struct SurrogateFrame {
 pub struct SurrogateNext {
     /// Its values on the axes; null where inactive.
     pub at: Vec<serde_json::Value>,
-    /// Middle of the belief there.
+    /// Posterior mean there.
     pub mean: f64,
     /// The acquisition there.
     pub acquisition: Option<f64>,

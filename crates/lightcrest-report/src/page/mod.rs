@@ -54,8 +54,8 @@ pub fn report(data: &ReportData) -> String {
         }
         (card("importance", "Importance of the parameters",
             "How much each parameter tells the better trials from the others (PED-ANOVA).", false))
-        (surrogate_card("What the sampler believed",
-            "The Gaussian process along the most important parameter. For other parameters, or two: lightcrest surrogate."))
+        (surrogate_card("Surrogate",
+            "The posterior of the Gaussian process along the most important parameter. For other parameters, or two: lightcrest surrogate."))
         (card("parallel", "Parallel coordinates",
             "A line is a trial. Where a parameter is inactive the line has a gap.", true))
         section.card #trials {
@@ -92,11 +92,11 @@ pub fn surrogate(title: &str, drawn: &Surrogate) -> String {
     }
     let names: Vec<&str> = drawn.axes.iter().map(|axis| axis.parameter.name.as_str()).collect();
     let summary = format!(
-        "What the Gaussian process believed about {} along {}.",
+        "Posterior of the Gaussian process for {} along {}.",
         drawn.objective.label,
         names.join(" and ")
     );
-    let body = surrogate_card("Belief and acquisition", "");
+    let body = surrogate_card("Posterior and acquisition", "");
     document(&Page {
         title,
         summary: &summary,

@@ -159,7 +159,7 @@ fn synthetic(count: u64) -> ReportData {
     }
 }
 
-/// A belief along the first parameters of a made-up run.
+/// A posterior along the first parameters of a made-up run.
 fn surrogate(parameters: &[Parameter]) -> Surrogate {
     let grid: Vec<f64> = (0..30).map(|i| f64::from(i) / 29.0).collect();
     let axis = |parameter: &Parameter| SurrogateAxis {
@@ -283,4 +283,36 @@ fn numbers_that_are_not_finite_stay_json() {
     data.trials[0].curve = vec![(1, f64::INFINITY)];
     let page = report(&data);
     assert!(!page.contains("NaN,") && !page.contains("inf,"));
+}
+
+/// The page without what is a file of its own or a snapshot elsewhere: style, scripts and data. A line an element.
+fn markup(page: &str) -> String {
+    let mut text = page.replace(env!("CARGO_PKG_VERSION"), "VERSION");
+    for name in ["style", "script"] {
+        let (mut rest, mut kept) = (text.as_str(), String::new());
+        while let Some(at) = rest.find(&format!("<{name}")) {
+            let start = at + rest[at..].find('>').unwrap() + 1;
+            let end = start + rest[start..].find(&format!("</{name}>")).unwrap();
+            kept.push_str(&rest[..start]);
+            rest = &rest[end..];
+        }
+        text = kept + rest;
+    }
+    text.replace("><", ">\n<")
+}
+
+#[test]
+fn pages_have_their_sections() {
+    let data = ReportData::new(&crate::testing::view());
+    insta::assert_snapshot!(markup(&report(&data)));
+    // What trains no networks shows no models and explains no MACs.
+    let mut view = crate::testing::view();
+    (view.networks, view.definition.objectives[1].name) = (false, "minutes".into());
+    view.models.clear();
+    let page = report(&ReportData::new(&view));
+    assert!(!page.contains("id=\"models\"") && !page.contains("multiply-accumulates"));
+    insta::assert_snapshot!(markup(&surrogate_page(
+        "fashion-mnist",
+        &surrogate(&synthetic(1).parameters[..1])
+    )));
 }

@@ -1,4 +1,4 @@
-//! From a study to the pictures of its surrogate: for each number of finished trials, what the sampler believed then.
+//! From a study to the pictures of its surrogate: for each number of finished trials, the posterior as it was then.
 
 mod choose;
 mod error;
@@ -103,7 +103,7 @@ pub fn surrogate(
     ];
     if space.len() > names.len() {
         notes.push(
-            "The marks are all trials, whatever their other parameters; the belief passes near those that resemble \
+            "The marks are all trials, whatever their other parameters; the posterior passes near those that resemble \
              the configuration that is held."
                 .to_owned(),
         );
@@ -227,5 +227,20 @@ mod tests {
         let many = spread(3, 1000, 8);
         assert!(many.len() <= 8 && many[0] == 3 && many.last() == Some(&1000), "{many:?}");
         assert!(spread(3, 2, 8).is_empty());
+    }
+
+    #[test]
+    fn the_picture_in_words() {
+        let drawn = surrogate(&view(), &ask(&["learning_rate"]), &Proposer::default()).unwrap();
+        let lines = drawn.frames.iter().flat_map(|frame| &frame.text).chain(&drawn.notes);
+        // How many digits a fit repeats is the machine's business.
+        let words: Vec<String> = lines
+            .map(|line| {
+                line.split(' ')
+                    .map(|word| if word.contains(|c: char| c.is_ascii_digit()) { "#" } else { word })
+            })
+            .map(|words| words.collect::<Vec<_>>().join(" "))
+            .collect();
+        insta::assert_snapshot!(words.join("\n"));
     }
 }

@@ -1,4 +1,4 @@
-//! One picture: the study as it was, the cut through its best trial, the belief along it, and the same in words.
+//! One picture: the study as it was, the cut through its best trial, the posterior along it, and the same in words.
 
 use std::collections::BTreeMap;
 

@@ -27,6 +27,7 @@
 
 mod parameter;
 mod parse;
+mod relocate;
 mod schema;
 mod template;
 #[cfg(test)]
@@ -42,6 +43,7 @@ use crate::constraint::ConstraintSpec;
 use crate::diagnostic::SpecErrors;
 use crate::study::StudySpec;
 use parameter::ParameterSpec;
+pub use relocate::with_directory;
 pub use schema::json_schema;
 pub use template::Place;
 use template::{Argument, Template};

@@ -158,7 +158,7 @@ fn choice(
     list.push(parameter(match single {
         true => Setting::Fixed(words[0].clone()),
         false => {
-            let domain = Domain::Categorical { choices: words, ordered: false };
+            let domain = Domain::Categorical { choices: words.into(), ordered: false };
             Setting::Vary(Vary { domain, when: vec![], times: None })
         }
     }));

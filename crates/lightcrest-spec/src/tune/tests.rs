@@ -84,7 +84,7 @@ fn parameters_have_the_kinds_that_they_are_written_in() {
     assert_eq!(domain("lr"), Domain::Float { low: 1e-4, high: 1.0, log: true, step: None });
     assert_eq!(domain("layers"), Domain::Int { low: 1, high: 4, log: false, step: 1 });
     let floats = vec![Value::Float(1.0), Value::Float(2.5)];
-    assert_eq!(domain("size"), Domain::Categorical { choices: floats, ordered: true });
+    assert_eq!(domain("size"), Domain::Categorical { choices: floats.into(), ordered: true });
     for seed in 0..50 {
         space.validate(&space.sample_seeded(seed)).unwrap();
     }

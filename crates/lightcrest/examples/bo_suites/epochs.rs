@@ -45,7 +45,7 @@ impl Method {
         match self {
             Self::Ours(study) => {
                 study.report(number, step, &[value]).unwrap();
-                study.should_prune(number)
+                study.should_prune(number).unwrap()
             }
             Self::Peer(peer) => peer.report(step, value),
         }

@@ -17,6 +17,7 @@
 use super::forest::{ABSENT, Leaf, Rows, Side};
 use crate::space::encode::{Column, Encoder};
 use crate::space::{Configuration, Space};
+use lightcrest_gp::transform::tamed;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -40,7 +41,8 @@ impl Default for FanovaConfig {
 /// The share of the variance that each parameter explains alone, in the order of the space; what is missing from 1 is explained
 /// by several parameters together. All 0 if the values do not differ.
 ///
-/// `trials` are configurations with the number; those whose number is not finite are left out. `None` for fewer than two.
+/// `trials` are configurations with the number; those whose number is not finite are left out, and [absurd](tamed) ones, large or small,
+/// are drawn nearer. `None` for fewer than two.
 pub fn fanova(
     space: &Space,
     trials: &[(&Configuration, f64)],
@@ -49,9 +51,8 @@ pub fn fanova(
     let trials = super::telling(trials)?;
     let encoder = Encoder::new(space);
     let encoded: Vec<_> = trials.iter().map(|(configuration, _)| encoder.encode(configuration)).collect();
-    // Squares of huge values would overflow.
-    let size = trials.iter().map(|(_, value)| value.abs()).fold(f64::MIN_POSITIVE, f64::max);
-    let y: Vec<f64> = trials.iter().map(|(_, value)| value / size).collect();
+    // Squares of huge values would overflow, and the variance of one penalty of 1e300 hide all other.
+    let y = squeezed(&trials.iter().map(|(_, value)| *value).collect::<Vec<_>>());
     let mean = y.iter().sum::<f64>() / y.len() as f64;
     let y = y.into_iter().map(|value| value - mean).collect();
     let measures: Vec<Measure> = (0..space.len())
@@ -66,6 +67,20 @@ pub fn fanova(
     let trees: Vec<_> = (0..config.trees).filter_map(&mut tree).collect();
     let share = |j: usize| trees.iter().map(|tree| tree[j]).sum::<f64>() / trees.len().max(1) as f64;
     Some(space.parameters().iter().enumerate().map(|(j, p)| (p.name.clone(), share(j))).collect())
+}
+
+/// The numbers with what is absurd at one end drawn nearer: at the end at which more of the spread is of the middle half then.
+fn squeezed(values: &[f64]) -> Vec<f64> {
+    let below = tamed(values);
+    let above = tamed(&values.iter().map(|value| -value).collect::<Vec<_>>()).into_iter().map(|value| -value);
+    let middle = |values: &[f64]| {
+        let mut sorted = values.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let (n, last) = (sorted.len(), sorted.len() - 1);
+        (sorted[3 * last / 4] - sorted[n / 4]) / (sorted[last] - sorted[0]).max(f64::MIN_POSITIVE)
+    };
+    let above: Vec<f64> = above.collect();
+    if middle(&above) > middle(&below) { above } else { below }
 }
 
 fn choices(column: &Column) -> usize {

@@ -14,6 +14,9 @@
 //! Bracket s gets a share of the trials in proportion to `ceil(B eta^(B - 1 - s) / (B - s))`, such that all use about the same number of
 //! steps (algorithm 1 of the paper). Which bracket a trial is in is drawn from a random stream of its own, a function of seed and
 //! number, so that all processes of a study agree. A trial competes with those of its bracket only.
+//!
+//! Where R is automatic it grows as longer trials complete, but no trial changes its bracket: each has that of the R that was known when it
+//! began, or, if none was, of the first trial to end.
 
 use super::{Pruner, PrunerError, halving};
 use crate::history::{FrozenTrial, History};
@@ -80,16 +83,17 @@ impl HyperbandPruner {
         Ok(Self { config })
     }
 
-    /// The share of the trials that each bracket gets; `None` while R is not known.
-    fn shares(&self, history: &History) -> Option<Vec<u64>> {
+    /// The share of the trials that each bracket gets where a complete trial has so many steps.
+    fn shares(&self, longest: u64) -> Vec<u64> {
         let HyperbandConfig { min_resource: r, reduction_factor: eta, .. } = self.config;
-        let longest = match self.config.max_resource {
-            MaxResource::Steps(steps) => steps,
-            MaxResource::Auto => history.complete().filter_map(FrozenTrial::last_step).max()?,
-        };
-        let brackets = halving::ladder(r, eta, 0).take_while(|rung| *rung <= longest).count().max(1) as u64;
-        let share = |left: u64| (brackets * eta.pow(left as u32)).div_ceil(left + 1);
-        Some((0..brackets).rev().map(share).collect())
+        let brackets = halving::ladder(r, eta, 0).take_while(|rung| *rung <= longest).count().max(1) as u32;
+        // Steps may be timestamps: eta^left is at most R / r, but its multiples exceed 64 bits.
+        let share =
+            |left: u32| (u128::from(brackets) * u128::from(eta).pow(left)).div_ceil(u128::from(left) + 1);
+        let shares: Vec<u128> = (0..brackets).rev().map(share).collect();
+        // What is drawn from are 64 bits: beyond, shares are rounded.
+        let excess = 65u32.saturating_sub(shares.iter().sum::<u128>().leading_zeros());
+        shares.into_iter().map(|share| (share >> excess).max(1) as u64).collect()
     }
 
     /// The bracket of a trial.
@@ -113,12 +117,47 @@ impl Pruner for HyperbandPruner {
     }
 
     fn should_prune(&self, history: &History, trial: &FrozenTrial) -> bool {
-        let Some(shares) = self.shares(history) else { return false };
-        let bracket = self.bracket(&shares, trial.number);
+        let Some(resource) = Resource::of(self.config.max_resource, history) else { return false };
+        let bracket = |trial: &FrozenTrial| self.bracket(&self.shares(resource.at(trial)), trial.number);
+        let own = bracket(trial);
         let HyperbandConfig { min_resource, reduction_factor: eta, bootstrap_count, .. } = self.config;
-        let rungs = halving::ladder(min_resource, eta, bracket as u32);
-        let competes = |other: &FrozenTrial| self.bracket(&shares, other.number) == bracket;
+        let rungs = halving::ladder(min_resource, eta, own as u32);
+        let competes = |other: &FrozenTrial| bracket(other) == own;
         halving::Rule { eta, bootstrap_count, competes: &competes }.stops(history, trial, rungs)
+    }
+}
+
+/// What R was known to be, and since when.
+struct Resource {
+    /// When it became known, and R, both ascending. At least one.
+    known: Vec<(u64, u64)>,
+}
+
+impl Resource {
+    /// `None` while nothing is known.
+    fn of(configured: MaxResource, history: &History) -> Option<Self> {
+        if let MaxResource::Steps(steps) = configured {
+            return Some(Self { known: vec![(0, steps)] });
+        }
+        let mut ends: Vec<(u64, u64)> = history
+            .complete()
+            .filter_map(|trial| Some((trial.finished.unwrap_or(0), trial.last_step()?)))
+            .collect();
+        ends.sort_unstable();
+        let mut known: Vec<(u64, u64)> = Vec::new();
+        for (end, steps) in ends {
+            if known.last().is_none_or(|last| steps > last.1) {
+                known.push((end, steps));
+            }
+        }
+        (!known.is_empty()).then_some(Self { known })
+    }
+
+    /// R as it was known when a trial began; the first that was known where none was yet.
+    fn at(&self, trial: &FrozenTrial) -> u64 {
+        let began = trial.started.unwrap_or(u64::MAX);
+        let before = self.known.partition_point(|(since, _)| *since <= began);
+        self.known[before.saturating_sub(1)].1
     }
 }
 
@@ -160,7 +199,7 @@ mod tests {
         let history = history(&reports);
         let pruner = hyperband(MaxResource::Auto);
         // B = 3: ceil(3 * 9 / 3), ceil(3 * 3 / 2) and ceil(3 * 1 / 1) of 17.
-        assert_eq!(pruner.shares(&history).unwrap(), [9, 5, 3]);
+        assert_eq!(pruner.shares(9), [9, 5, 3]);
         let mut counts = [0; 3];
         for number in 0..200 {
             match stopped_at(&pruner, &history, number, 9) {
@@ -179,13 +218,56 @@ mod tests {
     #[test]
     fn the_longest_trial_is_found_or_given() {
         let empty = History::new(vec![ObjectiveInfo::minimize("loss")]);
-        assert_eq!(hyperband(MaxResource::Auto).shares(&empty), None);
-        assert_eq!(hyperband(MaxResource::Steps(1)).shares(&empty).unwrap(), [1]);
-        assert_eq!(hyperband(MaxResource::Steps(81)).shares(&empty).unwrap().len(), 5);
+        assert!(Resource::of(MaxResource::Auto, &empty).is_none());
+        let given = Resource::of(MaxResource::Steps(81), &empty).unwrap();
+        assert_eq!(given.at(&FrozenTrial::waiting(0, Configuration::new())), 81);
+        assert_eq!(hyperband(MaxResource::Auto).shares(1), [1]);
+        assert_eq!(hyperband(MaxResource::Auto).shares(81).len(), 5);
         let short =
             HyperbandConfig { min_resource: 4, max_resource: MaxResource::Steps(3), ..Default::default() };
         let message = HyperbandPruner::new(short).unwrap_err().to_string();
         assert_eq!(message, "`max_resource` must be at least 4, but got 3");
+    }
+
+    #[test]
+    fn steps_may_be_as_large_as_timestamps() {
+        for (eta, longest) in
+            [(2, u64::MAX), (3, 1_700_000_000_000_000_000), (4, u64::MAX), (u64::MAX, u64::MAX)]
+        {
+            let config = HyperbandConfig { reduction_factor: eta, ..Default::default() };
+            let pruner = HyperbandPruner::new(config).unwrap();
+            let shares = pruner.shares(longest);
+            assert!(shares.windows(2).all(|pair| pair[0] >= pair[1]), "{shares:?}");
+            assert!(pruner.bracket(&shares, 7) < shares.len());
+        }
+        let history = history(&[(1_700_000_000_000_000_000, 0.1)]);
+        assert_eq!(stopped_at(&hyperband(MaxResource::Auto), &history, 3, 2), Some(1));
+    }
+
+    #[test]
+    fn a_running_trial_keeps_its_bracket_when_a_longer_one_completes() {
+        let mut history = History::new(vec![ObjectiveInfo::minimize("loss")]);
+        let put = |history: &mut History, number: u64, (started, finished): (u64, u64), last: u64| {
+            let mut trial = FrozenTrial::complete(number, Configuration::new(), vec![0.1]);
+            trial.reports = (1..=last).map(|step| (step, vec![0.1])).collect();
+            (trial.started, trial.finished) = (Some(started), Some(finished));
+            history.put(trial);
+        };
+        (0..40).for_each(|number| put(&mut history, number, (0, 10), 9));
+        let pruner = hyperband(MaxResource::Auto);
+        let decisions = |history: &History| -> Vec<bool> {
+            let running = |number: u64| FrozenTrial {
+                state: TrialState::Running,
+                reports: vec![(1, vec![9.0])],
+                started: Some(20),
+                ..FrozenTrial::waiting(number, Configuration::new())
+            };
+            (50..90).map(|number| pruner.should_prune(history, &running(number))).collect()
+        };
+        let before = decisions(&history);
+        assert!(before.contains(&true) && before.contains(&false));
+        put(&mut history, 40, (15, 30), 2000);
+        assert_eq!(decisions(&history), before);
     }
 
     #[test]

@@ -25,6 +25,10 @@ impl Sampler for BruteForceSampler {
         Capabilities { continuous: false, ..Capabilities::ALL }
     }
 
+    fn is_cheap(&self) -> bool {
+        true
+    }
+
     fn propose(
         &mut self,
         context: &Context<'_>,

@@ -84,6 +84,10 @@ impl Sampler for GridSampler {
         Capabilities::ALL
     }
 
+    fn is_cheap(&self) -> bool {
+        true
+    }
+
     fn propose(
         &mut self,
         context: &Context<'_>,

@@ -52,7 +52,8 @@ pub struct Context<'a> {
     pub space: &'a Space,
     /// The objectives, in the order of a trial's values.
     pub objectives: &'a [ObjectiveInfo],
-    /// All trials so far: running ones too, with what they reported.
+    /// All trials so far: running ones too, with what they reported. Those that other workers are just proposing for are
+    /// [reserved](crate::history::FrozenTrial::is_reserved): they have no configuration yet, and say nothing.
     pub history: &'a History,
     /// What is known of a configuration before it is evaluated. Costs up to tens of microseconds.
     pub preview: &'a dyn Fn(&Configuration) -> Preview,
@@ -74,6 +75,13 @@ pub trait Sampler: Send {
 
     /// What it can do; checked once, when the study is made.
     fn capabilities(&self) -> Capabilities;
+
+    /// Whether a proposal takes microseconds, or must not be computed while other processes take trials: then it is computed while
+    /// the study is locked, and anew where another process was faster. Others are computed while the study goes on, for a number
+    /// that is reserved.
+    fn is_cheap(&self) -> bool {
+        false
+    }
 
     /// The configuration to try next.
     ///

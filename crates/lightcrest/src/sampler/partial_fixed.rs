@@ -54,6 +54,10 @@ impl Sampler for PartialFixedSampler {
         self.base.capabilities()
     }
 
+    fn is_cheap(&self) -> bool {
+        self.base.is_cheap()
+    }
+
     fn propose(
         &mut self,
         context: &Context<'_>,

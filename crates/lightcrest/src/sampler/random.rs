@@ -35,6 +35,10 @@ impl Sampler for RandomSampler {
         Capabilities::ALL
     }
 
+    fn is_cheap(&self) -> bool {
+        true
+    }
+
     fn propose(
         &mut self,
         context: &Context<'_>,

@@ -126,9 +126,9 @@ impl SpaceBuilder {
     }
 
     /// The space, before it is known whether anything satisfies its constraints.
-    fn checked(self) -> Result<Space, SpaceError> {
+    fn checked(mut self) -> Result<Space, SpaceError> {
         let mut index = HashMap::new();
-        for (position, parameter) in self.parameters.iter().enumerate() {
+        for (position, parameter) in self.parameters.iter_mut().enumerate() {
             if parameter.name.is_empty() {
                 return Err(SpaceError::EmptyName { position });
             }
@@ -136,6 +136,7 @@ impl SpaceBuilder {
                 return Err(SpaceError::DuplicateName { name: parameter.name.clone() });
             }
             parameter.domain.check(&parameter.name)?;
+            parameter.domain = parameter.domain.lowered();
         }
         for parameter in &self.parameters {
             for condition in &parameter.when {

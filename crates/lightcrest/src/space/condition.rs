@@ -1,6 +1,6 @@
 //! When a parameter exists.
 
-use super::Value;
+use super::{Choices, Value};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -11,7 +11,7 @@ pub struct Condition {
     /// The name of the parameter that decides.
     pub parent: String,
     /// The values of the parent under which the child exists.
-    pub values: Vec<Value>,
+    pub values: Choices,
 }
 
 impl Condition {

@@ -1,6 +1,7 @@
 //! The values that a parameter may have.
 
-use super::{SpaceError, Value};
+use super::steps::Steps;
+use super::{Choices, SpaceError, Value};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -16,7 +17,8 @@ pub enum Domain {
     Float {
         /// The smallest value.
         low: f64,
-        /// The largest value. With a step, the last multiple that does not exceed it.
+        /// The largest value. With a step, the last `low + k step` that does not exceed it, in decimal arithmetic; spaces and
+        /// trials hold it lowered to that.
         high: f64,
         /// Whether the scale is logarithmic.
         #[serde(default)]
@@ -29,7 +31,7 @@ pub enum Domain {
     Int {
         /// The smallest value.
         low: i64,
-        /// The largest value, or the last multiple of the step that does not exceed it.
+        /// The largest value, or the last `low + k step` that does not exceed it; spaces and trials hold it lowered to that.
         high: i64,
         /// Whether the scale is logarithmic.
         #[serde(default)]
@@ -41,7 +43,7 @@ pub enum Domain {
     /// One of a list of scalars.
     Categorical {
         /// The values, all different.
-        choices: Vec<Value>,
+        choices: Choices,
         /// Whether the list is in an order that means something, such as 16 < 32 < 64.
         #[serde(default)]
         ordered: bool,
@@ -53,30 +55,43 @@ fn one() -> i64 {
 }
 
 impl Domain {
-    /// How many values there are; `None` for a continuous domain.
+    /// How many values there are; `None` for a continuous domain. The 2^64 values of all whole numbers count as one fewer.
     pub fn cells(&self) -> Option<u64> {
         match self {
-            Self::Float { low, high, step: Some(step), .. } => {
-                // A step of 0.1 does not divide 5.0 exactly: allow for rounding.
-                Some(((high - low) / step + 1e-8).floor() as u64 + 1)
-            }
-            Self::Float { low, high, step: None, .. } => (low == high).then_some(1),
-            Self::Int { low, high, step, .. } => Some((high - low) as u64 / *step as u64 + 1),
             Self::Categorical { choices, .. } => Some(choices.len() as u64),
+            _ => self.last_cell().map(|last| last.saturating_add(1)),
+        }
+    }
+
+    /// The index of the last value of a domain that has [cells](Self::cells) and at least one of them.
+    pub(crate) fn last_cell(&self) -> Option<u64> {
+        match self {
+            Self::Float { low, high, step: Some(step), .. } => {
+                Some(Steps::new(*low, *high, *step).map_or(0, |steps| steps.last()))
+            }
+            Self::Float { low, high, step: None, .. } => (low == high).then_some(0),
+            Self::Int { low, high, step, .. } => Some(high.abs_diff(*low) / step.unsigned_abs().max(1)),
+            Self::Categorical { choices, .. } => (choices.len() as u64).checked_sub(1),
         }
     }
 
     /// The value of cell `index` of a domain that has [cells](Self::cells); the last one for a larger index.
     pub fn cell(&self, index: u64) -> Option<Value> {
-        let index = index.min(self.cells()?.saturating_sub(1));
         match self {
-            Self::Float { low, step: None, .. } => Some(Value::Float(*low)),
+            Self::Float { low, step: None, .. } => self.last_cell().map(|_| Value::Float(*low)),
             Self::Float { low, high, step: Some(step), .. } => {
-                let value = decimal(low + index as f64 * step, low.abs().max(high.abs()));
+                let steps = Steps::new(*low, *high, *step);
+                let value = steps.map_or(*low, |steps| steps.value(index.min(steps.last())));
                 Some(Value::Float(value.clamp(*low, *high)))
             }
-            Self::Int { low, step, .. } => Some(Value::Int(low + index as i64 * step)),
-            Self::Categorical { choices, .. } => choices.get(index as usize).cloned(),
+            Self::Int { low, step, .. } => {
+                let index = index.min(self.last_cell()?);
+                // Modulo 2^64 the sum is exact, and it is within the range.
+                Some(Value::Int(low.wrapping_add(index.wrapping_mul(*step as u64) as i64)))
+            }
+            Self::Categorical { choices, .. } => {
+                choices.get((index as usize).min(choices.len().checked_sub(1)?)).cloned()
+            }
         }
     }
 
@@ -85,22 +100,53 @@ impl Domain {
         match self {
             Self::Float { low, high, step, .. } => {
                 let value = value.as_f64()?;
-                if !(*low..=*high).contains(&value) {
+                let Some(step) = step else { return (low == high && *low == value).then_some(0) };
+                let noise = noise(low.abs().max(high.abs()));
+                if !(low - noise..=high + noise).contains(&value) {
                     return None;
                 }
-                let Some(step) = step else { return (low == high).then_some(0) };
                 let cell = ((value - low) / step).round();
-                let tolerance = 1e-6 * step + noise(low.abs().max(high.abs()));
-                ((value - low - cell * step).abs() <= tolerance).then_some(cell as u64)
+                let near = (value - low - cell * step).abs() <= 1e-6 * step + noise;
+                (near && cell as u64 <= self.last_cell()?).then_some(cell as u64)
             }
             Self::Int { low, high, step, .. } => {
-                let value = value.as_i64()?;
-                ((*low..=*high).contains(&value) && (value - low) % step == 0)
-                    .then(|| (value - low) as u64 / *step as u64)
+                let value = value.as_i64().filter(|value| (*low..=*high).contains(value))?;
+                let (above, step) = (value.abs_diff(*low), step.unsigned_abs().max(1));
+                (above % step == 0).then_some(above / step)
             }
-            Self::Categorical { choices, .. } => {
-                choices.iter().position(|choice| choice == value).map(|i| i as u64)
+            Self::Categorical { choices, .. } => choices.position(value).map(|i| i as u64),
+        }
+    }
+
+    /// The domain with `high` lowered to its last value, where it has a step: what it says of itself is then what its values are.
+    pub fn lowered(&self) -> Self {
+        let mut domain = self.clone();
+        match &mut domain {
+            Self::Float { low, high, step: Some(step), .. } => {
+                if let Some(steps) = Steps::new(*low, *high, *step) {
+                    *high = steps.value(steps.last()).clamp(*low, *high);
+                }
             }
+            Self::Int { low, high, step, .. } => {
+                if *step > 1 && low <= high {
+                    *high -= (high.abs_diff(*low) % step.unsigned_abs()) as i64;
+                }
+            }
+            _ => {}
+        }
+        domain
+    }
+
+    /// Whether `high` is one of the values: always, where there is no step.
+    pub fn meets_high(&self) -> bool {
+        match self {
+            Self::Float { low, high, step: Some(step), .. } => {
+                Steps::new(*low, *high, *step).is_none_or(|steps| steps.is_exact())
+            }
+            Self::Int { low, high, step, .. } if *step > 1 && low <= high => {
+                high.abs_diff(*low) % step.unsigned_abs() == 0
+            }
+            _ => true,
         }
     }
 
@@ -154,7 +200,9 @@ impl Domain {
         match self {
             Self::Float { log, .. } => (!log || number > 0.0).then_some(Value::Float(number)),
             Self::Int { log, .. } => {
-                let whole = value.as_i64().or_else(|| number.is_finite().then_some(number as i64))?;
+                // Both ends are exact, and 2^63 is no `i64` any more.
+                let fits = (i64::MIN as f64..-(i64::MIN as f64)).contains(&number);
+                let whole = value.as_i64().or_else(|| fits.then_some(number as i64))?;
                 (!log || whole > 0).then_some(Value::Int(whole))
             }
             Self::Categorical { choices, .. } => {
@@ -187,13 +235,17 @@ impl Domain {
                     let apart = (low - low2) / step;
                     *step2 == Some(*step) && (apart - apart.round()).abs() < 1e-6
                 });
-                Some(Self::Float { low: low.min(*low2), high: high.max(*high2), log: *log, step })
+                let (low, high) = (low.min(*low2), high.max(*high2));
+                // The sum of many steps may end a rounding above the last value that was seen.
+                let end = step.map_or(high, |step| high.max(low + ((high - low) / step).round() * step));
+                Some(Self::Float { low, high: end, log: *log, step })
             }
             (
                 Self::Int { low, high, log, step },
                 Self::Int { low: low2, high: high2, log: log2, step: step2 },
             ) if log == log2 => {
-                let step = common_divisor(common_divisor(*step, *step2), (low - low2).abs());
+                let steps = common_divisor(step.unsigned_abs(), step2.unsigned_abs());
+                let step = common_divisor(steps, low.abs_diff(*low2)) as i64;
                 Some(Self::Int { low: *low.min(low2), high: *high.max(high2), log: *log, step })
             }
             (Self::Categorical { choices, .. }, Self::Categorical { choices: other, .. }) => {
@@ -253,49 +305,33 @@ impl Domain {
                 if *log && *step != 1 {
                     return Err(SpaceError::LogWithStep { name: name(), step: Value::Int(*step) });
                 }
-                let exact = |bound: &i64| (bound.unsigned_abs() as f64) < MAX_CELLS;
-                match high.checked_sub(*low) {
-                    Some(width) if exact(&width) && exact(low) && exact(high) => Ok(()),
-                    _ => Err(SpaceError::TooWide { name: name(), low: low_value, high: high_value }),
-                }
+                Ok(())
             }
             Self::Categorical { choices, .. } => {
                 if choices.is_empty() {
                     return Err(SpaceError::EmptyChoices { name: name() });
                 }
-                for (i, choice) in choices.iter().enumerate() {
-                    if matches!(choice, Value::Float(value) if !value.is_finite()) {
-                        return Err(SpaceError::NonFiniteChoice { name: name(), choice: choice.clone() });
-                    }
-                    if choices[..i].contains(choice) {
-                        return Err(SpaceError::DuplicateChoice { name: name(), choice: choice.clone() });
-                    }
+                let no_number = |choice: &&Value| matches!(choice, Value::Float(value) if !value.is_finite());
+                if let Some(choice) = choices.iter().find(no_number) {
+                    return Err(SpaceError::NonFiniteChoice { name: name(), choice: choice.clone() });
                 }
-                Ok(())
+                match choices.duplicate() {
+                    Some(choice) => Err(SpaceError::DuplicateChoice { name: name(), choice: choice.clone() }),
+                    None => Ok(()),
+                }
             }
         }
     }
 }
 
-fn common_divisor(a: i64, b: i64) -> i64 {
+fn common_divisor(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { common_divisor(b, a % b) }
 }
 
+/// How many choices of a long list a message names.
+const SHOWN: usize = 10;
 /// Above this, an index is no longer exact as `f64`.
 const MAX_CELLS: f64 = 9_007_199_254_740_992.0; // 2^53
-
-/// `value` without the last digits that `low + k step` leaves behind: 0.30000000000000004 -> 0.3. `size` is the
-/// largest magnitude of the domain. Steps such as 1/3, which no short decimal meets, stay as they are.
-fn decimal(value: f64, size: f64) -> f64 {
-    let digits = 12 - size.log10().ceil().max(-300.0) as i32;
-    // Powers of ten are exact up to 10^22; beyond, the rounding would add errors instead of removing them.
-    if !(0..=22).contains(&digits) {
-        return value;
-    }
-    let scale = 10f64.powi(digits);
-    let rounded = (value * scale).round() / scale;
-    if (rounded - value).abs() <= noise(size) { rounded } else { value }
-}
 
 /// How far sums of numbers of this size may be off.
 fn noise(size: f64) -> f64 {
@@ -316,10 +352,11 @@ impl fmt::Display for Domain {
             }
             Self::Categorical { choices, .. } => {
                 f.write_str("one of ")?;
-                for (i, choice) in choices.iter().enumerate() {
+                let shown = if choices.len() > 2 * SHOWN { SHOWN } else { choices.len() };
+                for (i, choice) in choices.iter().take(shown).enumerate() {
                     write!(f, "{}{choice}", if i == 0 { "" } else { ", " })?;
                 }
-                Ok(())
+                if shown < choices.len() { write!(f, " and {} more", choices.len() - shown) } else { Ok(()) }
             }
         }
     }
@@ -356,7 +393,7 @@ mod tests {
         assert_eq!(log.union(&float(0.1, 1.0, None)), None);
         assert_eq!(float(0.0, 1.0, None).union(&int(0, 1, 1)), None);
         let choice = |choices: [&str; 2]| Domain::Categorical {
-            choices: choices.map(Value::from).to_vec(),
+            choices: choices.map(Value::from).to_vec().into(),
             ordered: false,
         };
         assert_eq!(choice(["a", "b"]).union(&choice(["b", "a"])), None);
@@ -368,7 +405,7 @@ mod tests {
             Domain::Float { low: 0.0, high: 1.0, log: false, step: Some(0.1) },
             Domain::Int { low: -3, high: 30, log: false, step: 3 },
             Domain::Int { low: 1, high: 9, log: true, step: 1 },
-            Domain::Categorical { choices: vec![2.into(), 3.into()], ordered: true },
+            Domain::Categorical { choices: vec![2.into(), 3.into()].into(), ordered: true },
         ];
         for domain in domains {
             let number = |k: u64| domain.cell(k).unwrap().as_f64().unwrap();
@@ -381,11 +418,59 @@ mod tests {
             }
         }
         let choices = |values: [i64; 2], ordered| Domain::Categorical {
-            choices: values.map(Value::from).to_vec(),
+            choices: values.map(Value::from).to_vec().into(),
             ordered,
         };
         assert_eq!(choices([1, 2], true).ends(), Some((1.0, 2.0)));
         assert_eq!((choices([2, 1], true).ends(), choices([1, 2], false).ends()), (None, None));
+    }
+
+    #[test]
+    fn whole_numbers_reach_from_end_to_end_of_64_bits() {
+        let int = |low, high, step| Domain::Int { low, high, log: false, step };
+        for (domain, last) in [
+            (int(i64::MIN, i64::MAX, 1), i64::MAX),
+            (int(i64::MAX - 5, i64::MAX, 1), i64::MAX),
+            (int(i64::MIN, i64::MAX, 7), i64::MAX - 1),
+            (int(i64::MIN, i64::MAX, i64::MAX), i64::MAX - 1),
+        ] {
+            assert!(domain.check("x").is_ok());
+            let Domain::Int { low, high, .. } = domain.lowered() else { unreachable!() };
+            assert_eq!((low, high), (domain.cell(0).unwrap().as_i64().unwrap(), last), "{domain}");
+            let end = domain.last_cell().unwrap();
+            for k in [0, 1.min(end), end / 2, end] {
+                assert_eq!(domain.cell_of(&domain.cell(k).unwrap()), Some(k), "{domain}");
+            }
+            assert_eq!(domain.union(&domain), Some(domain));
+        }
+        assert_eq!(
+            int(i64::MIN, 0, 4).union(&int(i64::MAX - 3, i64::MAX, 6)),
+            Some(int(i64::MIN, i64::MAX, 2))
+        );
+        let all = int(i64::MIN, i64::MAX, 1);
+        assert_eq!(all.convert(&Value::Float(1e300)), None);
+        assert_eq!(all.convert(&Value::Float(-9_223_372_036_854_775_808.0)), Some(Value::Int(i64::MIN)));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn values_and_domain_agree_whatever_the_step(
+            low in -100.0..100.0f64, step in 1e-3..10.0f64, count in 0..200u32, part in 0.0..1.0f64,
+        ) {
+            let domain = Domain::Float { low, high: low + (f64::from(count) + part) * step, log: false, step: Some(step) };
+            let lowered = domain.lowered();
+            proptest::prop_assert_eq!(lowered.lowered(), lowered.clone());
+            proptest::prop_assert_eq!(lowered.cells(), domain.cells());
+            let Domain::Float { high, .. } = lowered else { unreachable!() };
+            let last = lowered.last_cell().unwrap();
+            proptest::prop_assert_eq!(lowered.cell(last), Some(Value::Float(high)));
+            for k in 0..=last {
+                let value = lowered.cell(k).unwrap();
+                proptest::prop_assert!(value.as_f64().unwrap() <= high);
+                proptest::prop_assert_eq!(lowered.cell_of(&value), Some(k));
+            }
+            proptest::prop_assert!(!lowered.contains(&Value::Float(high + step)));
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! | `Float` | [`Column::Continuous`] | `(v - low) / (high - low)`, of logarithms if `log` |
 //! | `Float` with step, `Int` | [`Column::Discrete`] | centre of its cell: `(k + 1/2) / cells` |
 //! | `Int`, `log` | [`Column::Discrete`] | `ln v`, scaled so that `low - 1/2` is 0 and `high + 1/2` is 1 |
+//! | either, of more than 2^32 values | [`Column::Continuous`] | as a `Float`; the nearest value is meant |
 //! | `Categorical`, ordered | [`Column::Discrete`] | its rank: `(k + 1/2) / choices` |
 //! | `Categorical` | [`Column::Categorical`] | the index `k` itself: 0, 1, 2, ...; compare for equality only |
 //!
@@ -19,6 +20,9 @@
 
 use super::constraint::Range;
 use super::{Configuration, Domain, Space, Value};
+
+/// Domains of more values are continuous columns: a row could not tell their cells apart.
+const MOST_CELLS: u64 = 1 << 32;
 
 /// What one column of a row can hold.
 #[derive(Debug, Clone, PartialEq)]
@@ -267,6 +271,7 @@ enum Place {
 /// The value at a place between bounds; without regard to them if they leave none.
 fn within(domain: &Domain, column: &Column, range: Range, place: Place) -> Value {
     match column {
+        Column::Continuous if domain.last_cell().is_some() => among_many(domain, column, range, place),
         Column::Continuous => {
             let Some((low, high)) = domain.ends().map(|(l, h)| (range.low.max(l), range.high.min(h))) else {
                 return decode(domain, column, 0.0);
@@ -304,7 +309,31 @@ fn within(domain: &Domain, column: &Column, range: Range, place: Place) -> Value
     }
 }
 
+/// As [`within`], for domains of too many values for a grid.
+fn among_many(domain: &Domain, column: &Column, range: Range, place: Place) -> Value {
+    let (low, high) = range.wide();
+    let ends = domain.cells_within(low, high).and_then(|(k, l)| domain.cell(k).zip(domain.cell(l)));
+    let Some((first, last)) = ends else {
+        let (Place::At(x) | Place::Share(x)) = place;
+        return decode(domain, column, x);
+    };
+    let at = |value: &Value| encode(domain, column, value).unwrap_or(0.0);
+    let x = match place {
+        Place::At(x) => x,
+        Place::Share(share) => at(&first) + share * (at(&last) - at(&first)),
+    };
+    let value = decode(domain, column, x);
+    let cell = |value: &Value| domain.cell_of(value).unwrap_or(0);
+    domain.cell(cell(&value).clamp(cell(&first), cell(&last))).unwrap_or(value)
+}
+
 pub(super) fn column(domain: &Domain) -> Column {
+    if domain.cells().is_none_or(|cells| cells > MOST_CELLS) {
+        return match domain {
+            Domain::Categorical { choices, .. } => Column::Categorical { choices: choices.len() },
+            _ => Column::Continuous,
+        };
+    }
     match domain {
         Domain::Categorical { choices, ordered: false } => Column::Categorical { choices: choices.len() },
         Domain::Int { low, high, log: true, .. } => {
@@ -312,10 +341,7 @@ pub(super) fn column(domain: &Domain) -> Column {
             let log = Some((low, (low - 0.5).ln(), (high + 0.5).ln()));
             Column::Discrete(Grid { cells: (high - low) as u64 + 1, log })
         }
-        _ => match domain.cells() {
-            Some(cells) => Column::Discrete(Grid { cells, log: None }),
-            None => Column::Continuous,
-        },
+        _ => Column::Discrete(Grid { cells: domain.cells().unwrap_or(1), log: None }),
     }
 }
 
@@ -327,7 +353,7 @@ pub(crate) fn draw(domain: &Domain, uniform: f64) -> Value {
 
 fn encode(domain: &Domain, column: &Column, value: &Value) -> Option<f64> {
     match (domain, column) {
-        (Domain::Float { low, high, log, .. }, Column::Continuous) => {
+        (Domain::Float { low, high, log, step: None }, Column::Continuous) => {
             let value = value.as_f64()?;
             let u = if *log {
                 (value.ln() - low.ln()) / (high.ln() - low.ln())
@@ -336,21 +362,38 @@ fn encode(domain: &Domain, column: &Column, value: &Value) -> Option<f64> {
             };
             Some(u.clamp(0.0, 1.0))
         }
+        (Domain::Int { low, high, log: true, .. }, Column::Continuous) => {
+            domain.cell_of(value)?;
+            let (from, to) = log_ends(*low, *high);
+            Some(((value.as_f64()?.ln() - from) / (to - from)).clamp(0.0, 1.0))
+        }
+        (_, Column::Continuous) => Some(domain.cell_of(value)? as f64 / domain.last_cell()? as f64),
         (_, Column::Discrete(grid)) => Some(grid.position(domain.cell_of(value)?)),
         _ => Some(domain.cell_of(value)? as f64),
     }
 }
 
 fn decode(domain: &Domain, column: &Column, x: f64) -> Value {
+    let u = x.clamp(0.0, 1.0);
     let cell = match (domain, column) {
-        (Domain::Float { low, high, log, .. }, Column::Continuous) => {
-            let u = x.clamp(0.0, 1.0);
+        (Domain::Float { low, high, log, step: None }, Column::Continuous) => {
             let value =
                 if *log { (low.ln() + u * (high.ln() - low.ln())).exp() } else { low + u * (high - low) };
             return Value::Float(value.clamp(*low, *high));
         }
+        (Domain::Int { low, high, log: true, .. }, Column::Continuous) => {
+            let (from, to) = log_ends(*low, *high);
+            // A float beyond all whole numbers becomes the largest.
+            return Value::Int(((from + u * (to - from)).exp().round() as i64).clamp(*low, *high));
+        }
+        (_, Column::Continuous) => (u * domain.last_cell().unwrap_or(0) as f64).round() as u64,
         (_, Column::Discrete(grid)) => grid.cell(x),
         _ => column.snap(x) as u64,
     };
     domain.cell(cell).expect("discrete domains have cells, and the builder has checked that there is one")
+}
+
+/// The ends of a logarithmic scale of whole numbers, on which each owns the numbers that round to it.
+fn log_ends(low: i64, high: i64) -> (f64, f64) {
+    ((low as f64 - 0.5).ln(), (high as f64 + 0.5).ln())
 }

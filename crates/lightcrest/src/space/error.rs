@@ -21,7 +21,7 @@ pub enum SpaceError {
     InvalidStep { name: String, step: Value },
     #[error("parameter `{name}`: a step ({step}) and a logarithmic scale exclude each other")]
     LogWithStep { name: String, step: Value },
-    #[error("parameter `{name}`: at most 2^53 different values are possible, but {low} to {high} holds more")]
+    #[error("parameter `{name}`: at most 2^53 steps of a float are possible, but {low} to {high} holds more")]
     TooWide { name: String, low: Value, high: Value },
     #[error("parameter `{name}`: at least one choice is needed, but the list is empty")]
     EmptyChoices { name: String },

@@ -1,6 +1,6 @@
 //! A space in which some parameters have one value for good.
 
-use super::{Condition, Configuration, Domain, Parameter, Space, SpaceBuilder, SpaceError, Value};
+use super::{Choices, Condition, Configuration, Domain, Parameter, Space, SpaceBuilder, SpaceError, Value};
 use std::collections::HashSet;
 
 /// The space with the named parameters fixed: conditions on them are resolved, and what cannot be active any more is gone, also from
@@ -61,7 +61,7 @@ impl Space {
         let fixed = fixed.get(&condition.parent).zip(self.get(&condition.parent));
         let fixed = fixed.map(|(value, parent)| parent.domain.conform(value));
         let possible = |value: &&Value| fixed.as_ref().is_none_or(|fixed| fixed == *value);
-        let values: Vec<Value> = condition.values.iter().filter(possible).cloned().collect();
+        let values: Choices = condition.values.iter().filter(possible).cloned().collect();
         let holds = !values.is_empty() && !gone.contains(condition.parent.as_str());
         holds.then(|| Condition { parent: condition.parent.clone(), values })
     }
@@ -76,7 +76,7 @@ fn only(domain: &Domain, value: Value) -> Domain {
         (Domain::Int { log, .. }, Value::Int(value)) => {
             Domain::Int { low: value, high: value, log: *log, step: 1 }
         }
-        (_, value) => Domain::Categorical { choices: vec![value], ordered: false },
+        (_, value) => Domain::Categorical { choices: vec![value].into(), ordered: false },
     }
 }
 

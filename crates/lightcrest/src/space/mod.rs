@@ -35,6 +35,7 @@
 //! ```
 
 mod builder;
+mod choices;
 mod condition;
 mod configuration;
 mod constraint;
@@ -48,10 +49,12 @@ mod fix;
 mod parameter;
 #[expect(clippy::module_inception, reason = "the type `Space` lives in the file that is named for it")]
 mod space;
+mod steps;
 mod suggestions;
 mod value;
 
 pub use builder::SpaceBuilder;
+pub use choices::Choices;
 pub use condition::Condition;
 pub use configuration::Configuration;
 pub use constraint::{Bound, Constraint};

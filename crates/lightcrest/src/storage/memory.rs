@@ -2,6 +2,7 @@
 
 use super::{Changes, Definition, Storage, StorageError};
 use crate::history::{FrozenTrial, TrialState};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Keeps trials in memory: nothing survives the process. Its clones are handles on the same study; trials that are running when
@@ -34,6 +35,15 @@ impl MemoryStorage {
 impl Storage for MemoryStorage {
     fn definition(&mut self) -> Result<Option<Definition>, StorageError> {
         Ok(self.kept().definition.clone())
+    }
+
+    fn make(&mut self, definition: &Definition) -> Result<(), StorageError> {
+        let mut kept = self.kept();
+        if let Some(stored) = &kept.definition {
+            return Err(StorageError::Exists { name: stored.name.clone() });
+        }
+        kept.definition = Some(definition.clone());
+        Ok(())
     }
 
     fn open(&mut self, definition: &Definition) -> Result<Definition, StorageError> {
@@ -82,8 +92,23 @@ impl Storage for MemoryStorage {
         let mut numbers = kept.writes[since..].to_vec();
         numbers.sort_unstable();
         numbers.dedup();
-        let trials = numbers.into_iter().map(|number| kept.trials[number as usize].clone()).collect();
-        Ok(Changes { trials, revision: kept.writes.len() as u64 })
+        // A reservation that was withdrawn is there no more.
+        let trials = numbers.into_iter().filter_map(|number| kept.trials.get(number as usize).cloned());
+        Ok(Changes { trials: trials.collect(), revision: kept.writes.len() as u64 })
+    }
+
+    fn withdraw(&mut self, number: u64) -> Result<bool, StorageError> {
+        let mut kept = self.kept();
+        let last = kept.trials.last().is_some_and(|last| last.number == number && last.is_reserved());
+        if last {
+            kept.trials.pop();
+            kept.writes.push(number);
+        }
+        Ok(last)
+    }
+
+    fn place(&self) -> PathBuf {
+        PathBuf::from("the study in memory")
     }
 }
 

@@ -144,7 +144,10 @@ pub struct Changes {
 /// - **Revisions.** Every write raises the revision by one, and [`changes`](Self::changes) tells everything since, whoever
 ///   wrote it.
 /// - **Abandoned trials.** [`open`](Self::open) puts trials that were left running by processes which are gone back to
-///   waiting, without their reports, unless the storage says that they may be told from elsewhere.
+///   waiting, without their reports, unless the storage says that they may be told from elsewhere. One that was only
+///   [reserved](FrozenTrial::is_reserved) then waits without a configuration.
+/// - **Makers at once.** Several handles that [`make`](Self::make) or [`open`](Self::open) the same new study at once all find it:
+///   whoever comes while it is being made waits.
 /// - **Threads.** Calls on one handle come one at a time, from any thread. Several handles, also in several
 ///   processes, may share a study if the storage allows it.
 ///
@@ -155,6 +158,12 @@ pub trait Storage: Send {
     /// # Errors
     /// If it cannot be read.
     fn definition(&mut self) -> Result<Option<Definition>, StorageError>;
+
+    /// Makes the study, where there is none yet: of several that try at once, one.
+    ///
+    /// # Errors
+    /// [`StorageError::Exists`] if there is one already, whatever its definition.
+    fn make(&mut self, definition: &Definition) -> Result<(), StorageError>;
 
     /// Makes the study, or opens it if it is here. Returns the stored definition.
     ///
@@ -179,17 +188,27 @@ pub trait Storage: Send {
     /// # Errors
     /// If they cannot be read.
     fn changes(&mut self, since: u64) -> Result<Changes, StorageError>;
+
+    /// Takes back the [reservation](FrozenTrial::is_reserved) of the last number. `false`, and nothing is written: a later trial is
+    /// there, or this one is no reservation.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    fn withdraw(&mut self, number: u64) -> Result<bool, StorageError>;
+
+    /// Where it keeps the study, for messages: a file, or a word.
+    fn place(&self) -> PathBuf;
 }
 
 /// Reads a whole study without opening it for work; if its space is discovered, with what its trials show of it.
 ///
 /// # Errors
-/// [`StorageError::NoStudy`] if none is kept there.
+/// [`StorageError::NoStudy`] if none is kept there, [`StorageError::Damaged`] if trials are missing or do not fit the study.
 pub fn load(storage: &mut dyn Storage) -> Result<(Definition, History), StorageError> {
     let mut definition = storage.definition()?.ok_or(StorageError::NoStudy)?;
     let mut history = History::new(definition.objectives.clone());
     for trial in storage.changes(0)?.trials {
-        history.put(trial);
+        take(storage, &mut history, trial)?;
     }
     if definition.discovered {
         let sightings = history.trials().iter().filter_map(FrozenTrial::sighting);
@@ -198,35 +217,157 @@ pub fn load(storage: &mut dyn Storage) -> Result<(Definition, History), StorageE
     Ok((definition, history))
 }
 
+/// Takes a stored trial into a history, if it can be one of that study. What reads trials relies on this check: the storage may be
+/// a file that anything may have happened to.
+pub(crate) fn take(
+    storage: &dyn Storage,
+    history: &mut History,
+    trial: FrozenTrial,
+) -> Result<(), StorageError> {
+    let damaged = |what| StorageError::Damaged { path: storage.place(), what };
+    let flaw = flaw(&trial, history.objectives().len());
+    if let Some(flaw) = flaw {
+        return Err(damaged(format!("trial {} {flaw}", trial.number)));
+    }
+    history.take(trial).map_err(|gap| damaged(gap.to_string()))
+}
+
+/// What keeps a stored trial from being one of a study of so many objectives.
+fn flaw(trial: &FrozenTrial, objectives: usize) -> Option<String> {
+    let (complete, several) = (trial.state == TrialState::Complete, |n| if n == 1 { "" } else { "s" });
+    match &trial.values {
+        None if complete => return Some("is complete, but has no values".to_owned()),
+        Some(values) if values.len() != objectives => {
+            let (n, s, os) = (values.len(), several(values.len()), several(objectives));
+            return Some(format!("has {n} value{s}, but the study has {objectives} objective{os}"));
+        }
+        Some(values) if values.iter().any(|value| value.is_nan()) => {
+            return Some("has a value that is no number".to_owned());
+        }
+        _ => {}
+    }
+    let known = trial.known.len();
+    (known != 0 && known != objectives)
+        .then(|| format!("knows {known} objective{}, but the study has {objectives}", several(known)))
+}
+
 /// Why a storage cannot do what it was asked to.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum StorageError {
+    /// The study that is kept there differs from the one that was to be opened. Give the same definition, or another place.
     #[error("the stored study is another one: {difference}")]
-    OtherStudy { difference: String },
+    OtherStudy {
+        /// The first difference, in words.
+        difference: String,
+    },
+    /// A study was to be made, but one of that name is there already. Open it, or take another name.
+    #[error("there is a study `{name}` already")]
+    Exists {
+        /// Its name.
+        name: String,
+    },
+    /// A study was to be read, but none was made there yet.
     #[error("there is no study in it yet")]
     NoStudy,
+    /// Somebody else took the number first, or it would leave a gap. Take over the [changes](Storage::changes) and try the next one.
     #[error("the next trial is number {next}, but number {number} was to be created")]
-    NumberTaken { number: u64, next: u64 },
+    NumberTaken {
+        /// The number that was to be created.
+        number: u64,
+        /// The number that is free.
+        next: u64,
+    },
+    /// A trial was to be changed that was never made.
     #[error("trial {number} does not exist")]
-    UnknownTrial { number: u64 },
+    UnknownTrial {
+        /// Its number.
+        number: u64,
+    },
+    /// Somebody else changed the trial first: it ended, or runs elsewhere. What was to be written is not.
     #[error("trial {number} is {found}, but it should be {expected}")]
-    StateConflict { number: u64, expected: TrialState, found: TrialState },
+    StateConflict {
+        /// The number of the trial.
+        number: u64,
+        /// The state from which it was to be changed.
+        expected: TrialState,
+        /// The state in which it is.
+        found: TrialState,
+    },
+    /// A file was to be read that does not exist.
     #[error("{} does not exist", .path.display())]
-    Missing { path: PathBuf },
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is something else than a SQLite database, and left as it is.
     #[error("{} is not a database", .path.display())]
-    NotADatabase { path: PathBuf },
+    NotADatabase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is a SQLite database, but none of Lightcrest's, and left as it is.
     #[error("{} is a database of another program (application id {application_id:#010x})", .path.display())]
-    OtherProgram { path: PathBuf, application_id: i32 },
+    OtherProgram {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite's `PRAGMA application_id` says of it.
+        application_id: i32,
+    },
+    /// A newer version of Lightcrest wrote the file: use that one.
     #[error("{} has schema version {found}, but this program knows versions up to {supported}: use a newer one", .path.display())]
-    NewerSchema { path: PathBuf, found: i64, supported: i64 },
+    NewerSchema {
+        /// The file.
+        path: PathBuf,
+        /// The version of its schema.
+        found: i64,
+        /// The newest version that this program knows.
+        supported: i64,
+    },
+    /// What was to be written is not, and all before it is whole: free some space and run again.
     #[error("no space left on the disk for {}: what was stored is whole; free some space and run again", .path.display())]
-    DiskFull { path: PathBuf },
-    #[error("{} is damaged: {what}", .path.display())]
-    Damaged { path: PathBuf, what: String },
+    DiskFull {
+        /// The file that could not grow.
+        path: PathBuf,
+    },
+    /// What is stored contradicts itself: something else changed it, or the disk lost a part. Nothing is guessed in its place.
+    #[error(
+        "{} is damaged: {what}; go back to a copy of it, or begin a new study in another place", .path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        what: String,
+    },
+    /// The operating system refuses a file beside the database.
     #[error("cannot access {}", .path.display())]
-    Io { path: PathBuf, source: std::io::Error },
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+    /// Another process has held the database for longer than this one waits.
+    #[error("the database {} is locked by another process, also after {waited_s} s", .path.display())]
+    Busy {
+        /// The file.
+        path: PathBuf,
+        /// How long it was waited for, in seconds.
+        waited_s: u64,
+    },
+    /// Another process holds the database, and whoever waited for it was called off.
+    #[error("the database {} is locked by another process, and the wait for it was called off", .path.display())]
+    CalledOff {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Anything else that SQLite refuses.
     #[error("the database {} refuses", .path.display())]
-    Sqlite { path: PathBuf, source: rusqlite::Error },
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
 }

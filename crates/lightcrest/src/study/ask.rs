@@ -1,19 +1,79 @@
 //! Asking: waiting trials first, then what the sampler proposes; and whether it still pays.
+//!
+//! A proposal may take long, and the study goes on meanwhile, in this process and in others:
+//!
+//! 1. With the study locked, the number is reserved in the storage: nobody else takes it, and no proposal is thrown away.
+//! 2. With the sampler locked and the study free, the proposal is computed from a [`Snapshot`] that is taken then. So proposals of one
+//!    process come one at a time, and each knows of those before it.
+//! 3. With the study locked, the trial gets its configuration and begins.
+//!
+//! Processes do not know what the others are proposing at that moment. If one finds in step 3 that somebody tries nearly the same by
+//! now, it goes back to step 2: two workers that evaluate one point find out less than two.
+//!
+//! A sampler that is [cheap](Sampler::is_cheap) proposes while the study is locked, in one step.
 
-use super::{Origin, Study, StudyError, now};
+use super::snapshot::{Known, View};
+use super::{Origin, Snapshot, Study, StudyError, Thinker, now};
 use crate::history::{FrozenTrial, TrialState};
 use crate::objective::Preview;
-use crate::sampler::{Context, SamplerError};
+use crate::sampler::Sampler;
 use crate::space::Configuration;
 use crate::storage::{Definition, StorageError};
-use crate::terminator::{RegretBound, Terminator};
-use crate::trial::proposal_rng;
+use std::borrow::BorrowMut;
+use std::sync::{Mutex, PoisonError};
+
+/// How often a proposal is computed anew because another process tries nearly the same by now.
+const REPEATS: usize = 2;
+
+/// A way to a study that is free in between.
+trait Access {
+    fn with<T>(&mut self, work: impl FnOnce(&mut Study) -> T) -> T;
+}
+
+impl Access for &mut Study {
+    fn with<T>(&mut self, work: impl FnOnce(&mut Study) -> T) -> T {
+        work(self)
+    }
+}
+
+impl<S: BorrowMut<Study>> Access for &Mutex<S> {
+    fn with<T>(&mut self, work: impl FnOnce(&mut Study) -> T) -> T {
+        // A panic leaves no study half-changed: what may panic is called outside of the lock, or before anything is changed.
+        work((*self.lock().unwrap_or_else(PoisonError::into_inner)).borrow_mut())
+    }
+}
+
+/// How far the first step came.
+enum Begun {
+    /// The trial runs.
+    Running(u64),
+    /// Its configuration is still to be proposed.
+    Reserved(Reservation),
+}
+
+/// A number that is taken, and who proposes for it.
+struct Reservation {
+    number: u64,
+    /// Whether there was no trial of that number before.
+    fresh: bool,
+    sampler: Thinker<dyn Sampler>,
+}
+
+/// What became of a reservation.
+enum Settled {
+    Running,
+    /// Another process tries nearly the same.
+    Repeated,
+    /// Another process ended the trial before it began.
+    Lost,
+}
 
 impl Study {
     /// The next trial to evaluate, now running: one that waits, or else a proposal.
     ///
     /// # Errors
-    /// If the sampler finds no configuration ([`SamplerError::Exhausted`]: because all were tried) or the storage refuses.
+    /// If the sampler finds no configuration ([`Exhausted`](crate::sampler::SamplerError::Exhausted): because all were tried) or the
+    /// storage refuses.
     pub fn ask(&mut self) -> Result<FrozenTrial, StudyError> {
         self.ask_with(&|_| Preview::default())
     }
@@ -23,7 +83,7 @@ impl Study {
     /// # Errors
     /// As [`ask`](Self::ask).
     pub fn ask_number(&mut self) -> Result<u64, StudyError> {
-        self.next(&|_| Preview::default(), true)
+        next(self, &|_| Preview::default(), true)
     }
 
     /// As [`ask`](Self::ask), with what is known of configurations before they are evaluated. A waiting trial that
@@ -35,8 +95,20 @@ impl Study {
         &mut self,
         preview: &dyn Fn(&Configuration) -> Preview,
     ) -> Result<FrozenTrial, StudyError> {
-        let number = self.next(preview, true)?;
+        let number = next(&mut *self, preview, true)?;
         self.history.get(number).cloned().ok_or(StudyError::UnknownTrial { number })
+    }
+
+    /// As [`ask_with`](Self::ask_with), for a study that threads share: others may use it while the proposal is computed. The number
+    /// of the trial. Not to be called by a thread that holds the lock.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask).
+    pub fn ask_shared<S: BorrowMut<Self>>(
+        study: &Mutex<S>,
+        preview: &dyn Fn(&Configuration) -> Preview,
+    ) -> Result<u64, StudyError> {
+        next(study, preview, true)
     }
 
     /// As [`ask_number`](Self::ask_number), but if no trial waits, a new one for which nothing is proposed: where somebody else
@@ -45,82 +117,135 @@ impl Study {
     /// # Errors
     /// As [`ask`](Self::ask).
     pub fn ask_unproposed(&mut self) -> Result<u64, StudyError> {
-        self.next(&|_| Preview::default(), false)
+        next(self, &|_| Preview::default(), false)
     }
 
-    fn next(
+    /// The first step.
+    fn begin(
         &mut self,
         preview: &dyn Fn(&Configuration) -> Preview,
         propose: bool,
-    ) -> Result<u64, StudyError> {
+    ) -> Result<Begun, StudyError> {
         loop {
             self.synchronize()?;
             let waiting = self.history.next_waiting().cloned();
             let from = waiting.as_ref().map(|trial| trial.state);
-            let mut trial = match waiting {
-                Some(trial) => trial,
-                None if propose => self.propose(self.history.len() as u64, preview)?,
-                None => FrozenTrial::waiting(self.history.len() as u64, Configuration::new()),
-            };
-            let known = preview(&trial.configuration);
-            trial.started = Some(now());
-            trial.finished = None;
-            trial.known = known.objectives;
-            match known.violation {
-                None => trial.state = TrialState::Running,
-                Some(reason) => {
-                    trial.state = TrialState::Failed;
-                    trial.reason = Some(reason);
-                    trial.finished = trial.started;
+            let new = || FrozenTrial::waiting(self.history.next_number(), Configuration::new());
+            let mut trial = waiting.unwrap_or_else(new);
+            // A reservation whose process died waits without a configuration.
+            let bare = trial.configuration.is_empty() && !self.definition.space.is_empty();
+            let think = propose && (from.is_none() || bare);
+            let reserve = think && bare && !self.sampler.is_cheap();
+            if reserve {
+                trial.state = TrialState::Running;
+                trial.started = None;
+            } else {
+                if think {
+                    trial.configuration = self.propose(trial.number, preview)?;
                 }
+                let known = preview(&trial.configuration);
+                start(&mut trial, known);
             }
             let stored = match from {
                 Some(state) => self.storage.update(&trial, state),
                 None => self.storage.create(&trial),
             };
             match stored {
-                Ok(revision) => {
-                    self.wrote(revision);
-                }
+                Ok(revision) => self.wrote(revision),
                 // Another process was faster: see what it did and ask again.
-                Err(StorageError::NumberTaken { .. } | StorageError::StateConflict { .. }) => continue,
+                Err(StorageError::NumberTaken { next, .. }) => {
+                    self.history_mut().forget_reserved(next);
+                    continue;
+                }
+                Err(StorageError::StateConflict { .. }) => continue,
                 Err(error) => return Err(error.into()),
             }
             let (number, state) = (trial.number, trial.state);
-            self.take_over([trial]);
-            if state == TrialState::Running {
-                let origin = match from {
-                    Some(_) => Origin::Queue,
-                    None if propose => Origin::Sampler,
-                    None => Origin::Outside,
-                };
-                self.own.insert(number, origin);
-                return Ok(number);
+            self.take_over([trial])?;
+            if state != TrialState::Running {
+                continue;
             }
+            let origin = match from {
+                _ if think => Origin::Sampler,
+                Some(_) => Origin::Queue,
+                None => Origin::Outside,
+            };
+            self.own.insert(number, origin);
+            if !reserve {
+                return Ok(Begun::Running(number));
+            }
+            let sampler = self.sampler.thinker();
+            return Ok(Begun::Reserved(Reservation { number, fresh: from.is_none(), sampler }));
         }
     }
 
-    fn propose(
+    /// What the second step starts from.
+    fn look(&mut self) -> Result<Snapshot, StudyError> {
+        self.synchronize()?;
+        Ok(self.snapshot())
+    }
+
+    /// The third step. `last`: whether the configuration stands, whatever others try.
+    fn settle(
         &mut self,
-        number: u64,
-        preview: &dyn Fn(&Configuration) -> Preview,
-    ) -> Result<FrozenTrial, StudyError> {
-        let Definition { space, objectives, seed, .. } = &self.definition;
-        if self.discovery.is_some() && space.is_empty() {
-            return Ok(FrozenTrial::waiting(number, Configuration::new()));
+        reservation: &Reservation,
+        configuration: Configuration,
+        known: Preview,
+        then: &Known,
+        last: bool,
+    ) -> Result<Settled, StudyError> {
+        let number = reservation.number;
+        let mut trial = self.history.get(number).cloned().ok_or(StudyError::UnknownTrial { number })?;
+        if trial.state != TrialState::Running {
+            return Ok(Settled::Lost);
         }
-        // A study that is declared does not come this far; one that is discovered cannot know before.
-        let flat = (space.is_conditional() && !self.sampler.capabilities().conditions).then(|| space.flat());
-        let space = flat.as_ref().unwrap_or(space);
-        let mut rng = proposal_rng(*seed, number);
-        let context = Context { number, space, objectives, history: &self.history, preview };
-        let configuration = self.sampler.propose(&context, &mut rng)?;
-        let refuse = |reason| SamplerError::Internal { sampler: self.sampler.name(), reason };
-        space.validate(&configuration).map_err(|error| refuse(error.to_string()))?;
-        if let Some(violation) = preview(&configuration).violation {
-            return Err(refuse(violation).into());
+        trial.configuration = configuration;
+        start(&mut trial, known);
+        let revision = match self.storage.update(&trial, TrialState::Running) {
+            Ok(revision) => revision,
+            Err(StorageError::StateConflict { .. }) => {
+                self.synchronize()?;
+                return Ok(Settled::Lost);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self.wrote(revision);
+        self.take_over([trial])?;
+        if last || then.is_last_before(revision) {
+            return Ok(Settled::Running);
         }
-        Ok(FrozenTrial::waiting(number, configuration))
+        // Whoever wrote second sees what the other one wrote.
+        if self.behind {
+            self.synchronize()?;
+        }
+        if !then.is_repeated(&self.history, number) {
+            return Ok(Settled::Running);
+        }
+        let Some(mut trial) = self.history.get(number).cloned() else { return Ok(Settled::Lost) };
+        trial.configuration = Configuration::new();
+        trial.started = None;
+        self.take_over([trial])?;
+        Ok(Settled::Repeated)
+    }
+
+    /// Gives a reservation up: a number that nobody took after it is free again, another waits for whoever asks next.
+    fn give_up(&mut self, reservation: &Reservation) -> Result<(), StudyError> {
+        let number = reservation.number;
+        self.own.remove(&number);
+        if reservation.fresh && self.storage.withdraw(number)? {
+            self.behind = true;
+            self.history_mut().forget_reserved(number);
+            return Ok(());
+        }
+        let Some(mut trial) = self.history.get(number).cloned() else { return Ok(()) };
+        if trial.state == TrialState::Running {
+            trial.state = TrialState::Waiting;
+            trial.started = None;
+            let revision = self.storage.update(&trial, TrialState::Running)?;
+            self.wrote(revision);
+            self.take_over([trial])?;
+        }
+        Ok(())
     }
 
     /// Takes over a trial of somebody else's study, in place of the one of its number, so that a sampler can
@@ -129,8 +254,9 @@ impl Study {
     /// # Errors
     /// If its number would leave a gap.
     pub fn observe(&mut self, mut trial: FrozenTrial) -> Result<(), StudyError> {
-        if trial.number > self.history.len() as u64 {
-            return Err(StudyError::UnknownTrial { number: self.history.len() as u64 });
+        let next = self.history.next_number();
+        if trial.number > next {
+            return Err(StudyError::UnknownTrial { number: next });
         }
         if trial.state == TrialState::Complete
             && trial.values.as_ref().is_none_or(|v| v.len() != self.objectives().len())
@@ -141,8 +267,7 @@ impl Study {
                 ..FrozenTrial::waiting(trial.number, Configuration::new())
             };
         }
-        self.take_over([trial]);
-        Ok(())
+        self.take_over([trial])
     }
 
     /// What the sampler proposes for the trial of this number, without making one.
@@ -150,7 +275,30 @@ impl Study {
     /// # Errors
     /// If it finds nothing.
     pub fn proposal(&mut self, number: u64) -> Result<Configuration, StudyError> {
-        self.propose(number, &|_| Preview::default()).map(|trial| trial.configuration)
+        self.propose(number, &|_| Preview::default())
+    }
+
+    /// As [`proposal`](Self::proposal), for a study that threads share: others may use it meanwhile.
+    ///
+    /// # Errors
+    /// As [`proposal`](Self::proposal).
+    pub fn proposal_shared<S: BorrowMut<Self>>(
+        mut study: &Mutex<S>,
+        number: u64,
+    ) -> Result<Configuration, StudyError> {
+        let (thinker, snapshot) = study.with(|study| (study.sampler.thinker(), study.snapshot()));
+        snapshot.view().propose(number, &mut **thinker.lock(), &|_| Preview::default())
+    }
+
+    fn propose(
+        &self,
+        number: u64,
+        preview: &dyn Fn(&Configuration) -> Preview,
+    ) -> Result<Configuration, StudyError> {
+        let Definition { space, objectives, seed, .. } = &self.definition;
+        let (discovered, history) = (self.discovery.is_some(), &*self.history);
+        let view = View { space, discovered, objectives, seed: *seed, history };
+        view.propose(number, &mut **self.sampler.thinker().lock(), preview)
     }
 
     /// Why the [terminator](super::StudyBuilder::terminator) would end the study now; `None` to go on.
@@ -161,27 +309,97 @@ impl Study {
         &mut self,
         preview: &dyn Fn(&Configuration) -> Preview,
     ) -> Result<Option<String>, StudyError> {
-        let Some(terminator) = &mut self.terminator else { return Ok(None) };
-        let Definition { space, objectives, .. } = &self.definition;
-        let number = self.history.len() as u64;
-        let context = Context { number, space, objectives, history: &self.history, preview };
-        Ok(terminator.verdict(&context)?)
+        verdict(self, preview)
     }
 
-    /// How much better the optimum may be than the best trial, in the units of the objective, with high probability: what
-    /// [`RegretBound`] compares with its tolerance. `None` while too few trials say it.
+    /// As [`termination`](Self::termination), for a study that threads share: others may use it meanwhile. Not to be called by a
+    /// thread that holds the lock.
     ///
     /// # Errors
-    /// If there are several objectives, or the model breaks down.
-    pub fn regret_bound(&self) -> Result<Option<f64>, StudyError> {
-        let Definition { space, objectives, .. } = &self.definition;
-        let mut terminator = RegretBound::new(None);
-        if let Some(what) = terminator.objection(objectives) {
-            return Err(StudyError::UnsupportedTerminator { terminator: terminator.name(), what });
-        }
-        let preview = |_: &Configuration| Preview::default();
-        let number = self.history.len() as u64;
-        let context = Context { number, space, objectives, history: &self.history, preview: &preview };
-        Ok(terminator.bound(&context)?)
+    /// As [`termination`](Self::termination).
+    pub fn termination_shared<S: BorrowMut<Self>>(
+        study: &Mutex<S>,
+        preview: &dyn Fn(&Configuration) -> Preview,
+    ) -> Result<Option<String>, StudyError> {
+        verdict(study, preview)
     }
+
+    /// See [`Snapshot::regret_bound`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn regret_bound(&self) -> Result<Option<f64>, StudyError> {
+        self.snapshot().regret_bound()
+    }
+}
+
+/// Lets a trial run, unless what is known of it says that it must not.
+fn start(trial: &mut FrozenTrial, known: Preview) {
+    trial.started = Some(now());
+    trial.finished = None;
+    trial.known = known.objectives;
+    match known.violation {
+        None => trial.state = TrialState::Running,
+        Some(reason) => {
+            trial.state = TrialState::Failed;
+            trial.reason = Some(reason);
+            trial.finished = trial.started;
+        }
+    }
+}
+
+/// The number of the next trial, now running.
+fn next(
+    mut study: impl Access,
+    preview: &dyn Fn(&Configuration) -> Preview,
+    propose: bool,
+) -> Result<u64, StudyError> {
+    loop {
+        let reservation = match study.with(|study| study.begin(preview, propose))? {
+            Begun::Running(number) => return Ok(number),
+            Begun::Reserved(reservation) => reservation,
+        };
+        match think(&mut study, &reservation, preview) {
+            Ok(true) => return Ok(reservation.number),
+            Ok(false) => {}
+            Err(error) => {
+                // What went wrong first is what counts.
+                study.with(|study| study.give_up(&reservation)).ok();
+                return Err(error);
+            }
+        }
+    }
+}
+
+/// Proposes for a reservation; `false` if it was lost.
+fn think(
+    study: &mut impl Access,
+    reservation: &Reservation,
+    preview: &dyn Fn(&Configuration) -> Preview,
+) -> Result<bool, StudyError> {
+    // Held until the proposal is written: the next one of this process knows of it.
+    let mut sampler = reservation.sampler.lock();
+    for repeat in 0.. {
+        let then = study.with(Study::look)?;
+        let configuration = then.view().propose(reservation.number, &mut **sampler, preview)?;
+        let (known, then, last) = (preview(&configuration), then.known(), repeat == REPEATS);
+        let settled = study.with(|study| study.settle(reservation, configuration, known, &then, last))?;
+        match settled {
+            Settled::Running => return Ok(true),
+            Settled::Repeated => {}
+            Settled::Lost => return Ok(false),
+        }
+    }
+    Ok(false)
+}
+
+fn verdict(
+    mut study: impl Access,
+    preview: &dyn Fn(&Configuration) -> Preview,
+) -> Result<Option<String>, StudyError> {
+    let thinker = study.with(|study| study.terminator.clone());
+    let Some(thinker) = thinker else { return Ok(None) };
+    let mut terminator = thinker.lock();
+    let snapshot = study.with(|study| study.snapshot());
+    snapshot.verdict(&mut **terminator, preview)
 }

@@ -1,17 +1,22 @@
 //! What a study is made of, and whether its parts fit together.
 
-use super::{Study, StudyError};
+use super::{Proposer, Study, StudyError, Thinker};
 use crate::history::History;
 use crate::pruner::Pruner;
-use crate::sampler::Sampler;
+use crate::sampler::{Capabilities, Sampler};
 use crate::space::{Discovery, Suggestions};
-use crate::storage::{Definition, Storage};
+use crate::storage::{Definition, Storage, StorageError};
 use crate::terminator::Terminator;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Collects what a study needs.
 pub struct StudyBuilder {
     pub(super) definition: Definition,
+    /// Whether the seed was given.
+    pub(super) seeded: bool,
+    /// Whether the study must not be there yet.
+    pub(super) new: bool,
     pub(super) sampler: Box<dyn Sampler>,
     pub(super) pruner: Box<dyn Pruner>,
     pub(super) terminator: Option<Box<dyn Terminator>>,
@@ -27,10 +32,19 @@ impl StudyBuilder {
         self
     }
 
-    /// What all random numbers derive from; 0 unless given.
+    /// What all random numbers derive from. Unless given, that of the study which the storage keeps, or 0 for a new one.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.definition.seed = seed;
+        self.seeded = true;
+        self
+    }
+
+    /// Whether the study is to be made, and not gone on with: of several that make it at once, one succeeds, and the others get
+    /// [`StorageError::Exists`]. Off unless given.
+    #[must_use]
+    pub fn new_only(mut self, new: bool) -> Self {
+        self.new = new;
         self
     }
 
@@ -109,8 +123,9 @@ impl StudyBuilder {
     /// waiting.
     ///
     /// # Errors
-    /// If the sampler cannot handle the space or the objectives, or the terminator these, the storage keeps another study, or the space
-    /// was read from a file and lacks the code of a [test](crate::space::Constraint::predicate).
+    /// If the sampler cannot handle the space or the objectives, or the terminator these, the storage keeps another study (or any, where
+    /// it must be [new](Self::new_only)), or the space was read from a file and lacks the code of a
+    /// [test](crate::space::Constraint::predicate).
     pub fn build(mut self) -> Result<Study, StudyError> {
         let objectives = &self.definition.objectives;
         if objectives.is_empty() {
@@ -121,20 +136,24 @@ impl StudyBuilder {
                 return Err(StudyError::DuplicateObjective { name: objective.name.clone() });
             }
         }
-        check_sampler(&*self.sampler, &self.definition)?;
+        let sampler = Proposer::new(self.sampler);
+        check_sampler(sampler.name, sampler.capabilities, &self.definition)?;
         if let Some(terminator) = &self.terminator
             && let Some(what) = terminator.objection(objectives)
         {
             return Err(StudyError::UnsupportedTerminator { terminator: terminator.name(), what });
         }
         self.definition.space.check_tests()?;
-        let mut definition = self.storage.open(&self.definition)?;
+        if self.new {
+            self.storage.make(&self.definition)?;
+        }
+        let mut definition = open(&mut *self.storage, &mut self.definition, self.seeded)?;
         if !definition.discovered {
             // They are equal, but only what was given is sure to have the tests of constraints.
             definition.space = self.definition.space;
         }
         let history = History::new(definition.objectives.clone());
-        let Self { sampler, pruner, terminator, storage, write_through, .. } = self;
+        let Self { pruner, terminator, storage, write_through, .. } = self;
         let discovery = definition.discovered.then(Discovery::new);
         let parameters = definition.space.parameters().iter();
         let declared = parameters.map(|p| (p.name.as_str(), p.domain.clone())).collect();
@@ -142,10 +161,11 @@ impl StudyBuilder {
             definition,
             sampler,
             pruner,
-            terminator,
+            terminator: terminator.map(Thinker::new),
             storage,
-            history,
+            history: Arc::new(history),
             revision: 0,
+            behind: false,
             own: BTreeMap::new(),
             write_through,
             discovery,
@@ -157,10 +177,32 @@ impl StudyBuilder {
     }
 }
 
+/// Opens the study; where no seed was given, with that of the one which is kept, also if that is being made at this moment.
+fn open(
+    storage: &mut dyn Storage,
+    definition: &mut Definition,
+    seeded: bool,
+) -> Result<Definition, StorageError> {
+    let result = storage.open(definition);
+    if seeded || !matches!(result, Err(StorageError::OtherStudy { .. })) {
+        return result;
+    }
+    match storage.definition()? {
+        Some(stored) if stored.seed != definition.seed => {
+            definition.seed = stored.seed;
+            storage.open(definition)
+        }
+        _ => result,
+    }
+}
+
 /// Whether a sampler can do what a study needs.
-pub(super) fn check_sampler(sampler: &dyn Sampler, definition: &Definition) -> Result<(), StudyError> {
+pub(super) fn check_sampler(
+    name: &'static str,
+    can: Capabilities,
+    definition: &Definition,
+) -> Result<(), StudyError> {
     let Definition { space, objectives, .. } = definition;
-    let (name, can) = (sampler.name(), sampler.capabilities());
     if objectives.len() > 1 && !can.several_objectives {
         let what = format!("{} objectives, only one", objectives.len());
         return Err(StudyError::Unsupported { sampler: name, what });

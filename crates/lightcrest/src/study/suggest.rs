@@ -41,7 +41,8 @@ impl Study {
     /// # Errors
     /// As [`suggest`](Self::suggest).
     pub fn answer(&mut self, number: u64, name: &str, domain: &Domain) -> Result<Answer, StudyError> {
-        let trial = running(&mut self.history, number)?;
+        let domain = &domain.lowered();
+        let trial = running(Arc::make_mut(&mut self.history), number)?;
         let Some(discovery) = &mut self.discovery else {
             let value = self.declared(number, name, domain)?;
             let domain = self.declared.get(name).cloned().unwrap_or_else(|| Arc::new(domain.clone()));
@@ -89,15 +90,34 @@ impl Study {
             }
         };
         let changed = value != Some(&answer);
+        let before = self.write_through.then(|| trial.clone());
         match expected {
             true => trial.suggestions.advance(),
             false => trial.suggestions.push(name.clone(), domain.clone()),
         }
         if changed {
-            self.history.amend(number, name, answer.clone());
+            self.history_mut().amend(number, name, answer.clone());
         }
-        self.written(number)?;
+        if let Some(before) = before {
+            self.write_through(before)?;
+        }
         Ok(Answer { value: answer, domain, stray })
+    }
+
+    /// Stores a running trial as it is now; if that is refused, it is as `before`.
+    fn write_through(&mut self, before: FrozenTrial) -> Result<(), StudyError> {
+        let number = before.number;
+        let trial = self.history.get(number).ok_or(StudyError::UnknownTrial { number })?;
+        match self.storage.update(trial, TrialState::Running) {
+            Ok(revision) => {
+                self.wrote(revision);
+                Ok(())
+            }
+            Err(error) => {
+                self.take_over([before])?;
+                Err(error.into())
+            }
+        }
     }
 
     /// What a trial of a discovered space will be asked for next, if it is asked for the same as the one that ended last: so that what
@@ -119,7 +139,7 @@ impl Study {
     /// If there is no such trial, or it is not running.
     pub fn propose_value(&mut self, number: u64, name: &str, value: Value) -> Result<(), StudyError> {
         self.running(number)?;
-        self.history.amend(number, name.into(), value);
+        self.history_mut().amend(number, name.into(), value);
         Ok(())
     }
 

@@ -42,11 +42,24 @@ pub fn sampler(make: &dyn Fn() -> Box<dyn Sampler>) {
             "{name}: rebuilt each time, it says the same"
         );
     }
+    let extreme = extreme();
+    let first = run(make, &extreme, 1, false, &ordinary);
+    assert_eq!(
+        first,
+        run(make, &extreme, 1, true, &ordinary),
+        "extreme: rebuilt each time, it says the same"
+    );
     let space = mixed();
-    for value in [0.0, 1e300, 1e-300, -1e300] {
+    for value in [0.0, 1e300, 1e-300, -1e300, 1.7e308, f64::INFINITY, f64::NEG_INFINITY] {
         run(make, &space, 1, false, &|_, _| value);
     }
-    run(make, &space, 1, false, &|number, _| if number % 2 == 0 { 1e300 } else { -1e-300 });
+    let ends = [f64::INFINITY, 1.7e308, -1e-300, f64::NEG_INFINITY, -1.7e308];
+    for count in 1..=if can.several_objectives { 3 } else { 1 } {
+        run(make, &space, count, false, &|number, _| ends[number as usize % 5]);
+        run(make, &space, count, false, &|number, _| if number < 14 { f64::INFINITY } else { 0.5 });
+        run(make, &space, count, false, &|number, _| if number % 2 == 0 { 1e300 } else { -1e-300 });
+    }
+    agrees_after_many_trials(make, &space);
     respects_previews(make, &space);
     says_when_nothing_is_feasible(make, &space);
 }
@@ -71,6 +84,24 @@ fn mixed(continuous: bool) -> Space {
             .log_int("batch_size", 1, 512)
             .ordinal("image_size", [96, 112, 168, 224])
             .categorical("activation", ["relu", "hardswish", "silu"]),
+    )
+}
+
+/// Whole numbers from end to end of 64 bits, steps that no short decimal is, and a long list of choices.
+fn extreme() -> Space {
+    let int = |low, high, log, step| Domain::Int { low, high, log, step };
+    let pi = std::f64::consts::PI;
+    let quarters = Domain::Float { low: -pi / 4.0, high: 3.75 * pi, log: false, step: Some(pi / 2.0) };
+    let thirds = Domain::Float { low: 0.1, high: 1e6, log: false, step: Some(1.0 / 3.0) };
+    valid(
+        Space::builder()
+            .parameter(Parameter::new("any", int(i64::MIN, i64::MAX, false, 1)))
+            .parameter(Parameter::new("last", int(i64::MAX - 9, i64::MAX, false, 1)))
+            .parameter(Parameter::new("stepped", int(i64::MIN, i64::MAX, false, 7)))
+            .parameter(Parameter::new("scale", int(1, i64::MAX, true, 1)))
+            .parameter(Parameter::new("quarters", quarters))
+            .parameter(Parameter::new("thirds", thirds))
+            .categorical("word", (0..2000).map(|i| format!("word {i}"))),
     )
 }
 
@@ -190,6 +221,37 @@ fn run(
         history.put(trial);
     }
     history.trials().iter().map(|trial| trial.configuration.clone()).collect()
+}
+
+/// What is kept between proposals must not matter beyond the first few trials either, where fits are made at intervals and of a part of
+/// the trials: a sampler that was there all the time and one that is new say the same.
+fn agrees_after_many_trials(make: &dyn Fn() -> Box<dyn Sampler>, space: &Space) {
+    let objectives = objectives(1);
+    let mut history = History::new(objectives.clone());
+    let mut kept = make();
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    for number in 0..309 {
+        if matches!(number, 20 | 44 | 45 | 63 | 301 | 306 | 307) {
+            let preview = &|_: &Configuration| Preview::default();
+            let context = Context { number, space, objectives: &objectives, history: &history, preview };
+            let configuration = propose(&mut *kept, &context);
+            let anew = propose(&mut *make(), &context);
+            assert_eq!(configuration, anew, "after {number} trials, rebuilt it says the same");
+        }
+        let configuration = space.sample(&mut rng);
+        let value = ordinary(number, &configuration);
+        let trial = FrozenTrial::complete(number, configuration, vec![value]);
+        history.put(match number % 9 {
+            7 => FrozenTrial { state: TrialState::Failed, values: None, ..trial },
+            8 => FrozenTrial {
+                state: TrialState::Pruned,
+                values: None,
+                reports: vec![(1, vec![value])],
+                ..trial
+            },
+            _ => trial,
+        });
+    }
 }
 
 fn propose(sampler: &mut dyn Sampler, context: &Context<'_>) -> Configuration {

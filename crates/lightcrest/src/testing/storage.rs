@@ -59,6 +59,9 @@ pub fn storage(fresh: &mut dyn FnMut() -> Box<dyn Storage>) {
     let mut storage = fresh();
     assert_eq!(storage.definition().expect("readable"), None, "a fresh storage keeps no study");
     assert!(matches!(load(&mut *storage), Err(StorageError::NoStudy)), "there is nothing to load");
+    storage.make(&definition()).expect("there is none yet");
+    let again = storage.make(&definition());
+    assert!(matches!(again, Err(StorageError::Exists { .. })), "a study is made once: {again:?}");
     assert_eq!(storage.open(&definition()).expect("opens"), definition());
     assert_eq!(
         storage.definition().expect("readable"),
@@ -120,6 +123,24 @@ pub fn storage(fresh: &mut dyn FnMut() -> Box<dyn Storage>) {
     let (stored, history) = load(&mut *storage).expect("loads");
     assert_eq!(stored, definition());
     assert_eq!(history.len(), 4);
+
+    for number in [4, 5] {
+        storage.create(&reserved(number)).expect("the next number can be reserved");
+    }
+    assert!(!storage.withdraw(4).expect("readable"), "a number with another one after it stays");
+    assert!(storage.withdraw(5).expect("the last number can be given back"));
+    assert!(!storage.withdraw(3).expect("readable"), "a trial is no reservation");
+    storage.create(&reserved(5)).expect("what was given back can be taken again");
+    let begun = FrozenTrial { started: Some(1), ..reserved(5) };
+    storage.update(&begun, TrialState::Running).expect("a reserved trial can begin");
+    assert!(!storage.withdraw(5).expect("readable"), "one that has begun stays");
+    assert_eq!(changes(&mut storage, revision).trials, [reserved(4), begun]);
+    let (_, history) = load(&mut *storage).expect("loads");
+    assert_eq!(history.len(), 6, "a reservation before another trial is there");
+}
+
+fn reserved(number: u64) -> FrozenTrial {
+    FrozenTrial { state: TrialState::Running, ..FrozenTrial::waiting(number, Configuration::new()) }
 }
 
 /// Checks the contract of storages that several handles can share and that outlive them: each call of `place` gives a
@@ -152,9 +173,8 @@ pub fn shared_storage(place: &mut dyn FnMut() -> Box<dyn Fn() -> Box<dyn Storage
         "handles see each other"
     );
 
-    // Many writers: no number twice, no gap, no loss.
+    // Many writers, who make the study as well: no number twice, no gap, no loss.
     let open = place();
-    drop(opened(open()));
     const WRITERS: usize = 4;
     const EACH: usize = 25;
     std::thread::scope(|scope| {

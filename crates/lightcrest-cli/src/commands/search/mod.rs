@@ -43,7 +43,7 @@ pub(crate) fn search(arguments: &StudyArguments) -> Result<(), CliError> {
     prepare::check_feasible(&spec.study, &|configuration| objective.preview(configuration))?;
     let root = Session::root(arguments, &spec.study)?;
 
-    let install = || stop::install(|| {});
+    let install = || stop::install(None);
     let mut session = Session::open(arguments, &spec.study, &text, &root, pruner, begun, install)?;
     let times = Times::new(&session, spec.refit);
     let epochs = |configuration: &_| {
@@ -97,7 +97,8 @@ pub(crate) fn search(arguments: &StudyArguments) -> Result<(), CliError> {
     if stop.load(Ordering::SeqCst) {
         return Err(session.again());
     }
-    session.close()
+    session.close()?;
+    session.success(|_| None)
 }
 
 /// How the budget's time is shared out.

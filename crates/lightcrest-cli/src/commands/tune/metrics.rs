@@ -1,22 +1,24 @@
 //! What the JSON lines of a command say.
 //!
 //! A line is an object of metrics by name. With `step` it is a report on the way; without, it is a result. A later line counts more than an
-//! earlier one, a result more than a report: a command that only reports ends with its last values.
+//! earlier one, a result more than a report: a command that only reports ends with its last values. A line that cannot be read makes
+//! what earlier ones have said doubtful, and no doubtful value is a result.
 
 use std::collections::BTreeMap;
 
 use lightcrest::objective::{Evaluation, ObjectiveInfo};
 use lightcrest_spec::ConstraintSpec;
-use serde_json::Value as Json;
 
-/// The key that makes a line a report.
-const STEP: &str = "step";
+use super::line::Said;
+use super::value::{Line, Value};
 
-/// One line.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Line {
-    step: Option<Json>,
-    metrics: BTreeMap<String, Json>,
+/// Where a line comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// Standard output.
+    Output,
+    /// The file of metrics.
+    File,
 }
 
 /// A report as the study takes it.
@@ -30,68 +32,143 @@ pub(super) struct Report {
 /// What the lines of a trial have said so far.
 #[derive(Debug, Default)]
 pub(super) struct Metrics {
-    reported: BTreeMap<String, Json>,
-    results: BTreeMap<String, Json>,
+    output: Told,
+    file: Told,
+    /// How many lines there were.
+    lines: u64,
+    /// The last step that was passed on.
+    step: Option<u64>,
+    /// The file was begun anew: what was reported before may stand there again.
+    again: bool,
 }
 
-impl Line {
-    /// Reads a line; none when it is no JSON object. `NaN` and `Infinity`, which Python writes, are words here.
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        let parsed = serde_json::from_str(text).or_else(|_| serde_json::from_str(&quoted(text)));
-        let Ok(Json::Object(object)) = parsed else { return None };
-        let mut metrics: BTreeMap<String, Json> = object.into_iter().collect();
-        let step = metrics.remove(STEP);
-        Some(Self { step, metrics })
-    }
+/// What one source has said.
+#[derive(Debug, Default)]
+struct Told {
+    reported: BTreeMap<String, Entry>,
+    results: BTreeMap<String, Entry>,
+    /// The last line that cannot be read: its number, and why.
+    unreadable: Option<(u64, String)>,
+    /// The last that may have been meant as one; why it is none.
+    no_json: Option<String>,
+}
+
+/// A value and the number of its line.
+#[derive(Debug, Clone)]
+struct Entry {
+    value: Value,
+    line: u64,
 }
 
 impl Metrics {
-    /// Takes a line in. A report holds the objectives in their order as far as they are known by then, from this line or from results
-    /// that came before it; there is none when the line itself has none of them.
+    /// Takes in what was said. A report holds the objectives in their order as far as they are known by then, from this line or from
+    /// results that came before it; there is none when the line itself has none of them.
     ///
     /// # Errors
     /// A step or an objective that is no number.
-    pub(super) fn add(&mut self, line: Line, objectives: &[ObjectiveInfo]) -> Result<Option<Report>, String> {
-        let Line { step, metrics } = line;
+    pub(super) fn add(
+        &mut self,
+        said: Said,
+        source: Source,
+        objectives: &[ObjectiveInfo],
+    ) -> Result<Option<Report>, String> {
+        self.lines += 1;
+        let line = self.lines;
+        let told = self.told(source);
+        let Line { step, metrics } = match said {
+            Said::Metrics(line) => line,
+            Said::Unreadable(why) => {
+                told.unreadable = Some((line, why));
+                return Ok(None);
+            }
+            Said::NoJson(why) => {
+                told.no_json = Some(why);
+                return Ok(None);
+            }
+        };
+        let entries = |metrics: BTreeMap<String, Value>| {
+            metrics.into_iter().map(move |(name, value)| (name, Entry { value, line }))
+        };
         let Some(step) = step else {
-            self.results.extend(metrics);
+            told.results.extend(entries(metrics));
             return Ok(None);
         };
-        let step =
-            whole(&step).ok_or_else(|| format!("`step` must be a whole number, 0 or more, but is {step}"))?;
-        let known = |info: &ObjectiveInfo| metrics.get(&info.name).or_else(|| self.results.get(&info.name));
-        let values = objectives.iter().map_while(known).zip(objectives);
-        let values: Result<Vec<f64>, String> = values
-            .map(|(value, info)| number(&info.name, value).map_err(|e| format!("{e}, at step {step}")))
-            .collect();
-        let values = values?;
+        let step = step.step()?;
+        let values = self.report(&metrics, step, objectives)?;
         let fresh = objectives[..values.len()].iter().any(|info| metrics.contains_key(&info.name));
-        self.reported.extend(metrics);
-        Ok(fresh.then_some(Report { step, values }))
+        self.told(source).reported.extend(entries(metrics));
+        let told_before = source == Source::File && self.again && self.step.is_some_and(|last| step <= last);
+        if !fresh || told_before {
+            return Ok(None);
+        }
+        self.step = self.step.max(Some(step));
+        Ok(Some(Report { step, values }))
     }
 
-    fn get(&self, name: &str) -> Option<&Json> {
-        self.results.get(name).or_else(|| self.reported.get(name))
+    /// The objectives in their order as far as they are known.
+    fn report(
+        &self,
+        metrics: &BTreeMap<String, Value>,
+        step: u64,
+        objectives: &[ObjectiveInfo],
+    ) -> Result<Vec<f64>, String> {
+        let known =
+            |info: &ObjectiveInfo| metrics.get(&info.name).or_else(|| Some(&self.result(&info.name)?.value));
+        let values = objectives.iter().map_while(known).zip(objectives);
+        values
+            .map(|(value, info)| value.number(&info.name).map_err(|e| format!("{e}, at step {step}")))
+            .collect()
+    }
+
+    /// The file is begun anew: what it said before no longer counts.
+    pub(super) fn begin_file_anew(&mut self) {
+        self.file = Told::default();
+        self.again = true;
+    }
+
+    fn told(&mut self, source: Source) -> &mut Told {
+        match source {
+            Source::Output => &mut self.output,
+            Source::File => &mut self.file,
+        }
+    }
+
+    fn result(&self, name: &str) -> Option<&Entry> {
+        later(self.output.results.get(name), self.file.results.get(name))
+    }
+
+    fn get(&self, name: &str) -> Option<&Entry> {
+        let reported = || later(self.output.reported.get(name), self.file.reported.get(name));
+        self.result(name).or_else(reported)
     }
 
     /// Everything that is a number.
     pub(super) fn numbers(&self) -> BTreeMap<String, f64> {
-        let all = self.reported.iter().chain(&self.results);
-        all.filter_map(|(name, value)| Some((name.clone(), value.as_f64()?))).collect()
+        let number = |name: &String| Some((name.clone(), self.get(name)?.value.number(name).ok()?));
+        self.names().filter_map(number).collect()
+    }
+
+    fn names(&self) -> impl Iterator<Item = &String> {
+        let maps = [&self.output.reported, &self.output.results, &self.file.reported, &self.file.results];
+        maps.into_iter().flat_map(BTreeMap::keys)
     }
 
     /// What the study takes of a command that has ended well.
     ///
     /// # Errors
-    /// The first objective or constraint that has no number.
+    /// The first objective or constraint that has no number, or one that a later line may have changed.
     pub(super) fn evaluation(
         &self,
         objectives: &[ObjectiveInfo],
         constraints: &[ConstraintSpec],
     ) -> Result<Evaluation, String> {
-        let value = |name: &str| match self.get(name) {
-            Some(value) => number(name, value),
-            None => Err(self.missing(name)),
+        let value = |name: &str| {
+            let entry = self.get(name).ok_or_else(|| self.missing(name))?;
+            let number = entry.value.number(name)?;
+            match self.unreadable().filter(|(line, _)| *line > entry.line) {
+                Some((_, why)) => Err(format!("`{name}` may be out of date: {why}")),
+                None => Ok(number),
+            }
         };
         let values = objectives.iter().map(|info| value(&info.name)).collect::<Result<_, _>>()?;
         let excess = |constraint: &ConstraintSpec| {
@@ -102,65 +179,55 @@ impl Metrics {
         Ok(Evaluation { values, constraints, attributes })
     }
 
+    /// The last line that cannot be read, and why.
+    fn unreadable(&self) -> Option<&(u64, String)> {
+        let both = [&self.output, &self.file].into_iter().filter_map(|told| told.unreadable.as_ref());
+        both.max_by_key(|(line, _)| *line)
+    }
+
     fn missing(&self, name: &str) -> String {
-        let mut seen: Vec<&str> =
-            self.reported.keys().chain(self.results.keys()).map(String::as_str).collect();
+        let mut seen: Vec<&str> = self.names().map(String::as_str).collect();
         seen.sort_unstable();
         seen.dedup();
+        let no_json = || self.file.no_json.as_ref().or(self.output.no_json.as_ref());
+        let cause = self.unreadable().map(|(_, why)| why).or_else(no_json);
+        let cause = cause.map_or_else(String::new, |why| format!("; {why}"));
         match seen.is_empty() {
+            true if !cause.is_empty() => format!("it wrote no `{name}`{cause}"),
             true => format!("it wrote no `{name}`: no JSON line at all"),
-            false => format!("it wrote no `{name}`, but {}", seen.join(", ")),
+            false => format!("it wrote no `{name}`, but {}{cause}", seen.join(", ")),
         }
     }
 }
 
-fn number(name: &str, value: &Json) -> Result<f64, String> {
-    let text = || value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    value
-        .as_f64()
-        .filter(|value| value.is_finite())
-        .ok_or_else(|| format!("`{name}` is {}, which is no number", text()))
-}
-
-/// A step; `3.0` is one too.
-fn whole(value: &Json) -> Option<u64> {
-    let float = || value.as_f64().filter(|x| x.fract() == 0.0 && (0.0..9e15).contains(x)).map(|x| x as u64);
-    value.as_u64().or_else(float)
-}
-
-/// The text with `NaN`, `Infinity` and `-Infinity` in quotes where they stand outside of strings.
-fn quoted(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 8);
-    let (mut inside, mut escaped) = (false, false);
-    let mut rest = text;
-    while let Some(c) = rest.chars().next() {
-        let word = ["NaN", "Infinity", "-Infinity"].into_iter().find(|word| rest.starts_with(word));
-        if let (false, Some(word)) = (inside, word) {
-            out.extend(["\"", word, "\""]);
-            rest = &rest[word.len()..];
-            continue;
-        }
-        match c {
-            '"' if !escaped => inside = !inside,
-            _ => {}
-        }
-        escaped = inside && c == '\\' && !escaped;
-        out.push(c);
-        rest = &rest[c.len_utf8()..];
-    }
-    out
+fn later<'a>(one: Option<&'a Entry>, other: Option<&'a Entry>) -> Option<&'a Entry> {
+    one.into_iter().chain(other).max_by_key(|entry| entry.line)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::commands::tune::line::Reader;
 
     fn objectives() -> Vec<ObjectiveInfo> {
         vec![ObjectiveInfo::maximize("accuracy"), ObjectiveInfo::minimize("size")]
     }
 
+    fn add_from(source: Source, metrics: &mut Metrics, text: &str) -> Result<Option<Report>, String> {
+        let mut said = Vec::new();
+        let mut reader = Reader::default();
+        reader.add(text.as_bytes(), |one| said.push(one));
+        reader.end(|one| said.push(one));
+        assert_eq!(said.len(), 1, "{text}: {said:?}");
+        metrics.add(said.remove(0), source, &objectives())
+    }
+
     fn add(metrics: &mut Metrics, text: &str) -> Result<Option<Report>, String> {
-        metrics.add(Line::parse(text).unwrap(), &objectives())
+        add_from(Source::Output, metrics, text)
+    }
+
+    fn values(metrics: &Metrics) -> Result<Vec<f64>, String> {
+        metrics.evaluation(&objectives(), &[]).map(|evaluation| evaluation.values)
     }
 
     #[test]
@@ -171,10 +238,11 @@ mod tests {
         assert_eq!((report.step, report.values), (1, vec![0.5, 10.0]));
         assert_eq!(add(&mut metrics, r#"{"step": 2, "loss": 3}"#), Ok(None));
         add(&mut metrics, r#"{"step": 3.0, "accuracy": 0.7, "size": 1}"#).unwrap();
-        let values = |metrics: &Metrics| metrics.evaluation(&objectives(), &[]).unwrap().values;
-        assert_eq!(values(&metrics), [0.7, 10.0]);
+        assert_eq!(values(&metrics).unwrap(), [0.7, 10.0]);
         add(&mut metrics, r#"{"accuracy": 0.6}"#).unwrap();
-        assert_eq!(values(&metrics), [0.6, 10.0]);
+        assert_eq!(values(&metrics).unwrap(), [0.6, 10.0]);
+        add_from(Source::File, &mut metrics, r#"{"accuracy": 0.65}"#).unwrap();
+        assert_eq!(values(&metrics).unwrap(), [0.65, 10.0]);
         assert_eq!(metrics.numbers()["loss"], 3.0);
     }
 
@@ -196,23 +264,47 @@ mod tests {
         );
         assert!(error(r#"{"step": 1.5, "accuracy": 1}"#, &mut metrics).contains("whole number"));
         assert!(error(r#"{"step": -1, "accuracy": 1}"#, &mut metrics).contains("but is -1"));
-        let end = |metrics: &Metrics| metrics.evaluation(&objectives(), &[]).unwrap_err();
+        let end = |metrics: &Metrics| values(metrics).unwrap_err();
         assert_eq!(end(&metrics), "it wrote no `accuracy`: no JSON line at all");
         add(&mut metrics, r#"{"acuracy": 1, "size": -Infinity}"#).unwrap();
         assert_eq!(end(&metrics), "it wrote no `accuracy`, but acuracy, size");
         add(&mut metrics, r#"{"accuracy": true}"#).unwrap();
         assert_eq!(end(&metrics), "`accuracy` is true, which is no number");
+        add(&mut metrics, r#"{"accuracy": -1e400}"#).unwrap();
+        assert_eq!(end(&metrics), "`accuracy` is -1e400, which is beyond the numbers of 64 bits");
+        add(&mut metrics, r#"{"accuracy": [1]}"#).unwrap();
+        assert_eq!(end(&metrics), "`accuracy` is a list, which is no number");
         add(&mut metrics, r#"{"accuracy": 1}"#).unwrap();
         assert_eq!(end(&metrics), "`size` is -Infinity, which is no number");
     }
 
     #[test]
-    fn other_lines_are_no_metrics() {
-        for text in ["{", "{}x", "{accuracy: 1}", "{1}"] {
-            assert_eq!(Line::parse(text), None, "{text}");
-        }
-        let line = Line::parse(r#"{"a": "NaN \" NaN", "b": NaN}"#).unwrap();
-        assert_eq!(line.metrics["a"], "NaN \" NaN");
-        assert_eq!(line.metrics["b"], "NaN");
+    fn a_line_that_cannot_be_read_makes_earlier_values_doubtful() {
+        let mut metrics = Metrics::default();
+        add(&mut metrics, "{'accuracy': 1}").unwrap();
+        let error = values(&metrics).unwrap_err();
+        assert!(error.starts_with("it wrote no `accuracy`; `{'accuracy': 1}` is no JSON"), "{error}");
+        add(&mut metrics, r#"{"accuracy": 1, "size": 2}"#).unwrap();
+        assert_eq!(values(&metrics).unwrap(), [1.0, 2.0], "noise is no doubt");
+        add(&mut metrics, "{\n\"accuracy\": 2,\n").unwrap();
+        let error = values(&metrics).unwrap_err();
+        assert!(error.starts_with("`accuracy` may be out of date: the object over several lines"), "{error}");
+        add(&mut metrics, r#"{"accuracy": 3, "size": 4}"#).unwrap();
+        assert_eq!(values(&metrics).unwrap(), [3.0, 4.0]);
+    }
+
+    #[test]
+    fn a_file_that_is_begun_anew_counts_as_it_is() {
+        let mut metrics = Metrics::default();
+        let file = |metrics: &mut Metrics, text: &str| add_from(Source::File, metrics, text).unwrap();
+        add(&mut metrics, r#"{"size": 1}"#).unwrap();
+        assert!(file(&mut metrics, r#"{"step": 1, "accuracy": 0.5}"#).is_some());
+        file(&mut metrics, r#"{"size": 2}"#);
+        metrics.begin_file_anew();
+        assert_eq!(file(&mut metrics, r#"{"step": 1, "accuracy": 0.5}"#), None, "it was reported before");
+        assert_eq!(values(&metrics).unwrap(), [0.5, 1.0]);
+        assert!(file(&mut metrics, r#"{"step": 2, "accuracy": 0.6}"#).is_some());
+        metrics.begin_file_anew();
+        assert!(values(&metrics).unwrap_err().starts_with("it wrote no `accuracy`"));
     }
 }

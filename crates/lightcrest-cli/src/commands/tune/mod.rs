@@ -3,25 +3,41 @@
 //! ```text
 //! objective   one trial: start the command, hear its reports, stop it, judge it
 //!   program     what is started, with which arguments and environment
-//!   metrics     what the JSON lines say
-//!   output      reads what the command prints, and keeps it in a log
-//!   group       the processes of a trial: to stop them all
+//!   script      why a file cannot be run, from its first bytes
+//!   output      reads what the command prints, and keeps it
+//!   log         the file that it is kept in
+//!   tail        reads the file of metrics, however it is written
+//!   line        finds the JSON objects in what is read
+//!   value       one of them, and what its values are
+//!   metrics     what they say together
+//!   family      the processes of a trial: to suspend, weigh and stop them all
+//!   census      which process belongs to which trial
+//!   ending      asks, kills, gives up
 //!   process     what the system tells of processes: memory, leftovers
 //! watch       ends a run in which nothing but failures comes back
 //! ```
 
-mod group;
+#[cfg(target_os = "linux")]
+mod census;
+mod ending;
+mod family;
+mod line;
+mod log;
 mod metrics;
 mod objective;
 mod output;
 mod process;
 mod program;
+mod script;
+mod tail;
+mod value;
 mod watch;
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use lightcrest::executor::Ending;
+use lightcrest_spec::tune::with_directory;
 
 use crate::arguments::StudyArguments;
 use crate::error::CliError;
@@ -30,7 +46,7 @@ use crate::progress::Steps;
 use crate::session::Session;
 use crate::spec_file;
 use crate::stop;
-use group::Groups;
+use family::Families;
 use objective::CommandObjective;
 pub(super) use program::Program;
 use watch::Watch;
@@ -53,13 +69,15 @@ pub(crate) fn tune(arguments: &StudyArguments) -> Result<(), CliError> {
     prepare::check_feasible(&spec.study, &|_| Default::default())?;
     let root = Session::root(arguments, &spec.study)?;
 
-    let groups = Arc::new(Groups::default());
-    let all = Arc::clone(&groups);
-    let install = || stop::install(move || all.end());
+    let families = Arc::new(Families::new());
+    let programs = Arc::clone(&families);
+    let install = || stop::install(Some(programs));
+    // The copy lies elsewhere, and its program runs where this one does.
+    let text = program.directory().to_str().map_or_else(|| text.clone(), |it| with_directory(&text, it));
     let mut session = Session::open(arguments, &spec.study, &text, &root, pruner, begun, install)?;
     process::end_leftovers(&root);
     let folder = Arc::clone(&session.folder);
-    let objective = CommandObjective::new(&spec, program, &folder, &groups, Arc::clone(&session.stop));
+    let objective = CommandObjective::new(&spec, program, &folder, &families, Arc::clone(&session.stop));
     let patience = session.workers + PATIENCE;
     let watch = Watch::new(session.study.history(), patience, Arc::clone(&session.stop));
     let timeout = session.time().map(|time| time.saturating_sub(begun.elapsed()));
@@ -69,10 +87,11 @@ pub(crate) fn tune(arguments: &StudyArguments) -> Result<(), CliError> {
         return Err(error);
     }
     let summary = result.map_err(CliError::Broken)?;
-    match watch.verdict(&folder) {
-        Some(error) if summary.ending == Ending::Stopped => Err(error),
-        _ if summary.ending == Ending::Stopped => Err(session.again()),
-        Some(error) => session.close().and(Err(error)),
-        None => session.close(),
+    match (summary.ending, watch.verdict(&folder)) {
+        (Ending::Stopped, Some(error)) => return Err(error),
+        (Ending::Stopped, None) => return Err(session.again()),
+        _ => {}
     }
+    session.close()?;
+    session.success(|trial| Some(folder.trial_log(trial)))
 }

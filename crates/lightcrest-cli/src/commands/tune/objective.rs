@@ -3,18 +3,22 @@
 use std::process::ExitStatus;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use lightcrest::objective::{Evaluation, ObjectiveInfo, TrialError};
 use lightcrest::{Objective, Trial};
 use lightcrest_report::metric::{self, Kind};
-use lightcrest_spec::tune::{Limits, MetricsSource, TuneSpec};
+use lightcrest_spec::tune::{MetricsSource, TuneSpec};
 
-use super::group::{Groups, Running};
-use super::metrics::{Line, Metrics};
-use super::output::{Output, Tail};
-use super::process;
+use super::ending::Left;
+use super::family::{Families, Running};
+use super::line::Said;
+use super::metrics::{Metrics, Source};
+use super::output::Output;
 use super::program::{Files, Program};
+use super::tail::{Event, Tail};
+use super::value::shortened;
 use crate::error::CliError;
 use crate::run::{RunError, RunFolder};
 
@@ -22,8 +26,14 @@ use crate::run::{RunError, RunFolder};
 const LOOK: Duration = Duration::from_millis(50);
 /// The same when it has closed its output and is about to end.
 const SHORT_LOOK: Duration = Duration::from_millis(2);
-/// How often its memory is summed up.
+/// How often its memory is summed up, if there is a limit.
 const WEIGH: Duration = Duration::from_millis(250);
+/// How often its processes are looked up otherwise.
+const COUNT: Duration = Duration::from_secs(1);
+/// At most one part of so many of the time is spent on that.
+const SHARE: u32 = 20;
+/// As much of the last line of standard error is quoted.
+const LENGTH: usize = 300;
 /// How long to wait for what an ended command has printed, when a process that got away holds its output open.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -32,7 +42,7 @@ pub(super) struct CommandObjective<'a> {
     spec: &'a TuneSpec,
     program: Program,
     folder: &'a RunFolder,
-    groups: &'a Groups,
+    families: &'a Families,
     stop: Arc<AtomicBool>,
     error: Mutex<Option<CliError>>,
 }
@@ -45,8 +55,8 @@ struct Run<'a, 'b, 't> {
     output: Output,
     tail: Option<Tail>,
     metrics: Metrics,
-    begun: Instant,
-    weighed: Instant,
+    /// When its processes are looked up again.
+    look: Instant,
 }
 
 /// Why a trial has no values: its own fault or fate, or that of the machine.
@@ -67,6 +77,12 @@ impl From<RunError> for Broken {
     }
 }
 
+impl From<Left> for Broken {
+    fn from(left: Left) -> Self {
+        failed(left.to_string())
+    }
+}
+
 fn failed(reason: impl Into<String>) -> Broken {
     Broken::Trial(TrialError::Failed { reason: reason.into() })
 }
@@ -77,10 +93,10 @@ impl<'a> CommandObjective<'a> {
         spec: &'a TuneSpec,
         program: Program,
         folder: &'a RunFolder,
-        groups: &'a Groups,
+        families: &'a Families,
         stop: Arc<AtomicBool>,
     ) -> Self {
-        Self { spec, program, folder, groups, stop, error: Mutex::default() }
+        Self { spec, program, folder, families, stop, error: Mutex::default() }
     }
 
     /// Why the run had to end, if it had to.
@@ -98,56 +114,68 @@ impl<'a> CommandObjective<'a> {
         // What every library takes for a seed: less than 2^31.
         let seed = trial.seed() >> 33;
         let mut command = self.program.command(self.spec, &configuration, (trial.number(), seed), &files);
-        let Limits { grace, .. } = self.spec.command.limits;
-        let begun = Instant::now();
         let mut running = self
-            .groups
-            .start(&mut command, grace)
-            .map_err(|error| failed(format!("cannot start {}: {error}", self.program.path().display())))?;
+            .families
+            .start(&mut command, &files.folder)
+            .map_err(|error| failed(self.program.cannot_start(&error)))?;
         let write = |source| RunError::Write { path: files.log.clone(), source };
         let output = Output::read(&mut running.child, &files.log).map_err(write)?;
-        let read = |source| RunError::Read { path: files.metrics.clone(), source };
         let tail = match self.spec.command.metrics {
             MetricsSource::Stdout => None,
-            _ => Some(Tail::open(&files.metrics).map_err(read)?),
+            _ => Some(Tail::new(&files.metrics)),
         };
-        let metrics = Metrics::default();
-        let mut run = Run { objective: self, trial, running, output, tail, metrics, begun, weighed: begun };
+        let look = Instant::now() + WEIGH;
+        let mut run =
+            Run { objective: self, trial, running, output, tail, metrics: Metrics::default(), look };
         let result = run.follow();
-        run.running.stop();
+        // Whoever still prints must not wait for a listener.
+        run.output.close();
+        let stopped = run.stop(thread::sleep);
         for (name, value) in run.metrics.numbers() {
             run.trial.set_attribute(name, value);
         }
         if let Some(source) = run.output.failure() {
             return Err(RunError::Write { path: files.log, source }.into());
         }
-        result
+        match (result, stopped) {
+            (Err(Broken::Trial(TrialError::Failed { reason })), Err(left)) => {
+                Err(failed(format!("{reason}; {left}")))
+            }
+            // It is run again in any case.
+            (result @ Err(Broken::Trial(TrialError::Interrupted) | Broken::Machine(_)), _) => result,
+            (_, Err(left)) => Err(left.into()),
+            (result, Ok(())) => result,
+        }
     }
 }
 
 impl Run<'_, '_, '_> {
     /// Follows the command until it ends or must be stopped; the caller stops what still runs.
     fn follow(&mut self) -> Result<Evaluation, Broken> {
-        let status = loop {
+        loop {
             let wait = if self.output.is_open() { LOOK } else { SHORT_LOOK };
-            if let Some(line) = self.output.next(wait) {
-                self.hear_stdout(&line)?;
+            if let Some(said) = self.output.next(wait) {
+                self.hear_output(said)?;
             }
             self.hear_file(false)?;
-            match self.running.exit() {
-                Ok(None) => {}
-                Ok(Some(status)) => break status,
+            match self.running.has_ended() {
+                Ok(false) => {}
+                Ok(true) => break,
                 Err(error) => return Err(failed(format!("cannot tell whether it runs: {error}"))),
             }
             if self.trial.interrupted() {
                 return Err(TrialError::Interrupted.into());
             }
             self.check_limits()?;
-        };
+        }
         // What the program has left running goes with it, and lets go of its output.
-        self.running.stop();
-        for line in self.output.rest(PATIENCE) {
-            self.hear_stdout(&line)?;
+        let Self { running, output, objective, .. } = self;
+        running.stop(objective.spec.command.limits.grace, |time| output.wait(time))?;
+        let Some(status) = running.status() else {
+            return Err(failed("cannot tell how it ended"));
+        };
+        for said in self.output.rest(PATIENCE) {
+            self.hear_output(said)?;
         }
         self.hear_file(true)?;
         if !status.success() {
@@ -160,24 +188,34 @@ impl Run<'_, '_, '_> {
             .map_err(|reason| failed(self.with_last_error(reason)))
     }
 
-    fn hear_stdout(&mut self, line: &str) -> Result<(), Broken> {
+    fn stop(&mut self, pause: impl FnMut(Duration)) -> Result<(), Left> {
+        self.running.stop(self.objective.spec.command.limits.grace, pause)
+    }
+
+    fn hear_output(&mut self, said: Said) -> Result<(), Broken> {
         match self.objective.spec.command.metrics {
             MetricsSource::File => Ok(()),
-            _ => self.hear(line),
+            _ => self.hear(said, Source::Output),
         }
     }
 
     fn hear_file(&mut self, at_end: bool) -> Result<(), Broken> {
         let Some(tail) = &mut self.tail else { return Ok(()) };
-        let lines = tail.next(at_end).map_err(|error| failed(format!("cannot read its metrics: {error}")))?;
-        lines.iter().try_for_each(|line| self.hear(line))
+        let events =
+            tail.next(at_end).map_err(|error| failed(format!("cannot read its metrics: {error}")))?;
+        for event in events {
+            match event {
+                Event::Anew => self.metrics.begin_file_anew(),
+                Event::Said(said) => self.hear(said, Source::File)?,
+            }
+        }
+        Ok(())
     }
 
     /// Passes a report on, and asks whether to go on.
-    fn hear(&mut self, line: &str) -> Result<(), Broken> {
-        let Some(line) = Line::parse(line) else { return Ok(()) };
+    fn hear(&mut self, said: Said, source: Source) -> Result<(), Broken> {
         let objectives = &self.objective.spec.study.objectives;
-        if let Some(report) = self.metrics.add(line, objectives).map_err(failed)? {
+        if let Some(report) = self.metrics.add(said, source, objectives).map_err(failed)? {
             self.trial.report_values(report.step, &report.values)?;
             self.trial.check()?;
         }
@@ -186,24 +224,30 @@ impl Run<'_, '_, '_> {
 
     fn check_limits(&mut self) -> Result<(), Broken> {
         let limits = self.objective.spec.command.limits;
-        if let Some(time) = limits.time.filter(|time| self.begun.elapsed() > *time) {
+        if let Some(time) = limits.time.filter(|time| self.running.elapsed() > *time) {
             return Err(failed(format!(
                 "it ran longer than limits.time = {}",
                 metric::duration(time.as_secs_f64())
             )));
         }
-        if let Some(memory) = limits.memory
-            && self.weighed.elapsed() >= WEIGH
-        {
-            self.weighed = Instant::now();
-            let used = process::group_memory(self.running.child.id());
-            if used > memory {
+        if Instant::now() < self.look {
+            return Ok(());
+        }
+        let begun = Instant::now();
+        let used = limits.memory.map(|memory| (self.running.memory(memory), memory));
+        if used.is_none() {
+            self.running.look();
+        }
+        let pause = if used.is_some() { WEIGH } else { COUNT };
+        self.look = Instant::now() + pause.max(begun.elapsed() * SHARE);
+        match used {
+            Some((used, memory)) if used > memory => {
                 let text = |bytes: u64| Kind::Bytes.format(bytes as f64);
                 let (used, memory) = (text(used), text(memory));
-                return Err(failed(format!("it used {used} of memory, but limits.memory = {memory}")));
+                Err(failed(format!("it used {used} of memory, but limits.memory = {memory}")))
             }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// How the program ended, in words.
@@ -212,13 +256,17 @@ impl Run<'_, '_, '_> {
             Some(code) => format!("exit code {code}"),
             None => killed(status),
         };
-        self.with_last_error(end)
+        // A shell, or `env`, may have tried what the system refused.
+        match self.objective.program.suspicion().filter(|_| status.code().is_some()) {
+            Some(hint) => format!("{}; {hint}", self.with_last_error(end)),
+            None => self.with_last_error(end),
+        }
     }
 
     fn with_last_error(&self, reason: String) -> String {
         match self.output.last_error() {
             line if line.is_empty() => reason,
-            line => format!("{reason}: {}", shortened(&line)),
+            line => format!("{reason}: {}", shortened(&line, LENGTH)),
         }
     }
 }
@@ -254,13 +302,4 @@ fn killed(status: ExitStatus) -> String {
 #[cfg(not(unix))]
 fn killed(_: ExitStatus) -> String {
     "ended in an unknown way".into()
-}
-
-/// The beginning of a long line.
-fn shortened(line: &str) -> String {
-    const LENGTH: usize = 300;
-    match line.char_indices().nth(LENGTH) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line.to_owned(),
-    }
 }

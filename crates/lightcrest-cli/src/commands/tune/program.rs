@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use lightcrest::Configuration;
 use lightcrest_spec::tune::{Place, TuneSpec};
 
-use super::process;
+use super::{process, script};
 use crate::error::CliError;
 use crate::run::{RunError, write_file};
+use crate::spec_file;
 
 /// A program that is there, and where it runs. All paths are absolute.
 #[derive(Debug, Clone)]
@@ -40,7 +42,7 @@ impl Program {
         if spec.command.limits.memory.is_some() && !process::KNOWS_MEMORY {
             return Err(CliError::Usage("limits.memory of [command] is for Linux; leave it out here".into()));
         }
-        let beside = spec_path.parent().unwrap_or(Path::new(""));
+        let beside = spec_file::folder(spec_path);
         let directory = match &spec.command.directory {
             Some(directory) => beside.join(directory),
             None => beside.to_path_buf(),
@@ -56,7 +58,7 @@ impl Program {
             let path = directory.join(name);
             match (path.exists(), is_executable(&path)) {
                 (true, true) => path,
-                (true, false) => return Err(fail(format!("{} is not an executable file", path.display()))),
+                (true, false) => return Err(fail(not_executable(&path))),
                 _ => return Err(fail(format!("there is no file {}", path.display()))),
             }
         } else {
@@ -86,6 +88,30 @@ impl Program {
     /// Where it runs.
     pub(crate) fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// Why the file cannot be run, if that can be seen.
+    pub(crate) fn suspicion(&self) -> Option<String> {
+        script::suspicion(&self.path)
+    }
+
+    /// What to say when the system refuses to start it.
+    pub(super) fn cannot_start(&self, error: &io::Error) -> String {
+        let path = self.path.display();
+        let hint = match error.kind() {
+            _ if !self.directory.is_dir() => {
+                Some(format!("the folder that it runs in, {}, is gone", self.directory.display()))
+            }
+            io::ErrorKind::NotFound if !self.path.exists() => Some("the file is gone".into()),
+            io::ErrorKind::PermissionDenied if !is_executable(&self.path) => Some(not_executable(&self.path)),
+            io::ErrorKind::ArgumentListTooLong => Some(
+                "its arguments are too long; LIGHTCREST_PARAMETERS names a file with all parameters".into(),
+            ),
+            io::ErrorKind::ExecutableFileBusy => Some("somebody is writing the file".into()),
+            _ => self.suspicion(),
+        };
+        let hint = hint.map_or_else(String::new, |hint| format!("; {hint}"));
+        format!("cannot start {path}: {error}{hint}")
     }
 
     /// The command of a trial, whose files are there.
@@ -145,13 +171,22 @@ impl Files {
     }
 }
 
+fn not_executable(path: &Path) -> String {
+    let shown = path.display();
+    match path.is_dir() {
+        true => format!("{shown} is a folder, not a program"),
+        false if cfg!(unix) => format!("{shown} is not an executable file; `chmod +x` makes it one"),
+        false => format!("{shown} is not an executable file"),
+    }
+}
+
 #[cfg(unix)]
-fn is_executable(path: &Path) -> bool {
+pub(super) fn is_executable(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     path.metadata().is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
 }
 
 #[cfg(not(unix))]
-fn is_executable(path: &Path) -> bool {
+pub(super) fn is_executable(path: &Path) -> bool {
     path.is_file()
 }

@@ -43,9 +43,10 @@ impl Watch {
         let interrupted = self.stop.load(Ordering::SeqCst) && state.failed < self.patience;
         (!interrupted).then(|| CliError::AllFailed {
             count: state.failed,
+            early: true,
             trial,
             reason,
-            log: folder.trial_log(trial),
+            log: Some(folder.trial_log(trial)),
         })
     }
 

@@ -57,7 +57,10 @@ fn the_space_holds_what_the_spec_writes() {
     }
     assert_eq!(names.len(), 18);
     let ordered = spec.space().get("batch_size").unwrap().domain.clone();
-    assert_eq!(ordered, Domain::Categorical { choices: vec![Value::Int(16), Value::Int(32)], ordered: true });
+    assert_eq!(
+        ordered,
+        Domain::Categorical { choices: vec![Value::Int(16), Value::Int(32)].into(), ordered: true }
+    );
 }
 
 #[test]

@@ -72,11 +72,13 @@ class InMemoryStorage(BaseStorage):
             raise KeyError(f"there is no study {name!r}")
         return self._studies[name]
 
-    def _create(self, name: str, directions: list[str]) -> None:
+    def _create(self, name: str, directions: list[str]) -> bool:
         with self._lock:
-            if name not in self._studies:
-                self._studies[name] = _Kept(self._made, directions)
-                self._made += 1
+            if name in self._studies:
+                return False
+            self._studies[name] = _Kept(self._made, directions)
+            self._made += 1
+            return True
 
     def _id(self, name: str) -> int:
         return self._studies[name].number if name in self._studies else self._made

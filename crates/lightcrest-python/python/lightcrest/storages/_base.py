@@ -96,12 +96,13 @@ class BaseStorage:
         """Makes a study; its id. DuplicatedStudyError if there is one of that name already."""
         name = _made_up() if study_name is None else study_name
         if name in self._names():
-            raise DuplicatedStudyError(f"there is a study {name!r} already: take another name")
+            raise duplicated(name)
         words = [direction_word(direction) for direction in directions]
         if not words:
             raise ValueError("a study needs at least one direction, but the list is empty")
-        self._create(name, words)
-        self._open(name, words)
+        if not self._create(name, words):
+            raise duplicated(name)
+        self._open(name, words, new=self._lasting)
         return self._id(name)
 
     def delete_study(self, study_id: int) -> None:
@@ -131,8 +132,8 @@ class BaseStorage:
         words = self._directions(name)
         return Trials(self._open(name, words), len(words))
 
-    def _open(self, name: str, directions: list[str]) -> _engine.Study:
-        """The engine's study of this name, which proposes nothing; made if there is none."""
+    def _open(self, name: str, directions: list[str], new: bool = False) -> _engine.Study:
+        """The engine's study of this name, which proposes nothing; made if there is none. `new`: there must be none."""
         place, attributes = self._place(name)
         return _engine.Study(
             name=name,
@@ -145,6 +146,7 @@ class BaseStorage:
             space=None,
             storage=place,
             attributes=attributes,
+            new=new,
         )
 
     def _frozen(self, name: str) -> FrozenStudy:
@@ -158,8 +160,9 @@ class BaseStorage:
         """The names of the studies, in the order in which they were made."""
         raise NotImplementedError
 
-    def _create(self, name: str, directions: list[str]) -> None:
-        """Makes room for a study, if there is none of that name yet."""
+    def _create(self, name: str, directions: list[str]) -> bool:
+        """Makes room for a study, if there is none of that name yet; whether there was none, as far as that is known before it is made."""
+        return True
 
     def _id(self, name: str) -> int:
         """The position of a study among the others."""
@@ -191,3 +194,10 @@ def _made_up() -> str:
     """A name that no other study has."""
     digits = _os.urandom(16).hex()
     return "no-name-" + "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+
+def duplicated(name: str) -> DuplicatedStudyError:
+    """Says that a new study has the name of another."""
+    return DuplicatedStudyError(
+        f"there is a study {name!r} already: take another name, or go on with it by `load_if_exists=True`"
+    )

@@ -60,17 +60,27 @@ class RetryFailedTrialCallback(RetryHeartbeatStaleTrialCallback):
 def fail_stale_trials(study: Study) -> None:
     """Fails the trials that have been running for longer than the grace period of the study's storage, and calls its callback.
 
-    Lightcrest sends no heartbeats: what counts is when a trial began, so the grace period must exceed the longest trial. Without a
-    `heartbeat_interval`, nothing happens.
+    Lightcrest sends no heartbeats: what counts is when a trial began, so the grace period must exceed the longest trial, or trials
+    that are alive are failed, too. Without a `heartbeat_interval`, nothing happens.
     """
     interval = getattr(study._storage, "heartbeat_interval", None)
     if interval is None:
         return
     grace = _datetime.timedelta(seconds=study._storage.grace_period or 2 * interval)  # type: ignore[attr-defined]
     now = _datetime.datetime.now()
-    for trial in study.get_trials(states=(TrialState.RUNNING,)):
-        if trial.datetime_start is not None and now - trial.datetime_start > grace:
-            failed = study.tell(trial.number, state=TrialState.FAIL)
-            callback = study._storage.heartbeat_stale_trial_callback  # type: ignore[attr-defined]
-            if callback is not None:
-                callback(study, failed)
+    trials = study.get_trials(deepcopy=False)
+    # A trial that had a number only when its process died came before the next that began.
+    begun, stale = None, []
+    for trial in reversed(trials):
+        begun = trial.datetime_start or begun
+        if trial.state is TrialState.RUNNING and begun is not None and now - begun > grace:
+            stale.append(trial.number)
+    for number in reversed(stale):
+        _warn(
+            f"trial {number} is failed, since it began more than {grace.total_seconds():g} s ago: Lightcrest sends no heartbeats and cannot "
+            "tell whether it is alive, so let `grace_period` exceed the longest trial"
+        )
+        failed = study.tell(number, state=TrialState.FAIL)
+        callback = study._storage.heartbeat_stale_trial_callback  # type: ignore[attr-defined]
+        if callback is not None:
+            callback(study, failed)

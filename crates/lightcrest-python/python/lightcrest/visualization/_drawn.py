@@ -100,7 +100,7 @@ class Drawn:
 
     def trials(self) -> list[FrozenTrial]:
         """The trials themselves, to be looked at."""
-        return [self.study._frozen(number) for number in self.numbers]
+        return self.study._trials.several(self.numbers)
 
     def parameters(self, chosen: list[str] | None) -> list[Parameter]:
         """The parameters that are drawn: all that occur, by name, or those that are asked for."""
@@ -119,12 +119,15 @@ def complete(study: Study, target: Target | None) -> Drawn:
     numbers, objectives, feasible = _engine.complete(study._engine)
     if target is None:
         return Drawn(study, numbers, objectives[0], feasible, objectives)
-    return Drawn(study, numbers, [value_of(study._frozen(number), target) for number in numbers], feasible, objectives)
+    values = [value_of(trial, target) for trial in study._trials.several(numbers)]
+    return Drawn(study, numbers, values, feasible, objectives)
 
 
 def value_of(trial: FrozenTrial, target: Target) -> float:
     """What `target` gives for a trial."""
     value = target(trial)
+    if type(value) is float:  # as nearly always
+        return value
     try:
         return float(value)
     except (TypeError, ValueError):

@@ -91,12 +91,14 @@ function parameterText(value) {
 
 // Scales map a value to a pixel; `ticks` are values with their text.
 function linearScale(low, high, from, to, kind, pad = 0.04) {
-  if (low === high) { const room = Math.abs(low) * 0.1 || 1; low -= room; high += room; }
-  const room = (high - low) * pad;
-  low -= room; high += room;
-  const scale = (value) => from + ((value - low) / (high - low)) * (to - from);
+  // Halves, as the distance of two huge values may be more than a number holds.
+  const widen = (room) => { low = Math.max(low - room, -Number.MAX_VALUE); high = Math.min(high + room, Number.MAX_VALUE); };
+  if (low === high) widen(Math.abs(low) * 0.1 || 1);
+  widen((high / 2 - low / 2) * 2 * pad);
+  const half = high / 2 - low / 2;
+  const scale = (value) => from + ((value / 2 - low / 2) / half) * (to - from);
   scale.ticks = (count) => {
-    const rough = (high - low) / Math.max(count, 1);
+    const rough = (half / Math.max(count, 1)) * 2;
     const power = 10 ** Math.floor(Math.log10(rough));
     let step = [1, 2, 2.5, 5, 10].map((m) => m * power).find((s) => s >= rough) ?? 10 * power;
     if (kind === "whole") step = Math.max(1, Math.round(step));
@@ -112,9 +114,9 @@ function linearScale(low, high, from, to, kind, pad = 0.04) {
 }
 
 function logScale(low, high, from, to, kind) {
-  if (low === high) { low /= 2; high *= 2; }
-  const room = (high / low) ** 0.04;
-  const a = Math.log(low / room), b = Math.log(high * room);
+  let a = Math.log(low), b = Math.log(high);
+  const room = a === b ? Math.LN2 : (b - a) * 0.04;
+  a -= room; b += room;
   const scale = (value) => from + ((Math.log(value) - a) / (b - a)) * (to - from);
   scale.ticks = (count) => {
     const at = (steps, skip) => {
@@ -128,7 +130,8 @@ function logScale(low, high, from, to, kind) {
       }
       return ticks;
     };
-    const dense = [[[1, 2, 5], 1], [[1, 3], 1], [[1], 1], [[1], 2], [[1], 3], [[1], 4]].map(([steps, skip]) => at(steps, skip));
+    const far = Math.ceil((b - a) / Math.LN10 / Math.max(count, 2));
+    const dense = [[[1, 2, 5], 1], [[1, 3], 1], [[1], 1], [[1], 2], [[1], 3], [[1], Math.max(4, far)]].map(([steps, skip]) => at(steps, skip));
     const ticks = dense.find((list) => list.length <= Math.max(count, 2)) ?? [];
     // Little more than one factor: evenly spaced values say more than one power of ten.
     if (ticks.length >= 2) return ticks;
@@ -314,6 +317,17 @@ function hoverPoints(drawing, points, reach = 26) {
   drawing.addEventListener("pointerdown", move);
   // A finger that lifts leaves what it asked for; the next touch or a scroll takes it away.
   drawing.addEventListener("pointerleave", (event) => { if (event.pointerType !== "touch") hideTip(); });
+}
+
+// The same, with a ring around the chosen trial.
+function ringPoints(drawing, points) {
+  const ring = shape("circle", { class: "ring", r: 8, visibility: "hidden" }, drawing);
+  drawing.watch = (number) => {
+    const point = points.find((p) => p.trial.number === number);
+    ring.setAttribute("visibility", point ? "visible" : "hidden");
+    if (point) { ring.setAttribute("cx", point.x); ring.setAttribute("cy", point.y); }
+  };
+  hoverPoints(drawing, points);
 }
 
 // Starts everything. A chart that fails says so in its place and leaves the others alone.

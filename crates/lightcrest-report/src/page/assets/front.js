@@ -12,7 +12,8 @@ function drawFront() {
   const quality = indices.filter((i) => !cost.includes(i) && (data.metrics[i].objective || data.metrics[i].kind === "share" ));
   const xs = cost.length ? cost : indices;
   const ys = quality.length ? quality : indices;
-  if (!scored.length || !indices.length) return nothing(holder, "No trial is complete yet.");
+  if (!scored.length) return nothing(holder, "No trial is complete yet.");
+  if (!indices.length) return nothing(holder, "No complete trial has a finite value.");
   if (indices.length < 2) return nothing(holder, `Only ${data.metrics[indices[0]].label} was measured: the history shows it.`);
   xs.sort((a, b) => COSTS.indexOf(data.metrics[a].name) - COSTS.indexOf(data.metrics[b].name));
   ys.sort((a, b) => Number(data.metrics[b].objective) - Number(data.metrics[a].objective));
@@ -40,13 +41,7 @@ function drawFront() {
     for (const point of points) mark(stateOf(point.trial), point.x, point.y, drawing);
     const hidden = shown.length - points.length;
     if (hidden) label(`${hidden} outside: “all” shows ${hidden === 1 ? "it" : "them"}`, box.right - 4, box.bottom - 8, "end", drawing);
-    const ring = shape("circle", { class: "ring", r: 8, visibility: "hidden" }, drawing);
-    drawing.watch = (number) => {
-      const point = points.find((p) => p.trial.number === number);
-      ring.setAttribute("visibility", point ? "visible" : "hidden");
-      if (point) { ring.setAttribute("cx", point.x); ring.setAttribute("cy", point.y); }
-    };
-    hoverPoints(drawing, points);
+    ringPoints(drawing, points);
   });
   watchers.push((number) => holder.firstChild?.watch?.(number));
 

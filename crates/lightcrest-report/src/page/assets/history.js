@@ -38,13 +38,7 @@ function drawHistory() {
     const step = line.map(([trial, value], i) => (i ? `H${x(trial.number)}V${y(value)}` : `M${x(trial.number)},${y(value)}`)).join("");
     shape("path", { class: "stroke-front", d: `${step}H${box.right}` }, drawing);
     if (metric < 0) points.push(...line.map(([trial, value]) => ({ x: x(trial.number), y: y(value), trial })));
-    const ring = shape("circle", { class: "ring", r: 8, visibility: "hidden" }, drawing);
-    drawing.watch = (number) => {
-      const point = points.find((p) => p.trial.number === number);
-      ring.setAttribute("visibility", point ? "visible" : "hidden");
-      if (point) { ring.setAttribute("cx", point.x); ring.setAttribute("cy", point.y); }
-    };
-    hoverPoints(drawing, points);
+    ringPoints(drawing, points);
   });
   watchers.push((number) => holder.firstChild?.watch?.(number));
   const pick = picker("Shown", options, metric, (i) => { metric = i; redraw(); });
@@ -65,7 +59,7 @@ function drawCurves() {
     const pool = shown.length ? shown : drawn;
     const x = linearScale(...extent(pool.flatMap((t) => t.curve.map((p) => p[0]))), box.left, box.right, "whole", 0.02);
     const y = linearScale(...extent(pool.flatMap((t) => t.curve.map((p) => p[1]))), box.bottom, box.top, metric.kind);
-    axes(drawing, box, x, y, "Epoch", metric.label);
+    axes(drawing, box, x, y, data.networks ? "Epoch" : "Step", metric.label);
     const trace = (trial) => trial.curve.map(([step, value], i) => `${i ? "L" : "M"}${x(step).toFixed(1)},${y(value).toFixed(1)}`).join("");
     const points = [];
     // Many lines are drawn faintly, so that where they crowd can be seen.

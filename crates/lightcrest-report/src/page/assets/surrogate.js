@@ -6,7 +6,7 @@ function drawSurrogate() {
   if (typeof s === "string") return nothing(holder, s);
   const [first, second] = s.axes;
   let shown = s.frames.length - 1;
-  const title = `Belief about ${s.objective.label} along ${s.axes.map((axis) => axis.parameter.name).join(" and ")}`;
+  const title = `Posterior of ${s.objective.label} along ${s.axes.map((axis) => axis.parameter.name).join(" and ")}`;
   const height = (width) => (second ? (width < 720 ? 3 : 1) * 330 : 470);
   const redraw = chart("surrogate-chart", height, title, (drawing, width, tall) => {
     (second ? surrogateMaps : surrogateLine)(drawing, width, tall, s, s.frames[shown]);

@@ -176,7 +176,9 @@ impl GpSampler {
     fn starting(&self, context: &Context<'_>) -> bool {
         let startup = self.config.startup_trials.max(2);
         // With many workers, the first results come after more than `startup` trials began.
-        context.history.len() < startup || context.history.complete().count() < startup.div_ceil(2)
+        context.history.len() < startup
+            || context.history.complete().count() < startup.div_ceil(2)
+            || !says_anything(context)
     }
 
     fn model(
@@ -235,7 +237,8 @@ impl Sampler for GpSampler {
 fn spread(context: &Context<'_>, rng: &mut ChaCha8Rng) -> Result<Configuration, SamplerError> {
     const DRAWS: usize = 8;
     let encoder = Encoder::new(context.space);
-    let known: Vec<_> = context.history.trials().iter().map(|t| encoder.encode(&t.configuration)).collect();
+    let known = context.history.trials().iter().filter(|trial| !trial.is_reserved());
+    let known: Vec<_> = known.map(|trial| encoder.encode(&trial.configuration)).collect();
     let mut best: Option<(f64, Configuration)> = None;
     for _ in 0..if known.is_empty() { 1 } else { DRAWS } {
         let configuration = draw(context, rng)?;
@@ -254,13 +257,26 @@ fn spread(context: &Context<'_>, rng: &mut ChaCha8Rng) -> Result<Configuration, 
     }
 }
 
+/// Whether any trial has a finite value of an objective that must be evaluated, or no objective must be. Infinite values alone, such as
+/// those of diverging losses, say nothing of where to look.
+fn says_anything(context: &Context<'_>) -> bool {
+    context.history.complete().any(|trial| {
+        let known = |j: usize| trial.known.get(j).copied().flatten().is_some();
+        let values = trial.values.iter().flatten().enumerate();
+        let mut evaluated = values.filter(|(j, _)| !known(*j)).peekable();
+        evaluated.peek().is_none() || evaluated.any(|(_, value)| value.is_finite())
+    })
+}
+
 /// The trials that inform the surrogate, by number.
 fn informative<'a>(context: &Context<'a>) -> Vec<&'a FrozenTrial> {
     context.history.trials().iter().filter(|trial| trial.state.is_finished()).collect()
 }
 
-/// The trials whose results are awaited.
+/// The trials whose results are awaited; not those that nothing is known of yet.
 fn pending<'a>(context: &Context<'a>) -> Vec<&'a FrozenTrial> {
-    let awaited = |trial: &&FrozenTrial| matches!(trial.state, TrialState::Waiting | TrialState::Running);
+    let awaited = |trial: &&FrozenTrial| {
+        matches!(trial.state, TrialState::Waiting | TrialState::Running) && !trial.configuration.is_empty()
+    };
     context.history.trials().iter().filter(awaited).collect()
 }

@@ -25,6 +25,8 @@ enum Role {
     Exact { direction: Direction, log: bool },
     /// Predicted.
     Modelled(Box<Posterior>),
+    /// Infinite in all trials: 0 everywhere, so that the other objectives decide.
+    Unknown,
 }
 
 /// What a sampler keeps between proposals, to save time.
@@ -87,6 +89,11 @@ impl Model {
                 continue;
             }
             let here: Vec<usize> = (0..all.len()).filter(|&i| all[i].is_some()).collect();
+            if here.is_empty() {
+                believed.iter_mut().chain(&mut promised).for_each(|values| values[j] = 0.0);
+                roles.push(Role::Unknown);
+                continue;
+            }
             let (first, cache) = (told(&trials[..c]), &mut caches.objectives[j]);
             let drawn = config.draws && m == 1 && !context.space.is_conditional() && is_drawn(context.number);
             let doubt = drawn.then_some(&mut *rng);
@@ -141,7 +148,7 @@ impl Model {
     /// The posterior of an objective; `None` if it is known without one.
     pub(super) fn posterior(&self, objective: usize) -> Option<&Posterior> {
         match self.roles.get(objective)? {
-            Role::Exact { .. } => None,
+            Role::Exact { .. } | Role::Unknown => None,
             Role::Modelled(posterior) => Some(posterior),
         }
     }
@@ -159,7 +166,7 @@ impl Model {
     /// The largest number of observations behind a prediction.
     pub(super) fn observations(&self) -> usize {
         let len = |role: &Role| match role {
-            Role::Exact { .. } => 0,
+            Role::Exact { .. } | Role::Unknown => 0,
             Role::Modelled(posterior) => posterior.len(),
         };
         self.roles.iter().map(len).max().unwrap_or(0)
@@ -171,7 +178,7 @@ impl Model {
         let mut believed = Vec::new();
         for role in &self.roles {
             believed.push(match role {
-                Role::Exact { .. } => None,
+                Role::Exact { .. } | Role::Unknown => None,
                 Role::Modelled(posterior) => {
                     let predictions = posterior.predict(&rows).map_err(internal)?;
                     Some(predictions.into_iter().map(normal).collect())
@@ -192,7 +199,7 @@ impl Model {
         let mut believed = Vec::new();
         for role in &self.roles {
             believed.push(match role {
-                Role::Exact { .. } => None,
+                Role::Exact { .. } | Role::Unknown => None,
                 Role::Modelled(posterior) => {
                     let world = posterior.sample(&rows, rng).map_err(internal)?;
                     Some(world.into_iter().map(Belief::Exact).collect())
@@ -230,7 +237,7 @@ impl Model {
         let mut gradients = Vec::with_capacity(self.roles.len());
         for (j, role) in self.roles.iter().enumerate() {
             match role {
-                Role::Exact { .. } => {
+                Role::Exact { .. } | Role::Unknown => {
                     beliefs.push(self.exact(j, candidate)?);
                     gradients.push(None);
                 }
@@ -262,7 +269,11 @@ impl Model {
     }
 
     fn exact(&self, j: usize, candidate: &Candidate) -> Option<Belief> {
-        let Role::Exact { direction, .. } = &self.roles[j] else { return None };
+        let direction = match &self.roles[j] {
+            Role::Exact { direction, .. } => direction,
+            Role::Unknown => return Some(Belief::Exact(0.0)),
+            Role::Modelled(_) => return None,
+        };
         let value = (*candidate.known.get(j)?)?;
         let value = scaled(&self.roles[j], direction.orient(value));
         value.is_finite().then_some(Belief::Exact(value))
@@ -415,9 +426,11 @@ fn leaders(trials: &[&FrozenTrial], believed: &[Vec<f64>], begin: u64) -> (Vec<u
 /// How many standard deviations of doubt count as good.
 fn kappa(config: &GpConfig, context: &Context<'_>) -> f64 {
     let kappa = match config.acquisition {
-        // The effective dimension: one trial's active parameters.
+        // The effective dimension: the active parameters of the trial that has most. That of the latest would let the bound jump
+        // from branch to branch.
         Acquisition::GpUcb => {
-            let active = context.history.trials().last().map_or(1, |t| t.configuration.len());
+            let ended = context.history.trials().iter().filter(|trial| trial.state.is_finished());
+            let active = ended.map(|trial| trial.configuration.len()).max().unwrap_or(1).max(1);
             // Scaled down as in the experiments of Srinivas et al. 2010, sec. 6: the bound of the theory explores too much.
             gp_ucb_kappa(context.history.finished(), active, 0.1) / 5f64.sqrt()
         }

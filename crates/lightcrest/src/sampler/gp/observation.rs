@@ -9,7 +9,7 @@
 //!
 //! A pruned trial is thus a pessimistic observation on the scale of final values: its last report is only compared with
 //! what others had reported by then, since an early report says little about where training would have ended. Objectives
-//! known from a preview always have their exact values. Values that are not finite count as failed.
+//! known from a preview always have their exact values. An infinite value counts as the best or the worst of the finite ones.
 //!
 //! This is [`Reports::Rank`]. With [`Reports::Extrapolate`], trials that were stopped or still run are observed at the final value that their last report lets
 //! expect, with a noise of its own (`extrapolation`), where enough trials went on to tell.
@@ -101,17 +101,18 @@ pub(super) fn told(
 /// The value of one objective for each trial, oriented; `None` where nothing can be said.
 fn values(trials: &[&FrozenTrial], objectives: &[ObjectiveInfo], objective: usize) -> Vec<Option<f64>> {
     let direction = objectives[objective].direction;
-    let complete = |trial: &FrozenTrial| {
+    let told = |trial: &FrozenTrial| {
         let value = direction.orient(*trial.values.as_ref()?.get(objective)?);
-        (trial.state == TrialState::Complete && value.is_finite()).then_some(value)
+        (trial.state == TrialState::Complete).then_some(value)
     };
+    let complete = |trial: &FrozenTrial| told(trial).filter(|value| value.is_finite());
     let known = |trial: &FrozenTrial| {
         let value = direction.orient((*trial.known.get(objective)?)?);
         value.is_finite().then_some(value)
     };
     let mut order: Vec<f64> = trials.iter().filter_map(|trial| complete(trial)).collect();
     order.sort_by(f64::total_cmp);
-    let Some(&worst) = order.first() else {
+    let (Some(&worst), Some(&best)) = (order.first(), order.last()) else {
         return trials.iter().map(|trial| known(trial)).collect();
     };
     let quantile = |q: f64| order[(q * (order.len() - 1) as f64) as usize];
@@ -125,7 +126,7 @@ fn values(trials: &[&FrozenTrial], objectives: &[ObjectiveInfo], objective: usiz
         Some(finals.fold(worst, f64::max).min(median))
     };
     let value = |trial: &FrozenTrial| match trial.state {
-        TrialState::Complete => Some(complete(trial).unwrap_or(worst)),
+        TrialState::Complete => Some(told(trial).map_or(worst, |value| value.max(worst).min(best))),
         TrialState::Pruned => Some(imputed(trial).unwrap_or(quartile)),
         TrialState::Failed => Some(worst),
         TrialState::Waiting | TrialState::Running => None,
@@ -176,11 +177,17 @@ mod tests {
             trial(5, TrialState::Pruned, None, &[]),
             trial(6, TrialState::Failed, None, &[0.5]),
             trial(7, TrialState::Complete, Some(f64::NAN), &[]),
+            trial(8, TrialState::Complete, Some(f64::NEG_INFINITY), &[]),
+            trial(9, TrialState::Complete, Some(f64::INFINITY), &[]),
         ];
         let objectives = [ObjectiveInfo::maximize("accuracy"), ObjectiveInfo::minimize("macs")];
         let refs: Vec<&FrozenTrial> = trials.iter().collect();
+        assert!(
+            values(&refs[8..], &objectives, 0).iter().all(Option::is_none),
+            "infinite ones alone say nothing"
+        );
         let found: Vec<f64> = values(&refs, &objectives, 0).into_iter().map(|v| v.unwrap()).collect();
-        assert_eq!(found, [0.9, 0.8, 0.7, 0.7, 0.8, 0.7, 0.7, 0.7]);
+        assert_eq!(found, [0.9, 0.8, 0.7, 0.7, 0.8, 0.7, 0.7, 0.7, 0.7, 0.9]);
         assert!(values(&refs, &objectives, 1).iter().all(|v| *v == Some(-7.0)));
         assert_eq!(values(&refs[5..7], &objectives, 0), [None, None], "nothing to compare with");
     }

@@ -5,6 +5,9 @@
 //! not limited, but changed the less often the smaller L is. Once L is too small to matter, a new era begins elsewhere: with random trials, around
 //! the best of which the next region lies.
 //!
+//! Every trial counts, also those that were proposed for the whole space: an improvement anywhere moves the centre, and a local search
+//! that global proposals outdo has failed as well. So L halves about twice as soon as if only local proposals were counted.
+//!
 //! # References
 //! Eriksson et al. 2019 (TuRBO, arXiv 1910.01465), sec. 2 and supplement.
 

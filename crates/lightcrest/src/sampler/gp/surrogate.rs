@@ -4,7 +4,7 @@
 //! not repeated for one trial in many. Since c, the starting point and the data are functions of the history, a sampler that
 //! is rebuilt finds the same fit; the cache only saves time. From `FIT_ROWS` on, the fit sees a part of them.
 //!
-//! The most probable hyperparameters are too sure of what few trials say. So every third proposal is made with a draw from their posterior
+//! The most probable hyperparameters are too sure of what few trials say. So every third proposal is made with a draw from their approximate posterior
 //! ([`lightcrest_gp::draw`]), where the sampler asks for it and while there are few enough trials and parameters for that to matter and to be quick.
 
 use super::observation::Told;

@@ -13,11 +13,15 @@ use crate::history::FrozenTrial;
 use crate::sampler::SamplerError;
 use crate::space::encode::Encoded;
 use lightcrest_gp::acquisition::{log_pi, log_pi_slopes};
-use lightcrest_gp::transform::Outliers;
+use lightcrest_gp::transform::{Outliers, transform};
 use lightcrest_gp::{Kernel, Posterior, Rows};
 
 /// How much goal a predicted violation of one standard deviation costs.
 const PENALTY: f64 = 10.0;
+/// Sizes beyond so many times the lower quartile are no part of the median.
+const ABSURD: f64 = 1e4;
+/// The largest excess that is told apart, in median sizes.
+const LARGEST: f64 = 1e3;
 
 /// How a predicted quantity changes the goal.
 #[derive(Debug, Clone, Copy)]
@@ -95,12 +99,11 @@ impl Evidence<'_> {
         for ((name, _), cache) in newest.constraints.iter().zip(caches) {
             let excess = |trial: &&FrozenTrial| {
                 let found = trial.constraints.iter().find(|(other, _)| other == name);
-                found.map(|(_, excess)| *excess).filter(|excess| excess.is_finite())
+                found.map(|(_, excess)| *excess).filter(|excess| !excess.is_nan())
             };
             let slack = slack(&self.trials.iter().map(excess).collect::<Vec<_>>());
-            let (mean, deviation) = moments(&slack.iter().flatten().copied().collect::<Vec<_>>());
             if let Some(posterior) = self.posterior(&slack, cache)? {
-                let bound = -mean / deviation;
+                let bound = bound(&slack.iter().flatten().copied().collect::<Vec<_>>())?;
                 let rule = if logarithm { Rule::Probability { bound } } else { Rule::Penalty { bound } };
                 terms.push(Term { posterior, rule });
             }
@@ -118,13 +121,28 @@ impl Evidence<'_> {
     }
 }
 
-/// Excess over a bound as slack, larger is better, 0 at the bound: -asinh(excess / its median size), so that one huge violation
-/// does not hide where the bound lies.
+/// Excess over a bound as slack, larger is better, 0 at the bound: -asinh(excess / its median size), cut off at a thousand times that
+/// size, so that huge and infinite violations do not hide where the bound lies. Absurd sizes, such as 1e300 beside 2, are no sizes.
 fn slack(excess: &[Option<f64>]) -> Vec<Option<f64>> {
-    let mut sizes: Vec<f64> = excess.iter().flatten().map(|v| v.abs()).filter(|v| *v > 0.0).collect();
+    let sizes = excess.iter().flatten().map(|v| v.abs()).filter(|v| *v > 0.0 && v.is_finite());
+    let mut sizes: Vec<f64> = sizes.collect();
     sizes.sort_by(f64::total_cmp);
+    if let Some(&usual) = sizes.get(sizes.len() / 4) {
+        sizes.retain(|size| *size <= ABSURD * usual);
+    }
     let size = sizes.get(sizes.len() / 2).copied().unwrap_or(1.0);
-    excess.iter().map(|v| v.map(|v| -(v / size).clamp(-1e100, 1e100).asinh())).collect()
+    excess.iter().map(|v| v.map(|v| -(v / size).clamp(-LARGEST, LARGEST).asinh())).collect()
+}
+
+/// Where the bound, a slack of 0, lies among the transformed values: on the line through the values around it, or through the first and
+/// the last.
+fn bound(slack: &[f64]) -> Result<f64, SamplerError> {
+    let z = transform(slack, Outliers::Keep).map_err(internal)?;
+    let mut pairs: Vec<(f64, f64)> = slack.iter().copied().zip(z).collect();
+    pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (at, last) = (pairs.partition_point(|pair| pair.0 < 0.0), pairs.len() - 1);
+    let (a, b) = if at == 0 || at > last { (pairs[0], pairs[last]) } else { (pairs[at - 1], pairs[at]) };
+    Ok(a.1 - a.0 * (b.1 - a.1) / (b.0 - a.0))
 }
 
 /// Mean and standard deviation.
@@ -160,5 +178,17 @@ mod tests {
         let found = slack(&[Some(1e300), Some(2.0), Some(0.0), None, Some(-1e-3)]);
         assert!(found[0] < found[1] && found[1] < found[2] && found[2] == Some(0.0) && found[2] < found[4]);
         assert!(found[3].is_none() && found.iter().flatten().all(|v| v.is_finite()));
+    }
+
+    #[test]
+    fn absurd_and_infinite_violations_leave_the_others_apart() {
+        let usual = [Some(2.0), Some(1.0), Some(-1.0), Some(-2.0)];
+        for absurd in [1e15, 1e300, 1.7e308, f64::INFINITY] {
+            let mut excess = usual.to_vec();
+            excess.extend([Some(absurd); 6]);
+            let found: Vec<f64> = slack(&excess).into_iter().flatten().collect();
+            assert_eq!(found[..4], slack(&usual).into_iter().flatten().collect::<Vec<_>>()[..]);
+            assert!(found[4..].iter().all(|v| *v < found[0] && *v > -9.0), "{found:?}");
+        }
     }
 }

@@ -13,8 +13,11 @@ use rand_chacha::ChaCha8Rng;
 /// The `size` best of a pool.
 pub(super) fn niched(pool: &[Individual], size: usize, divisions: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
     pareto::fill(fronts(pool), size, |chosen, front, room| {
-        let losses: Vec<Vec<f64>> =
-            chosen.iter().chain(front).map(|&i| pool[i].values.iter().map(|v| -v).collect()).collect();
+        let mut points: Vec<Vec<f64>> = chosen.iter().chain(front).map(|&i| pool[i].values.clone()).collect();
+        if !pareto::is_moderate(&points) {
+            points = pareto::bounded(&points);
+        }
+        let losses: Vec<Vec<f64>> = points.iter().map(|point| point.iter().map(|v| -v).collect()).collect();
         let m = losses.first().map_or(1, Vec::len);
         let nearest = nearest(&scaled(losses), &reference_points(m, divisions));
         fill(&nearest, chosen.len(), room, rng)

@@ -104,6 +104,10 @@ impl Sampler for QmcSampler {
         Capabilities::ALL
     }
 
+    fn is_cheap(&self) -> bool {
+        true
+    }
+
     fn propose(
         &mut self,
         context: &Context<'_>,

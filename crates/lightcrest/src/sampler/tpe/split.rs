@@ -24,7 +24,7 @@ pub(super) fn split(history: &History, liar: bool) -> Split {
     let (mut complete, mut pruned, mut infeasible, mut running) = (vec![], vec![], vec![], vec![]);
     for trial in history.trials() {
         match trial.state {
-            TrialState::Running if liar => running.push(trial),
+            TrialState::Running if liar && !trial.is_reserved() => running.push(trial),
             TrialState::Complete | TrialState::Pruned if !trial.is_feasible() => infeasible.push(trial),
             TrialState::Complete => complete.push(trial),
             TrialState::Pruned => pruned.push(trial),
@@ -89,7 +89,10 @@ fn best(history: &History, trials: &[&FrozenTrial], wanted: usize) -> (Vec<usize
         trials.iter().map(|trial| history.oriented(trial).unwrap_or_default()).collect();
     let wanted = wanted.min(points.len());
     let good = pareto::fill(pareto::non_dominated_sort(&points), wanted, |_, front, room| {
-        let members: Vec<Vec<f64>> = front.iter().map(|&i| points[i].clone()).collect();
+        let mut members: Vec<Vec<f64>> = front.iter().map(|&i| points[i].clone()).collect();
+        if !pareto::is_moderate(&members) {
+            members = pareto::bounded(&members);
+        }
         let mut chosen = pareto::representatives(&members, &reference(&members), None, room);
         // Members that add nothing, such as equal ones, fill what is left in their order.
         let rest: Vec<usize> = (0..front.len()).filter(|i| !chosen.contains(i)).collect();

@@ -96,6 +96,7 @@ impl Discovery {
     /// # Errors
     /// If the domain makes no sense, or the name was asked for with another kind, scale or list of choices.
     pub fn ask(&mut self, name: &str, domain: &Domain) -> Result<(Arc<str>, Arc<Domain>), SpaceError> {
+        let domain = &domain.lowered();
         if let Some((name, known)) = self.asked.get_key_value(name) {
             if **known == *domain {
                 return Ok((name.clone(), known.clone()));

@@ -16,10 +16,10 @@ impl SqliteStorage {
         if self.schema_version()? == 0 {
             return Ok(Vec::new());
         }
-        let refused = |source| refused(&self.path, source);
-        let mut statement = self.connection.prepare("SELECT name FROM study ORDER BY id").map_err(refused)?;
-        let names = statement.query_map([], |row| row.get(0)).map_err(refused)?;
-        names.collect::<Result<_, _>>().map_err(refused)
+        self.patiently(|| {
+            let mut statement = self.connection.prepare("SELECT name FROM study ORDER BY id")?;
+            statement.query_map([], |row| row.get(0))?.collect()
+        })
     }
 
     /// Deletes the study with its trials.
@@ -30,8 +30,7 @@ impl SqliteStorage {
         self.find_study()?;
         let study = self.study()?;
         let refused = |source| refused(&self.path, source);
-        let transaction =
-            self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(refused)?;
+        let transaction = self.begin(TransactionBehavior::Immediate)?;
         transaction.execute("DELETE FROM trial WHERE study = ?1", [study]).map_err(refused)?;
         transaction.execute("DELETE FROM study WHERE id = ?1", [study]).map_err(refused)?;
         transaction.commit().map_err(refused)?;
@@ -47,8 +46,8 @@ impl SqliteStorage {
         self.find_study()?;
         let study = self.study()?;
         let sql = format!("SELECT {} FROM study WHERE id = ?1", self.column("attributes", 3, "'{}'"));
-        let text = self.connection.query_row(&sql, [study], |row| row.get::<_, String>(0)).optional();
-        let text = text.map_err(|e| refused(&self.path, e))?.ok_or(StorageError::NoStudy)?;
+        let read = || self.connection.query_row(&sql, [study], |row| row.get::<_, String>(0)).optional();
+        let text = self.patiently(read)?.ok_or(StorageError::NoStudy)?;
         parse(&self.path, "study.attributes", &text)
     }
 
@@ -62,8 +61,7 @@ impl SqliteStorage {
         self.migrate()?;
         let path = &self.path;
         let refused = |source| refused(path, source);
-        let transaction =
-            self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(refused)?;
+        let transaction = self.begin(TransactionBehavior::Immediate)?;
         let text: String = transaction
             .query_row("SELECT attributes FROM study WHERE id = ?1", [study], |row| row.get(0))
             .map_err(refused)?;

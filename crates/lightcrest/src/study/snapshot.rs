@@ -1,0 +1,153 @@
+//! A study at one moment: what takes long (a proposal, a verdict) is computed from it, while the study goes on.
+
+use super::StudyError;
+use crate::history::{FrozenTrial, History};
+use crate::objective::{ObjectiveInfo, Preview};
+use crate::sampler::{Context, Sampler, SamplerError};
+use crate::space::encode::{Column, Encoder};
+use crate::space::{Configuration, Space};
+use crate::terminator::{RegretBound, Terminator};
+use crate::trial::proposal_rng;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// How far two proposals are apart at least, in some parameter, that were computed at the same time by processes which did not know
+/// of each other's: on the scale of the sampler, from 0 to 1 over the range of the parameter. Nearer ones would try the same twice.
+const APART: f64 = 0.01;
+
+/// What a proposal or a verdict depends on, beside the random numbers of the sampler.
+pub(super) struct View<'a> {
+    pub(super) space: &'a Space,
+    pub(super) discovered: bool,
+    pub(super) objectives: &'a [ObjectiveInfo],
+    pub(super) seed: u64,
+    pub(super) history: &'a History,
+}
+
+impl<'a> View<'a> {
+    fn context(&self, number: u64, preview: &'a dyn Fn(&Configuration) -> Preview) -> Context<'a> {
+        let Self { space, objectives, history, .. } = self;
+        Context { number, space, objectives, history, preview }
+    }
+
+    /// What a sampler proposes for the trial of this number.
+    pub(super) fn propose(
+        &self,
+        number: u64,
+        sampler: &mut dyn Sampler,
+        preview: &dyn Fn(&Configuration) -> Preview,
+    ) -> Result<Configuration, StudyError> {
+        if self.discovered && self.space.is_empty() {
+            return Ok(Configuration::new());
+        }
+        // A study that is declared does not come this far; one that is discovered cannot know before.
+        let flat = self.space.is_conditional() && !sampler.capabilities().conditions;
+        let flat = flat.then(|| self.space.flat());
+        let space = flat.as_ref().unwrap_or(self.space);
+        let mut rng = proposal_rng(self.seed, number);
+        let (objectives, history) = (self.objectives, self.history);
+        let context = Context { number, space, objectives, history, preview };
+        let configuration = sampler.propose(&context, &mut rng)?;
+        let refuse = |reason| SamplerError::Internal { sampler: sampler.name(), reason };
+        space.validate(&configuration).map_err(|error| refuse(error.to_string()))?;
+        if let Some(violation) = preview(&configuration).violation {
+            return Err(refuse(violation).into());
+        }
+        Ok(configuration)
+    }
+}
+
+/// A study as it was at one moment. Cheap to make: the trials are shared until the study changes them.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    pub(super) space: Space,
+    pub(super) discovered: bool,
+    pub(super) objectives: Vec<ObjectiveInfo>,
+    pub(super) seed: u64,
+    pub(super) history: Arc<History>,
+    /// The revision of the storage up to which the trials are known.
+    pub(super) revision: u64,
+}
+
+impl Snapshot {
+    /// What may vary; if it is discovered, as the finished trials showed it.
+    pub fn space(&self) -> &Space {
+        &self.space
+    }
+
+    /// The trials as data.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    pub(super) fn view(&self) -> View<'_> {
+        let Self { space, discovered, objectives, seed, history, .. } = self;
+        View { space, discovered: *discovered, objectives, seed: *seed, history }
+    }
+
+    pub(super) fn verdict(
+        &self,
+        terminator: &mut dyn Terminator,
+        preview: &dyn Fn(&Configuration) -> Preview,
+    ) -> Result<Option<String>, StudyError> {
+        Ok(terminator.verdict(&self.view().context(self.history.len() as u64, preview))?)
+    }
+
+    /// How much better the optimum may be than the best trial, in the units of the objective, with high probability: what
+    /// [`RegretBound`] compares with its tolerance. `None` while too few trials say it.
+    ///
+    /// # Errors
+    /// If there are several objectives, or the model breaks down.
+    pub fn regret_bound(&self) -> Result<Option<f64>, StudyError> {
+        let mut terminator = RegretBound::new(None);
+        if let Some(what) = terminator.objection(&self.objectives) {
+            return Err(StudyError::UnsupportedTerminator { terminator: terminator.name(), what });
+        }
+        let context = self.view().context(self.history.len() as u64, &|_| Preview::default());
+        Ok(terminator.bound(&context)?)
+    }
+
+    /// What it knew of; the trials are not held any more, so that the study need not copy them to change them.
+    pub(super) fn known(self) -> Known {
+        let bare = self.history.trials().iter().filter(|trial| trial.configuration.is_empty());
+        let (trials, bare) = (self.history.len() as u64, bare.map(|trial| trial.number).collect());
+        Known { space: self.space, trials, bare, revision: self.revision }
+    }
+}
+
+/// Which configurations a proposal knew of.
+pub(super) struct Known {
+    space: Space,
+    /// How many trials there were.
+    trials: u64,
+    /// Those of them that had no configuration.
+    bare: BTreeSet<u64>,
+    revision: u64,
+}
+
+impl Known {
+    /// Whether nothing was written from then on but what led to this revision.
+    pub(super) fn is_last_before(&self, revision: u64) -> bool {
+        revision == self.revision + 1
+    }
+
+    /// Whether a trial that came since, or was given its configuration since, tries nearly the same as this one.
+    pub(super) fn is_repeated(&self, history: &History, number: u64) -> bool {
+        let Some(own) = history.get(number).filter(|_| !self.space.is_empty()) else { return false };
+        let new = |trial: &&FrozenTrial| {
+            let unknown = trial.number >= self.trials || self.bare.contains(&trial.number);
+            unknown && trial.number != number && !trial.configuration.is_empty()
+        };
+        let encoder = Encoder::new(&self.space);
+        let here = encoder.encode(&own.configuration);
+        history.trials().iter().filter(new).any(|other| {
+            let there = encoder.encode(&other.configuration);
+            let near = |(column, (a, b)): (&Column, (&f64, &f64))| match column {
+                Column::Categorical { .. } => a == b,
+                _ => (a - b).abs() < APART,
+            };
+            let mut columns = encoder.columns().iter().zip(here.row.iter().zip(&there.row));
+            here.active == there.active && columns.all(near)
+        })
+    }
+}
