@@ -75,7 +75,8 @@ fn modules(krate: &Path) -> Vec<(Vec<String>, BTreeSet<Vec<String>>)> {
             module.pop();
         }
         let text = fs::read_to_string(&file).unwrap();
-        assert!(!text.contains("#[path"), "{}: a module's file must have the module's name", file.display());
+        // A module may have another file's name, but in the folder where its own file would be.
+        assert!(!text.contains("#[path = \".."), "{}: a module outside of its folder", file.display());
         let found = imports(&text, &module);
         tests.extend(found.test_modules);
         modules.push((module, found.paths));
