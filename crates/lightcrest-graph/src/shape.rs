@@ -22,9 +22,9 @@ impl Shape {
         Self::new(features, 1, 1)
     }
 
-    /// Number of values.
+    /// Number of values; the largest number where there are more.
     pub fn len(&self) -> usize {
-        self.channels * self.height * self.width
+        self.channels.saturating_mul(self.area())
     }
 
     /// True when there is no value at all.
@@ -34,7 +34,7 @@ impl Shape {
 
     /// Number of positions of one channel.
     pub fn area(&self) -> usize {
-        self.height * self.width
+        self.height.saturating_mul(self.width)
     }
 }
 

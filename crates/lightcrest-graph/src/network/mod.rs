@@ -17,14 +17,17 @@ mod summary;
 mod weights;
 
 pub use crate::operator::{
-    Activation, BATCH_NORM_EPSILON, BatchNorm, ChannelConv, ChannelShuffle, Conv2d, Dropout, Input, Linear,
-    Op, Pool2d, PoolKind, Role, Slice, Start,
+    Activation, BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, BatchNorm, ChannelConv, ChannelShuffle, Conv2d,
+    Dropout, Input, Linear, Op, Pool2d, PoolKind, Role, Slice, Start,
 };
 pub use crate::shape::Shape;
 pub use crate::tensor::{Tensor, Weights};
 pub use cost::Cost;
 pub use safetensors::SafetensorsError;
 pub use summary::SummaryRow;
+
+/// Most layers of a network: a thousand times as many as a light one has, and few enough to build in a moment.
+const MOST_LAYERS: usize = 1 << 16;
 
 /// Index of a node in [`Network::nodes`].
 pub type NodeId = usize;
@@ -112,11 +115,12 @@ impl Network {
             return Err(NetworkError::DuplicateName(name));
         }
         let shapes: Vec<Shape> = inputs.iter().map(|&id| self.shapes[id]).collect();
-        let shape = op.output_shape(&shapes).map_err(|reason| NetworkError::Shape {
-            layer: name.clone(),
-            op: op.name(),
-            reason,
-        })?;
+        let room = match self.nodes.len() < MOST_LAYERS {
+            true => op.output_shape(&shapes),
+            false => Err(format!("a network has at most {MOST_LAYERS} layers")),
+        };
+        let failed = |reason| NetworkError::Shape { layer: name.clone(), op: op.name(), reason };
+        let shape = room.map_err(failed)?;
         self.by_name.insert(name.clone(), self.nodes.len());
         self.nodes.push(Node { name, op, inputs: inputs.to_vec() });
         self.shapes.push(shape);

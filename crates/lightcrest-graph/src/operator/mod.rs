@@ -23,7 +23,7 @@ pub use activation::Activation;
 pub use conv::{ChannelConv, Conv2d};
 pub use identity::{Dropout, Input};
 pub use linear::Linear;
-pub use norm::{BATCH_NORM_EPSILON, BatchNorm};
+pub use norm::{BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, BatchNorm};
 pub use pool::{Pool2d, PoolKind};
 pub use rearrange::{ChannelShuffle, Slice};
 

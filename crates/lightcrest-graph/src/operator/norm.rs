@@ -9,8 +9,11 @@ use super::{Map, Operator, Placement, Role, Start, expect_channels, one};
 /// Added to the variance in batch normalisation.
 pub const BATCH_NORM_EPSILON: f64 = 1e-5;
 
-/// Batch normalisation over `channels`, eps [`BATCH_NORM_EPSILON`], running statistics with momentum 0.1.
-/// Weights: `weight`, `bias`, `running_mean`, `running_var`, each (channels).
+/// Weight of the newest batch in the running statistics of batch normalisation.
+pub const BATCH_NORM_MOMENTUM: f64 = 0.1;
+
+/// Batch normalisation over `channels`, eps [`BATCH_NORM_EPSILON`], running statistics with momentum
+/// [`BATCH_NORM_MOMENTUM`]. Weights: `weight`, `bias`, `running_mean`, `running_var`, each (channels).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BatchNorm {
     /// Channels normalised.

@@ -18,6 +18,7 @@ use super::plan::{Plan, PlanMode};
 use super::schedule::Schedule;
 use super::{EarlyStoppingConfig, TrainConfig};
 use crate::data::{Dataset, Normalization, Splits};
+use crate::gate::GATE;
 
 /// A batch loss above so many times that of a guess, ln(classes), counts as divergence.
 const DIVERGED_LOSS_FACTOR: f64 = 100.0;
@@ -75,7 +76,7 @@ pub struct Trained {
     pub epochs: Vec<EpochReport>,
 }
 
-/// Trains `network` from `weights` on one thread.
+/// Trains `network` from `weights` on one thread. Between two steps it waits while a latency is measured.
 ///
 /// The order of the images, augmentation and dropout come from `seed`: the same arguments give the same weights, bit for bit,
 /// on the same instruction set. When fewer images than a batch are left in an epoch, they are dropped; an epoch over fewer
@@ -194,8 +195,10 @@ impl<'a> Run<'a> {
         order.shuffle(&mut self.order_rng);
         let (mut loss_sum, mut learning_rate) = (0.0, 0.0);
         for indices in order.chunks_exact(self.batch) {
+            let permit = GATE.train();
             loss_sum += self.gradients(epoch, indices)?;
             learning_rate = self.update();
+            drop(permit);
             if let ControlFlow::Break(reason) = observer.step(self.step, steps) {
                 return Err(TrainError::Stopped { reason, epoch });
             }
@@ -289,6 +292,7 @@ fn metrics(
     let mut sum = MetricsSum::new(data.classes().len());
     for start in (0..data.len()).step_by(batch) {
         let end = (start + batch).min(data.len());
+        let _permit = GATE.train();
         let images = batcher.plain(data, start..end);
         let outputs = plan.forward(images, end - start, false, &mut unused_rng);
         sum.add(outputs, data.labels()[start..end].iter().copied());

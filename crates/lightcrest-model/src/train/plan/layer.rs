@@ -1,13 +1,10 @@
 //! Layers with parameters: packed weights, statistics and gradients.
 
-use lightcrest_graph::network::{BATCH_NORM_EPSILON, Conv2d};
+use lightcrest_graph::network::{BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, Conv2d};
 
 use crate::kernel::conv::{self, Channels};
 use crate::kernel::geometry::{self, Phase};
 use crate::kernel::{Buffer, Element, Layout, depthwise};
-
-/// Weight of the newest batch in the running statistics.
-const MOMENTUM: f64 = 0.1;
 
 /// A trainable tensor in the layout of PyTorch.
 pub(super) struct Parameter<E> {
@@ -233,7 +230,8 @@ impl<E: Element> NormLayer<E> {
         for channel in 0..self.channels {
             let (mean, deviation) = (self.batch_mean[channel], self.deviation[channel]);
             let unbiased = deviation / (n - 1.0).max(1.0);
-            let mix = |old: E, new: f64| E::of((1.0 - MOMENTUM) * old.f64() + MOMENTUM * new);
+            let mix =
+                |old: E, new: f64| E::of((1.0 - BATCH_NORM_MOMENTUM) * old.f64() + BATCH_NORM_MOMENTUM * new);
             self.running_mean[channel] = mix(self.running_mean[channel], mean);
             self.running_var[channel] = mix(self.running_var[channel], unbiased);
             self.set_channel(parameters, channel, mean, deviation / n);
