@@ -127,10 +127,8 @@ impl Domain {
                     *high = steps.value(steps.last()).clamp(*low, *high);
                 }
             }
-            Self::Int { low, high, step, .. } => {
-                if *step > 1 && low <= high {
-                    *high -= (high.abs_diff(*low) % step.unsigned_abs()) as i64;
-                }
+            Self::Int { low, high, step, .. } if *step > 1 && *low <= *high => {
+                *high -= (high.abs_diff(*low) % step.unsigned_abs()) as i64;
             }
             _ => {}
         }
