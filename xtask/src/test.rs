@@ -13,9 +13,30 @@ pub(crate) fn run_all() -> Result<(), String> {
     run(cargo().args(["fmt", "--all", "--check"]))?;
     run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     run(cargo().args(["test", "--workspace"]))?;
+    packaged_images()?;
     run(cargo().args(["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))?;
     onnx()?;
     package()
+}
+
+/// The test of Fashion-MNIST as Debian packages it, where it is; a test that cannot run is named.
+fn packaged_images() -> Result<(), String> {
+    let folder = "/usr/share/datasets/fashion-mnist";
+    if !std::path::Path::new(folder).is_dir() {
+        println!(
+            "not tested: the packaged Fashion-MNIST, because there is no {folder} (apt install dataset-fashion-mnist)"
+        );
+        return Ok(());
+    }
+    run(cargo().args([
+        "test",
+        "--package",
+        "lightcrest-model",
+        "--lib",
+        "the_packaged_fashion_mnist",
+        "--",
+        "--ignored",
+    ]))
 }
 
 /// Every operator and module, written as ONNX, must pass the ONNX checker and give the same output in onnxruntime.

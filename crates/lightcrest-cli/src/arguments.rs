@@ -75,6 +75,7 @@ The run's folder holds
   front/trial-NNNN/     model.onnx, model.safetensors, config.toml, metrics.json
   study.db              every trial (SQLite)
   spec.toml             the spec
+  images.json           what the images were; a search does not go on with others
   weights/              what was trained so far of the front, while the search runs
 
 Examples:
@@ -108,7 +109,7 @@ Examples:
   lightcrest schema tune > tune.schema.json     specs of `lightcrest tune`";
 
 const TRAIN_EXAMPLES: &str = "\
-A config.toml of a run trains exactly that model again. A kindle-style YAML file describes an architecture only: --data
+A config.toml of a run trains exactly that model again, from any folder. A kindle-style YAML file describes an architecture only: --data
 names the images, and the training is Lightcrest's default unless options say otherwise.
 
 Examples:

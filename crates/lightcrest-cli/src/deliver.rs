@@ -12,7 +12,7 @@ use lightcrest_model::data::{Dataset, Splits};
 use lightcrest_model::train;
 use lightcrest_report::Layer;
 
-use crate::run::{ModelCard, RunError, write_file};
+use crate::run::{ModelCard, Refitted, RunError, write_file};
 
 /// A trained model and where its images come from.
 pub(crate) struct Delivery<'a> {
@@ -22,6 +22,10 @@ pub(crate) struct Delivery<'a> {
     pub(crate) splits: &'a Splits,
     /// Name and text of the file that describes it.
     pub(crate) config: &'a (&'static str, String),
+    /// Checksum of the images as they were loaded.
+    pub(crate) images: String,
+    /// How it was trained again after a search.
+    pub(crate) refit: Option<Refitted>,
     /// What is known of it; the cost of the network and the metrics on the test images are added.
     pub(crate) metrics: BTreeMap<String, f64>,
 }
@@ -36,7 +40,7 @@ impl Delivery<'_> {
         folder: &Path,
         test: &Dataset,
     ) -> Result<ModelCard, Box<dyn Error + Send + Sync>> {
-        let Self { network, weights, splits, config, mut metrics } = self;
+        let Self { network, weights, splits, config, images, refit, mut metrics } = self;
         let card = folder.join(ModelCard::FILE);
         fs::create_dir_all(folder)
             .map_err(|source| RunError::Write { path: folder.to_path_buf(), source })?;
@@ -69,6 +73,8 @@ impl Delivery<'_> {
             classes: splits.train.classes().to_vec(),
             input: network.input_shape().to_string(),
             metrics,
+            images: Some(images),
+            refit,
             layers: layers(network),
         };
         card.write(folder)?;

@@ -47,6 +47,17 @@ pub(crate) enum CliError {
         /// What is wrong with its database.
         source: StorageError,
     },
+    /// The images are not those of the run.
+    #[error(
+        "the images changed since the run in {} began: {difference}; put them back as they were, or start anew with --fresh",
+        .path.display()
+    )]
+    OtherImages {
+        /// The folder of the run.
+        path: PathBuf,
+        /// What changed.
+        difference: String,
+    },
     /// The run's database cannot be read.
     #[error("cannot read the run in {}", .path.display())]
     Unreadable {
@@ -55,7 +66,7 @@ pub(crate) enum CliError {
         /// What is wrong with its database.
         source: StorageError,
     },
-    /// A YAML model is wrong or does not fit the images.
+    /// A model file is wrong, or does not fit the images or the memory.
     #[error("this model cannot be trained")]
     ModelFile(#[source] Box<dyn Error + Send + Sync>),
     /// The command line asks for something that does not go together.

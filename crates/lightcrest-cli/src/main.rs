@@ -5,9 +5,11 @@
 
 mod arguments;
 mod commands;
+mod data_path;
 mod deliver;
 mod engine_log;
 mod error;
+mod images;
 mod output;
 mod plain;
 mod prepare;

@@ -6,12 +6,13 @@ pub(crate) use named::{pruner, sampler, terminator};
 
 use std::path::{Path, PathBuf};
 
-use lightcrest::storage::Definition;
+use lightcrest::storage::{Definition, Storage};
 use lightcrest::study::StudyBuilder;
 use lightcrest::{Configuration, Preview, Study};
 use lightcrest_spec::StudySpec;
 
 use crate::error::CliError;
+use crate::run::RunFolder;
 
 /// The folder of a spec's run: `runs/NAME`, with characters that no file name should have replaced.
 pub(crate) fn default_folder(spec: &StudySpec) -> PathBuf {
@@ -31,7 +32,24 @@ pub(crate) fn study(spec: &StudySpec) -> StudyBuilder {
 
 /// Whether a study was made from the spec, and not from another that merely lies beside it.
 pub(crate) fn describes(spec: &StudySpec, definition: &Definition) -> bool {
-    study(spec).build().is_ok_and(|study| definition.difference(study.definition()).is_none())
+    let mut spec = spec.clone();
+    adopt(&mut spec, definition);
+    study(&spec).build().is_ok_and(|study| definition.difference(study.definition()).is_none())
+}
+
+/// Lets a spec stand for a study that it began when its fingerprint was computed otherwise.
+pub(crate) fn adopt(spec: &mut StudySpec, definition: &Definition) {
+    if definition.spec == spec.earlier_fingerprint {
+        spec.fingerprint.clone_from(&spec.earlier_fingerprint);
+    }
+}
+
+/// The same for the study in the folder of a run, if there is one.
+pub(crate) fn adopt_from(spec: &mut StudySpec, root: &Path) {
+    let stored = RunFolder::open(root).ok().and_then(|folder| folder.look().ok()?.definition().ok()?);
+    if let Some(definition) = stored {
+        adopt(spec, &definition);
+    }
 }
 
 /// Asks for one configuration, to see that there is one and that the sampler can handle the space.

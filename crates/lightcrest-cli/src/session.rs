@@ -48,9 +48,14 @@ impl<'a> Session<'a> {
     /// # Errors
     /// What would keep the run from going on in it.
     pub(crate) fn root(arguments: &StudyArguments, spec: &StudySpec) -> Result<PathBuf, CliError> {
-        let root = arguments.out.clone().unwrap_or_else(|| prepare::default_folder(spec));
+        let root = Self::folder(arguments, spec);
         check_folder(&root, spec, arguments.fresh)?;
         Ok(root)
+    }
+
+    /// The same folder, whatever may be in it.
+    pub(crate) fn folder(arguments: &StudyArguments, spec: &StudySpec) -> PathBuf {
+        arguments.out.clone().unwrap_or_else(|| prepare::default_folder(spec))
     }
 
     /// Locks the folder, opens the study and writes the spec there.

@@ -9,6 +9,7 @@ use lightcrest_report::metric::{Kind, duration};
 use lightcrest_spec::tune::TuneSpec;
 use lightcrest_spec::{StudySpec, tables};
 
+use crate::data_path::DataPath;
 use crate::error::CliError;
 
 /// A spec that was read and found right.
@@ -23,11 +24,20 @@ pub(crate) enum SpecFile {
 impl SpecFile {
     /// Reads a spec of the kind that its tables tell.
     pub(crate) fn read(path: &Path) -> Result<Self, CliError> {
+        Self::read_with_warning(path).map(|(file, _)| file)
+    }
+
+    /// The same, with what the user should know of where its images were found.
+    pub(crate) fn read_with_warning(path: &Path) -> Result<(Self, Option<String>), CliError> {
         let text = read(path)?;
-        match SpecKind::of(&text) {
-            Some(SpecKind::Tune) => tune(path, &text).map(|spec| Self::Tune(Box::new(spec))),
-            _ => search(path, &text).map(|spec| Self::Search(Box::new(spec))),
-        }
+        Ok(match SpecKind::of(&text) {
+            Some(SpecKind::Tune) => (Self::Tune(Box::new(tune(path, &text)?)), None),
+            _ => {
+                let file = search(path, text)?;
+                let warning = file.warning().map(str::to_owned);
+                (Self::Search(Box::new(file.spec)), warning)
+            }
+        })
     }
 
     /// What both kinds have.
@@ -92,20 +102,50 @@ fn settings(spec: &StudySpec) -> Vec<(&'static str, String)> {
     settings
 }
 
-/// Reads and checks a spec of light networks; its text comes along.
-pub(crate) fn read_search(path: &Path) -> Result<(Spec, String), CliError> {
-    let text = read(path)?;
-    Ok((search(path, &text)?, text))
+/// A spec of light networks that was read.
+pub(crate) struct SearchFile {
+    /// The spec; the path of its images is one that this process can open.
+    pub(crate) spec: Spec,
+    text: String,
+    data_path: Option<DataPath>,
 }
 
-fn search(path: &Path, text: &str) -> Result<Spec, CliError> {
+impl SearchFile {
+    /// Its text as a file in `folder` must have it, so that it leads to the same images.
+    pub(crate) fn text_in(&self, folder: &Path) -> String {
+        self.rewritten(&self.text, folder)
+    }
+
+    /// The text of another spec of the same images, likewise.
+    pub(crate) fn rewritten(&self, text: &str, folder: &Path) -> String {
+        self.data_path.as_ref().map_or_else(|| text.to_owned(), |path| path.seen_from(text, folder))
+    }
+
+    /// What the user should know of where the images were found.
+    pub(crate) fn warning(&self) -> Option<&str> {
+        self.data_path.as_ref()?.warning.as_deref()
+    }
+}
+
+/// Reads and checks a spec of light networks.
+pub(crate) fn read_search(path: &Path) -> Result<SearchFile, CliError> {
+    search(path, read(path)?)
+}
+
+fn search(path: &Path, text: String) -> Result<SearchFile, CliError> {
     let shown = path.display();
-    if SpecKind::of(text) == Some(SpecKind::Tune) {
+    if SpecKind::of(&text) == Some(SpecKind::Tune) {
         return Err(CliError::Usage(format!(
             "{shown} is the spec of a command; `lightcrest tune {shown}` tunes it"
         )));
     }
-    Spec::parse(text, &shown.to_string()).map_err(|errors| CliError::Spec { errors })
+    let mut spec = Spec::parse(&text, &shown.to_string()).map_err(|errors| CliError::Spec { errors })?;
+    let written = spec.data.path.as_deref();
+    let data_path = written.and_then(|written| DataPath::resolve(path, folder(path), written));
+    if let Some(found) = &data_path {
+        spec.data.path = Some(found.path.clone());
+    }
+    Ok(SearchFile { spec, text, data_path })
 }
 
 /// Reads and checks a spec of a command; its text comes along.

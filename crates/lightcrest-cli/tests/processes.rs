@@ -32,7 +32,7 @@ fn what_is_inherited_as_ignored_stays_ignored() {
                   while [ ! -e go ]; do sleep 0.02; done\n\
                   grep SigIgn /proc/$$/status > ignored\necho '{\"loss\": 1}'";
     let place = place(&one_trial(), script);
-    let mut run = started_ignoring(&place, "HUP INT", "tune spec.toml");
+    let mut run = started_ignoring(&place, "HUP INT CHLD", "tune spec.toml");
     wait_until("the trial runs", || process(&place.path("runs/tuned/trials/000000/process")).is_some());
     signal("-HUP", run.id());
     signal("-INT", run.id());

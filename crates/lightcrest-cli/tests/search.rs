@@ -115,6 +115,15 @@ fn the_front_is_trained_again_where_the_spec_says_so() {
     let folder = format!("runs/tiny/front/{}", refitted[0]);
     place.succeed(&["train", &format!("{folder}/config.toml"), "--out", "again"]);
     assert!(place.weights("again") == place.weights(&folder));
+    // Going on leaves it, also when this version would write its file otherwise.
+    let text = format!("# by another version\n{}", place.read(&format!("{folder}/config.toml")));
+    place.write(&format!("{folder}/config.toml"), &text);
+    place.succeed(&["search", "spec.toml"]);
+    assert_eq!(place.read(&format!("{folder}/config.toml")), text);
+    // Another second training is another model.
+    place.write("spec.toml", format!("{TINY}\n{refit}\n[refit.augmentation]\nshift = 1\n"));
+    place.succeed(&["search", "spec.toml"]);
+    assert!(place.read(&format!("{folder}/config.toml")).contains("shift = 1"));
 }
 
 #[test]
@@ -286,6 +295,40 @@ fn two_searches_do_not_share_a_folder() {
     first.wait().unwrap();
     assert_eq!(second.code, Some(2), "{}", second.stderr);
     assert!(second.stderr.contains("another search is running in runs/tiny"), "{}", second.stderr);
+}
+
+#[test]
+fn what_memory_does_not_hold_is_said_and_left_out() {
+    let layers = "[[architecture.stages]]\nname = \"second\"\n[architecture.stages.modules.Conv]\nout_channels = [4, 1048576]\nkernel = 3\n";
+    let spec = TINY
+        .replace("out_channels = [4, 8, 12, 16]", "out_channels = [4, 1048576]")
+        .replace("[budget]", &format!("{layers}[budget]"));
+    let place = Place::new(&spec);
+    let checked = place.succeed(&["check", "spec.toml"]);
+    assert!(
+        checked.stdout.contains("of 200 do not fit; of the largest, its training needs "),
+        "{}",
+        checked.stdout
+    );
+    place.succeed(&["search", "spec.toml", "-q"]);
+    let trials = place.trials();
+    assert!(trials.len() == 6 && trials.iter().all(|trial| trial.values.is_some()));
+
+    let fixed = spec
+        .replace("[4, 1048576]", "1048576")
+        .replace("[16, 32]", "16")
+        .replace("{ low = 1e-2, high = 1e-1, log = true }", "0.01")
+        .replace("{ low = 0.5, high = 0.95 }", "0.9")
+        .replace("[training.optimizer.adam]\n", "");
+    place.write("one.toml", fixed);
+    let refused = place.run(&["train", "one.toml"]);
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("its training needs ") && refused.stderr.contains(" TB"),
+        "{}",
+        refused.stderr
+    );
+    assert!(place.names("trained").is_empty());
 }
 
 #[test]

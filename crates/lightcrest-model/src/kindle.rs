@@ -292,6 +292,16 @@ mod test {
     }
 
     #[test]
+    fn depth_and_length_are_bounded() {
+        for (open, close) in [("[", "]"), ("{a: ", "}"), ("- ", "")] {
+            let error = message(&format!("backbone: {}1{}", open.repeat(100_000), close.repeat(100_000)));
+            assert!(error.contains("YAML"), "{}", &error[..500]);
+        }
+        let error = message(&row("[1000000000, Conv, [16, 3, 1]]"));
+        assert!(error.contains("a network has at most 65536 layers"), "{error}");
+    }
+
+    #[test]
     fn positions_and_names_say_the_same() {
         let wanted = parse(&row("[2, InvertedResidualv3, [3, 2.5, 24, 1, 0, 2]]")).unwrap();
         for other in [

@@ -3,9 +3,11 @@
 
 pub mod block;
 pub mod data;
+mod gate;
 mod kernel;
 pub mod kindle;
 pub mod measure;
+pub mod memory;
 pub mod objective;
 pub mod spec;
 pub mod train;

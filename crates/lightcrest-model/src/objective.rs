@@ -20,8 +20,9 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::data::{DataError, Dataset, Splits};
 use crate::measure::{Latency, LatencyConfig, latency};
+use crate::memory::Memory;
 use crate::spec::{BuildError, Candidate, Metrics, Phase, Spec};
-use crate::train::{EpochReport, Observer, StopReason, TrainError, train};
+use crate::train::{EpochReport, Need, Observer, OutOfMemory, StopReason, TrainError, train};
 
 /// A trained model with everything that is known of it.
 #[derive(Debug, Clone)]
@@ -59,6 +60,9 @@ pub enum ModelError {
     /// The images cannot be put together.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// The training does not fit into memory.
+    #[error(transparent)]
+    Memory(#[from] OutOfMemory),
 }
 
 /// Trains the networks of a [`Spec`].
@@ -68,6 +72,7 @@ pub struct NetworkObjective {
     splits: Arc<Splits>,
     /// The same images at other sizes, or with the validation images among those to train on.
     variants: Mutex<BTreeMap<Variant, Arc<Splits>>>,
+    memory: Memory,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,7 +86,18 @@ impl NetworkObjective {
     /// The objective of a spec on images: those of [`Spec::data`] for the phase that is run.
     pub fn new(spec: &Spec, splits: Splits) -> Self {
         let infos = spec.study.objectives.clone();
-        Self { spec: spec.clone(), infos, splits: Arc::new(splits), variants: Mutex::default() }
+        Self {
+            spec: spec.clone(),
+            infos,
+            splits: Arc::new(splits),
+            variants: Mutex::default(),
+            memory: Memory::of_this_process(),
+        }
+    }
+
+    /// The same with another limit of memory than that of this process.
+    pub fn with_memory(self, memory: Memory) -> Self {
+        Self { memory, ..self }
     }
 
     /// The spec.
@@ -115,6 +131,21 @@ impl NetworkObjective {
         self.spec.build(configuration, self.splits.train.shape(), classes, phase)
     }
 
+    /// Why the training of a configuration in the search does not fit into memory, if it does not. Cheap where it does by far.
+    pub fn out_of_memory(&self, configuration: &Configuration) -> Option<OutOfMemory> {
+        let (input, classes) = (self.splits.train.shape(), self.splits.train.classes().len());
+        let (network, _) = self.spec.network(configuration, input, classes).ok()?;
+        self.too_large(configuration, &network)
+    }
+
+    fn too_large(&self, configuration: &Configuration, network: &Network) -> Option<OutOfMemory> {
+        if Need::at_most(network, &self.splits).check(&self.memory).is_ok() {
+            return None;
+        }
+        let candidate = self.candidate(configuration, Phase::Search).ok()?;
+        Need::of(network, &candidate.train, &self.splits).check(&self.memory).err()
+    }
+
     fn fit(
         &self,
         candidate: Candidate,
@@ -126,6 +157,8 @@ impl NetworkObjective {
     ) -> Result<Model, ModelError> {
         let Candidate { network, train: config, validation_too, seed: own_seed, .. } = candidate;
         let seed = own_seed.unwrap_or(seed);
+        let need = Need::of(&network, &config, &self.splits);
+        let _share = self.memory.take(need.total()).map_err(|limit| OutOfMemory { need, limit })?;
         let splits = self.variant(&network, validation_too)?;
         let trained = train(&network, initial_weights(&network, seed), &splits, &config, seed, observer)?;
         metrics.set("validation_accuracy", trained.validation.accuracy);
@@ -186,7 +219,10 @@ impl Objective for NetworkObjective {
     }
 
     fn preview(&self, configuration: &Configuration) -> Preview {
-        preview(&self.spec, self.splits.train.shape(), self.splits.train.classes().len(), configuration)
+        let (input, classes) = (self.splits.train.shape(), self.splits.train.classes().len());
+        let too_large =
+            |network: &Network| self.too_large(configuration, network).map(|error| error.to_string());
+        preview_with(&self.spec, input, classes, configuration, &too_large)
     }
 
     fn evaluate(&self, trial: &mut Trial<'_>) -> Result<Evaluation, TrialError> {
@@ -207,6 +243,8 @@ impl NetworkObjective {
         let seed = trial.seed() & i64::MAX as u64;
         let candidate = self.candidate(&configuration, Phase::Search).map_err(|error| failed(&error))?;
         let mut metrics = static_metrics(&candidate.network, candidate.halvings);
+        let need = Need::of(&candidate.network, &candidate.train, &self.splits);
+        need.check(&self.memory).map_err(|error| failed(&error))?;
         let mut measured = None;
         if self.needs_latency() {
             let weights = initial_weights(&candidate.network, candidate.seed.unwrap_or(seed));
@@ -254,6 +292,9 @@ impl NetworkObjective {
             model.metrics.iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
         attributes.insert("latency_p90_ms".into(), model.latency.p90_ms.into());
         attributes.insert("latency_iqr_ms".into(), model.latency.iqr_ms.into());
+        attributes.extend(model.latency.cpu_ms.map(|cpu| ("latency_cpu_ms".to_owned(), cpu.into())));
+        attributes.insert("latency_reference_ms".into(), model.latency.reference_ms.into());
+        attributes.insert("latency_disturbed".into(), u8::from(model.latency.disturbed).into());
         attributes.insert("epochs".into(), model.epochs.len().into());
         attributes.insert("epoch".into(), model.epoch.into());
         attributes.insert("seed".into(), model.seed.into());
@@ -319,13 +360,25 @@ fn static_metrics(network: &Network, halvings: u32) -> Metrics {
 }
 
 /// What is known of a configuration before it is trained, given the shape of the images and how many classes they have: what
-/// [`NetworkObjective`] previews, without the images.
+/// [`NetworkObjective`] previews, without the images and the memory of this machine.
 pub fn preview(spec: &Spec, input: Shape, classes: usize, configuration: &Configuration) -> Preview {
+    preview_with(spec, input, classes, configuration, &|_| None)
+}
+
+/// The same; `refuse` says why a network cannot be trained.
+fn preview_with(
+    spec: &Spec,
+    input: Shape,
+    classes: usize,
+    configuration: &Configuration,
+    refuse: &dyn Fn(&Network) -> Option<String>,
+) -> Preview {
     match spec.network(configuration, input, classes) {
         Ok((network, halvings)) => {
             let metrics = static_metrics(&network, halvings);
             let objectives = spec.objectives.iter().map(|objective| objective.value(&metrics)).collect();
-            Preview { objectives, violation: violation(spec, &metrics) }
+            let violation = violation(spec, &metrics).or_else(|| refuse(&network));
+            Preview { objectives, violation }
         }
         // A network that cannot be built is never proposed.
         Err(error) => {

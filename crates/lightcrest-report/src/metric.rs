@@ -52,6 +52,8 @@ pub fn label(name: &str) -> String {
     match name {
         "macs" => "MACs".into(),
         "latency_ms" => "Latency".into(),
+        "latency_cpu_ms" => "Latency, CPU time".into(),
+        "latency_disturbed" => "Latency disturbed (1 = yes)".into(),
         "latency_p90_ms" => "Latency, 90th percentile".into(),
         "model_bytes" => "Model size".into(),
         "peak_activation_bytes" => "Peak activation memory".into(),

@@ -57,7 +57,7 @@ const ORDER: [&str; 13] = [
 ];
 
 /// Attributes that are no metrics: how the training went about it.
-const UNSHOWN: [&str; 4] = ["seed", "seconds", "epoch", "latency_iqr_ms"];
+const UNSHOWN: [&str; 5] = ["seed", "seconds", "epoch", "latency_iqr_ms", "latency_reference_ms"];
 
 impl View {
     /// A study of which nothing is known but its trials.

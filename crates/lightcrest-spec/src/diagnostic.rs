@@ -210,10 +210,11 @@ impl fmt::Display for SpecErrors {
             let source = self.text.lines().nth(line - 1).unwrap_or("");
             let marked = self.text.get(error.span.clone()).unwrap_or("");
             let width = marked.lines().next().unwrap_or("").chars().count().max(1);
+            let Excerpt { text: source, before, width } = Excerpt::of(source, column - 1, width);
             let margin = " ".repeat(line.to_string().len());
             // The caret line repeats the tabs of the source, so that the caret stands under its word.
             let lead: String =
-                source.chars().take(column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+                source.chars().take(before).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
             writeln!(f, "{margin} |")?;
             writeln!(f, "{line} | {source}")?;
             write!(f, "{margin} | {lead}{}", "^".repeat(width))?;
@@ -223,6 +224,33 @@ impl fmt::Display for SpecErrors {
             }
         }
         Ok(())
+    }
+}
+
+/// Most characters of a line that are shown, and how many of them stand before the place that is pointed at.
+const SHOWN: usize = 160;
+const SHOWN_BEFORE: usize = 60;
+
+/// A line of the source, or the part of a long one that matters.
+struct Excerpt {
+    text: String,
+    /// Characters before the place.
+    before: usize,
+    /// Characters of the place.
+    width: usize,
+}
+
+impl Excerpt {
+    fn of(line: &str, before: usize, width: usize) -> Self {
+        let length = line.chars().count();
+        if length <= SHOWN {
+            return Self { text: line.to_owned(), before, width };
+        }
+        let from = before.saturating_sub(SHOWN_BEFORE);
+        let inside: String = line.chars().skip(from).take(SHOWN).collect();
+        let (left, right) = (if from > 0 { "…" } else { "" }, if from + SHOWN < length { "…" } else { "" });
+        let before = before - from + left.chars().count();
+        Self { text: format!("{left}{inside}{right}"), before, width: width.min(SHOWN - SHOWN_BEFORE) }
     }
 }
 

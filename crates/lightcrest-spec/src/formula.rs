@@ -11,6 +11,9 @@
 //! ```
 //!
 //! Functions: `min max` (two or more values), `exp log sqrt sigmoid abs` (one value).
+//!
+//! A formula is read, evaluated and dropped by recursion, so that its depth is bounded: what stands inside of what by
+//! [`DEEPEST`], and the length of a chain such as `1 + 1 + ...`, which is a tree of one long branch, by [`MOST_OPERATORS`].
 
 use std::ops::Range;
 
@@ -18,6 +21,11 @@ use std::ops::Range;
 pub const UNARY: &[&str] = &["exp", "log", "sqrt", "sigmoid", "abs"];
 /// Functions of two or more values.
 pub const FOLDS: &[&str] = &["min", "max"];
+
+/// Most parentheses, functions, signs and exponents around one number.
+const DEEPEST: usize = 100;
+/// Most operators in a formula.
+const MOST_OPERATORS: usize = 1000;
 
 /// A formula that was read.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,7 +59,7 @@ impl Formula {
     /// # Errors
     /// [`FormulaError`] points at the first thing that does not fit.
     pub fn parse(text: &str, resolve: &dyn Fn(&str) -> Option<Name>) -> Result<Self, FormulaError> {
-        let mut parser = Parser { text, at: 0, resolve };
+        let mut parser = Parser { text, at: 0, depth: 0, operators: 0, resolve };
         let root = parser.sum()?;
         parser.blanks();
         match parser.peek() {
@@ -136,6 +144,10 @@ impl Expression {
 struct Parser<'a> {
     text: &'a str,
     at: usize,
+    /// Calls of [`Parser::sign`] around the current place.
+    depth: usize,
+    /// Operators read so far.
+    operators: usize,
     resolve: &'a dyn Fn(&str) -> Option<Name>,
 }
 
@@ -166,6 +178,7 @@ impl Parser<'_> {
     fn sum(&mut self) -> Result<Expression, FormulaError> {
         let mut left = self.product()?;
         while let Some(operator) = self.take(&['+', '-']) {
+            self.count()?;
             left = Expression::Binary(operator, Box::new(left), Box::new(self.product()?));
         }
         Ok(left)
@@ -174,15 +187,32 @@ impl Parser<'_> {
     fn product(&mut self) -> Result<Expression, FormulaError> {
         let mut left = self.sign()?;
         while let Some(operator) = self.take(&['*', '/']) {
+            self.count()?;
             left = Expression::Binary(operator, Box::new(left), Box::new(self.sign()?));
         }
         Ok(left)
     }
 
+    /// Every way into the depth leads through here.
     fn sign(&mut self) -> Result<Expression, FormulaError> {
-        match self.take(&['-']) {
-            Some(_) => Ok(Expression::Negate(Box::new(self.sign()?))),
-            None => self.power(),
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            return Err(self.unexpected(&format!("more than {DEEPEST} levels inside of each other")));
+        }
+        let sign = match self.take(&['-']) {
+            Some(_) => Expression::Negate(Box::new(self.sign()?)),
+            None => self.power()?,
+        };
+        self.depth -= 1;
+        Ok(sign)
+    }
+
+    /// One more operator.
+    fn count(&mut self) -> Result<(), FormulaError> {
+        self.operators += 1;
+        match self.operators > MOST_OPERATORS {
+            true => Err(self.unexpected(&format!("more than {MOST_OPERATORS} operators"))),
+            false => Ok(()),
         }
     }
 
@@ -310,6 +340,32 @@ mod tests {
         let formula = Formula::parse("a + 1", &|_| Some(Name::Metric(7))).unwrap();
         assert_eq!(formula.metrics(), vec![7]);
         assert_eq!(formula.evaluate(&|_| None), None);
+    }
+
+    #[test]
+    fn depth_is_bounded() {
+        let parse = |text: &str| Formula::parse(text, &|_| Some(Name::Metric(0)));
+        let many = 100_000;
+        let deep = [
+            format!("{}1{}", "(".repeat(many), ")".repeat(many)),
+            "(".repeat(many),
+            format!("{}1", "-".repeat(many)),
+            format!("{}1", "1^".repeat(many)),
+            format!("{}1", "2^-".repeat(many)),
+            format!("{}1{}", "exp(".repeat(many), ")".repeat(many)),
+            format!("{}1{}", "max(1, ".repeat(many), ")".repeat(many)),
+            format!("{}1{}", "-(1 + ".repeat(many), ")".repeat(many)),
+        ];
+        for text in deep {
+            assert_eq!(parse(&text).unwrap_err().reason, "more than 100 levels inside of each other");
+        }
+        for operator in ["+", "-", "*", "/"] {
+            let error = parse(&format!("{}1", format!("1{operator}").repeat(many))).unwrap_err();
+            assert_eq!(error.reason, "more than 1000 operators");
+        }
+        let inside = format!("{}f1{}", "(".repeat(99), ")".repeat(99));
+        assert_eq!(parse(&inside).unwrap().evaluate(&|_| Some(3.0)), Some(3.0));
+        assert_eq!(value(&format!("{}1", "1+".repeat(1000))), 1001.0);
     }
 
     #[test]

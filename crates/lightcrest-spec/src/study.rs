@@ -36,9 +36,11 @@ pub struct StudySpec {
     /// Everything that varies. Empty when the spec fixes every value: then there is nothing to search.
     pub space: Space,
     /// Text that differs for specs whose trials cannot be compared. `[budget]`, `[workers]`, `[sampler]`, `[pruner]`,
-    /// `[terminator]`, `[refit]`, what limits a command and where it runs, comments and the order of keys do not count: they may change when a
-    /// study goes on.
+    /// `[terminator]`, `[refit]`, what limits a command and where it runs, where the images lie, comments and the order of keys do
+    /// not count: they may change when a study goes on.
     pub fingerprint: String,
+    /// What `fingerprint` was for studies that began when the place of the images counted.
+    pub earlier_fingerprint: String,
 }
 
 /// The limits of a search; it ends at the first that is reached.
@@ -121,7 +123,7 @@ impl StudySections {
         self,
         objectives: Vec<ObjectiveInfo>,
         space: Space,
-        fingerprint: String,
+        [fingerprint, earlier_fingerprint]: [String; 2],
     ) -> Option<StudySpec> {
         let (trials, time) = (count(&self.budget, "trials"), time(&self.budget, "time"));
         Some(StudySpec {
@@ -135,6 +137,7 @@ impl StudySections {
             terminator: self.terminator?,
             space,
             fingerprint,
+            earlier_fingerprint,
         })
     }
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use lightcrest::Objective;
+use lightcrest_model::data::Loaded;
 use lightcrest_model::objective::NetworkObjective;
 use lightcrest_model::spec::{Phase, Spec};
 use lightcrest_report::metric::Kind;
@@ -14,9 +15,10 @@ use rand_chacha::ChaCha8Rng;
 use super::tune::Program;
 use crate::arguments::CheckArguments;
 use crate::error::CliError;
+use crate::images;
 use crate::prepare;
 use crate::spec_file::SpecFile;
-use crate::terminal::print;
+use crate::terminal::{print, tell};
 
 /// How many configurations are drawn to see what models cost.
 const DRAWN: usize = 200;
@@ -24,7 +26,8 @@ const DRAWN: usize = 200;
 /// Checks a spec and what it needs; prints what a search would choose from.
 pub(crate) fn check(arguments: &CheckArguments) -> Result<(), CliError> {
     let path = &arguments.spec;
-    let file = SpecFile::read(path)?;
+    let (file, warning) = SpecFile::read_with_warning(path)?;
+    warning.iter().for_each(|line| tell(line));
     let (first, last) = match &file {
         SpecFile::Search(spec) => networks(spec)?,
         SpecFile::Tune(spec) => command(spec, path)?,
@@ -63,7 +66,7 @@ fn command(spec: &TuneSpec, path: &Path) -> Result<(Vec<String>, Vec<String>), C
 
 /// What is said of networks before and after their study.
 fn networks(spec: &Spec) -> Result<(Vec<String>, Vec<String>), CliError> {
-    let (splits, test) = spec.data(Phase::Search).load()?;
+    let Loaded { splits, test, passed_over, .. } = images::load(&spec.data(Phase::Search), true)?;
     let images = format!(
         "{} to train, {} to validate, {} to test",
         splits.train.len(),
@@ -75,8 +78,9 @@ fn networks(spec: &Spec) -> Result<(Vec<String>, Vec<String>), CliError> {
     let objective = NetworkObjective::new(spec, splits);
     prepare::pruner(&spec.study)?;
     prepare::check_feasible(&spec.study, &|configuration| objective.preview(configuration))?;
-    let data = format!("  data        {name}: {images}; {shape}, {classes} classes");
-    Ok((vec![data], drawn(spec, &objective)))
+    let mut data = vec![format!("  data        {name}: {images}; {shape}, {classes} classes")];
+    data.extend((!passed_over.is_empty()).then(|| format!("              {passed_over}")));
+    Ok((data, drawn(spec, &objective)))
 }
 
 /// How many configurations are possible at all, and what their networks cost.
@@ -86,6 +90,11 @@ fn drawn(spec: &Spec, objective: &NetworkObjective) -> Vec<String> {
     let possible: Vec<_> = drawn.iter().filter(|c| objective.preview(c).violation.is_none()).collect();
     let mut lines =
         vec![format!("  feasible    {} of {DRAWN} configurations drawn at random", possible.len())];
+    let too_large: Vec<_> = drawn.iter().filter_map(|c| objective.out_of_memory(c)).collect();
+    if let Some(largest) = too_large.iter().max_by_key(|error| error.need.total()) {
+        let count = too_large.len();
+        lines.push(format!("  memory      {count} of {DRAWN} do not fit; of the largest, {largest}"));
+    }
     let costs =
         possible.iter().filter_map(|configuration| objective.candidate(configuration, Phase::Search).ok());
     let costs: Vec<_> = costs.map(|candidate| candidate.network.cost()).collect();

@@ -13,11 +13,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use indicatif::ProgressBar;
 use lightcrest::Configuration;
 use lightcrest_graph::network::{Network, Weights};
-use lightcrest_model::data::{DataConfig, SourceKind, Splits, TestSplit};
+use lightcrest_model::data::{DataConfig, Loaded, SourceKind, Splits, TestSplit};
 use lightcrest_model::kindle::ModelFile;
+use lightcrest_model::memory::Memory;
 use lightcrest_model::objective::{ModelError, NetworkObjective};
 use lightcrest_model::spec::Phase;
-use lightcrest_model::train::{self, EpochReport, Observer, StopReason, TrainConfig, TrainError};
+use lightcrest_model::train::{self, EpochReport, Need, Observer, StopReason, TrainConfig, TrainError};
 use lightcrest_report::metric::{self, Kind};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -25,6 +26,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::arguments::TrainArguments;
 use crate::deliver::Delivery;
 use crate::error::CliError;
+use crate::images;
 use crate::progress;
 use crate::run::RunError;
 use crate::spec_file;
@@ -37,11 +39,19 @@ pub(crate) fn train(arguments: &TrainArguments) -> Result<(), CliError> {
     let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("trained"));
     check_out(&out)?;
     let mut watch = Watch::new(Style::choose(arguments.quiet));
-    let trained = if yaml { from_yaml(arguments, &mut watch)? } else { from_spec(arguments, &mut watch)? };
+    let trained =
+        if yaml { from_yaml(arguments, &mut watch)? } else { from_spec(arguments, &out, &mut watch)? };
     watch.bar.finish_and_clear();
-    let Trained { network, weights, splits, test, config, metrics } = trained;
-    let delivery =
-        Delivery { network: &network, weights: &weights, splits: &splits, config: &config, metrics };
+    let Trained { network, weights, splits, test, images, config, metrics } = trained;
+    let delivery = Delivery {
+        network: &network,
+        weights: &weights,
+        splits: &splits,
+        config: &config,
+        images,
+        refit: None,
+        metrics,
+    };
     let card = delivery.write(&out, &test.open()).map_err(CliError::Training)?;
     if !arguments.quiet {
         let order = ["validation_accuracy", "test_accuracy", "parameters", "macs", "latency_ms"];
@@ -60,6 +70,8 @@ struct Trained {
     weights: Weights,
     splits: Splits,
     test: TestSplit,
+    /// Checksum of the images.
+    images: String,
     /// Name and text of the file that describes the model.
     config: (&'static str, String),
     metrics: BTreeMap<String, f64>,
@@ -85,7 +97,7 @@ fn check_out(out: &Path) -> Result<(), CliError> {
 }
 
 /// A spec in which nothing varies.
-fn from_spec(arguments: &TrainArguments, watch: &mut Watch) -> Result<Trained, CliError> {
+fn from_spec(arguments: &TrainArguments, out: &Path, watch: &mut Watch) -> Result<Trained, CliError> {
     let options = [
         ("--data", arguments.data.is_some()),
         ("--data-path", arguments.data_path.is_some()),
@@ -96,7 +108,8 @@ fn from_spec(arguments: &TrainArguments, watch: &mut Watch) -> Result<Trained, C
     if let Some((option, _)) = options.into_iter().find(|(_, given)| *given) {
         return Err(CliError::Usage(format!("{option} is for YAML models; a spec says it itself")));
     }
-    let (spec, text) = spec_file::read_search(&arguments.model)?;
+    let file = spec_file::read_search(&arguments.model)?;
+    let spec = &file.spec;
     let varied = spec.space().parameters().len();
     if varied > 0 {
         let model = arguments.model.display();
@@ -104,19 +117,22 @@ fn from_spec(arguments: &TrainArguments, watch: &mut Watch) -> Result<Trained, C
             "{model} leaves {varied} parameters open; `lightcrest search {model}` chooses them"
         )));
     }
-    let (splits, test) = spec.data(Phase::Search).load()?;
+    file.warning().into_iter().for_each(tell);
+    let Loaded { splits, test, identity, .. } = images::load(&spec.data(Phase::Search), arguments.quiet)?;
+    images::differs_from_model(&arguments.model, &identity).iter().for_each(|line| tell(line));
     let seed = spec.study.seed;
-    let objective = NetworkObjective::new(&spec, splits.clone());
+    let objective = NetworkObjective::new(spec, splits.clone());
     let model =
         objective.train(&Configuration::new(), Phase::Search, seed, watch).map_err(|error| match error {
             ModelError::Train(TrainError::Stopped { .. }) => interrupted(),
             // A network that cannot be built or a training that cannot begin is the file's fault.
             ModelError::Build(error) => CliError::Usage(error.to_string()),
+            error @ ModelError::Memory(_) => CliError::ModelFile(Box::new(error)),
             error => CliError::Training(error.into()),
         })?;
     let metrics = model.metrics.iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    let config = ("config.toml", text);
-    Ok(Trained { network: model.network, weights: model.weights, splits, test, config, metrics })
+    let (config, images) = (("config.toml", file.text_in(out)), identity.checksum());
+    Ok(Trained { network: model.network, weights: model.weights, splits, test, images, config, metrics })
 }
 
 fn interrupted() -> CliError {
@@ -137,12 +153,14 @@ fn from_yaml(arguments: &TrainArguments, watch: &mut Watch) -> Result<Trained, C
         (None, Some((height, width))) if height == width => Some(height),
         _ => None,
     };
-    let (splits, test) = config.load()?;
+    let Loaded { splits, test, identity, .. } = images::load(&config, arguments.quiet)?;
     let network = file.network(splits.train.shape()).map_err(|error| CliError::ModelFile(Box::new(error)))?;
     let mut settings = TrainConfig::default();
     if let Some(epochs) = arguments.epochs {
         settings.epochs = epochs as usize;
     }
+    let need = Need::of(&network, &settings, &splits);
+    need.check(&Memory::of_this_process()).map_err(|error| CliError::ModelFile(Box::new(error)))?;
     let seed = arguments.seed.unwrap_or(0);
     let weights = Weights::init(&network, &mut ChaCha8Rng::seed_from_u64(seed));
     let trained =
@@ -154,8 +172,8 @@ fn from_yaml(arguments: &TrainArguments, watch: &mut Watch) -> Result<Trained, C
             error => CliError::Training(error.into()),
         })?;
     let metrics = BTreeMap::from([("validation_accuracy".to_owned(), trained.validation.accuracy)]);
-    let config = ("model.yaml", text);
-    Ok(Trained { network, weights: trained.weights, splits, test, config, metrics })
+    let (config, images) = (("model.yaml", text), identity.checksum());
+    Ok(Trained { network, weights: trained.weights, splits, test, images, config, metrics })
 }
 
 /// A data set by name, or a folder of images.

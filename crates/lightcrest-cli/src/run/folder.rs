@@ -85,7 +85,8 @@ impl RunFolder {
         if root.is_dir() && !folder.database().exists() {
             // A run that was killed at its very start has left these and nothing else.
             let own = |name: &str| {
-                matches!(name, "lock" | "spec.toml" | "weights" | "trials") || is_unfinished(name)
+                matches!(name, "lock" | "spec.toml" | "images.json" | "weights" | "trials")
+                    || is_unfinished(name)
             };
             if let Some(found) = list(root)?.into_iter().find(|name| !own(name)) {
                 return Err(RunError::Foreign { path: root.to_path_buf(), found });
@@ -155,6 +156,11 @@ impl RunFolder {
     /// The spec as it was read last.
     pub(crate) fn spec(&self) -> PathBuf {
         self.root.join("spec.toml")
+    }
+
+    /// What the images of a search are.
+    pub(crate) fn images(&self) -> PathBuf {
+        self.root.join("images.json")
     }
 
     /// The table of the front.

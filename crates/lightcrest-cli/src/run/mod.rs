@@ -3,7 +3,8 @@
 //! ```text
 //! runs/NAME/
 //!   study.db              every trial, as it ends
-//!   spec.toml             the spec as it was read last
+//!   spec.toml             the spec as it was read last; a relative path of its images leads to them from here
+//!   images.json           classes, counts and checksums of the images of a search
 //!   weights/              trained weights of the trials that are on the front so far
 //!   front/trial-NNNN/     the models of the front
 //!   trials/NNNNNN/        parameters.json, metrics.jsonl and log.txt of a trial that runs a command
@@ -20,4 +21,4 @@ mod model;
 
 pub(crate) use file::write_file;
 pub(crate) use folder::{RunError, RunFolder, look};
-pub(crate) use model::ModelCard;
+pub(crate) use model::{ModelCard, Refitted};

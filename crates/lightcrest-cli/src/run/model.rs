@@ -23,8 +23,23 @@ pub(crate) struct ModelCard {
     pub(crate) input: String,
     /// Numbers by name, `test_accuracy` among them.
     pub(crate) metrics: BTreeMap<String, f64>,
+    /// Checksum of the images, where they are known: [`DataIdentity::checksum`](lightcrest_model::data::DataIdentity::checksum).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) images: Option<String>,
+    /// How it was trained again after the search; absent when it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) refit: Option<Refitted>,
     /// The layers in order.
     pub(crate) layers: Vec<Layer>,
+}
+
+/// What `[refit]` did to a model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Refitted {
+    /// Epochs of the training.
+    pub(crate) epochs: usize,
+    /// Everything else that the section says of a training: its images, its augmentation.
+    pub(crate) settings: BTreeMap<String, String>,
 }
 
 impl ModelCard {

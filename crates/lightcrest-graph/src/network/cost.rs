@@ -49,7 +49,7 @@ impl Network {
                 Cost {
                     macs: macs(&node.op, self.shape(id)),
                     parameters,
-                    model_bytes: 4 * parameters.saturating_add(buffers),
+                    model_bytes: parameters.saturating_add(buffers).saturating_mul(4),
                     peak_activation_bytes: live[id],
                 }
             })
@@ -95,7 +95,7 @@ fn live_bytes(network: &Network) -> Vec<u64> {
     // A value is known by the node that allocated it; `owner` follows shared memory back to it.
     let mut owner: Vec<NodeId> = (0..nodes.len()).collect();
     let mut last_reader = last_readers(nodes, network.output());
-    let size = |id: NodeId| 4 * network.shape(id).len() as u64;
+    let size = |id: NodeId| (network.shape(id).len() as u64).saturating_mul(4);
     let mut live = vec![0u64; nodes.len()];
     let mut alive = 0u64;
     for (id, node) in nodes.iter().enumerate() {
@@ -109,7 +109,7 @@ fn live_bytes(network: &Network) -> Vec<u64> {
             owner[id] = source;
             last_reader[source] = last_reader[source].max(last_reader[id]);
         } else {
-            alive += size(id);
+            alive = alive.saturating_add(size(id));
         }
         live[id] = alive;
         let mut released: Vec<NodeId> =
@@ -118,7 +118,7 @@ fn live_bytes(network: &Network) -> Vec<u64> {
         released.dedup();
         for value in released {
             if last_reader[value] <= id {
-                alive -= size(value);
+                alive = alive.saturating_sub(size(value));
             }
         }
     }

@@ -18,7 +18,7 @@ mod summary;
 mod weights;
 
 pub use cost::Cost;
-pub use op::{Activation, BATCH_NORM_EPSILON, Conv2d, Op, Pool2d};
+pub use op::{Activation, BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, Conv2d, Op, Pool2d};
 pub use safetensors::SafetensorsError;
 pub use summary::SummaryRow;
 pub use weights::{Tensor, Weights};
@@ -45,9 +45,9 @@ impl Shape {
         Self::new(features, 1, 1)
     }
 
-    /// Number of values.
+    /// Number of values; the largest number where there are more.
     pub fn len(&self) -> usize {
-        self.channels * self.height * self.width
+        self.channels.saturating_mul(self.area())
     }
 
     /// True when there is no value at all.
@@ -57,7 +57,7 @@ impl Shape {
 
     /// Number of positions of one channel.
     pub fn area(&self) -> usize {
-        self.height * self.width
+        self.height.saturating_mul(self.width)
     }
 }
 
@@ -66,6 +66,9 @@ impl std::fmt::Display for Shape {
         write!(f, "{}x{}x{}", self.channels, self.height, self.width)
     }
 }
+
+/// Most layers of a network: a thousand times as many as a light one has, and few enough to build in a moment.
+const MOST_LAYERS: usize = 1 << 16;
 
 /// Index of a node in [`Network::nodes`].
 pub type NodeId = usize;
@@ -152,11 +155,12 @@ impl Network {
             return Err(NetworkError::DuplicateName(name));
         }
         let shapes: Vec<Shape> = inputs.iter().map(|&id| self.shapes[id]).collect();
-        let shape = op.output_shape(&shapes).map_err(|reason| NetworkError::Shape {
-            layer: name.clone(),
-            op: op.name(),
-            reason,
-        })?;
+        let room = match self.nodes.len() < MOST_LAYERS {
+            true => op.output_shape(&shapes),
+            false => Err(format!("a network has at most {MOST_LAYERS} layers")),
+        };
+        let failed = |reason| NetworkError::Shape { layer: name.clone(), op: op.name(), reason };
+        let shape = room.map_err(failed)?;
         self.by_name.insert(name.clone(), self.nodes.len());
         self.nodes.push(Node { name, op, inputs: inputs.to_vec() });
         self.shapes.push(shape);

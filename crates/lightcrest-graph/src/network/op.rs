@@ -5,6 +5,9 @@ use super::Shape;
 /// Added to the variance in batch normalisation.
 pub const BATCH_NORM_EPSILON: f64 = 1e-5;
 
+/// Weight of the newest batch in the running statistics of batch normalisation.
+pub const BATCH_NORM_MOMENTUM: f64 = 0.1;
+
 /// Most channels that a layer may write.
 const MAX_CHANNELS: usize = 1 << 20;
 
@@ -97,7 +100,7 @@ pub enum Op {
     Input(Shape),
     /// Convolution. Weights: `weight` (out, in/groups, kh, kw), `bias` (out).
     Conv2d(Conv2d),
-    /// Batch normalisation over `channels`, eps [`BATCH_NORM_EPSILON`], running statistics with momentum 0.1. Weights: `weight`,
+    /// Batch normalisation over `channels`, eps [`BATCH_NORM_EPSILON`], running statistics with momentum [`BATCH_NORM_MOMENTUM`]. Weights: `weight`,
     /// `bias`, `running_mean`, `running_var`, each (channels).
     BatchNorm {
         /// Channels normalised.

@@ -1,6 +1,6 @@
 //! Weights in the safetensors format: f32 tensors under their names, and a few words of metadata.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use ::safetensors::tensor::TensorView;
@@ -46,7 +46,7 @@ pub enum SafetensorsError {
 
 impl Weights {
     /// Writes every tensor to `path`, all or nothing. The metadata say `format` = `pt` (the layouts are PyTorch's) and
-    /// `network` = `network`, a name for people.
+    /// `network` = `network`, a name for people. The same weights make the same bytes.
     ///
     /// # Errors
     /// [`SafetensorsError::File`] when the file cannot be written.
@@ -60,11 +60,8 @@ impl Weights {
         for (name, tensor, bytes) in &bytes {
             views.push((*name, TensorView::new(Dtype::F32, tensor.shape.clone(), bytes).map_err(format)?));
         }
-        let metadata = HashMap::from([
-            ("format".to_string(), "pt".to_string()),
-            ("network".to_string(), network.to_string()),
-        ]);
-        let content = serialize(views, Some(metadata)).map_err(format)?;
+        let metadata = BTreeMap::from([("format", "pt"), ("network", network)]);
+        let content = with_metadata(&serialize(views, None).map_err(format)?, &metadata);
         write_atomically(path, &content).map_err(|source| SafetensorsError::File {
             path: path.into(),
             action: "write",
@@ -100,6 +97,24 @@ impl Weights {
     }
 }
 
+/// Puts metadata in front of the tensors of a file that has none. The library keeps them in a map whose order differs from run
+/// to run, and a file would with it.
+///
+/// A file is the length of its header as 8 bytes, little endian; the header, a JSON object filled up with blanks to a multiple of
+/// 8 bytes; and the values, whose places the header counts from its own end.
+fn with_metadata(file: &[u8], metadata: &BTreeMap<&str, &str>) -> Vec<u8> {
+    let whole = "a file that was just written is whole";
+    let (length, rest) = file.split_first_chunk::<8>().expect(whole);
+    let (header, values) = rest.split_at(u64::from_le_bytes(*length) as usize);
+    let tensors = std::str::from_utf8(header).expect(whole).trim_end();
+    let tensors = tensors.strip_prefix('{').expect(whole);
+    let comma = if tensors == "}" { "" } else { "," };
+    let metadata = serde_json::to_string(metadata).expect("words are JSON");
+    let mut header = format!("{{\"__metadata__\":{metadata}{comma}{tensors}");
+    header.extend(std::iter::repeat_n(' ', header.len().next_multiple_of(8) - header.len()));
+    [&(header.len() as u64).to_le_bytes(), header.as_bytes(), values].concat()
+}
+
 #[cfg(test)]
 mod test {
     use super::*;
@@ -118,6 +133,22 @@ mod test {
         assert_eq!(read, weights());
         assert_eq!(metadata["network"], "digits 7");
         assert_eq!(metadata["format"], "pt");
+    }
+
+    #[test]
+    fn the_same_weights_make_the_same_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        let header = b"{\"__metadata__\":{\"format\":\"pt\",\"network\":\"x\"},\"s";
+        // A map in random order has the right one by chance half of the time.
+        for _ in 0..16 {
+            weights().save(&path, "x").unwrap();
+            let bytes = std::fs::read(&path).unwrap();
+            assert_eq!(&bytes[8..8 + header.len()], header);
+            assert_eq!(bytes[0] % 8, 0, "the header is filled up");
+        }
+        Weights::new().save(&path, "x").unwrap();
+        assert_eq!(Weights::load(&path).unwrap().0, Weights::new());
     }
 
     #[test]

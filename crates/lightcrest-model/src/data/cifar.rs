@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use lightcrest_graph::network::Shape;
 
-use super::{DataError, Dataset, Source};
+use super::{DataError, Dataset, PassedOver, Source};
 
 const SIDE: usize = 32;
 const PIXELS: usize = 3 * SIDE * SIDE;
@@ -87,7 +87,7 @@ fn load(folder: &Path, layout: &Layout) -> Result<Source, DataError> {
     };
     let train = read(layout.train, layout.train_records)?;
     let test = read(&[layout.test], layout.test_records)?;
-    Ok(Source { train, test: Some(test) })
+    Ok(Source { train, validation: None, test: Some(test), passed_over: PassedOver::default() })
 }
 
 /// Appends the records of one file: (channels, rows, columns) becomes (rows, columns, channels).

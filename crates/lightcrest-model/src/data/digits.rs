@@ -21,7 +21,7 @@ pub fn load() -> Result<Source, DataError> {
     images.iter_mut().for_each(|v| *v = ((u16::from(*v) * 255 + 8) / 16) as u8);
     let classes = (0..10).map(|digit| digit.to_string()).collect();
     let labels = labels.into_iter().map(u16::from).collect();
-    Ok(Source { train: Dataset::new("digits", classes, shape, images, labels)?, test: None })
+    Ok(Source::whole(Dataset::new("digits", classes, shape, images, labels)?))
 }
 
 #[cfg(test)]

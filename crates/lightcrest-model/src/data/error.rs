@@ -2,6 +2,35 @@
 
 use std::path::PathBuf;
 
+use super::PassedOver;
+use crate::memory::{Bytes, room_for};
+
+/// What a folder of images may look like.
+const LAYOUTS: &str = "a folder of images has one sub-folder a class, or the sub-folders `train`, `val` and `test`, the last \
+                       two optional, with one sub-folder a class each";
+
+/// Which files are images.
+const FORMATS: &str = "PNG, JPEG, WebP, BMP, GIF, TIFF and PNM files are read";
+
+impl DataError {
+    /// Refuses images of `side` x `side` with so many channels that memory does not hold.
+    pub(super) fn check_memory(images: usize, side: usize, channels: usize) -> Result<(), Self> {
+        let sizes = [images, side, side, channels];
+        let need = sizes.into_iter().fold(1u64, |product, size| product.saturating_mul(size as u64));
+        room_for(need).map_err(|limit| Self::Memory { images, side, need, limit })
+    }
+}
+
+fn differences(lacking: &[String], unknown: &[String]) -> String {
+    let say = |verb: &str, names: &[String]| {
+        let list: Vec<String> = names.iter().take(5).map(|name| format!("`{name}`")).collect();
+        let more = if names.len() > 5 { format!(" and {} more", names.len() - 5) } else { String::new() };
+        (!names.is_empty()).then(|| format!("the first {verb} {}{more}", list.join(", ")))
+    };
+    let parts = [say("lacks", lacking), say("alone has", unknown)];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
 /// Why a data set cannot be loaded or split.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
@@ -92,29 +121,78 @@ pub enum DataError {
         /// Columns of the images before.
         width: usize,
     },
+    /// Images that memory does not hold at the size that was asked for.
+    #[error("{images} images of {side}x{side} need {} of memory, and {} are there; choose a smaller `image_size`",
+        Bytes(*need), Bytes(*limit))]
+    Memory {
+        /// How many.
+        images: usize,
+        /// `image_size`.
+        side: usize,
+        /// Bytes of all of them.
+        need: u64,
+        /// Bytes of memory.
+        limit: u64,
+    },
+    /// An image file that would take too much memory.
+    #[error("`{}` is {width}x{height}, more than 512 MiB when it is decoded: shrink it or take it away", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its columns.
+        width: u32,
+        /// Its rows.
+        height: u32,
+    },
+    /// An image file that a decoder reads without complaint, and wrongly.
+    #[error("`{}` is not a readable image: {reason}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// There is nothing to tell apart.
-    #[error("`{}` has {found} class folder(s); at least 2 sub-folders, one a class, are needed", path.display())]
+    #[error("`{}` has {found} class folder(s); at least 2 are needed; {LAYOUTS}", path.display())]
     Classes {
         /// The folder.
         path: PathBuf,
         /// Number of sub-folders.
         found: usize,
     },
+    /// Folders that may be splits and may be classes.
+    #[error("`{}`: {reason}; {LAYOUTS}", path.display())]
+    Layout {
+        /// The folder.
+        path: PathBuf,
+        /// What keeps it from being either.
+        reason: String,
+    },
     /// A class without images.
-    #[error("class folder `{}` has no PNG or JPEG image", path.display())]
+    #[error(
+        "class folder `{}` has no image that is read, neither itself nor below{}; {FORMATS}; {LAYOUTS}", path.display(),
+        if passed_over.is_empty() { String::new() } else { format!(" ({passed_over})") }
+    )]
     EmptyClass {
         /// The folder of the class.
         path: PathBuf,
+        /// What it holds instead.
+        passed_over: PassedOver,
     },
-    /// Training and test folders with other classes.
-    #[error("`{}` has the classes {test:?}, but `train` beside it has {train:?}", path.display())]
-    TestClasses {
-        /// The test folder.
+    /// A split with other classes than the one that trains.
+    #[error(
+        "the classes of `{}` and `{}` differ: {}", path.display(), train.display(),
+        differences(lacking, unknown)
+    )]
+    SplitClasses {
+        /// The split.
         path: PathBuf,
-        /// Its classes.
-        test: Vec<String>,
-        /// Classes of the training folder.
-        train: Vec<String>,
+        /// The split that trains.
+        train: PathBuf,
+        /// Classes that it lacks.
+        lacking: Vec<String>,
+        /// Classes that only it has.
+        unknown: Vec<String>,
     },
     /// Sizes, labels and classes of a data set contradict each other.
     #[error("data set `{name}`: {reason}")]

@@ -2,7 +2,8 @@
 //!
 //! A loader ([`digits`], [`idx`], [`cifar`], [`folder`]) returns a [`Source`]: the images to learn from and, where the data
 //! set has its own, the test images. [`Source::split`] makes [`Splits`], which the search holds, and a [`TestSplit`],
-//! which opens once and is consumed by it: code that chooses a model cannot look at the test images twice.
+//! which opens once and is consumed by it: code that chooses a model cannot look at the test images twice. A
+//! [`DataIdentity`] tells later whether the images are still the same.
 //!
 //! Images are `u8`, channels last (n, height, width, channels), because a batch is assembled from them pixel by pixel
 //! and most of a data set is never augmented at the same time.
@@ -12,12 +13,17 @@ mod config;
 pub mod digits;
 mod error;
 pub mod folder;
+mod gzip;
+mod identity;
 pub mod idx;
+mod passed_over;
 mod resize;
 mod split;
 
-pub use config::{Channels, DataConfig, SourceKind};
+pub use config::{Channels, DataConfig, Loaded, SourceKind};
 pub use error::DataError;
+pub use identity::DataIdentity;
+pub use passed_over::PassedOver;
 pub use split::{Source, SplitConfig, Splits, TestSplit};
 
 pub use lightcrest_graph::Normalization;

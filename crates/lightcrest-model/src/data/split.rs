@@ -4,23 +4,31 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::{DataError, Dataset, Normalization};
+use super::{DataError, Dataset, Normalization, PassedOver};
+
+/// Share of the images that validate where nothing else is said.
+const VALIDATION_FRACTION: f64 = 0.1;
 
 /// What a loader returns.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Source {
-    /// Images to learn from and to validate on.
+    /// Images to learn from and, where there is no validation split, to validate on.
     pub train: Dataset,
+    /// The data set's own validation split, where it has one.
+    pub validation: Option<Dataset>,
     /// The data set's own test split, where it has one.
     pub test: Option<Dataset>,
+    /// Files that were found and not read.
+    pub passed_over: PassedOver,
 }
 
 /// How a [`Source`] is cut.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SplitConfig {
-    /// Share of the images (without the test images) that validate.
-    pub validation_fraction: f64,
-    /// Share of all images that test, where the source has no test split of its own.
+    /// Share of the images (without the test images) that validate, a tenth if nothing is said; not where the source has a
+    /// validation split of its own.
+    pub validation_fraction: Option<f64>,
+    /// Share of all images but those of a validation split that test, where the source has no test split of its own.
     pub test_fraction: f64,
     /// Keep only so many training images.
     pub train_images: Option<usize>,
@@ -74,45 +82,49 @@ impl Splits {
 }
 
 impl Source {
-    /// Cuts the source; the same seed makes the same cut.
+    /// Images without any split of their own.
+    pub fn whole(train: Dataset) -> Self {
+        Self { train, validation: None, test: None, passed_over: PassedOver::default() }
+    }
+
+    /// Cuts the source; the same seed makes the same cut. A test split that the source lacks is cut from its training images,
+    /// and so is a validation split.
     ///
     /// # Errors
-    /// [`DataError::Setting`] when a fraction lies outside (0, 1) or leaves a part without images, or when more
-    /// images are asked for than there are.
+    /// [`DataError::Setting`] when a fraction lies outside (0, 1) or leaves a part without images, when more images are
+    /// asked for than there are, or when a fraction is to validate beside a validation split.
     pub fn split(self, config: &SplitConfig) -> Result<(Splits, TestSplit), DataError> {
-        for (field, value) in
-            [("validation_fraction", config.validation_fraction), ("test_fraction", config.test_fraction)]
-        {
-            if !(value > 0.0 && value < 1.0) {
-                return Err(DataError::Setting {
-                    field,
-                    reason: format!("must lie in (0, 1), but is {value}"),
-                });
-            }
-        }
+        let Self { train: images, validation: own_validation, test: own_test, .. } = self;
+        let fraction = config.fractions(own_validation.is_some())?;
         let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
-        let all: Vec<usize> = (0..self.train.len()).collect();
-        let (rest, test) = match self.test {
+        let all: Vec<usize> = (0..images.len()).collect();
+        let (rest, test) = match own_test {
             Some(test) => (all, test),
             None => {
                 let count = share(config.test_fraction, all.len());
-                let (test, rest) = stratified(&self.train, &all, count, &mut rng);
-                let test = self.train.select(&test);
+                let (test, rest) = stratified(&images, &all, count, &mut rng);
+                let test = images.select(&test);
                 (rest, test)
             }
         };
-        let count = share(config.validation_fraction, rest.len());
-        let (mut validation, mut train) = stratified(&self.train, &rest, count, &mut rng);
-        for (part, limit, field) in [
-            (&mut train, config.train_images, "train_images"),
-            (&mut validation, config.validation_images, "validation_images"),
-        ] {
+        let (validation_images, mut validation, mut train) = match &own_validation {
+            Some(own) => (own, (0..own.len()).collect(), rest),
+            None => {
+                let (validation, train) = stratified(&images, &rest, share(fraction, rest.len()), &mut rng);
+                (&images, validation, train)
+            }
+        };
+        let parts = [
+            (&images, &mut train, config.train_images, "train_images"),
+            (validation_images, &mut validation, config.validation_images, "validation_images"),
+        ];
+        for (images, part, limit, field) in parts {
             if let Some(limit) = limit {
                 if limit > part.len() {
                     let reason = format!("{limit} images asked for, but the split has {}", part.len());
                     return Err(DataError::Setting { field, reason });
                 }
-                *part = stratified(&self.train, part, limit, &mut rng).0;
+                *part = stratified(images, part, limit, &mut rng).0;
             }
         }
         for (part, field) in [
@@ -121,14 +133,35 @@ impl Source {
             (test.len(), "test_fraction"),
         ] {
             if part == 0 {
-                let reason = format!("leaves no image of the {} in its part", self.train.len());
+                let reason = format!("leaves no image of the {} in its part", images.len());
                 return Err(DataError::Setting { field, reason });
             }
         }
-        let train_set = self.train.select(&train);
-        let validation = self.train.select(&validation);
-        let normalization = train_set.normalization();
-        Ok((Splits { train: train_set, validation, normalization }, TestSplit { dataset: test }))
+        let train = images.select(&train);
+        let validation = validation_images.select(&validation);
+        let normalization = train.normalization();
+        Ok((Splits { train, validation, normalization }, TestSplit { dataset: test }))
+    }
+}
+
+impl SplitConfig {
+    /// The share that validates, where it counts.
+    fn fractions(&self, has_validation: bool) -> Result<f64, DataError> {
+        if let (Some(value), true) = (self.validation_fraction, has_validation) {
+            let reason =
+                format!("{value} given, but the data set has a validation split of its own; leave it out");
+            return Err(DataError::Setting { field: "validation_fraction", reason });
+        }
+        let validation = self.validation_fraction.unwrap_or(VALIDATION_FRACTION);
+        for (field, value) in [("validation_fraction", validation), ("test_fraction", self.test_fraction)] {
+            if !(value > 0.0 && value < 1.0) {
+                return Err(DataError::Setting {
+                    field,
+                    reason: format!("must lie in (0, 1), but is {value}"),
+                });
+            }
+        }
+        Ok(validation)
     }
 }
 
@@ -177,7 +210,7 @@ mod tests {
 
     fn config() -> SplitConfig {
         SplitConfig {
-            validation_fraction: 0.2,
+            validation_fraction: Some(0.2),
             test_fraction: 0.2,
             train_images: None,
             validation_images: None,
@@ -195,7 +228,7 @@ mod tests {
 
     #[test]
     fn parts_are_disjoint_complete_and_stratified() {
-        let source = Source { train: numbered(&[50, 100, 100]), test: None };
+        let source = Source::whole(numbered(&[50, 100, 100]));
         let (splits, test) = source.split(&config()).unwrap();
         let test = test.open();
         assert_eq!(test.class_counts(), [10, 20, 20]);
@@ -219,14 +252,30 @@ mod tests {
 
     #[test]
     fn a_test_split_of_the_source_is_kept_whole() {
-        let source = Source { train: numbered(&[50, 50]), test: Some(numbered(&[3, 4])) };
+        let source = Source { test: Some(numbered(&[3, 4])), ..Source::whole(numbered(&[50, 50])) };
         let (splits, test) = source.split(&config()).unwrap();
         assert_eq!((splits.train.len(), splits.validation.len(), test.len()), (80, 20, 7));
     }
 
     #[test]
+    fn a_validation_split_of_the_source_is_kept_whole_and_the_test_images_come_from_the_others() {
+        let source = || Source { validation: Some(numbered(&[3, 4])), ..Source::whole(numbered(&[50, 50])) };
+        let error = source().split(&config()).unwrap_err().to_string();
+        assert!(
+            error.starts_with("`validation_fraction`: 0.2 given, but the data set has a validation split"),
+            "{error}"
+        );
+        let config = SplitConfig { validation_fraction: None, ..config() };
+        let (splits, test) = source().split(&config).unwrap();
+        assert_eq!((splits.train.len(), test.len()), (80, 20));
+        assert_eq!(splits.validation, numbered(&[3, 4]));
+        let limited = SplitConfig { validation_images: Some(2), ..config };
+        assert_eq!(source().split(&limited).unwrap().0.validation.class_counts(), [1, 1]);
+    }
+
+    #[test]
     fn subsets_are_stratified_and_checked() {
-        let source = Source { train: numbered(&[50, 100, 100]), test: None };
+        let source = Source::whole(numbered(&[50, 100, 100]));
         let limited = SplitConfig { train_images: Some(10), validation_images: Some(5), ..config() };
         let (splits, _) = source.clone().split(&limited).unwrap();
         assert_eq!(splits.train.class_counts(), [2, 4, 4]);
@@ -238,10 +287,10 @@ mod tests {
     #[test]
     fn impossible_fractions_are_errors() {
         for fraction in [0.0, 1.0, -0.5, f64::NAN] {
-            let source = Source { train: numbered(&[5, 5]), test: None };
-            assert!(source.split(&SplitConfig { validation_fraction: fraction, ..config() }).is_err());
+            let source = Source::whole(numbered(&[5, 5]));
+            assert!(source.split(&SplitConfig { validation_fraction: Some(fraction), ..config() }).is_err());
         }
-        let source = Source { train: numbered(&[5, 5]), test: None };
+        let source = Source::whole(numbered(&[5, 5]));
         let error = source.split(&SplitConfig { test_fraction: 0.01, ..config() }).unwrap_err();
         assert!(error.to_string().contains("test_fraction"), "{error}");
     }

@@ -74,6 +74,74 @@ fn a_network_that_does_not_fit_is_never_proposed() {
     assert!(preview.violation.unwrap().contains("does not fit"));
 }
 
+/// Two convolutions of 2^20 channels, or of few.
+const HUGE: &str = "[architecture.head]\nchannels = [8, 1048576]\n";
+
+fn huge(channels: i64) -> Configuration {
+    let mut configuration = configuration(1, 64);
+    configuration.set("head.channels", channels);
+    configuration
+}
+
+#[test]
+fn a_network_that_memory_does_not_hold_is_never_proposed_and_never_begun() {
+    let text = SPEC.replace("[architecture.head]\n", HUGE).replace("max = 200_000", "max = 1e18");
+    let objective = objective(&text).with_memory(Memory::new(Some(1_000_000_000)));
+    assert_eq!(objective.preview(&huge(8)).violation, None);
+    // 64 * 2^20 weights of the convolution before the classifier, 10 * 2^20 of it.
+    let violation = objective.preview(&huge(1 << 20)).violation.unwrap();
+    assert!(
+        violation.starts_with("its training needs ") && violation.ends_with("and 1.0 GB are there"),
+        "{violation}"
+    );
+    assert_eq!(objective.out_of_memory(&huge(1 << 20)).unwrap().to_string(), violation);
+    match objective.evaluate(&mut Trial::detached(huge(1 << 20), 1)) {
+        Err(TrialError::Failed { reason }) => assert_eq!(reason, violation),
+        other => panic!("{other:?}"),
+    }
+    let mut silent = |_: &EpochReport| ControlFlow::Continue(());
+    let trained = objective.train(&huge(1 << 20), Phase::Search, 1, &mut silent);
+    assert!(matches!(trained, Err(ModelError::Memory(_))), "{trained:?}");
+}
+
+/// Counts the steps of every training.
+struct Counter<'a>(&'a std::sync::atomic::AtomicUsize);
+
+impl Observer for Counter<'_> {
+    fn step(&mut self, _: usize, _: usize) -> ControlFlow<StopReason> {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        ControlFlow::Continue(())
+    }
+
+    fn epoch(&mut self, _: &EpochReport) -> ControlFlow<StopReason> {
+        ControlFlow::Continue(())
+    }
+}
+
+#[test]
+fn no_step_is_made_while_a_latency_is_measured() {
+    let objective = objective(&SPEC.replace("epochs = 2", "epochs = 10"));
+    let steps = std::sync::atomic::AtomicUsize::new(0);
+    let made = || steps.load(std::sync::atomic::Ordering::SeqCst);
+    std::thread::scope(|scope| {
+        let training = scope.spawn(|| {
+            let mut counter = Counter(&steps);
+            objective.train(&configuration(2, 4), Phase::Search, 1, &mut counter).map(|_| ())
+        });
+        while made() == 0 {
+            std::thread::yield_now();
+        }
+        let alone = crate::gate::GATE.measure();
+        let before = made();
+        std::thread::sleep(std::time::Duration::from_millis(30));
+        // A step that was over may not have been counted yet.
+        assert!(made() <= before + 1, "{before} steps, then {}", made());
+        drop(alone);
+        training.join().unwrap().unwrap();
+    });
+    assert_eq!(made(), 10 * 9);
+}
+
 #[test]
 fn a_trial_trains_and_tells_everything() {
     let objective = objective(&SPEC.replace("epochs = 2", "epochs = 8"));
@@ -87,7 +155,9 @@ fn a_trial_trains_and_tells_everything() {
     assert!(
         accuracy.0 == "validation_accuracy" && (accuracy.1 - (0.99 - evaluation.values[0])).abs() < 1e-12
     );
-    for name in Metrics::names().chain(["seconds", "epochs", "latency_p90_ms"]) {
+    for name in
+        Metrics::names().chain(["seconds", "epochs", "latency_p90_ms", "latency_cpu_ms", "latency_disturbed"])
+    {
         assert!(evaluation.attributes.contains_key(name), "{name}");
     }
     // The same seed gives the same accuracy, and the resolved spec trains the same weights.

@@ -30,6 +30,7 @@
 mod build;
 mod objective;
 mod parse;
+mod relocate;
 mod resolve;
 mod schema;
 mod space;
@@ -45,6 +46,7 @@ use lightcrest_spec::{ConstraintSpec, SpecErrors, StudySpec};
 
 pub use build::{BuildError, Candidate};
 pub use objective::{Metrics, ObjectiveSpec};
+pub use relocate::with_data_path;
 pub use resolve::Phase;
 pub use schema::json_schema;
 

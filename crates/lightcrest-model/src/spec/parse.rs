@@ -41,7 +41,10 @@ pub(super) const SECTIONS: &[SectionName] = &[
 ];
 
 /// Tables that may change when a study goes on, besides those of every spec.
-const FREE: &[&str] = &["refit"];
+const FREE: &[&str] = &["refit", "data.path"];
+
+/// The same for studies that began when the place of the images counted; what the images are is kept beside a study now.
+const EARLIER: &[&str] = &["refit"];
 
 fn document_to_spec(errors: &mut Errors, document: &DeTable<'_>) -> Option<Spec> {
     check_sections(errors, document, SECTIONS);
@@ -69,9 +72,10 @@ fn document_to_spec(errors: &mut Errors, document: &DeTable<'_>) -> Option<Spec>
             return None;
         }
     };
+    let fingerprints = [FREE, EARLIER].map(|free| fingerprint(document, free));
     let infos = objectives.iter().map(|objective| objective.info.clone()).collect();
     Some(Spec {
-        study: study.finish(infos, space?, fingerprint(document, FREE))?,
+        study: study.finish(infos, space?, fingerprints)?,
         objectives,
         constraints,
         data: data_config,

@@ -1,5 +1,6 @@
 //! Writes the spec of one configuration: every domain replaced by the value that was chosen.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use lightcrest::space::{Configuration, Value};
@@ -18,6 +19,24 @@ pub enum Phase {
 }
 
 impl Spec {
+    /// What `[refit]` says of a training beside its epochs: two trainings of one configuration with the same settings differ in
+    /// their epochs alone. Empty without `[refit]`.
+    ///
+    /// # Errors
+    /// [`ConfigurationError`] when the configuration is not of this spec.
+    pub fn refit_settings(
+        &self,
+        configuration: &Configuration,
+    ) -> Result<BTreeMap<String, String>, ConfigurationError> {
+        let Some(refit) = self.refit else { return Ok(BTreeMap::new()) };
+        let images = if refit.validation_too { "train+validation" } else { "train" };
+        let own = [("images".to_owned(), images.to_owned())];
+        let augmentation = self.refit_augmentation.values(configuration)?;
+        let augmentation =
+            augmentation.into_iter().map(|(key, value)| (format!("augmentation.{key}"), value.to_string()));
+        Ok(own.into_iter().chain(augmentation).collect())
+    }
+
     /// The text of a spec that trains exactly this model again: every value fixed, the seed written down.
     ///
     /// # Errors

@@ -18,6 +18,7 @@ use super::plan::{Plan, PlanMode};
 use super::schedule::Schedule;
 use super::{EarlyStoppingConfig, TrainConfig};
 use crate::data::{Dataset, Normalization, Splits};
+use crate::gate::GATE;
 
 /// A batch loss above so many times that of a guess, ln(classes), counts as divergence.
 const DIVERGED_LOSS_FACTOR: f64 = 100.0;
@@ -75,7 +76,7 @@ pub struct Trained {
     pub epochs: Vec<EpochReport>,
 }
 
-/// Trains `network` from `weights` on one thread.
+/// Trains `network` from `weights` on one thread. Between two steps it waits while a latency is measured.
 ///
 /// The order of the images, augmentation and dropout come from `seed`: the same arguments give the same weights, bit for bit,
 /// on the same instruction set. When fewer images than a batch are left in an epoch, they are dropped; an epoch over fewer
@@ -126,6 +127,7 @@ pub fn train(
         let mut loss_sum = 0.0;
         let mut learning_rate = 0.0;
         for indices in order.chunks_exact(batch) {
+            let permit = GATE.train();
             let (images, targets) = batcher.augmented(&data.train, indices, &mut augmentation_rng);
             let outputs = plan.forward(images, batch, true, &mut dropout_rng);
             let loss = config.loss.value_and_gradient(outputs, targets, classes, &mut d_outputs);
@@ -148,6 +150,7 @@ pub fn train(
             if let Some(average) = &mut average {
                 average.update(step, &plan);
             }
+            drop(permit);
             if let ControlFlow::Break(reason) = observer.step(step, steps) {
                 return Err(TrainError::Stopped { reason, epoch });
             }
@@ -213,6 +216,7 @@ fn metrics(
     let mut sum = MetricsSum::new(data.classes().len());
     for start in (0..data.len()).step_by(batch) {
         let end = (start + batch).min(data.len());
+        let _permit = GATE.train();
         let images = batcher.plain(data, start..end);
         let outputs = plan.forward(images, end - start, false, &mut unused_rng);
         sum.add(outputs, data.labels()[start..end].iter().copied());

@@ -65,7 +65,7 @@ pub(super) fn document_to_spec(errors: &mut Errors, document: &DeTable<'_>) -> O
         return None;
     }
     Some(TuneSpec {
-        study: study.finish(objectives, space?, fingerprint(document, FREE))?,
+        study: study.finish(objectives, space?, [FREE, FREE].map(|free| fingerprint(document, free)))?,
         constraints,
         command: command?,
         parameters,

@@ -46,7 +46,7 @@ pub const SAMPLERS: &[Section] = &[
             Key::optional(
                 "kappa",
                 NON_NEGATIVE,
-                "weight of the uncertainty in ucb; default 2, or 1 with several objectives",
+                "weight of the uncertainty in ucb; default 2, or 0.5 with several objectives",
             ),
             Key::optional("startup_trials", int(1), "random trials before the first model; default 10"),
             Key::optional(

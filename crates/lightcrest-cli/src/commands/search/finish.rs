@@ -26,7 +26,8 @@ use super::refit::{self, Planned};
 use crate::deliver::Delivery;
 use crate::error::CliError;
 use crate::progress;
-use crate::run::{ModelCard, RunFolder};
+use crate::run::{ModelCard, Refitted, RunFolder};
+use crate::spec_file::SearchFile;
 use crate::terminal::Style;
 
 type Cause = Box<dyn Error + Send + Sync>;
@@ -40,6 +41,10 @@ pub(super) struct Trainer<'a> {
 /// What is needed to write the models.
 pub(super) struct Finish<'a> {
     pub(super) spec: &'a Spec,
+    /// The file that the spec was read from.
+    pub(super) file: &'a SearchFile,
+    /// Checksum of the images.
+    pub(super) images: &'a str,
     pub(super) history: &'a History,
     /// The seed of a trial's training, masked to what a spec can hold.
     pub(super) seed: &'a (dyn Fn(u64) -> u64 + Sync),
@@ -126,6 +131,8 @@ impl Finish<'_> {
                 let found = found.map_err(|error| failed(error.into()))?;
                 card.metrics.insert(NAME.into(), found.median_ms);
                 card.metrics.insert("latency_p90_ms".into(), found.p90_ms);
+                card.metrics.extend(found.cpu_ms.map(|cpu| ("latency_cpu_ms".to_owned(), cpu)));
+                card.metrics.insert("latency_disturbed".into(), f64::from(u8::from(found.disturbed)));
                 card.write(&folder)?;
             }
             bar.inc(1);
@@ -163,18 +170,36 @@ impl Finish<'_> {
         Ok(refit::plan(&costs, refit.epochs, time, self.workers))
     }
 
-    /// Whether the model that is written is one that `[refit]` trained, with however many epochs.
+    /// Whether the model that is written is one that `[refit]` trained as it is now, with as many epochs or fewer.
     fn is_refitted(&self, trial: &FrozenTrial) -> Result<bool, Cause> {
+        let (Some(refit), Some(Some(found))) = (self.spec.refit, self.written(trial)?) else {
+            return Ok(false);
+        };
+        Ok(found.epochs <= refit.epochs
+            && found.settings == self.spec.refit_settings(&trial.configuration)?)
+    }
+
+    /// How the model in its folder was trained again, if it was; none when there is no complete model.
+    fn written(&self, trial: &FrozenTrial) -> Result<Option<Option<Refitted>>, Cause> {
         let folder = self.folder.model(trial.number);
-        let (Some(_), Some(refit)) = (ModelCard::read(&folder)?, self.spec.refit) else { return Ok(false) };
-        let Ok(written) = fs::read_to_string(folder.join("config.toml")) else { return Ok(false) };
-        let seed = (self.seed)(trial.number);
-        for epochs in 1..=refit.epochs {
-            if self.spec.resolve(&trial.configuration, seed, Phase::Refit(epochs))? == written {
-                return Ok(true);
-            }
+        let Some(card) = ModelCard::read(&folder)? else { return Ok(None) };
+        if card.images.is_some() {
+            return Ok(Some(card.refit));
         }
-        Ok(false)
+        // The card is of a version that did not keep this; its config.toml tells.
+        let text = fs::read_to_string(folder.join("config.toml"))?;
+        let is_of = |phase| {
+            let seed = (self.seed)(trial.number);
+            self.spec.resolve(&trial.configuration, seed, phase).is_ok_and(|own| own == text)
+        };
+        if is_of(Phase::Search) {
+            return Ok(Some(None));
+        }
+        let epochs = text.lines().find_map(|line| line.strip_prefix("epochs = ")?.parse().ok());
+        let settings = self.spec.refit_settings(&trial.configuration)?;
+        Ok(epochs
+            .filter(|&epochs| is_of(Phase::Refit(epochs)))
+            .map(|epochs| Some(Refitted { epochs, settings })))
     }
 
     /// Writes one model, unless it is there; `epochs` if it is to be trained again.
@@ -182,7 +207,10 @@ impl Finish<'_> {
         let number = trial.number;
         let seed = (self.seed)(number);
         let folder = self.folder.model(number);
-        let config = |phase| self.spec.resolve(&trial.configuration, seed, phase);
+        let config = |phase| {
+            let text = self.spec.resolve(&trial.configuration, seed, phase)?;
+            Ok::<_, Cause>(self.file.rewritten(&text, &folder))
+        };
         if self.is_refitted(trial)? {
             return Ok(());
         }
@@ -198,7 +226,10 @@ impl Finish<'_> {
                         metrics.extend(accuracy.map(|value| ("refit_validation_accuracy".to_owned(), value)));
                     }
                     let config = config(phase)?;
-                    return self.deliver(refit, trial, &model.network, &model.weights, config, metrics);
+                    let settings = self.spec.refit_settings(&trial.configuration)?;
+                    let refitted = Some(Refitted { epochs, settings });
+                    let made = Made { network: &model.network, weights: &model.weights, refitted, metrics };
+                    return self.deliver(refit, trial, made, config);
                 }
                 // Too late: the weights of the search are good as well.
                 Err(ModelError::Train(TrainError::Stopped { .. })) if !self.stopped() => {}
@@ -206,12 +237,10 @@ impl Finish<'_> {
                 Err(error) => return Err(error.into()),
             }
         }
-        let written =
-            ModelCard::read(&folder)?.and_then(|_| fs::read_to_string(folder.join("config.toml")).ok());
-        let config = config(Phase::Search)?;
-        if written.as_deref() == Some(&config) {
+        if self.written(trial)? == Some(None) {
             return Ok(());
         }
+        let config = config(Phase::Search)?;
         bar.set_message(format!("trial {number}"));
         let candidate = self.search.objective.candidate(&trial.configuration, Phase::Search)?;
         let kept = self.folder.weights(number);
@@ -231,22 +260,33 @@ impl Finish<'_> {
                 }
             }
         };
-        self.deliver(&self.search, trial, &candidate.network, &weights, config, BTreeMap::new())
+        let metrics = BTreeMap::new();
+        let made = Made { network: &candidate.network, weights: &weights, refitted: None, metrics };
+        self.deliver(&self.search, trial, made, config)
     }
 
     fn deliver(
         &self,
         trainer: &Trainer,
         trial: &FrozenTrial,
-        network: &Network,
-        weights: &Weights,
+        made: Made<'_>,
         config: String,
-        metrics: BTreeMap<String, f64>,
     ) -> Result<(), Cause> {
         let config = ("config.toml", config);
-        let delivery = Delivery { network, weights, splits: trainer.splits, config: &config, metrics };
+        let Made { network, weights, refitted: refit, metrics } = made;
+        let images = self.images.to_owned();
+        let delivery =
+            Delivery { network, weights, splits: trainer.splits, config: &config, images, refit, metrics };
         delivery.write(&self.folder.model(trial.number), self.test).map(drop)
     }
+}
+
+/// A model that is to be written.
+struct Made<'a> {
+    network: &'a Network,
+    weights: &'a Weights,
+    refitted: Option<Refitted>,
+    metrics: BTreeMap<String, f64>,
 }
 
 /// Ends a training on Ctrl-C, and on the deadline if that matters.

@@ -14,37 +14,48 @@ use std::time::{Duration, Instant};
 
 use lightcrest::Objective;
 use lightcrest::executor::Ending;
+use lightcrest_model::data::Loaded;
 use lightcrest_model::objective::NetworkObjective;
 use lightcrest_model::spec::{Phase, Refit};
 
 use crate::arguments::StudyArguments;
 use crate::error::CliError;
+use crate::images;
 use crate::prepare;
 use crate::progress::Steps;
 use crate::session::Session;
 use crate::spec_file;
 use crate::stop;
+use crate::terminal::tell;
 use finish::{Finish, Trainer};
 use keeper::Keeper;
 
 /// Searches.
 pub(crate) fn search(arguments: &StudyArguments) -> Result<(), CliError> {
     let begun = Instant::now();
-    let (spec, text) = spec_file::read_search(&arguments.spec)?;
+    let mut file = spec_file::read_search(&arguments.spec)?;
+    let root = Session::folder(arguments, &file.spec.study);
+    prepare::adopt_from(&mut file.spec.study, &root);
+    let spec = &file.spec;
     if spec.space().parameters().is_empty() {
         let path = arguments.spec.display();
         return Err(CliError::Usage(format!(
             "nothing varies in {path}; `lightcrest train {path}` trains its model"
         )));
     }
-    let (splits, test) = spec.data(Phase::Search).load()?;
-    let objective = NetworkObjective::new(&spec, splits.clone());
+    file.warning().into_iter().for_each(tell);
+    let Loaded { splits, test, identity, .. } = images::load(&spec.data(Phase::Search), arguments.quiet)?;
+    let objective = NetworkObjective::new(spec, splits.clone());
     let pruner = prepare::pruner(&spec.study)?;
     prepare::check_feasible(&spec.study, &|configuration| objective.preview(configuration))?;
     let root = Session::root(arguments, &spec.study)?;
+    if !arguments.fresh {
+        images::check_same(&root, &identity, arguments.quiet)?;
+    }
 
-    let install = || stop::install(None);
+    let (install, text) = (|| stop::install(None), file.text_in(&root));
     let mut session = Session::open(arguments, &spec.study, &text, &root, pruner, begun, install)?;
+    images::keep(&session.folder, &identity)?;
     let times = Times::new(&session, spec.refit);
     let epochs = |configuration: &_| {
         let candidate = objective.candidate(configuration, Phase::Search).ok()?;
@@ -66,7 +77,7 @@ pub(crate) fn search(arguments: &StudyArguments) -> Result<(), CliError> {
     let again_on = match spec.refit {
         Some(refit) => {
             let (splits, _) = spec.data(Phase::Refit(refit.epochs)).load()?;
-            Some((NetworkObjective::new(&spec, splits.clone()), splits))
+            Some((NetworkObjective::new(spec, splits.clone()), splits))
         }
         None => None,
     };
@@ -81,7 +92,9 @@ pub(crate) fn search(arguments: &StudyArguments) -> Result<(), CliError> {
         .collect();
     let seed = |number: u64| seeds[&number];
     let finish = Finish {
-        spec: &spec,
+        spec,
+        file: &file,
+        images: &identity.checksum(),
         history: study.history(),
         seed: &seed,
         folder: &folder,

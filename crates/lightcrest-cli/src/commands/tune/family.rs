@@ -22,11 +22,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::ending::{self, Left};
+use super::process;
 use crate::stop::Programs;
 use system::System;
 
 /// How often a command that must wait looks whether it may begin.
 const LOOK: Duration = Duration::from_millis(10);
+/// What one trial has found out serves the others for so long.
+const LATELY: Duration = Duration::from_millis(200);
 
 /// The processes of all trials.
 #[derive(Debug)]
@@ -39,6 +42,8 @@ struct State {
     system: System,
     /// This program is about to exit.
     over: bool,
+    /// When the processes were looked up for all trials.
+    looked: Option<Instant>,
     /// Since when everything is stopped, if it is.
     suspended: Option<Instant>,
     /// How long everything was stopped before.
@@ -60,8 +65,17 @@ pub(super) struct Running<'a> {
 impl Families {
     /// Without any trial.
     pub(super) fn new() -> Self {
+        process::let_children_be_waited_for();
         let system = System::new();
-        Self { state: Mutex::new(State { system, over: false, suspended: None, stopped: Duration::ZERO }) }
+        Self {
+            state: Mutex::new(State {
+                system,
+                over: false,
+                looked: None,
+                suspended: None,
+                stopped: Duration::ZERO,
+            }),
+        }
     }
 
     /// Starts the command of a trial, whose folder its environment names, as the leader of a new group.
@@ -92,6 +106,14 @@ impl Families {
 }
 
 impl State {
+    /// Looks up the processes of all trials, unless another trial did so just now.
+    fn look_lately(&mut self) {
+        if self.looked.is_none_or(|at| at.elapsed() >= LATELY) {
+            self.system.look();
+            self.looked = Some(Instant::now());
+        }
+    }
+
     /// How long everything was stopped so far.
     fn stopped(&self) -> Duration {
         self.stopped + self.suspended.map_or(Duration::ZERO, |since| since.elapsed())
@@ -141,14 +163,14 @@ impl Running<'_> {
 
     /// Learns who has joined the family, while the parents can still tell, and takes notice of orphans that have ended.
     pub(super) fn look(&self) {
-        self.families.state().system.look();
+        self.families.state().look_lately();
     }
 
     /// Bytes of memory of all processes, of which what several share counts once, as far as it is more than `limit`; less costs less
     /// to find out and may be told too high.
     pub(super) fn memory(&self, limit: u64) -> u64 {
         let mut state = self.families.state();
-        state.system.look();
+        state.look_lately();
         let members = state.system.members(self.child.id());
         drop(state);
         system::memory(&members, limit)

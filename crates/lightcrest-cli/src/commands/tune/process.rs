@@ -6,6 +6,16 @@ pub(super) use linux::*;
 /// Whether the memory of processes is known.
 pub(super) const KNOWS_MEMORY: bool = cfg!(target_os = "linux");
 
+/// Takes SIGCHLD back to its default. Who starts this program with the signal ignored lets the system forget how children end, and
+/// nobody could wait for them.
+pub(super) fn let_children_be_waited_for() {
+    #[cfg(unix)]
+    // SAFETY: the default action runs no code of this process, and nothing else in it handles this signal.
+    unsafe {
+        libc::signal(libc::SIGCHLD, libc::SIG_DFL);
+    }
+}
+
 /// Kills what a run that was killed itself has left running.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn end_leftovers(_: &std::path::Path) {}

@@ -94,3 +94,20 @@ fn an_empty_file_lacks_its_sections() {
         assert!(message.contains(&format!("the file lacks `{section}`")), "{message}");
     }
 }
+
+#[test]
+fn deep_nesting_is_refused_with_a_message_that_can_be_read() {
+    let many = 100_000;
+    let score = format!("name = \"x\"\nscore = \"{}1{}\"", "(".repeat(many), ")".repeat(many));
+    let error = message("metric = \"parameters\"", &score);
+    assert!(error.contains("more than 100 levels inside of each other"), "{}", &error[..500]);
+    assert!(error.chars().count() < 1500, "{} characters", error.chars().count());
+    for (open, close) in [("[", "]"), ("{ a = ", " }")] {
+        for text in [open.repeat(many), format!("{}1{}", open.repeat(many), close.repeat(many))] {
+            let error = message("kernel = [1, 3]", &format!("kernel = {text}"));
+            assert!(error.contains("limit") || error.contains("nest"), "{}", &error[..500]);
+        }
+    }
+    let error = message("seed = 3", &format!("seed = 3\n{}a = 1", "a.".repeat(many)));
+    assert!(error.contains("limit") || error.contains("nest"), "{}", &error[..500]);
+}

@@ -15,7 +15,7 @@ pub(crate) const ARCHITECTURE: Section = Section {
         Key::optional("depth_multiple", POSITIVE, "multiplies every repeat above 1; default 1").searchable(),
         Key::optional(
             "image_size",
-            int(1),
+            int_in(1, 1 << 14),
             "resize the images to squares of this side; default the size of the data",
         )
         .searchable(),

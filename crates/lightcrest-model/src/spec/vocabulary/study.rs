@@ -1,6 +1,6 @@
 //! Sections that are never searched: objectives and constraints, the data, and the refit.
 
-use lightcrest_spec::vocabulary::{Key, Kind, NUMBER, OPEN_FRACTION, Section, int};
+use lightcrest_spec::vocabulary::{Key, Kind, NUMBER, OPEN_FRACTION, Section, int, int_in};
 
 /// Every metric with its meaning, in the order of the metric indices.
 pub(crate) const METRICS: &[(&str, &str)] = &[
@@ -81,16 +81,28 @@ pub(crate) const DATA: Section = Section {
             "source",
             Kind::Word(&["digits", "mnist", "fashion_mnist", "idx", "cifar10", "cifar100", "folder"]),
             "digits (bundled, 8x8), mnist, fashion_mnist or idx (IDX files, gzipped or not), cifar10 and cifar100 \
-             (binary files), or a folder with one sub-folder a class",
+             (binary files), or a folder with one sub-folder a class, also split into train, val and test",
         ),
-        Key::optional("path", Kind::Text, "folder of the files; not for digits, optional for fashion_mnist"),
-        Key::optional("image_size", int(1), "resize the images to squares of this side; default as they are"),
+        Key::optional(
+            "path",
+            Kind::Text,
+            "folder of the files, relative to the spec's own; not for digits, optional for fashion_mnist",
+        ),
+        Key::optional(
+            "image_size",
+            int_in(1, 1 << 14),
+            "resize the images to squares of this side; default as they are",
+        ),
         Key::optional(
             "channels",
             Kind::Word(&["grey", "rgb"]),
             "channels of an image folder; default grey when every image is",
         ),
-        Key::optional("validation_fraction", OPEN_FRACTION, "share of the images that validate; default 0.1"),
+        Key::optional(
+            "validation_fraction",
+            OPEN_FRACTION,
+            "share of the images that validate, where the data set has no validation split of its own; default 0.1",
+        ),
         Key::optional(
             "test_fraction",
             OPEN_FRACTION,

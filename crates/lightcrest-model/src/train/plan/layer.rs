@@ -1,15 +1,10 @@
 //! Layers with parameters: packed weights, statistics and gradients.
 
-use lightcrest_graph::network::Conv2d;
+use lightcrest_graph::network::{BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, Conv2d};
 
 use crate::kernel::conv::{self, Channels};
 use crate::kernel::geometry::{self, Phase};
 use crate::kernel::{Buffer, Element, Layout, depthwise};
-
-/// Added to the variance before its root.
-const EPSILON: f64 = 1e-5;
-/// Weight of the newest batch in the running statistics.
-const MOMENTUM: f64 = 0.1;
 
 /// A trainable tensor in the layout of PyTorch.
 pub(super) struct Parameter<E> {
@@ -235,7 +230,8 @@ impl<E: Element> NormLayer<E> {
         for channel in 0..self.channels {
             let (mean, deviation) = (self.batch_mean[channel], self.deviation[channel]);
             let unbiased = deviation / (n - 1.0).max(1.0);
-            let mix = |old: E, new: f64| E::of((1.0 - MOMENTUM) * old.f64() + MOMENTUM * new);
+            let mix =
+                |old: E, new: f64| E::of((1.0 - BATCH_NORM_MOMENTUM) * old.f64() + BATCH_NORM_MOMENTUM * new);
             self.running_mean[channel] = mix(self.running_mean[channel], mean);
             self.running_var[channel] = mix(self.running_var[channel], unbiased);
             self.set_channel(parameters, channel, mean, deviation / n);
@@ -253,7 +249,7 @@ impl<E: Element> NormLayer<E> {
     fn set_channel(&mut self, parameters: &[Parameter<E>], channel: usize, mean: f64, var: f64) {
         let gamma = parameters[self.weight].value[channel].f64();
         let beta = parameters[self.bias].value[channel].f64();
-        let inverse = 1.0 / (var + EPSILON).sqrt();
+        let inverse = 1.0 / (var + BATCH_NORM_EPSILON).sqrt();
         self.inverse[channel] = inverse;
         self.batch_mean[channel] = mean;
         self.mean[channel] = E::of(mean);

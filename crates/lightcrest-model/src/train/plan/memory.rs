@@ -18,7 +18,7 @@ pub(super) fn assign(
     for (tensor, life) in tensors.iter_mut().zip(&lives) {
         tensor.whole = life.is_some_and(|(first, last)| first != last);
     }
-    for (index, stage) in stages.iter_mut().enumerate() {
+    for stage in stages.iter_mut() {
         let mut touched = vec![false; tensors.len()];
         for id in stage.steps.iter().flat_map(|step| step.reads.iter().chain(&step.write)) {
             touched[*id] = true;
@@ -28,7 +28,6 @@ pub(super) fn assign(
         // even chunks: a last one of few images would waste the setup of every kernel
         let largest = (CACHE / bytes.max(1)).clamp(1, batch);
         stage.chunk = batch.div_ceil(batch.div_ceil(largest));
-        debug_assert!(index < usize::MAX);
     }
     let mut buffers = whole_buffers(tensors, &lives, batch, lanes);
     let mut chunks: Vec<usize> = Vec::new();

@@ -77,7 +77,7 @@ pub enum Acquisition {
 pub struct GpConfig {
     /// What is maximised.
     pub acquisition: Acquisition,
-    /// κ of `ucb`: how many standard deviations of uncertainty count as good. Unless given, 2 with one objective and 1 with several,
+    /// κ of `ucb`: how many standard deviations of uncertainty count as good. Unless given, 2 with one objective and 1/2 with several,
     /// where the random weights explore as well.
     pub kappa: Option<f64>,
     /// How many trials are random at first.

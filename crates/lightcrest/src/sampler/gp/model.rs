@@ -436,7 +436,7 @@ fn kappa(config: &GpConfig, context: &Context<'_>) -> f64 {
         }
         // The draw itself explores.
         Acquisition::Thompson => 0.0,
-        _ => config.kappa.unwrap_or(if context.objectives.len() == 1 { 2.0 } else { 1.0 }),
+        _ => config.kappa.unwrap_or(if context.objectives.len() == 1 { 2.0 } else { 0.5 }),
     };
     // Predicted results of pending trials make the surrogate too sure of itself (Desautels et al. 2014, GP-BUCB, widen the
     // bounds for that); without this, workers crowd around one optimum.
