@@ -63,7 +63,7 @@ fn ctrl_z_stops_the_programs_and_time_stands_still() {
                   setsid sleep 1000 & echo $! > \"$LIGHTCREST_FOLDER/away\"\n\
                   echo $$ > \"$LIGHTCREST_FOLDER/process\"\n\
                   while [ ! -e go ]; do sleep 0.02; done\necho '{\"loss\": 1}'";
-    let place = place(&one_trial().replace("time = \"2m\"", "time = \"3s\""), script);
+    let place = place(&one_trial().replace("time = \"2m\"", "time = \"5s\""), script);
     let mut run = place.command(&["tune", "spec.toml"]).stderr(Stdio::null()).spawn().unwrap();
     let names = ["child", "away", "process"];
     let number = |name: &str| process(&place.path(&format!("runs/tuned/trials/000000/{name}")));
@@ -73,7 +73,7 @@ fn ctrl_z_stops_the_programs_and_time_stands_still() {
     let states = || all().into_iter().map(|process| state(process).unwrap()).collect::<String>();
     wait_until("all of it is stopped", || states() == "TTTT");
     // Longer than the limit of time.
-    std::thread::sleep(Duration::from_millis(3200));
+    std::thread::sleep(Duration::from_millis(5200));
     place.write("go", "");
     signal("-CONT", run.id());
     assert_eq!(run.wait().unwrap().code(), Some(0));
@@ -126,7 +126,7 @@ fn what_a_trial_has_started_ends_with_it_wherever_it_is() {
     let script =
         "case $1 in 0) how=end;; 1) how=fail;; *) how=wait;; esac; exec python3 -S fugitives.py $how";
     // The trials after the first are stopped by the limit of time, or by the pruner.
-    let spec = one_trial().replace("trials = 1", "trials = 3").replace("time = \"2m\"", "time = \"3s\"");
+    let spec = one_trial().replace("trials = 1", "trials = 3").replace("time = \"2m\"", "time = \"5s\"");
     let place = place(&spec, script);
     place.write("fugitives.py", FUGITIVES);
     place.succeed(&["tune", "spec.toml"]);
@@ -144,7 +144,7 @@ fn trials_side_by_side_do_not_end_each_others_processes() {
                   done; echo '{\"loss\": 1}'\n\
                   else exec python3 -S fugitives.py $([ $1 = 1 ] && echo wait || echo end); fi";
     let spec = one_trial().replace("trials = 1", "trials = 3").replace("count = 1", "count = 2");
-    let place = place(&spec.replace("time = \"2m\"", "time = \"3s\""), script);
+    let place = place(&spec.replace("time = \"2m\"", "time = \"5s\""), script);
     place.write("fugitives.py", FUGITIVES);
     let place = &place;
     std::thread::scope(|scope| {

@@ -141,7 +141,7 @@ impl Domain {
             Self::Float { low, high, step: Some(step), .. } => {
                 Steps::new(*low, *high, *step).is_none_or(|steps| steps.is_exact())
             }
-            Self::Int { low, high, step, .. } if *step > 1 && low <= high => {
+            Self::Int { low, high, step, .. } if *step > 1 && *low <= *high => {
                 high.abs_diff(*low) % step.unsigned_abs() == 0
             }
             _ => true,

@@ -1,7 +1,9 @@
-//! What Rust code imports: every path in it, in `use` declarations, however nested, and in full anywhere else.
+//! What Rust code imports: every path in it, in `use` declarations, however nested, and in full anywhere
+//! else.
 //!
-//! The code is read as tokens, so that comments, strings and doc tests count for nothing and macros are seen like other
-//! code. What is compiled for tests alone, under `#[cfg(test)]`, is left out: tests may use anything.
+//! The code is read as tokens, so that comments, strings and doc tests count for nothing and macros are seen
+//! like other code. What is compiled for tests alone, under `#[cfg(test)]`, is left out: tests may use
+//! anything.
 
 use std::collections::BTreeSet;
 
@@ -11,10 +13,11 @@ type Token = String;
 /// What a file of code imports.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Imports {
-    /// Absolute paths: `crate::space::Domain`, `rand::Rng`. Paths that start with a name of the module itself or of the
-    /// prelude are among them as they stand.
+    /// Absolute paths: `crate::space::Domain`, `rand::Rng`. Paths that start with a name of the module itself
+    /// or of the prelude are among them as they stand.
     pub(crate) paths: BTreeSet<Vec<String>>,
-    /// Modules in files of their own that are compiled for tests alone, by their paths from the root of the crate.
+    /// Modules in files of their own that are compiled for tests alone, by their paths from the root of the
+    /// crate.
     pub(crate) test_modules: BTreeSet<Vec<String>>,
 }
 
@@ -74,7 +77,8 @@ fn after_comment(chars: &[char], start: usize) -> usize {
     chars.len()
 }
 
-/// Where the string or character that begins at `start` ends; `None` when none begins there. A lifetime is no character.
+/// Where the string or character that begins at `start` ends; `None` when none begins there. A lifetime is no
+/// character.
 fn after_string(chars: &[char], start: usize) -> Option<usize> {
     let mut at = start;
     while at < start + 2 && matches!(chars.get(at), Some('b' | 'c' | 'r')) {
@@ -128,7 +132,7 @@ impl Reader {
             if self.next_is(&["#", "[", "cfg", "(", "test", ")", "]"]) {
                 self.at += 7;
                 self.skip_item();
-            } else if self.peek(0) == "use" {
+            } else if self.peek(0) == "use" && self.peek(1) != "<" {
                 self.at += 1;
                 self.tree(&[]);
             } else if self.peek(0) == "mod" && self.peek(2) == "{" {
@@ -184,7 +188,7 @@ impl Reader {
                     self.at += 1;
                     while !matches!(self.peek(0), "}" | "") {
                         self.tree(&path);
-                        if self.peek(0) == "," {
+                        if matches!(self.peek(0), "," | ";") {
                             self.at += 1;
                         }
                     }
