@@ -1,21 +1,24 @@
-"""What a configuration of the tables costs, which follows from it without training: multiply-accumulates and weights.
+"""What a configuration of the tables costs, which follows from it without training: multiply-accumulates and
+weights.
 
-NAS-Bench-201 (Dong & Yang 2020, arXiv 2001.00326, sec. 2.1): a 3x3 convolution to 16 channels; five cells each at 16, 32 and 64 channels, and
-between them a residual block that halves the image and doubles the channels; global pooling and one linear layer. Convolutions have no
-bias and each is followed by BatchNorm. Images are 32x32, for ImageNet-16-120 16x16. The tables have the number of parameters as recorded,
-and every cell is checked against it.
+NAS-Bench-201 (Dong & Yang 2020, arXiv 2001.00326, sec. 2.1): a 3x3 convolution to 16 channels; five cells
+each at 16, 32 and 64 channels, and between them a residual block that halves the image and doubles the
+channels; global pooling and one linear layer. Convolutions have no bias and each is followed by
+BatchNorm. Images are 32x32, for ImageNet-16-120 16x16. The tables have the number of parameters as
+recorded, and every cell is checked against it.
 
-The networks of hpobench (Eggensperger et al. 2021, arXiv 2109.06716) are scikit-learn's MLPClassifier with `depth` hidden layers of `width` units: one
-output where there are two classes. Choices are one-hot encoded. Those of hpolib (Klein & Hutter 2019, arXiv 1905.04970) have two hidden layers
-and one output; the tables have their parameters as recorded, and every row is checked against it.
+The networks of hpobench (Eggensperger et al. 2021, arXiv 2109.06716) are scikit-learn's MLPClassifier
+with `depth` hidden layers of `width` units: one output where there are two classes. Choices are one-hot
+encoded. Those of hpolib (Klein & Hutter 2019, arXiv 1905.04970) have two hidden layers and one output;
+the tables have their parameters as recorded, and every row is checked against it.
 """
 
 STAGES = [(16, 1), (32, 2), (64, 4)]  # channels, and by what the side of the image is divided
 CELLS = 5
 # Classes and side of the images.
 IMAGES = {"cifar10": (10, 32), "cifar100": (100, 32), "imagenet": (120, 16)}
-# Inputs after one-hot encoding and outputs. UCI's descriptions of the data sets: credit_g has 7 numbers and 13 choices of 54 values together,
-# australian 6 and 8 of 36, car 6 choices of 21; the others have numbers only.
+# Inputs after one-hot encoding and outputs. UCI's descriptions of the data sets: credit_g has 7 numbers and
+# 13 choices of 54 values together, australian 6 and 8 of 36, car 6 choices of 21; the others have numbers only.
 CLASSIFIERS = {
     "australian": (42, 1),
     "blood_transfusion": (4, 1),
@@ -35,7 +38,7 @@ REGRESSIONS = {
 
 
 def costs(suite, name, configuration, recorded):
-    """The costs of one configuration by name; `recorded` is the size that the table has for each repeat, if it has one."""
+    """The costs of one configuration by name; `recorded`: the sizes of its repeats, where the table has them."""
     if suite == "nasbench201":
         return cell(name, list(configuration.values()), recorded)
     if suite == "hpobench":
@@ -58,18 +61,21 @@ def cell(name, operations, recorded):
     convolutions = [(3, 3, 16, side, 1)]
     for channels, divisor in STAGES:
         here = side // divisor
-        convolutions += [(3, channels, channels, here, CELLS * by_three), (1, channels, channels, here, CELLS * by_one)]
+        convolutions.append((3, channels, channels, here, CELLS * by_three))
+        convolutions.append((1, channels, channels, here, CELLS * by_one))
         if divisor > 1:
             before = channels // 2
             convolutions += [(3, before, channels, here, 1), (3, channels, channels, here, 1)]
     macs = sum(k * k * a * b * at * at * times for k, a, b, at, times in convolutions)
     parameters = sum((k * k * a * b + 2 * b) * times for k, a, b, _, times in convolutions)
-    # The way beside a residual block is pooling and a 1x1 convolution without BatchNorm; another one stands before the global pooling.
+    # The way beside a residual block is pooling and a 1x1 convolution without BatchNorm; another BatchNorm stands
+    # before the global pooling.
     for channels, divisor in STAGES[1:]:
         macs += channels // 2 * channels * (side // divisor) ** 2
         parameters += channels // 2 * channels
     macs += 64 * classes
     parameters += 2 * 64 + (64 + 1) * classes
-    # Some repeats are recorded with the size of another cell (NATS-Bench, issue 36): one of them is right for each cell.
+    # Of 150 cells some repeats are recorded with another size (NATS-Bench's issue 36 is of that kind); one is
+    # right for each.
     assert any(round(size * 1e6) == parameters for size in recorded), (name, operations, parameters, recorded)
     return {"macs": macs, "parameters": parameters}

@@ -1,9 +1,12 @@
-"""The other optimizers of `cargo xtask bench bo`: `bo_peer.py NAME SEED [PRUNER EPOCHS]`, lines of JSON on standard input and output.
+"""The other optimizers of `cargo xtask bench bo`: `bo_peer.py NAME SEED [PRUNER EPOCHS]`, lines of JSON on
+standard input and output.
 
-In: the space, with the directions of the objectives where there are several, then the loss of each trial, or the list of its values. Out: before each loss, the configuration to try and the CPU seconds spent so far. Reports of
-a trial, with step and value, may come before its loss, and each is answered with whether to stop; the loss is null then. Every
-optimizer sees conditions as it can: Optuna by define-by-run, hyperopt by nested choices, SMAC by ConfigSpace. egobox is the Python
-binding of the Rust crate, for continuous spaces only.
+In: the space, with the directions of the objectives where there are several, then the loss of each trial,
+or the list of its values. Out: before each loss, the configuration to try and the CPU seconds spent so
+far. Reports of a trial, with step and value, may come before its loss, and each is answered with whether
+to stop; the loss is null then. Every optimizer sees conditions as it can: Optuna by define-by-run,
+hyperopt by nested choices, SMAC by ConfigSpace. egobox is the Python binding of the Rust crate, for
+continuous spaces only.
 """
 
 import json

@@ -1,7 +1,7 @@
 //! What other programs say, made fit for a terminal.
 
-/// A text of another program as one line that a terminal shows as it is: without the sequences that colour, move or erase, and with
-/// every other control character as an escape.
+/// A text of another program as one line that a terminal shows as it is: without the sequences that colour,
+/// move or erase, and with every other control character as an escape.
 pub(crate) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text.chars().peekable();
@@ -23,7 +23,8 @@ fn is_unseen(c: char) -> bool {
     c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Skips the rest of an escape sequence (ECMA-48): a control sequence, a string that a bell or `ESC \` ends, or two characters.
+/// Skips the rest of an escape sequence (ECMA-48): a control sequence, a string that a bell or `ESC \` ends,
+/// or two characters.
 fn skip_sequence(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) {
     match rest.peek() {
         Some('[') => {

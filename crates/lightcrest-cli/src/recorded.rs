@@ -1,4 +1,5 @@
-//! A run as it lies in its folder, for the commands that show it: what its readers see, its spec and its models.
+//! A run as it lies in its folder, for the commands that show it: what its readers see, its spec and its
+//! models.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -37,8 +38,8 @@ impl Recorded {
     /// Reads a run, also while a search goes on in it.
     ///
     /// # Errors
-    /// If its database or one of its models cannot be read. A spec of another version of the program only costs its
-    /// settings.
+    /// If its database or one of its models cannot be read. A spec of another version of the program only
+    /// costs its settings.
     pub(crate) fn read(folder: &RunFolder) -> Result<Self, CliError> {
         let unreadable = |source| CliError::Unreadable { path: folder.root().to_path_buf(), source };
         let mut storage = folder.look().map_err(unreadable)?;
@@ -81,8 +82,9 @@ impl Recorded {
         Proposer { config, note, preview: self.preview() }
     }
 
-    /// What is known of configurations before they are evaluated: nothing of those of a command. The shape of a network's images
-    /// is that of the written models, or else they are loaded. None without images or spec.
+    /// What is known of configurations before they are evaluated: nothing of those of a command. The shape of
+    /// a network's images is that of the written models, or else they are loaded. None without images or
+    /// spec.
     fn preview(&self) -> Option<Known<'_>> {
         let spec = match self.spec.as_ref()? {
             SpecFile::Search(spec) => spec,
@@ -102,7 +104,8 @@ impl Recorded {
     }
 }
 
-/// The Gaussian process that a study is drawn with: its own, or the one that the default would use, and why it is that.
+/// The Gaussian process that a study is drawn with: its own, or the one that the default would use, and why
+/// it is that.
 fn gaussian_process(spec: Option<&StudySpec>) -> (GpConfig, Option<String>) {
     let default = "this is the Gaussian process that the default sampler would use";
     match spec.map(|spec| spec.sampler.name) {

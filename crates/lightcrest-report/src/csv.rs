@@ -8,8 +8,8 @@ use crate::view::View;
 
 const FIRST: [&str; 5] = ["parameters", "macs", "latency_ms", "validation_accuracy", "test_accuracy"];
 
-/// The table: trial, cost and accuracy, what else is optimised or was measured on the models, then λ; empty where a
-/// parameter is inactive.
+/// The table: trial, cost and accuracy, what else is optimised or was measured on the models, then λ; empty
+/// where a parameter is inactive.
 pub fn front_csv(view: &View) -> String {
     let objectives = view.definition.objectives.iter().map(|objective| objective.name.as_str());
     let measured = view.models.values().flat_map(|model| model.metrics.keys()).map(String::as_str);

@@ -1,15 +1,16 @@
 //! What a study shows, as data and as pages: for the program, for a server, for a notebook.
 //!
-//! Everything begins with a [`View`]: a study as it is in a [`Storage`](lightcrest::storage::Storage), with what its owner
-//! knows beside it (models that were written, settings). From it come
+//! Everything begins with a [`View`]: a study as it is in a [`Storage`](lightcrest::storage::Storage), with
+//! what its owner knows beside it (models that were written, settings). From it come
 //!
-//! - [`ReportData`]: plain numbers, ready for JSON, cheap enough to be made again whenever trials have changed;
+//! - [`ReportData`]: plain numbers, ready for JSON, cheap enough to be made again whenever trials have
+//!   changed;
 //! - [`Surrogate`]: the posterior of the Gaussian process, picture by picture, which takes time;
 //! - [`page`]: one HTML page that needs nothing but itself, drawn from the data alone;
 //! - [`front_csv`]: the front as a table for spreadsheets.
 //!
-//! Nothing here prints, asks for the width of a terminal or knows where a run keeps its files: paths that a page links to
-//! are handed in. So tables for terminals are the program's.
+//! Nothing here prints, asks for the width of a terminal or knows where a run keeps its files: paths that a
+//! page links to are handed in. So tables for terminals are the program's.
 //!
 //! ```
 //! use lightcrest::storage::{MemoryStorage, Storage};

@@ -1,6 +1,7 @@
 //! A study as its readers see it: the trials joined with what its owner knows beside them.
 //!
-//! Everything that shows a study (tables, `front.csv`, the report) reads it from here, so they cannot disagree.
+//! Everything that shows a study (tables, `front.csv`, the report) reads it from here, so they cannot
+//! disagree.
 
 use std::collections::BTreeMap;
 
@@ -75,8 +76,9 @@ impl View {
         Ok(Self::new(definition, history))
     }
 
-    /// Reads the study again if trials have changed since the last time (or this is the first), and says whether it did. What the
-    /// owner knows beside the study stays. For whoever polls a storage: no change costs one short query.
+    /// Reads the study again if trials have changed since the last time (or this is the first), and says
+    /// whether it did. What the owner knows beside the study stays. For whoever polls a storage: no change
+    /// costs one short query.
     ///
     /// # Errors
     /// As [`read`](Self::read); the view stays as it was.
@@ -121,8 +123,8 @@ impl View {
         front
     }
 
-    /// Everything that was measured of a trial, by name. What was measured on the model that was written counts more
-    /// than what the trial saw.
+    /// Everything that was measured of a trial, by name. What was measured on the model that was written
+    /// counts more than what the trial saw.
     pub fn metrics(&self, trial: &FrozenTrial) -> BTreeMap<String, f64> {
         let measured = trial.attributes.iter().filter(|(name, _)| !UNSHOWN.contains(&name.as_str()));
         let numbers = measured.filter_map(|(name, value)| Some((name.clone(), value.as_f64()?)));

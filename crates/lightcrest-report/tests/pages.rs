@@ -1,7 +1,7 @@
 //! Pages of studies of every kind: what they carry is JSON, and nothing is lost on the way.
 //!
-//! To look at them: `LIGHTCREST_REPORT_SAMPLES=FOLDER cargo test --package lightcrest-report` writes them there, and one
-//! of 5,000 trials.
+//! To look at them: `LIGHTCREST_REPORT_SAMPLES=FOLDER cargo test --package lightcrest-report` writes them
+//! there, and one of 5,000 trials.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 

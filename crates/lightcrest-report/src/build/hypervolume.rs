@@ -3,9 +3,9 @@
 use lightcrest::history::History;
 use lightcrest::pareto::{self, Archive};
 
-/// The share of the box between the worst and the best value of every objective that the front dominates, after each
-/// trial; none before the first complete one. Infinite values count as the worst or the best of the others. Empty for one objective, where the best value says it all, and for more
-/// than four.
+/// The share of the box between the worst and the best value of every objective that the front dominates,
+/// after each trial; none before the first complete one. Infinite values count as the worst or the best of
+/// the others. Empty for one objective, where the best value says it all, and for more than four.
 pub(super) fn growth(history: &History) -> Vec<Option<f64>> {
     let count = history.objectives().len();
     if !(2..=4).contains(&count) {

@@ -51,8 +51,8 @@ pub struct SurrogateTrial {
     pub at: Vec<serde_json::Value>,
 }
 
-/// The picture after so many finished trials. The lists have one entry for each combination of the axes' values, the first axis
-/// varying fastest; null where a parameter of the picture is inactive.
+/// The picture after so many finished trials. The lists have one entry for each combination of the axes'
+/// values, the first axis varying fastest; null where a parameter of the picture is inactive.
 #[derive(Clone, Debug, Serialize)]
 pub struct SurrogateFrame {
     /// How many trials had finished.

@@ -1,7 +1,7 @@
 //! The pages: one HTML file each, which shows a study and needs nothing but itself.
 //!
-//! A page carries its data as JSON and draws it with the scripts in `assets/`, which know of nothing else. So it can be drawn,
-//! and tested, without a study.
+//! A page carries its data as JSON and draws it with the scripts in `assets/`, which know of nothing else. So
+//! it can be drawn, and tested, without a study.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 

@@ -285,7 +285,8 @@ fn numbers_that_are_not_finite_stay_json() {
     assert!(!page.contains("NaN,") && !page.contains("inf,"));
 }
 
-/// The page without what is a file of its own or a snapshot elsewhere: style, scripts and data. A line an element.
+/// The page without what is a file of its own or a snapshot elsewhere: style, scripts and data. A line an
+/// element.
 fn markup(page: &str) -> String {
     let mut text = page.replace(env!("CARGO_PKG_VERSION"), "VERSION");
     for name in ["style", "script"] {

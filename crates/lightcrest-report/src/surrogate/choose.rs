@@ -1,4 +1,5 @@
-//! What is drawn, from what was asked for: names that the study does not have are refused with those that it has.
+//! What is drawn, from what was asked for: names that the study does not have are refused with those that it
+//! has.
 
 use lightcrest::importance::{PedAnovaConfig, ped_anova};
 use lightcrest::space::nearest;

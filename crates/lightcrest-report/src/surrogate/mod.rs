@@ -1,4 +1,5 @@
-//! From a study to the pictures of its surrogate: for each number of finished trials, the posterior as it was then.
+//! From a study to the pictures of its surrogate: for each number of finished trials, the posterior as it was
+//! then.
 
 mod choose;
 mod error;
@@ -41,16 +42,17 @@ pub struct Proposer<'a> {
     pub config: GpConfig,
     /// What a reader must know of it, in a sentence.
     pub note: Option<String>,
-    /// What is known of configurations beforehand; none where nobody can tell. Needed only by studies some of whose
-    /// objectives or constraints need no evaluation: without it, what they propose next cannot be drawn.
+    /// What is known of configurations beforehand; none where nobody can tell. Needed only by studies some of
+    /// whose objectives or constraints need no evaluation: without it, what they propose next cannot be
+    /// drawn.
     pub preview: Option<Box<Known<'a>>>,
 }
 
 /// The pictures that answer a question.
 ///
 /// # Errors
-/// A question about names that the study does not have, or asked too early; [`SurrogateError::Sampler`] if the Gaussian
-/// process breaks down.
+/// A question about names that the study does not have, or asked too early; [`SurrogateError::Sampler`] if
+/// the Gaussian process breaks down.
 pub fn surrogate(
     view: &View,
     question: &Question<'_>,
@@ -59,7 +61,8 @@ pub fn surrogate(
     let objective = objective(view, question.objective)?;
     let names = parameters(view, question, objective)?;
     let known = view.history.trials().iter().any(|trial| trial.known.iter().any(Option::is_some));
-    // What a preview or the test of a constraint would say decides what is proposed: without it there is no telling.
+    // What a preview or the test of a constraint would say decides what is proposed: without it there is no
+    // telling.
     let blind = proposer.preview.is_none() && (known || !view.definition.spec.is_empty())
         || view.definition.space.check_tests().is_err();
     let preview = |configuration: &Configuration| {
@@ -132,7 +135,8 @@ pub fn surrogate(
     })
 }
 
-/// At most `limit` whole numbers from `first` to `last`, both among them, denser at the beginning, where every trial counts most.
+/// At most `limit` whole numbers from `first` to `last`, both among them, denser at the beginning, where
+/// every trial counts most.
 fn spread(first: usize, last: usize, limit: usize) -> Vec<usize> {
     if first > last {
         return Vec::new();

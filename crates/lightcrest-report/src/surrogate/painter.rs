@@ -1,4 +1,5 @@
-//! One picture: the study as it was, the cut through its best trial, the posterior along it, and the same in words.
+//! One picture: the study as it was, the cut through its best trial, the posterior along it, and the same in
+//! words.
 
 use std::collections::BTreeMap;
 
@@ -29,8 +30,8 @@ pub(super) struct Painter<'a> {
 }
 
 impl Painter<'_> {
-    /// The number of finished trials from which on there is a picture: with three trials, as long as there are so many, two of them
-    /// complete and one of these with the parameters of the picture.
+    /// The number of finished trials from which on there is a picture: with three trials, as long as there
+    /// are so many, two of them complete and one of these with the parameters of the picture.
     pub(super) fn first(&self) -> usize {
         let total = self.view.history.finished();
         let ready = |n: usize| {

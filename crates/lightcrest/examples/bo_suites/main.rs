@@ -21,6 +21,8 @@ mod front;
 mod fronts;
 mod function;
 mod mixed;
+#[path = "../../tests/problem/network.rs"]
+mod network;
 mod peer;
 mod report;
 mod run;

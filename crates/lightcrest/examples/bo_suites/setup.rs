@@ -25,8 +25,8 @@ pub fn checkpoints(suite: &str) -> &'static [usize] {
     }
 }
 
-/// A sampler by name: `auto`, `random`, `gp`, `gp:{"kappa":1}` (any setting of it as JSON), likewise `tpe`, `qmc`, `cmaes`, `nsga2` and
-/// `evolution`, or a peer.
+/// A sampler by name: `auto`, `random`, `gp`, `gp:{"kappa":1}` (any setting of it as JSON), likewise `tpe`,
+/// `qmc`, `cmaes`, `nsga2` and `evolution`, or a peer.
 pub fn sampler(name: &str, seed: u64, peers: Option<&Path>) -> Box<dyn Sampler> {
     let (kind, settings) = name.split_once(':').unwrap_or((name, "{}"));
     match kind {

@@ -28,8 +28,9 @@ impl<T> Default for Archive<T> {
 }
 
 impl<T> Archive<T> {
-    /// Adds a point, larger is better in every coordinate, and returns what is not on the front because of it: what it dominates,
-    /// or else the item itself if a point of the front dominates it. A point that equals another stays beside it.
+    /// Adds a point, larger is better in every coordinate, and returns what is not on the front because of
+    /// it: what it dominates, or else the item itself if a point of the front dominates it. A point that
+    /// equals another stays beside it.
     pub fn insert(&mut self, point: Vec<f64>, item: T) -> Vec<T> {
         if self.dominates(&point) {
             return vec![item];

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | nothing varies | random | there is nothing to learn |
 //! | one objective | Gaussian process, log expected improvement | few trials on tables of real tunings and on a conditional tree |
-//! | several objectives | Gaussian process, confidence bounds with random weights | on real fronts that no setting was chosen on ahead of TPE and NSGA-II where costs are known beforehand, and where they are not, in the first 50 trials |
+//! | several objectives | Gaussian process, confidence bounds with random weights | ahead of TPE and NSGA-II in the first 50 trials on real fronts that no setting was chosen on; after 100, TPE is level |
 //!
 //! `docs/bayesian-optimization.md` has the figures. Beyond [`GpConfig::max_trials`](super::GpConfig) the Gaussian process looks at
 //! a part of the trials only, so that it stays the choice however long the history is. What was chosen and why is logged when it changes (`log`, level info). The choice is a function of the context,
