@@ -4,8 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Writes `bytes` to a temporary file beside `path`, flushes it to disk and renames it. What was at `path` stays
-/// untouched when anything fails.
+/// Writes `bytes` to a temporary file beside `path`, flushes it to disk and renames it. What was at `path`
+/// stays untouched when anything fails.
 ///
 /// # Errors
 /// The first failure of the file system.

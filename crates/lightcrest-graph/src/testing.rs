@@ -2,13 +2,16 @@
 
 use rand::SeedableRng;
 
-use crate::network::{Activation, Conv2d, Network, NodeId, Op, Pool2d, Shape, Weights};
+use crate::network::{
+    Activation, BatchNorm, ChannelConv, ChannelShuffle, Conv2d, Dropout, Linear, Network, NodeId, Op, Pool2d,
+    PoolKind, Shape, Slice, Weights,
+};
 
 /// Convolution, batch normalisation, activation.
 fn conv(network: &mut Network, name: &str, conv: Conv2d, activation: Activation, input: NodeId) -> NodeId {
     let mut push = |part: &str, op, input| network.push(format!("{name}.{part}"), op, &[input]).unwrap();
     let x = push("conv", Op::Conv2d(conv), input);
-    let x = push("bn", Op::BatchNorm { channels: conv.out_channels }, x);
+    let x = push("bn", Op::BatchNorm(BatchNorm::new(conv.out_channels)), x);
     push("activation", Op::Activation(activation), x)
 }
 
@@ -27,22 +30,22 @@ pub(crate) fn classifier() -> Network {
     let x = n.push("excite", Op::Gate, &[x, s]).unwrap();
     let x = n.push("residual", Op::Add, &[stem, x]).unwrap();
     // two branches, shuffled
-    let left = n.push("left", Op::Slice { start: 0, len: 4 }, &[x]).unwrap();
-    let right = n.push("right", Op::Slice { start: 4, len: 4 }, &[x]).unwrap();
+    let left = n.push("left", Op::Slice(Slice { start: 0, len: 4 }), &[x]).unwrap();
+    let right = n.push("right", Op::Slice(Slice { start: 4, len: 4 }), &[x]).unwrap();
     let right = conv(&mut n, "branch", Conv2d::new(4, 4, 3, 1).with_groups(2), ReLU6, right);
     let x = n.push("concat", Op::Concat, &[left, right]).unwrap();
-    let x = n.push("shuffle", Op::ChannelShuffle { groups: 2 }, &[x]).unwrap();
+    let x = n.push("shuffle", Op::ChannelShuffle(ChannelShuffle { groups: 2 }), &[x]).unwrap();
     // efficient channel attention
     let s = n.push("pooled", Op::GlobalAvgPool, &[x]).unwrap();
-    let s = n.push("across", Op::ChannelConv { kernel: 3 }, &[s]).unwrap();
+    let s = n.push("across", Op::ChannelConv(ChannelConv { kernel: 3 }), &[s]).unwrap();
     let s = n.push("sigmoid", Op::Activation(Sigmoid), &[s]).unwrap();
     let x = n.push("attend", Op::Gate, &[x, s]).unwrap();
-    let window = Pool2d { kernel: (2, 2), stride: (2, 2), padding: (0, 0) };
-    let x = n.push("max", Op::MaxPool(window), &[x]).unwrap();
-    let x = n.push("average", Op::AvgPool(window), &[x]).unwrap();
+    let window = |kind| Op::Pool2d(Pool2d { kind, kernel: (2, 2), stride: (2, 2), padding: (0, 0) });
+    let x = n.push("max", window(PoolKind::Max), &[x]).unwrap();
+    let x = n.push("average", window(PoolKind::Average), &[x]).unwrap();
     let x = n.push("flatten", Op::Flatten, &[x]).unwrap();
-    let x = n.push("dropout", Op::Dropout { p: 0.1 }, &[x]).unwrap();
-    n.push("linear", Op::Linear { in_features: 32, out_features: 4, bias: true }, &[x]).unwrap();
+    let x = n.push("dropout", Op::Dropout(Dropout { p: 0.1 }), &[x]).unwrap();
+    n.push("linear", Op::Linear(Linear { in_features: 32, out_features: 4, bias: true }), &[x]).unwrap();
     n
 }
 

@@ -13,7 +13,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use lightcrest_graph::network::{
-    Activation, Conv2d, Network, NetworkError, NodeId, Op, Pool2d, Shape, Weights,
+    Activation, BatchNorm, ChannelConv, ChannelShuffle, Conv2d, Dropout, Linear, Network, NetworkError,
+    NodeId, Op, Pool2d, PoolKind, Shape, Slice, Weights,
 };
 use lightcrest_graph::onnx::{self, ExportConfig};
 use lightcrest_model::block::{Module, stage};
@@ -76,7 +77,7 @@ fn network(name: &str) -> Result<Network, Failure> {
                 x = stage(&mut network, &format!("stage{index}"), &module, 2, x)?;
                 // modules without a stride
                 if stride == 2 && network.shape(x).height > 28 >> index {
-                    x = network.push(format!("pool{index}"), Op::MaxPool(HALF), &[x])?;
+                    x = network.push(format!("pool{index}"), Op::Pool2d(HALF), &[x])?;
                 }
             }
             x
@@ -84,11 +85,15 @@ fn network(name: &str) -> Result<Network, Failure> {
     };
     let pooled = network.push("pool", Op::GlobalAvgPool, &[last])?;
     let in_features = network.shape(pooled).channels;
-    network.push("linear", Op::Linear { in_features, out_features: CLASSES, bias: true }, &[pooled])?;
+    network.push(
+        "linear",
+        Op::Linear(Linear { in_features, out_features: CLASSES, bias: true }),
+        &[pooled],
+    )?;
     Ok(network)
 }
 
-const HALF: Pool2d = Pool2d { kernel: (2, 2), stride: (2, 2), padding: (0, 0) };
+const HALF: Pool2d = Pool2d { kind: PoolKind::Max, kernel: (2, 2), stride: (2, 2), padding: (0, 0) };
 
 fn conv_norm(
     network: &mut Network,
@@ -98,7 +103,7 @@ fn conv_norm(
     relu: bool,
 ) -> Result<NodeId, NetworkError> {
     let x = network.push(format!("{path}.conv"), Op::Conv2d(conv), &[input])?;
-    let x = network.push(format!("{path}.norm"), Op::BatchNorm { channels: conv.out_channels }, &[x])?;
+    let x = network.push(format!("{path}.norm"), Op::BatchNorm(BatchNorm::new(conv.out_channels)), &[x])?;
     if relu { network.push(format!("{path}.relu"), Op::Activation(Activation::ReLU), &[x]) } else { Ok(x) }
 }
 
@@ -108,7 +113,7 @@ fn net_a(network: &mut Network) -> Result<NodeId, NetworkError> {
     for (index, (from, to)) in [(1, 16), (16, 32), (32, 64)].into_iter().enumerate() {
         x = conv_norm(network, &format!("layer{index}"), x, Conv2d::new(from, to, 3, 1), true)?;
         if index < 2 {
-            x = network.push(format!("layer{index}.pool"), Op::MaxPool(HALF), &[x])?;
+            x = network.push(format!("layer{index}.pool"), Op::Pool2d(HALF), &[x])?;
         }
     }
     Ok(x)
@@ -214,16 +219,22 @@ fn description(network: &Network) -> Value {
                     "stride": c.stride, "padding": c.padding, "dilation": c.dilation, "groups": c.groups,
                     "bias": c.bias,
                 }),
-                Op::BatchNorm { channels } => json!({ "channels": channels }),
-                Op::MaxPool(p) | Op::AvgPool(p) => pool(p),
-                Op::Linear { in_features, out_features, bias } => {
+                Op::BatchNorm(norm) => json!({ "channels": norm.channels }),
+                Op::Pool2d(p) => pool(p),
+                Op::Linear(Linear { in_features, out_features, bias }) => {
                     json!({ "in_features": in_features, "out_features": out_features, "bias": bias })
                 }
-                Op::Dropout { p } => json!({ "p": p }),
-                Op::Slice { start, len } => json!({ "start": start, "len": len }),
-                Op::ChannelShuffle { groups } => json!({ "groups": groups }),
-                Op::ChannelConv { kernel } => json!({ "kernel": kernel }),
-                _ => json!({}),
+                Op::Dropout(Dropout { p }) => json!({ "p": p }),
+                Op::Slice(Slice { start, len }) => json!({ "start": start, "len": len }),
+                Op::ChannelShuffle(ChannelShuffle { groups }) => json!({ "groups": groups }),
+                Op::ChannelConv(ChannelConv { kernel }) => json!({ "kernel": kernel }),
+                Op::Input(_)
+                | Op::Activation(_)
+                | Op::GlobalAvgPool
+                | Op::Flatten
+                | Op::Add
+                | Op::Gate
+                | Op::Concat => json!({}),
             };
             let op = if matches!(node.op, Op::Conv2d(_)) { "Conv2d" } else { node.op.name() };
             fields["op"] = json!(op);

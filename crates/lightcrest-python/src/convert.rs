@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple, PyType};
 use serde_json::Value as Json;
+use std::collections::HashMap;
 
 /// A scalar. `name` is the parameter that it is of.
 pub(crate) fn value(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Value> {
@@ -121,19 +122,16 @@ pub(crate) fn values(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Vec<Valu
         )));
     }
     let mut choices: Vec<Value> = Vec::new();
+    let mut alike: HashMap<String, usize> = HashMap::new();
     for item in object.try_iter()? {
         let item = item?;
         if let Some(value) = encodable(name, &item) {
             choices.push(value);
             continue;
         }
-        let mut text = stand_in(name, &item, 0)?;
-        for occurrence in 1.. {
-            if !choices.iter().any(|choice| choice.as_str() == Some(&text)) {
-                break;
-            }
-            text = stand_in(name, &item, occurrence)?;
-        }
+        let before = alike.entry(stand_in(name, &item, 0)?).or_insert(0);
+        let text = stand_in(name, &item, *before)?;
+        *before += 1;
         objects(item.py()).set_item(&text, &item)?;
         choices.push(Value::Str(text));
     }

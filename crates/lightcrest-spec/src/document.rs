@@ -15,8 +15,8 @@ use crate::vocabulary::{Kind, Section};
 /// A table that is there, with its key's place.
 pub type Table<'a, 'i> = (&'a DeTable<'i>, Range<usize>);
 
-/// Names of the tables and keys at the top of a file, which tell one kind of spec from another; `None` where the text is
-/// no TOML.
+/// Names of the tables and keys at the top of a file, which tell one kind of spec from another; `None` where
+/// the text is no TOML.
 pub fn tables(text: &str) -> Option<Vec<String>> {
     let document = DeTable::parse(text).ok()?;
     Some(document.get_ref().keys().map(|key| key.get_ref().to_string()).collect())
@@ -250,10 +250,11 @@ fn check_times(errors: &mut Errors, group: &Group, title: &str) {
     }
 }
 
-/// Reads the tables of which a configuration uses one: those of `sections` that stand below the key `name` of `parent`.
+/// Reads the tables of which a configuration uses one: those of `sections` that stand below the key `name` of
+/// `parent`.
 ///
-/// The parameter that chooses is called `parameter`, and the parameters below an alternative `PREFIX.WORD.KEY`. Keys of
-/// `shared` hold for every alternative that has them and does not set them itself.
+/// The parameter that chooses is called `parameter`, and the parameters below an alternative
+/// `PREFIX.WORD.KEY`. Keys of `shared` hold for every alternative that has them and does not set them itself.
 pub fn choice(
     errors: &mut Errors,
     parent: &DeTable<'_>,

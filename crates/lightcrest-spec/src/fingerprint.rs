@@ -9,8 +9,8 @@ use crate::setting::number;
 /// Tables of every spec that may change when a study goes on: they do not change what a stored value means.
 const FREE: &[&str] = &["budget", "workers", "sampler", "pruner", "terminator"];
 
-/// A hash, in hexadecimal, of everything but what every spec may change and what this kind of spec may change besides:
-/// tables and keys by their paths, such as `command.limits`.
+/// A hash, in hexadecimal, of everything but what every spec may change and what this kind of spec may change
+/// besides: tables and keys by their paths, such as `command.limits`.
 pub fn fingerprint(document: &DeTable<'_>, free: &[&str]) -> String {
     let mut text = String::new();
     let free: Vec<&str> = FREE.iter().chain(free).copied().collect();

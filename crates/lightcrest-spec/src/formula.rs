@@ -68,7 +68,8 @@ impl Formula {
         }
     }
 
-    /// The value of the formula, where `metric(i)` gives the i-th metric; `None` when one it needs is not known.
+    /// The value of the formula, where `metric(i)` gives the i-th metric; `None` when one it needs is not
+    /// known.
     pub fn evaluate(&self, metric: &dyn Fn(usize) -> Option<f64>) -> Option<f64> {
         self.root.evaluate(metric)
     }

@@ -1,10 +1,11 @@
 //! Spec files: one TOML file that says what to optimise, what may vary, and how to search.
 //!
-//! Here is what every kind of spec shares: the study ([`study`]), the ways to write a domain ([`setting`]), the tree of
-//! settings that a file becomes ([`tree`]) and the space in it ([`space`]), bounds ([`constraint`]), formulas ([`score`]),
-//! the JSON schema ([`schema`]) and the errors with their places ([`diagnostic`]). One kind is complete: [`tune`] names a
-//! command. Other kinds bring a vocabulary of their own, tables of [`vocabulary::Section`] that the parser, the schema and
-//! the messages all read; nothing here knows of images or networks.
+//! Here is what every kind of spec shares: the study ([`study`]), the ways to write a domain ([`setting`]),
+//! the tree of settings that a file becomes ([`tree`]) and the space in it ([`space`]), bounds
+//! ([`constraint`]), formulas ([`score`]), the JSON schema ([`schema`]) and the errors with their places
+//! ([`diagnostic`]). One kind is complete: [`tune`] names a command. Other kinds bring a vocabulary of their
+//! own, tables of [`vocabulary::Section`] that the parser, the schema and the messages all read; nothing here
+//! knows of images or networks.
 //!
 //! # A kind of spec
 //!
@@ -21,7 +22,8 @@
 //!     doc: "The oven.",
 //!     keys: &[Key::required("temperature", POSITIVE, "degrees Celsius").searchable()],
 //! };
-//! const SECTIONS: &[SectionName] = &[("study", Some(STUDY.doc)), ("oven", Some(OVEN.doc)), ("sampler", None)];
+//! const SECTIONS: &[SectionName] =
+//!     &[("study", Some(STUDY.doc)), ("oven", Some(OVEN.doc)), ("sampler", None)];
 //!
 //! let parse = |text: &str| {
 //!     read(text, "cake.toml", |errors, document| -> Option<StudySpec> {

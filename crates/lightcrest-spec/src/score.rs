@@ -8,7 +8,8 @@ use crate::document;
 use crate::formula::{FOLDS, Formula, Name, UNARY};
 use crate::setting::{describe, in_order, number};
 
-/// The table `constants` of an objective: numbers that its formula names. None may have the name of one of `metrics`.
+/// The table `constants` of an objective: numbers that its formula names. None may have the name of one of
+/// `metrics`.
 pub fn constants(errors: &mut Errors, table: &DeTable<'_>, metrics: &[&str]) -> Vec<(String, f64)> {
     let Some((inner, _)) = document::table(errors, table, "constants") else { return vec![] };
     let mut list = Vec::new();
@@ -52,7 +53,8 @@ pub fn formula(
         Err(error) => {
             let known = metrics.iter().copied().chain(constants.iter().map(|(name, _)| name.as_str()));
             let known = known.chain(UNARY.iter().chain(FOLDS).copied()).map(str::to_owned).collect();
-            // A plain string stands in the file as it is, one quote before it; an escaped one is pointed at whole.
+            // A plain string stands in the file as it is, one quote before it; an escaped one is pointed at
+            // whole.
             let span = score.span();
             let inside =
                 span.start + 1 + error.span.start..span.start + 1 + error.span.end.max(error.span.start + 1);

@@ -6,7 +6,7 @@
 //! | `[16, 32, 64]`, `["sgd", "adam"]` | one of these; numbers are ordered |
 //! | `{ low = 1, high = 5 }` with `step`, `log` | a range |
 //! | `{ choices = [3, 5], ordered = false }` | one of these, in an order that means something or not |
-//! | ... with `when = { optimizer = "sgd" }` | the same, but only where another parameter has that value (or one of a list) |
+//! | ... with `when = { optimizer = "sgd" }` | the same, where another has that value (or one of a list) |
 //! | ... with `times = "squeeze"` | a multiple of another key of the same table |
 
 use std::ops::Range;

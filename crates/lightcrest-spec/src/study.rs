@@ -35,9 +35,9 @@ pub struct StudySpec {
     pub terminator: Named,
     /// Everything that varies. Empty when the spec fixes every value: then there is nothing to search.
     pub space: Space,
-    /// Text that differs for specs whose trials cannot be compared. `[budget]`, `[workers]`, `[sampler]`, `[pruner]`,
-    /// `[terminator]`, `[refit]`, what limits a command and where it runs, where the images lie, comments and the order of keys do
-    /// not count: they may change when a study goes on.
+    /// Text that differs for specs whose trials cannot be compared. `[budget]`, `[workers]`, `[sampler]`,
+    /// `[pruner]`, `[terminator]`, `[refit]`, what limits a command and where it runs, where the images lie,
+    /// comments and the order of keys do not count: they may change when a study goes on.
     pub fingerprint: String,
     /// What `fingerprint` was for studies that began when the place of the images counted.
     pub earlier_fingerprint: String,
@@ -66,8 +66,8 @@ impl Named {
         self.values.iter().find(|(name, _)| *name == key).map(|(_, value)| value)
     }
 
-    /// All settings as the type that holds them, such as the sampler's `GpConfig`; what the spec leaves out keeps the
-    /// default of that type.
+    /// All settings as the type that holds them, such as the sampler's `GpConfig`; what the spec leaves out
+    /// keeps the default of that type.
     ///
     /// # Errors
     /// [`ConfigurationError::Value`] when the type does not know a setting.

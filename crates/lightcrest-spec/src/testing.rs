@@ -14,7 +14,8 @@ pub fn check_schema(schema: &Value, text: &str) -> Result<(), String> {
     check(schema, &serde_json::to_value(document).map_err(|error| error.to_string())?, "")
 }
 
-/// Checks a value against the keywords of JSON schema that `json_schema` uses; a keyword that is not known here fails.
+/// Checks a value against the keywords of JSON schema that `json_schema` uses; a keyword that is not known
+/// here fails.
 fn check(schema: &Value, value: &Value, path: &str) -> Result<(), String> {
     check_in(schema, schema, value, path)
 }

@@ -80,7 +80,8 @@ pub enum ConfigurationError {
 }
 
 impl Entry {
-    /// The value under a configuration; `None` where its condition does not hold. A ratio is returned as such.
+    /// The value under a configuration; `None` where its condition does not hold. A ratio is returned as
+    /// such.
     fn raw<'a>(&'a self, configuration: &'a Configuration) -> Result<Option<&'a Value>, ConfigurationError> {
         match &self.setting {
             Setting::Fixed(value) => Ok(Some(value)),
@@ -161,7 +162,8 @@ impl Choice {
         })
     }
 
-    /// The condition under which the alternatives that satisfy `test` are chosen; `None` when it always holds.
+    /// The condition under which the alternatives that satisfy `test` are chosen; `None` when it always
+    /// holds.
     pub fn condition(&self, test: impl Fn(&Alternative) -> bool) -> Option<Condition> {
         let names: Vec<&str> = self
             .alternatives

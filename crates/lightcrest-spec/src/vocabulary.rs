@@ -1,5 +1,5 @@
-//! The words of a spec file: every section with its keys, types, ranges and meanings. Here are those of every spec; a
-//! kind of spec brings its own.
+//! The words of a spec file: every section with its keys, types, ranges and meanings. Here are those of every
+//! spec; a kind of spec brings its own.
 //!
 //! The parser, the JSON schema and the messages all read these tables, so that they cannot disagree.
 
@@ -29,7 +29,8 @@ impl Section {
     }
 }
 
-/// One key of a section. The keys of the vocabulary live forever; those that a file names itself, its parameters, do not.
+/// One key of a section. The keys of the vocabulary live forever; those that a file names itself, its
+/// parameters, do not.
 #[derive(Debug, PartialEq)]
 pub struct Key<'a> {
     /// As the file writes it.

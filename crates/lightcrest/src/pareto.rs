@@ -92,7 +92,7 @@ pub fn crowding_distance(points: &[Vec<f64>]) -> Vec<f64> {
             continue; // all equal here: no ends, no distances
         }
         let finite = || (0..n).map(half).filter(|value| value.is_finite());
-        let extent = finite().last().zip(finite().next()).map_or(0.0, |(high, low)| high - low);
+        let extent = finite().next_back().zip(finite().next()).map_or(0.0, |(high, low)| high - low);
         distance[order[0]] = f64::INFINITY;
         distance[order[n - 1]] = f64::INFINITY;
         for i in 1..n.saturating_sub(1) {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use lightcrest::Objective;
-use lightcrest_model::data::Loaded;
+use lightcrest_model::data::{Loaded, SourceKind};
 use lightcrest_model::objective::NetworkObjective;
 use lightcrest_model::spec::{Phase, Spec};
 use lightcrest_report::metric::Kind;
@@ -79,7 +79,13 @@ fn networks(spec: &Spec) -> Result<(Vec<String>, Vec<String>), CliError> {
     prepare::pruner(&spec.study)?;
     prepare::check_feasible(&spec.study, &|configuration| objective.preview(configuration))?;
     let mut data = vec![format!("  data        {name}: {images}; {shape}, {classes} classes")];
-    data.extend((!passed_over.is_empty()).then(|| format!("              {passed_over}")));
+    match passed_over.is_empty() {
+        false => data.push(format!("              {passed_over}")),
+        true if spec.data.source == SourceKind::Folder => {
+            data.push("              no file passed over".into())
+        }
+        true => {}
+    }
     Ok((data, drawn(spec, &objective)))
 }
 

@@ -1,14 +1,15 @@
-//! Batch normalisation folded into the convolution or linear layer before it: the same function, fewer layers.
+//! Batch normalisation folded into the convolution or linear layer before it: the same function, fewer
+//! layers.
 //!
 //! In inference, `y = gamma * (w x + b - mean) / sqrt(var + eps) + beta` is one affine map: with
 //! `scale = gamma / sqrt(var + eps)`, the weight becomes `w * scale` per output channel and the bias
 //! `(b - mean) * scale + beta` (Jacob et al. 2018, section 3.2).
 
-use super::{BATCH_NORM_EPSILON, Conv2d, Network, NetworkError, NodeId, Op, Tensor, Weights};
+use super::{BATCH_NORM_EPSILON, Conv2d, Linear, Network, NetworkError, NodeId, Op, Tensor, Weights};
 
 impl Network {
-    /// The network and its weights with every batch normalisation folded whose input is a convolution or a linear layer
-    /// that nothing else reads; such a layer gets a bias. The others stay.
+    /// The network and its weights with every batch normalisation folded whose input is a convolution or a
+    /// linear layer that nothing else reads; such a layer gets a bias. The others stay.
     ///
     /// # Errors
     /// [`NetworkError::Weight`] when `weights` are not those of this network.
@@ -21,11 +22,11 @@ impl Network {
         readers[self.output()] += 1;
         let mut folded_by: Vec<Option<NodeId>> = vec![None; self.nodes().len()];
         for (id, node) in self.nodes().iter().enumerate() {
-            if let (Op::BatchNorm { .. }, [input]) = (&node.op, node.inputs.as_slice()) {
-                let affine = matches!(self.nodes()[*input].op, Op::Conv2d(_) | Op::Linear { .. });
-                if affine && readers[*input] == 1 {
-                    folded_by[*input] = Some(id);
-                }
+            if let (Op::BatchNorm(_), [input]) = (&node.op, node.inputs.as_slice())
+                && with_bias(&self.nodes()[*input].op).is_some()
+                && readers[*input] == 1
+            {
+                folded_by[*input] = Some(id);
             }
         }
 
@@ -39,7 +40,7 @@ impl Network {
             }
             let inputs: Vec<NodeId> = node.inputs.iter().map(|&input| new_id[input]).collect();
             let norm = folded_by[id].map(|norm| self.nodes()[norm].name.as_str());
-            let op = if norm.is_some() { with_bias(&node.op) } else { node.op.clone() };
+            let op = norm.and_then(|_| with_bias(&node.op)).unwrap_or_else(|| node.op.clone());
             new_id[id] = network.push(node.name.clone(), op, &inputs)?;
             for (role, _) in node.op.parameters().into_iter().chain(node.op.buffers()) {
                 let name = format!("{}.{role}", node.name);
@@ -57,13 +58,24 @@ impl Network {
     }
 }
 
-fn with_bias(op: &Op) -> Op {
+/// The operator with a bias, when it is an affine map of each output channel, which takes a normalisation in.
+fn with_bias(op: &Op) -> Option<Op> {
     match op {
-        Op::Conv2d(conv) => Op::Conv2d(Conv2d { bias: true, ..*conv }),
-        Op::Linear { in_features, out_features, .. } => {
-            Op::Linear { in_features: *in_features, out_features: *out_features, bias: true }
-        }
-        other => other.clone(),
+        Op::Conv2d(conv) => Some(Op::Conv2d(Conv2d { bias: true, ..*conv })),
+        Op::Linear(linear) => Some(Op::Linear(Linear { bias: true, ..*linear })),
+        Op::Input(_)
+        | Op::BatchNorm(_)
+        | Op::Activation(_)
+        | Op::Pool2d(_)
+        | Op::GlobalAvgPool
+        | Op::Flatten
+        | Op::Dropout(_)
+        | Op::Add
+        | Op::Gate
+        | Op::Concat
+        | Op::Slice(_)
+        | Op::ChannelShuffle(_)
+        | Op::ChannelConv(_) => None,
     }
 }
 
@@ -100,13 +112,13 @@ mod test {
     use rand_chacha::ChaCha8Rng;
 
     use super::*;
-    use crate::network::Shape;
+    use crate::network::{BatchNorm, Shape};
 
     #[test]
     fn a_convolution_read_twice_keeps_its_normalisation() {
         let mut network = Network::new(Shape::new(2, 4, 4));
         let conv = network.push("conv", Op::Conv2d(Conv2d::new(2, 2, 3, 1)), &[0]).unwrap();
-        let norm = network.push("bn", Op::BatchNorm { channels: 2 }, &[conv]).unwrap();
+        let norm = network.push("bn", Op::BatchNorm(BatchNorm::new(2)), &[conv]).unwrap();
         network.push("add", Op::Add, &[conv, norm]).unwrap();
         let weights = Weights::random(&network, &mut ChaCha8Rng::seed_from_u64(1));
         let (folded, _) = network.fold_batch_norm(&weights).unwrap();
@@ -116,7 +128,7 @@ mod test {
     #[test]
     fn foreign_weights_are_an_error() {
         let mut network = Network::new(Shape::new(2, 4, 4));
-        network.push("bn", Op::BatchNorm { channels: 2 }, &[0]).unwrap();
+        network.push("bn", Op::BatchNorm(BatchNorm::new(2)), &[0]).unwrap();
         assert!(matches!(network.fold_batch_norm(&Weights::new()), Err(NetworkError::Weight { .. })));
     }
 }

@@ -1,8 +1,8 @@
 //! The layer graph: the one intermediate representation that everything else reads or rewrites.
 //!
-//! A [`Network`] is a list of [`Node`]s in topological order; node 0 is the input image. Structure and values are
-//! apart: the network says what is computed, [`Weights`] hold the numbers under the names of the nodes, in the
-//! layouts of PyTorch and ONNX, so that a pass rewrites either without touching the other.
+//! A [`Network`] is a list of [`Node`]s in topological order; node 0 is the input image. Structure and values
+//! are apart: the network says what is computed, [`Weights`] hold the numbers under the names of the nodes,
+//! in the layouts of PyTorch and ONNX, so that a pass rewrites either without touching the other.
 //!
 //! Shapes are those of ONE image, `(channels, height, width)`; the batch is never part of the graph. A vector
 //! (after [`Op::Flatten`] or [`Op::Linear`]) has height = width = 1.
@@ -11,61 +11,20 @@ use std::collections::HashMap;
 
 mod cost;
 mod fold;
-mod op;
 pub mod reference;
 mod safetensors;
 mod summary;
 mod weights;
 
+pub use crate::operator::{
+    Activation, BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, BatchNorm, ChannelConv, ChannelShuffle, Conv2d,
+    Dropout, Input, Linear, Op, Pool2d, PoolKind, Role, Slice, Start,
+};
+pub use crate::shape::Shape;
+pub use crate::tensor::{Tensor, Weights};
 pub use cost::Cost;
-pub use op::{Activation, BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, Conv2d, Op, Pool2d};
 pub use safetensors::SafetensorsError;
 pub use summary::SummaryRow;
-pub use weights::{Tensor, Weights};
-
-/// Shape of one image or feature map.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-pub struct Shape {
-    /// Number of channels (features of a vector).
-    pub channels: usize,
-    /// Rows.
-    pub height: usize,
-    /// Columns.
-    pub width: usize,
-}
-
-impl Shape {
-    /// A feature map of `channels` planes of `height` x `width`.
-    pub fn new(channels: usize, height: usize, width: usize) -> Self {
-        Self { channels, height, width }
-    }
-
-    /// A vector of `features` values.
-    pub fn vector(features: usize) -> Self {
-        Self::new(features, 1, 1)
-    }
-
-    /// Number of values; the largest number where there are more.
-    pub fn len(&self) -> usize {
-        self.channels.saturating_mul(self.area())
-    }
-
-    /// True when there is no value at all.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Number of positions of one channel.
-    pub fn area(&self) -> usize {
-        self.height.saturating_mul(self.width)
-    }
-}
-
-impl std::fmt::Display for Shape {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}x{}x{}", self.channels, self.height, self.width)
-    }
-}
 
 /// Most layers of a network: a thousand times as many as a light one has, and few enough to build in a moment.
 const MOST_LAYERS: usize = 1 << 16;
@@ -80,7 +39,8 @@ pub struct Node {
     pub name: String,
     /// What is computed.
     pub op: Op,
-    /// The nodes whose outputs it reads, in the order that the operator expects; all come earlier in the list.
+    /// The nodes whose outputs it reads, in the order that the operator expects; all come earlier in the
+    /// list.
     pub inputs: Vec<NodeId>,
 }
 
@@ -134,7 +94,7 @@ pub enum NetworkError {
 impl Network {
     /// A network that only passes its input on; [`Network::push`] adds layers.
     pub fn new(input: Shape) -> Self {
-        let node = Node { name: "input".into(), op: Op::Input(input), inputs: vec![] };
+        let node = Node { name: "input".into(), op: Op::Input(Input(input)), inputs: vec![] };
         let by_name = HashMap::from([(node.name.clone(), 0)]);
         Self { nodes: vec![node], by_name, shapes: vec![input], output: 0 }
     }
@@ -142,8 +102,8 @@ impl Network {
     /// Appends a layer, infers its shape, makes it the output and returns its id.
     ///
     /// # Errors
-    /// [`NetworkError::Shape`] when the operator cannot read the shapes of `inputs`, [`NetworkError::DuplicateName`]
-    /// when the path is taken.
+    /// [`NetworkError::Shape`] when the operator cannot read the shapes of `inputs`,
+    /// [`NetworkError::DuplicateName`] when the path is taken.
     pub fn push(
         &mut self,
         name: impl Into<String>,

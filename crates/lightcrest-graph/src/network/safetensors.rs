@@ -45,8 +45,9 @@ pub enum SafetensorsError {
 }
 
 impl Weights {
-    /// Writes every tensor to `path`, all or nothing. The metadata say `format` = `pt` (the layouts are PyTorch's) and
-    /// `network` = `network`, a name for people. The same weights make the same bytes.
+    /// Writes every tensor to `path`, all or nothing. The metadata say `format` = `pt` (the layouts are
+    /// PyTorch's) and `network` = `network`, a name for people. The same weights
+    /// make the same bytes.
     ///
     /// # Errors
     /// [`SafetensorsError::File`] when the file cannot be written.

@@ -1,6 +1,6 @@
 //! A table of the layers of a network, as rows of data.
 
-use super::{Network, Op, Shape};
+use super::{Network, Shape};
 
 /// One layer of a summary.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -23,38 +23,13 @@ impl Network {
         let costs = self.layer_costs();
         let rows = self.nodes().iter().zip(costs).enumerate().map(|(id, (node, cost))| SummaryRow {
             path: node.name.clone(),
-            operator: describe(&node.op),
+            operator: node.op.describe(),
             output: self.shape(id),
             parameters: cost.parameters,
             macs: cost.macs,
         });
         rows.collect()
     }
-}
-
-/// Name and window, stride (after `/`) and groups (after `g`) of an operator.
-fn describe(op: &Op) -> String {
-    let sizes = |kernel: (usize, usize), stride: (usize, usize)| {
-        let step = match stride {
-            (1, 1) => String::new(),
-            (rows, columns) if rows == columns => format!("/{rows}"),
-            (rows, columns) => format!("/{rows}x{columns}"),
-        };
-        format!(" {}x{}{step}", kernel.0, kernel.1)
-    };
-    let detail = match op {
-        Op::Conv2d(c) if c.groups > 1 && !c.is_depthwise() => {
-            format!("{} g{}", sizes(c.kernel, c.stride), c.groups)
-        }
-        Op::Conv2d(c) => sizes(c.kernel, c.stride),
-        Op::MaxPool(p) | Op::AvgPool(p) => sizes(p.kernel, p.stride),
-        Op::Dropout { p } => format!(" {p}"),
-        Op::Slice { start, len } => format!(" {start}..{}", start + len),
-        Op::ChannelShuffle { groups } => format!(" g{groups}"),
-        Op::ChannelConv { kernel } => format!(" {kernel}"),
-        _ => String::new(),
-    };
-    format!("{}{detail}", op.name())
 }
 
 #[cfg(test)]

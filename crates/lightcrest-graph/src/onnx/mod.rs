@@ -1,9 +1,11 @@
 //! ONNX files: a network with its weights as other programs read it.
 //!
-//! Written are operators of opset 17 in the NCHW layout: a float input `image` of shape (N, channels, height, width),
-//! with a batch `N` that is free, and an output `logits` of shape (N, classes). What training alone needs (dropout) is
-//! left out, and batch normalisation is folded into the convolutions unless [`ExportConfig::fold_batch_norm`] is off.
+//! Written are operators of opset 17 in the NCHW layout: a float input `image` of shape (N, channels, height,
+//! width), with a batch `N` that is free, and an output `logits` of shape (N, classes). What training alone
+//! needs (dropout) is left out, and batch normalisation is folded into the convolutions unless
+//! [`ExportConfig::fold_batch_norm`] is off.
 
+pub(crate) mod builder;
 pub mod proto;
 mod write;
 
@@ -22,8 +24,8 @@ pub struct ExportConfig {
     pub name: String,
     /// Whether batch normalisation becomes part of the convolution before it.
     pub fold_batch_norm: bool,
-    /// If given, `image` holds pixels as they are, 0 to 255, and the graph begins by normalising them; otherwise `image`
-    /// is normalised already.
+    /// If given, `image` holds pixels as they are, 0 to 255, and the graph begins by normalising them;
+    /// otherwise `image` is normalised already.
     pub normalization: Option<Normalization>,
     /// Names of the classes, in the order of the output; may be empty.
     pub classes: Vec<String>,
@@ -68,7 +70,8 @@ pub enum ExportError {
 
 /// The network as an ONNX model.
 ///
-/// The metadata of the model are `input` (what `image` holds) and, if known, `classes` and `normalization` as JSON.
+/// The metadata of the model are `input` (what `image` holds) and, if known, `classes` and `normalization` as
+/// JSON.
 ///
 /// # Errors
 /// [`ExportError`], never [`ExportError::File`].

@@ -1,5 +1,5 @@
-//! The messages of `onnx.proto` that light networks need, declared by hand with the field numbers of the standard
-//! (github.com/onnx/onnx, IR version 8).
+//! The messages of `onnx.proto` that light networks need, declared by hand with the field numbers of the
+//! standard (github.com/onnx/onnx, IR version 8).
 
 /// Element type float of [`TensorProto::data_type`].
 pub const FLOAT: i32 = 1;

@@ -56,7 +56,7 @@ fn folding_leaves_no_normalisation_and_dropout_is_never_written() {
     };
     let kept = ExportConfig { fold_batch_norm: false, ..ExportConfig::default() };
     assert_eq!(count(&ExportConfig::default(), "BatchNormalization"), 0);
-    let norms = classifier().0.nodes().iter().filter(|node| matches!(node.op, Op::BatchNorm { .. })).count();
+    let norms = classifier().0.nodes().iter().filter(|node| matches!(node.op, Op::BatchNorm(_))).count();
     assert_eq!(count(&kept, "BatchNormalization"), norms);
     assert_eq!(count(&kept, "Dropout"), 0);
 }

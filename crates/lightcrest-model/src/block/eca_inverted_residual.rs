@@ -1,6 +1,6 @@
 //! Inverted residual with efficient channel attention (ECA-Net, Wang et al. 2020).
 
-use lightcrest_graph::network::{Activation, Network, NetworkError, NodeId, Op};
+use lightcrest_graph::network::{Activation, ChannelConv, Network, NetworkError, NodeId, Op};
 use serde::{Deserialize, Serialize};
 
 use super::Block;
@@ -51,7 +51,8 @@ impl Block for EcaInvertedResidualConfig {
         x = pointwise(network, &format!("{path}.project"), self.out_channels, None, x)?;
         let kernel = self.channel_kernel.unwrap_or_else(|| adaptive_kernel(self.out_channels));
         let pool = network.push(format!("{path}.eca.pool"), Op::GlobalAvgPool, &[x])?;
-        let conv = network.push(format!("{path}.eca.conv"), Op::ChannelConv { kernel }, &[pool])?;
+        let conv =
+            network.push(format!("{path}.eca.conv"), Op::ChannelConv(ChannelConv { kernel }), &[pool])?;
         let gate = network.push(format!("{path}.eca.gate"), Op::Activation(Activation::Sigmoid), &[conv])?;
         x = network.push(format!("{path}.eca.scale"), Op::Gate, &[x, gate])?;
         residual(network, path, self.stride, input, x)

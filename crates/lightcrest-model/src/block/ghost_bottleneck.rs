@@ -1,6 +1,6 @@
 //! Ghost bottleneck of GhostNet (Han et al. 2020).
 
-use lightcrest_graph::network::{Activation, Network, NetworkError, NodeId, Op};
+use lightcrest_graph::network::{Activation, Network, NetworkError, NodeId, Op, Slice};
 use serde::{Deserialize, Serialize};
 
 use super::layer::{depthwise, expanded, flag, one, pointwise, squeeze_excite};
@@ -44,7 +44,7 @@ fn ghost_module(
     if 2 * half == out_channels {
         return Ok(both);
     }
-    network.push(format!("{path}.slice"), Op::Slice { start: 0, len: out_channels }, &[both])
+    network.push(format!("{path}.slice"), Op::Slice(Slice { start: 0, len: out_channels }), &[both])
 }
 
 impl Block for GhostBottleneckConfig {

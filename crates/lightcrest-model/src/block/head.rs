@@ -1,6 +1,6 @@
 //! The small ones: what ends a network, and what does nothing.
 
-use lightcrest_graph::network::{Activation, Network, NetworkError, NodeId, Op};
+use lightcrest_graph::network::{Activation, Dropout, Linear, Network, NetworkError, NodeId, Op};
 use serde::{Deserialize, Serialize};
 
 use super::Block;
@@ -83,7 +83,7 @@ impl Block for DropoutConfig {
     const ARGUMENTS: &'static [&'static str] = &["p"];
 
     fn build(&self, network: &mut Network, path: &str, input: NodeId) -> Result<NodeId, NetworkError> {
-        network.push(format!("{path}.dropout"), Op::Dropout { p: self.p }, &[input])
+        network.push(format!("{path}.dropout"), Op::Dropout(Dropout { p: self.p }), &[input])
     }
 
     fn example() -> Self {
@@ -96,7 +96,7 @@ impl Block for LinearConfig {
 
     fn build(&self, network: &mut Network, path: &str, input: NodeId) -> Result<NodeId, NetworkError> {
         let in_features = network.shape(input).channels;
-        let op = Op::Linear { in_features, out_features: self.out_features, bias: self.bias };
+        let op = Op::Linear(Linear { in_features, out_features: self.out_features, bias: self.bias });
         let x = network.push(format!("{path}.linear"), op, &[input])?;
         match self.activation {
             Some(activation) => network.push(format!("{path}.act"), Op::Activation(activation), &[x]),

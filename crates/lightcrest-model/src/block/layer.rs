@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer};
 
-use lightcrest_graph::network::{Activation, Conv2d, Network, NetworkError, NodeId, Op};
+use lightcrest_graph::network::{Activation, BatchNorm, Conv2d, Network, NetworkError, NodeId, Op};
 
 /// Convolution, batch normalisation and, if given, an activation: `PATH.conv`, `PATH.bn`, `PATH.act`.
 pub(super) fn conv_bn_act(
@@ -14,7 +14,7 @@ pub(super) fn conv_bn_act(
 ) -> Result<NodeId, NetworkError> {
     let channels = conv.out_channels;
     let conv = network.push(format!("{path}.conv"), Op::Conv2d(conv), &[input])?;
-    let norm = network.push(format!("{path}.bn"), Op::BatchNorm { channels }, &[conv])?;
+    let norm = network.push(format!("{path}.bn"), Op::BatchNorm(BatchNorm::new(channels)), &[conv])?;
     match activation {
         Some(activation) => network.push(format!("{path}.act"), Op::Activation(activation), &[norm]),
         None => Ok(norm),

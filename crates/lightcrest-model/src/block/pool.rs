@@ -1,6 +1,6 @@
 //! Pooling over windows.
 
-use lightcrest_graph::network::{Network, NetworkError, NodeId, Op, Pool2d};
+use lightcrest_graph::network::{Network, NetworkError, NodeId, Op, Pool2d, PoolKind};
 use serde::{Deserialize, Serialize};
 
 use super::Block;
@@ -33,17 +33,22 @@ pub struct AvgPoolConfig {
     pub padding: usize,
 }
 
-fn window(kernel: usize, stride: Option<usize>, padding: usize) -> Pool2d {
+fn pool(kind: PoolKind, kernel: usize, stride: Option<usize>, padding: usize) -> Op {
     let stride = stride.unwrap_or(kernel);
-    Pool2d { kernel: (kernel, kernel), stride: (stride, stride), padding: (padding, padding) }
+    Op::Pool2d(Pool2d {
+        kind,
+        kernel: (kernel, kernel),
+        stride: (stride, stride),
+        padding: (padding, padding),
+    })
 }
 
 impl Block for MaxPoolConfig {
     const ARGUMENTS: &'static [&'static str] = &["kernel", "stride", "padding"];
 
     fn build(&self, network: &mut Network, path: &str, input: NodeId) -> Result<NodeId, NetworkError> {
-        let pool = window(self.kernel, self.stride, self.padding);
-        network.push(format!("{path}.pool"), Op::MaxPool(pool), &[input])
+        let pool = pool(PoolKind::Max, self.kernel, self.stride, self.padding);
+        network.push(format!("{path}.pool"), pool, &[input])
     }
 
     fn example() -> Self {
@@ -55,8 +60,8 @@ impl Block for AvgPoolConfig {
     const ARGUMENTS: &'static [&'static str] = &["kernel", "stride", "padding"];
 
     fn build(&self, network: &mut Network, path: &str, input: NodeId) -> Result<NodeId, NetworkError> {
-        let pool = window(self.kernel, self.stride, self.padding);
-        network.push(format!("{path}.pool"), Op::AvgPool(pool), &[input])
+        let pool = pool(PoolKind::Average, self.kernel, self.stride, self.padding);
+        network.push(format!("{path}.pool"), pool, &[input])
     }
 
     fn example() -> Self {

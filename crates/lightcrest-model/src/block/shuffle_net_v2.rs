@@ -1,6 +1,6 @@
 //! Unit of ShuffleNetV2 (Ma et al. 2018).
 
-use lightcrest_graph::network::{Activation, Network, NetworkError, NodeId, Op};
+use lightcrest_graph::network::{Activation, ChannelShuffle, Network, NetworkError, NodeId, Op, Slice};
 use serde::{Deserialize, Serialize};
 
 use super::Block;
@@ -31,9 +31,13 @@ impl Block for ShuffleNetV2Config {
         let act = Some(Activation::ReLU);
         let half = self.out_channels / 2;
         let (left, mut right) = if self.stride == 1 && network.shape(input).channels == self.out_channels {
-            let left = network.push(format!("{path}.left"), Op::Slice { start: 0, len: half }, &[input])?;
-            let right =
-                network.push(format!("{path}.right"), Op::Slice { start: half, len: half }, &[input])?;
+            let left =
+                network.push(format!("{path}.left"), Op::Slice(Slice { start: 0, len: half }), &[input])?;
+            let right = network.push(
+                format!("{path}.right"),
+                Op::Slice(Slice { start: half, len: half }),
+                &[input],
+            )?;
             (left, right)
         } else {
             let left = depthwise(network, &format!("{path}.left.depthwise"), 3, self.stride, None, input)?;
@@ -43,7 +47,7 @@ impl Block for ShuffleNetV2Config {
         right = depthwise(network, &format!("{path}.right.depthwise"), 3, self.stride, None, right)?;
         right = pointwise(network, &format!("{path}.right.project"), half, act, right)?;
         let both = network.push(format!("{path}.concat"), Op::Concat, &[left, right])?;
-        network.push(format!("{path}.shuffle"), Op::ChannelShuffle { groups: 2 }, &[both])
+        network.push(format!("{path}.shuffle"), Op::ChannelShuffle(ChannelShuffle { groups: 2 }), &[both])
     }
 
     fn example() -> Self {

@@ -2,7 +2,7 @@
 //!
 //! In the sums, `bn(c)` is 2c: the scale and shift of batch normalisation.
 
-use lightcrest_graph::network::{Activation, Network, NetworkError, Op, Shape};
+use lightcrest_graph::network::{Activation, ChannelConv, Network, NetworkError, Op, Shape, Slice};
 use serde_json::{Map, Value, json};
 
 use super::{Module, ModuleError, stage};
@@ -153,7 +153,11 @@ fn eca_inverted_residual() {
     assert!(has(&n, "s.0.add") && has(&n, "s.0.eca.scale"));
     for (channels, kernel) in [(16, 3), (64, 3), (128, 5), (256, 5), (512, 5), (1024, 5), (8192, 7)] {
         let n = build((8, 8), "ECAInvertedResidual", json!([channels, 1, 2]), 1).unwrap();
-        assert_eq!(n.nodes()[n.find("s.0.eca.conv").unwrap()].op, Op::ChannelConv { kernel }, "{channels}");
+        assert_eq!(
+            n.nodes()[n.find("s.0.eca.conv").unwrap()].op,
+            Op::ChannelConv(ChannelConv { kernel }),
+            "{channels}"
+        );
     }
 }
 
@@ -206,7 +210,7 @@ fn ghost_bottleneck() {
 fn shuffle_net_v2() {
     let weights = 8 * 8 + 9 * 8 + 8 * 8;
     let n = check((16, 8), "ShuffleNetV2", json!([16]), (16, 8), weights + 3 * bn(8), 64 * weights);
-    assert!(matches!(n.nodes()[n.find("s.0.left").unwrap()].op, Op::Slice { start: 0, len: 8 }));
+    assert!(matches!(n.nodes()[n.find("s.0.left").unwrap()].op, Op::Slice(Slice { start: 0, len: 8 })));
     // stride 2: left = depthwise on 16 and 1x1 to 12; right = 1x1 to 12 on the full map, depthwise, 1x1
     let left = 9 * 16 + 16 * 12;
     let (expand, right) = (16 * 12, 9 * 12 + 12 * 12);

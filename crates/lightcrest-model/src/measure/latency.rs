@@ -229,6 +229,8 @@ fn quantile(sorted: &[f64], q: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use lightcrest_graph::network::Linear;
+
     use super::*;
 
     /// A turn whose candidate takes that many milliseconds of the wall and of the core.
@@ -295,7 +297,7 @@ mod tests {
     fn a_network_takes_time() {
         let mut network = Network::new(Shape::new(1, 8, 8));
         let flat = network.push("flatten", Op::Flatten, &[0]).unwrap();
-        let linear = Op::Linear { in_features: 64, out_features: 10, bias: true };
+        let linear = Op::Linear(Linear { in_features: 64, out_features: 10, bias: true });
         network.push("linear", linear, &[flat]).unwrap();
         let weights = Weights::init(&network, &mut ChaCha8Rng::seed_from_u64(1));
         let found = latency(&network, &weights, &LatencyConfig::once()).unwrap();

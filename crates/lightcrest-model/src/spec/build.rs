@@ -1,7 +1,7 @@
 //! From a configuration to a network and its training.
 
 use lightcrest::space::{Configuration, Value};
-use lightcrest_graph::network::{Network, NetworkError, NodeId, Op, Shape};
+use lightcrest_graph::network::{Dropout, Linear, Network, NetworkError, NodeId, Op, Shape};
 use lightcrest_spec::tree::{Choice, ConfigurationError, Group, deserialize};
 
 use super::vocabulary::{repeats, strides};
@@ -204,10 +204,10 @@ fn append_head(
     }
     let p = value("dropout")?.and_then(|value| value.as_f64()).unwrap_or(0.0);
     if p > 0.0 {
-        last = network.push("head.dropout", Op::Dropout { p: p as f32 }, &[last])?;
+        last = network.push("head.dropout", Op::Dropout(Dropout { p: p as f32 }), &[last])?;
     }
     let in_features = network.shape(last).channels;
-    let classifier = Op::Linear { in_features, out_features: classes, bias: true };
+    let classifier = Op::Linear(Linear { in_features, out_features: classes, bias: true });
     Ok(network.push("head.classifier", classifier, &[last])?)
 }
 

@@ -95,86 +95,12 @@ pub fn train(
 ) -> Result<Trained, TrainError> {
     config.validate()?;
     check_shapes(network, &data.train)?;
-    let classes = data.train.classes().len();
-    let batch = config.batch_size.min(data.train.len());
-    let steps_per_epoch = data.train.len() / batch;
-    let steps = steps_per_epoch * config.epochs;
-    let bound = DIVERGED_LOSS_FACTOR * (classes.max(2) as f64).ln();
-
-    // One stream for each purpose, so that augmentation does not change the order of the images.
-    let stream = |number: u64| {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        rng.set_stream(number);
-        rng
-    };
-    let (mut order_rng, mut augmentation_rng, mut dropout_rng) = (stream(0), stream(1), stream(2));
-
-    let mut plan = Plan::new(network, &weights, batch, PlanMode::Train)?;
-    let mut average = config.ema_decay.map(|decay| AveragedWeights::new(decay, weights));
-    let sizes: Vec<usize> = plan.parameters_mut().map(|p| p.value.len()).collect();
-    let mut optimizer = Optimizer::new(config.optimizer, config.weight_decay, sizes);
-    let mut schedule = Schedule::new(config.schedule, config.learning_rate, config.epochs, steps_per_epoch);
-    let mut batcher = Batcher::new(config.augmentation, &data.train, &data.normalization, batch);
-    let mut d_outputs = vec![0.0; batch * classes];
-    let mut order: Vec<usize> = (0..data.train.len()).collect();
+    let mut run = Run::new(network, weights, data, config, seed)?;
     let mut keeper = Keeper::new(config.early_stopping);
     let mut reports = Vec::with_capacity(config.epochs);
-    let mut step = 0;
-
     for epoch in 1..=config.epochs {
-        let start = Instant::now();
-        order.shuffle(&mut order_rng);
-        let mut loss_sum = 0.0;
-        let mut learning_rate = 0.0;
-        for indices in order.chunks_exact(batch) {
-            let permit = GATE.train();
-            let (images, targets) = batcher.augmented(&data.train, indices, &mut augmentation_rng);
-            let outputs = plan.forward(images, batch, true, &mut dropout_rng);
-            let loss = config.loss.value_and_gradient(outputs, targets, classes, &mut d_outputs);
-            let diverged = |divergence| TrainError::Diverged { epoch, step: step + 1, divergence };
-            if !loss.is_finite() {
-                return Err(diverged(Divergence::Loss));
-            }
-            if loss > bound {
-                return Err(diverged(Divergence::LossAbove { loss, bound }));
-            }
-            loss_sum += loss;
-            plan.backward(&d_outputs);
-            learning_rate = schedule.learning_rate(step);
-            let scale = config.clip_norm.map_or(1.0, |norm| clip_scale(&mut plan, norm));
-            optimizer.begin_step();
-            for (index, p) in plan.parameters_mut().enumerate() {
-                optimizer.update(index, learning_rate, scale, p.decay, p.value, p.gradient);
-            }
-            step += 1;
-            if let Some(average) = &mut average {
-                average.update(step, &plan);
-            }
-            drop(permit);
-            if let ControlFlow::Break(reason) = observer.step(step, steps) {
-                return Err(TrainError::Stopped { reason, epoch });
-            }
-        }
-        let train_seconds = start.elapsed().as_secs_f64();
-
-        let start = Instant::now();
-        let weights = average.as_ref().map_or_else(|| plan.weights(), |average| average.weights(&plan));
-        let diverged = |divergence| TrainError::Diverged { epoch, step, divergence };
-        if let Some(name) = first_not_finite(&weights) {
-            return Err(diverged(Divergence::Weight { name }));
-        }
-        let validation = metrics(network, &weights, &data.validation, &data.normalization)?
-            .ok_or_else(|| diverged(Divergence::Validation))?;
-        schedule.epoch_ended(validation.loss);
-        let report = EpochReport {
-            epoch,
-            epochs: config.epochs,
-            learning_rate,
-            train_loss: loss_sum / steps_per_epoch as f64,
-            validation,
-            train_seconds,
-            validation_seconds: start.elapsed().as_secs_f64(),
-        };
+        let passed = run.epoch(epoch, observer)?;
+        let (report, weights) = run.validate(epoch, passed)?;
         let control = observer.epoch(&report);
         let patience_over = keeper.offer(&report, weights);
         reports.push(report);
@@ -187,6 +113,156 @@ pub fn train(
     }
     let (weights, validation, epoch) = keeper.kept.expect("at least one epoch was run");
     Ok(Trained { weights, validation, epoch, epochs: reports })
+}
+
+/// A training under way.
+struct Run<'a> {
+    network: &'a Network,
+    data: &'a Splits,
+    config: &'a TrainConfig,
+    classes: usize,
+    batch: usize,
+    steps_per_epoch: usize,
+    /// A loss above it is divergence.
+    bound: f64,
+    plan: Plan,
+    average: Option<AveragedWeights>,
+    optimizer: Optimizer,
+    schedule: Schedule,
+    batcher: Batcher,
+    d_outputs: Vec<f32>,
+    order: Vec<usize>,
+    order_rng: ChaCha8Rng,
+    augmentation_rng: ChaCha8Rng,
+    dropout_rng: ChaCha8Rng,
+    /// Steps done.
+    step: usize,
+}
+
+/// An epoch's steps, done.
+struct Passed {
+    loss: f64,
+    learning_rate: f64,
+    seconds: f64,
+}
+
+impl<'a> Run<'a> {
+    fn new(
+        network: &'a Network,
+        weights: Weights,
+        data: &'a Splits,
+        config: &'a TrainConfig,
+        seed: u64,
+    ) -> Result<Self, TrainError> {
+        let classes = data.train.classes().len();
+        let batch = config.batch_size.min(data.train.len());
+        let steps_per_epoch = data.train.len() / batch;
+        // One stream for each purpose, so that augmentation does not change the order of the images.
+        let stream = |number: u64| {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            rng.set_stream(number);
+            rng
+        };
+        let mut plan = Plan::new(network, &weights, batch, PlanMode::Train)?;
+        let sizes: Vec<usize> = plan.parameters_mut().map(|p| p.value.len()).collect();
+        Ok(Self {
+            network,
+            data,
+            config,
+            classes,
+            batch,
+            steps_per_epoch,
+            bound: DIVERGED_LOSS_FACTOR * (classes.max(2) as f64).ln(),
+            plan,
+            average: config.ema_decay.map(|decay| AveragedWeights::new(decay, weights)),
+            optimizer: Optimizer::new(config.optimizer, config.weight_decay, sizes),
+            schedule: Schedule::new(config.schedule, config.learning_rate, config.epochs, steps_per_epoch),
+            batcher: Batcher::new(config.augmentation, &data.train, &data.normalization, batch),
+            d_outputs: vec![0.0; batch * classes],
+            order: (0..data.train.len()).collect(),
+            order_rng: stream(0),
+            augmentation_rng: stream(1),
+            dropout_rng: stream(2),
+            step: 0,
+        })
+    }
+
+    /// The steps of an epoch.
+    fn epoch(&mut self, epoch: usize, observer: &mut dyn Observer) -> Result<Passed, TrainError> {
+        let start = Instant::now();
+        let steps = self.steps_per_epoch * self.config.epochs;
+        let mut order = std::mem::take(&mut self.order);
+        order.shuffle(&mut self.order_rng);
+        let (mut loss_sum, mut learning_rate) = (0.0, 0.0);
+        for indices in order.chunks_exact(self.batch) {
+            let permit = GATE.train();
+            loss_sum += self.gradients(epoch, indices)?;
+            learning_rate = self.update();
+            drop(permit);
+            if let ControlFlow::Break(reason) = observer.step(self.step, steps) {
+                return Err(TrainError::Stopped { reason, epoch });
+            }
+        }
+        self.order = order;
+        let loss = loss_sum / self.steps_per_epoch as f64;
+        Ok(Passed { loss, learning_rate, seconds: start.elapsed().as_secs_f64() })
+    }
+
+    /// Loss and gradients of a batch.
+    fn gradients(&mut self, epoch: usize, indices: &[usize]) -> Result<f64, TrainError> {
+        let (images, targets) = self.batcher.augmented(&self.data.train, indices, &mut self.augmentation_rng);
+        let outputs = self.plan.forward(images, self.batch, true, &mut self.dropout_rng);
+        let loss = self.config.loss.value_and_gradient(outputs, targets, self.classes, &mut self.d_outputs);
+        let step = self.step + 1;
+        let diverged = |divergence| TrainError::Diverged { epoch, step, divergence };
+        if !loss.is_finite() {
+            return Err(diverged(Divergence::Loss));
+        }
+        if loss > self.bound {
+            return Err(diverged(Divergence::LossAbove { loss, bound: self.bound }));
+        }
+        self.plan.backward(&self.d_outputs);
+        Ok(loss)
+    }
+
+    /// A step of the optimizer; returns its learning rate.
+    fn update(&mut self) -> f64 {
+        let learning_rate = self.schedule.learning_rate(self.step);
+        let scale = self.config.clip_norm.map_or(1.0, |norm| clip_scale(&mut self.plan, norm));
+        self.optimizer.begin_step();
+        for (index, p) in self.plan.parameters_mut().enumerate() {
+            self.optimizer.update(index, learning_rate, scale, p.decay, p.value, p.gradient);
+        }
+        self.step += 1;
+        if let Some(average) = &mut self.average {
+            average.update(self.step, &self.plan);
+        }
+        learning_rate
+    }
+
+    /// The report of an epoch, and the weights that it speaks of.
+    fn validate(&mut self, epoch: usize, passed: Passed) -> Result<(EpochReport, Weights), TrainError> {
+        let start = Instant::now();
+        let weights =
+            self.average.as_ref().map_or_else(|| self.plan.weights(), |average| average.weights(&self.plan));
+        let diverged = |divergence| TrainError::Diverged { epoch, step: self.step, divergence };
+        if let Some(name) = first_not_finite(&weights) {
+            return Err(diverged(Divergence::Weight { name }));
+        }
+        let validation = metrics(self.network, &weights, &self.data.validation, &self.data.normalization)?
+            .ok_or_else(|| diverged(Divergence::Validation))?;
+        self.schedule.epoch_ended(validation.loss);
+        let report = EpochReport {
+            epoch,
+            epochs: self.config.epochs,
+            learning_rate: passed.learning_rate,
+            train_loss: passed.loss,
+            validation,
+            train_seconds: passed.seconds,
+            validation_seconds: start.elapsed().as_secs_f64(),
+        };
+        Ok((report, weights))
+    }
 }
 
 /// Metrics of a network on `data`, with batch normalisation in inference mode and without augmentation.

@@ -66,7 +66,7 @@ impl Need {
         let readers = network
             .nodes()
             .iter()
-            .filter(|node| matches!(node.op, Op::Conv2d(_) | Op::Linear { .. } | Op::ChannelConv { .. }));
+            .filter(|node| matches!(node.op, Op::Conv2d(_) | Op::Linear(_) | Op::ChannelConv(_)));
         let mut inputs: Vec<NodeId> = readers.map(|node| node.inputs[0]).collect();
         inputs.sort_unstable();
         inputs.dedup();
@@ -103,7 +103,7 @@ impl Need {
 mod tests {
     use super::*;
     use crate::data::{DataConfig, SourceKind};
-    use lightcrest_graph::network::Shape;
+    use lightcrest_graph::network::{Linear, Shape};
 
     #[test]
     fn a_need_counts_weights_and_activations() {
@@ -111,7 +111,7 @@ mod tests {
         let mut network = Network::new(splits.train.shape());
         let flat = network.push("flat", Op::Flatten, &[0]).unwrap();
         network
-            .push("linear", Op::Linear { in_features: 64, out_features: 10, bias: false }, &[flat])
+            .push("linear", Op::Linear(Linear { in_features: 64, out_features: 10, bias: false }), &[flat])
             .unwrap();
         let optimizer = OptimizerConfig::Sgd { momentum: 0.9, nesterov: false };
         let config = TrainConfig { batch_size: 32, optimizer, ema_decay: None, ..TrainConfig::default() };

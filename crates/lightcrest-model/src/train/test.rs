@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use lightcrest_graph::network::{Network, Op, Shape, Weights};
+use lightcrest_graph::network::{Linear, Network, Op, Shape, Weights};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -34,7 +34,7 @@ fn small() -> Network {
 fn linear() -> Network {
     let mut network = Network::new(Shape::new(1, 8, 8));
     let flat = network.push("flatten", Op::Flatten, &[0]).unwrap();
-    let op = Op::Linear { in_features: 64, out_features: 10, bias: true };
+    let op = Op::Linear(Linear { in_features: 64, out_features: 10, bias: true });
     network.push("classifier", op, &[flat]).unwrap();
     network
 }

@@ -1,6 +1,9 @@
 //! Networks that together use every operator and every module: what the ONNX checks run on.
 
-use lightcrest_graph::network::{Activation, Conv2d, Network, NodeId, Op, Pool2d, Shape};
+use lightcrest_graph::network::{
+    Activation, BatchNorm, ChannelConv, ChannelShuffle, Conv2d, Dropout, Linear, Network, NodeId, Op, Pool2d,
+    PoolKind, Shape, Slice,
+};
 use lightcrest_model::block::{Module, stage};
 
 /// A network under construction.
@@ -49,7 +52,7 @@ fn module(name: &str) -> Network {
     x = stage(&mut case.network, "stage", &module, 2, x).expect("fits");
     let x = case.push("gap", Op::GlobalAvgPool, &[x]);
     let in_features = case.network.shape(x).channels;
-    case.push("classifier", Op::Linear { in_features, out_features: 5, bias: true }, &[x]);
+    case.push("classifier", Op::Linear(Linear { in_features, out_features: 5, bias: true }), &[x]);
     case.network
 }
 
@@ -83,7 +86,7 @@ fn activations() -> Network {
         Activation::Swish,
         Activation::Sigmoid,
     ];
-    let scale = case.push("scale", Op::BatchNorm { channels: 2 }, &[0]);
+    let scale = case.push("scale", Op::BatchNorm(BatchNorm::new(2)), &[0]);
     let wide = case.push("wide", Op::Add, &[scale, scale, scale, scale]);
     let outputs = kinds.map(|kind| case.push(&format!("{kind:?}"), Op::Activation(kind), &[wide]));
     case.push("concat", Op::Concat, &outputs);
@@ -93,24 +96,24 @@ fn activations() -> Network {
 /// A normalisation without a convolution before it, one whose convolution is read twice, one on a vector.
 fn normalisations() -> Network {
     let mut case = Case::new(3, 6, 6);
-    let a = case.push("a", Op::BatchNorm { channels: 3 }, &[0]);
+    let a = case.push("a", Op::BatchNorm(BatchNorm::new(3)), &[0]);
     let conv = case.push("conv", Op::Conv2d(Conv2d::new(3, 4, 3, 1)), &[a]);
-    let b = case.push("b", Op::BatchNorm { channels: 4 }, &[conv]);
+    let b = case.push("b", Op::BatchNorm(BatchNorm::new(4)), &[conv]);
     let sum = case.push("sum", Op::Add, &[conv, b]);
     let x = case.push("flatten", Op::Flatten, &[sum]);
-    let x = case.push("linear", Op::Linear { in_features: 144, out_features: 7, bias: false }, &[x]);
-    let x = case.push("c", Op::BatchNorm { channels: 7 }, &[x]);
+    let x = case.push("linear", Op::Linear(Linear { in_features: 144, out_features: 7, bias: false }), &[x]);
+    let x = case.push("c", Op::BatchNorm(BatchNorm::new(7)), &[x]);
     let x = case.push("act", Op::Activation(Activation::ReLU), &[x]);
-    case.push("d", Op::BatchNorm { channels: 7 }, &[x]);
+    case.push("d", Op::BatchNorm(BatchNorm::new(7)), &[x]);
     case.network
 }
 
 /// Windows that overlap, leave a rest and reach into the padding.
 fn pools() -> Network {
     let mut case = Case::new(2, 11, 8);
-    let window = |kernel, stride, padding| Pool2d { kernel, stride, padding };
-    let a = case.push("max", Op::MaxPool(window((3, 2), (2, 1), (1, 1))), &[0]);
-    let b = case.push("average", Op::AvgPool(window((3, 4), (2, 3), (1, 2))), &[a]);
+    let window = |kind, kernel, stride, padding| Op::Pool2d(Pool2d { kind, kernel, stride, padding });
+    let a = case.push("max", window(PoolKind::Max, (3, 2), (2, 1), (1, 1)), &[0]);
+    let b = case.push("average", window(PoolKind::Average, (3, 4), (2, 3), (1, 2)), &[a]);
     case.push("flatten", Op::Flatten, &[b]);
     case.network
 }
@@ -118,16 +121,16 @@ fn pools() -> Network {
 /// Slices, shuffles, sums, gates and a convolution across channels.
 fn branches() -> Network {
     let mut case = Case::new(12, 5, 4);
-    let a = case.push("first", Op::Slice { start: 0, len: 3 }, &[0]);
-    let b = case.push("rest", Op::Slice { start: 3, len: 9 }, &[0]);
+    let a = case.push("first", Op::Slice(Slice { start: 0, len: 3 }), &[0]);
+    let b = case.push("rest", Op::Slice(Slice { start: 3, len: 9 }), &[0]);
     let x = case.push("concat", Op::Concat, &[b, a]);
-    let x = case.push("shuffle3", Op::ChannelShuffle { groups: 3 }, &[x]);
+    let x = case.push("shuffle3", Op::ChannelShuffle(ChannelShuffle { groups: 3 }), &[x]);
     let x = case.push("sum", Op::Add, &[x, 0, x]);
     let pool = case.push("pool", Op::GlobalAvgPool, &[x]);
-    let gate = case.push("across", Op::ChannelConv { kernel: 5 }, &[pool]);
+    let gate = case.push("across", Op::ChannelConv(ChannelConv { kernel: 5 }), &[pool]);
     let gate = case.push("gate", Op::Activation(Activation::Sigmoid), &[gate]);
     let x = case.push("scale", Op::Gate, &[x, gate]);
-    let x = case.push("shuffle2", Op::ChannelShuffle { groups: 2 }, &[x]);
+    let x = case.push("shuffle2", Op::ChannelShuffle(ChannelShuffle { groups: 2 }), &[x]);
     case.push("flatten", Op::Flatten, &[x]);
     case.network
 }
@@ -135,7 +138,7 @@ fn branches() -> Network {
 /// Vectors that meet maps: every place where a rank must change.
 fn vectors() -> Network {
     let mut case = Case::new(4, 3, 3);
-    let linear = |in_features, out_features, bias| Op::Linear { in_features, out_features, bias };
+    let linear = |in_features, out_features, bias| Op::Linear(Linear { in_features, out_features, bias });
     let pool = case.push("pool", Op::GlobalAvgPool, &[0]);
     let small = case.push("reduce", linear(4, 2, false), &[pool]);
     let gate = case.push("expand", linear(2, 4, true), &[small]);
@@ -148,15 +151,15 @@ fn vectors() -> Network {
     let x = case.push("conv2", Op::Conv2d(Conv2d::new(6, 6, 3, 1)), &[vector]);
     let flat = case.push("flat", Op::Flatten, &[x]);
     let again = case.push("again", Op::Flatten, &[flat]);
-    let shuffled = case.push("shuffle", Op::ChannelShuffle { groups: 3 }, &[again]);
-    let across = case.push("across", Op::ChannelConv { kernel: 3 }, &[again]);
+    let shuffled = case.push("shuffle", Op::ChannelShuffle(ChannelShuffle { groups: 3 }), &[again]);
+    let across = case.push("across", Op::ChannelConv(ChannelConv { kernel: 3 }), &[again]);
     let pooled = case.push("pooled", Op::GlobalAvgPool, &[again]);
-    let sliced = case.push("slice", Op::Slice { start: 1, len: 4 }, &[again]);
+    let sliced = case.push("slice", Op::Slice(Slice { start: 1, len: 4 }), &[again]);
     let x = case.push("concat", Op::Concat, &[shuffled, across, pooled, sliced]);
-    let x = case.push("dropout", Op::Dropout { p: 0.5 }, &[x]);
+    let x = case.push("dropout", Op::Dropout(Dropout { p: 0.5 }), &[x]);
     let y = case.push("tail", linear(22, 4, true), &[x]);
     let product = case.push("product", Op::Gate, &[y, gate]);
-    case.push("dropout2", Op::Dropout { p: 0.5 }, &[product]);
+    case.push("dropout2", Op::Dropout(Dropout { p: 0.5 }), &[product]);
     case.network
 }
 
@@ -164,6 +167,6 @@ fn map_output() -> Network {
     let mut case = Case::new(2, 5, 5);
     let a = case.push("conv", Op::Conv2d(Conv2d::new(2, 2, 3, 1)), &[0]);
     let b = case.push("add", Op::Add, &[a, 0]);
-    case.push("dropout", Op::Dropout { p: 0.1 }, &[b]);
+    case.push("dropout", Op::Dropout(Dropout { p: 0.1 }), &[b]);
     case.network
 }

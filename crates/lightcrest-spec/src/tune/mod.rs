@@ -1,4 +1,5 @@
-//! The spec of `lightcrest tune`: one TOML file that says which command to run, with which parameters, and what it is judged by.
+//! The spec of `lightcrest tune`: one TOML file that says which command to run, with which parameters, and
+//! what it is judged by.
 //!
 //! ```toml
 //! [study]
@@ -16,12 +17,13 @@
 //! [parameters]
 //! learning_rate = { low = 1e-4, high = 1.0, log = true }
 //! [parameters.optimizer.sgd]              # two tables: the parameter `optimizer` chooses
-//! momentum = { low = 0.0, high = 0.99 }   # `optimizer.sgd.momentum`, active under sgd; `{momentum}` in the command
+//! # `optimizer.sgd.momentum`, active under sgd; `{momentum}` in the command
+//! momentum = { low = 0.0, high = 0.99 }
 //! [parameters.optimizer.adam]
 //! ```
 //!
-//! What the command writes is not known before it runs: metrics are plain names here, and the kind of a parameter (whole number,
-//! number, word, truth value) is that of the values that it is written with.
+//! What the command writes is not known before it runs: metrics are plain names here, and the kind of a
+//! parameter (whole number, number, word, truth value) is that of the values that it is written with.
 
 mod parameter;
 mod parse;
@@ -116,8 +118,8 @@ impl TuneSpec {
         crate::document::read(text, path, parse::document_to_spec)
     }
 
-    /// The active parameters of a configuration, fixed ones among them, by the names that the command knows: the last part of
-    /// `optimizer.sgd.momentum` wherever that is enough to tell it from the others.
+    /// The active parameters of a configuration, fixed ones among them, by the names that the command knows:
+    /// the last part of `optimizer.sgd.momentum` wherever that is enough to tell it from the others.
     pub fn values(&self, configuration: &Configuration) -> Vec<(&str, Value)> {
         let parameters = self.parameters.iter();
         parameters.filter_map(|p| Some((p.name.as_str(), p.value(configuration)?))).collect()

@@ -1,4 +1,5 @@
-//! `[parameters]`: names that the file makes up, with values, choices, ranges, or tables of which one is chosen.
+//! `[parameters]`: names that the file makes up, with values, choices, ranges, or tables of which one is
+//! chosen.
 
 use std::ops::Range;
 
@@ -59,8 +60,8 @@ impl ParameterSpec {
     }
 }
 
-/// Whether in every configuration one of these is there: a parameter without conditions, or one below each alternative of a
-/// choice.
+/// Whether in every configuration one of these is there: a parameter without conditions, or one below each
+/// alternative of a choice.
 pub(super) fn always_there(all: &[ParameterSpec], some: &[usize]) -> bool {
     let some: Vec<&ParameterSpec> = some.iter().map(|place| &all[*place]).collect();
     if some.iter().any(|parameter| parameter.under.is_none() && !parameter.has_condition()) {
@@ -100,7 +101,8 @@ pub(super) fn space(errors: &mut Errors, parameters: &[ParameterSpec]) -> Option
     build(errors, found.collect())
 }
 
-/// Gives each parameter the last part of its name, where that is enough to tell it from those that can be there with it.
+/// Gives each parameter the last part of its name, where that is enough to tell it from those that can be
+/// there with it.
 fn name(list: &mut [ParameterSpec]) {
     let last = |parameter: &ParameterSpec| parameter.path.last().cloned().unwrap_or_default();
     let names: Vec<String> = (0..list.len())

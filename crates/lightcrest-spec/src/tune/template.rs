@@ -73,7 +73,8 @@ impl Template {
         span: Range<usize>,
         parameters: &[ParameterSpec],
     ) -> Option<Self> {
-        // A plain string stands in the file as it is, one quote before it; an escaped one is pointed at whole.
+        // A plain string stands in the file as it is, one quote before it; an escaped one is pointed at
+        // whole.
         let plain = span.len() == text.len() + 2;
         let at = |range: Range<usize>| match plain {
             true => span.start + 1 + range.start..span.start + 1 + range.end,

@@ -1,5 +1,5 @@
-//! How to search: samplers, pruners and terminators. Of each, `name` chooses one and the other keys are its own, those of the engine's
-//! configuration of it.
+//! How to search: samplers, pruners and terminators. Of each, `name` chooses one and the other keys are its
+//! own, those of the engine's configuration of it.
 
 use super::{FRACTION, Interval, Key, Kind, NON_NEGATIVE, NUMBER, POSITIVE, Section, int};
 

@@ -127,10 +127,8 @@ impl Domain {
                     *high = steps.value(steps.last()).clamp(*low, *high);
                 }
             }
-            Self::Int { low, high, step, .. } => {
-                if *step > 1 && low <= high {
-                    *high -= (high.abs_diff(*low) % step.unsigned_abs()) as i64;
-                }
+            Self::Int { low, high, step, .. } if *step > 1 && *low <= *high => {
+                *high -= (high.abs_diff(*low) % step.unsigned_abs()) as i64;
             }
             _ => {}
         }
@@ -143,7 +141,7 @@ impl Domain {
             Self::Float { low, high, step: Some(step), .. } => {
                 Steps::new(*low, *high, *step).is_none_or(|steps| steps.is_exact())
             }
-            Self::Int { low, high, step, .. } if *step > 1 && low <= high => {
+            Self::Int { low, high, step, .. } if *step > 1 && *low <= *high => {
                 high.abs_diff(*low) % step.unsigned_abs() == 0
             }
             _ => true,

@@ -4,7 +4,7 @@
 //! contribution; there its own contributions to its inputs begin. Batch normalisation passes its gradient on one stage
 //! later, when its sums over the batch are known.
 
-use lightcrest_graph::network::{Activation, NodeId, Op};
+use lightcrest_graph::network::{Activation, NodeId, Op, PoolKind};
 
 use super::schedule::Scheduler;
 use super::step::{StepOp, TensorId};
@@ -29,13 +29,13 @@ impl<E: Element> Scheduler<'_, E> {
             let inputs = &node.inputs;
             match &node.op {
                 Op::Input(_) => {}
-                Op::Conv2d(_) | Op::Linear { .. } => {
+                Op::Conv2d(_) | Op::Linear(_) => {
                     let layer = self.layer(id);
                     let x = self.value(stage, inputs[0]);
                     self.push(stage, StepOp::ConvWeight(layer), vec![x, dy], None);
                     self.contribute(&mut g, stage, inputs[0], StepOp::ConvInput(layer), vec![dy]);
                 }
-                Op::BatchNorm { .. } => self.norm(&mut g, id, None, id),
+                Op::BatchNorm(_) => self.norm(&mut g, id, None, id),
                 Op::Activation(a) => match self.fused[id] {
                     Some(norm) => self.norm(&mut g, norm, Some(*a), id),
                     None => {
@@ -43,20 +43,19 @@ impl<E: Element> Scheduler<'_, E> {
                         self.contribute(&mut g, stage, inputs[0], StepOp::ActivateGradient(*a), vec![x, dy]);
                     }
                 },
-                Op::MaxPool(pool) => {
-                    if self.trained[inputs[0]] {
-                        let x = self.value(stage, inputs[0]);
-                        self.contribute(&mut g, stage, inputs[0], StepOp::PoolGradient(*pool), vec![dy, x]);
-                    }
+                Op::Pool2d(pool) if self.trained[inputs[0]] => {
+                    let reads = match pool.kind {
+                        PoolKind::Max => vec![dy, self.value(stage, inputs[0])],
+                        PoolKind::Average => vec![dy],
+                    };
+                    self.contribute(&mut g, stage, inputs[0], StepOp::PoolGradient(*pool), reads);
                 }
-                Op::AvgPool(pool) => {
-                    self.contribute(&mut g, stage, inputs[0], StepOp::PoolGradient(*pool), vec![dy]);
-                }
+                Op::Pool2d(_) => {}
                 Op::GlobalAvgPool => {
                     self.contribute(&mut g, stage, inputs[0], StepOp::GlobalAverageGradient, vec![dy]);
                 }
                 Op::Flatten => self.contribute(&mut g, stage, inputs[0], StepOp::FlattenGradient, vec![dy]),
-                Op::Dropout { .. } => {
+                Op::Dropout(_) => {
                     let mask = self.mask(id);
                     self.contribute(&mut g, stage, inputs[0], StepOp::Multiply, vec![dy, mask]);
                 }
@@ -82,14 +81,14 @@ impl<E: Element> Scheduler<'_, E> {
                         start += network.shape(input).channels;
                     }
                 }
-                Op::Slice { start, .. } => {
-                    self.contribute(&mut g, stage, inputs[0], StepOp::SliceGradient(*start), vec![dy]);
+                Op::Slice(slice) => {
+                    self.contribute(&mut g, stage, inputs[0], StepOp::SliceGradient(slice.start), vec![dy]);
                 }
-                Op::ChannelShuffle { groups } => {
-                    let inverse = network.shape(id).channels / groups;
+                Op::ChannelShuffle(shuffle) => {
+                    let inverse = network.shape(id).channels / shuffle.groups;
                     self.contribute(&mut g, stage, inputs[0], StepOp::Shuffle(inverse), vec![dy]);
                 }
-                Op::ChannelConv { .. } => {
+                Op::ChannelConv(_) => {
                     let layer = self.layer(id);
                     let x = self.value(stage, inputs[0]);
                     self.push(stage, StepOp::ChannelConvWeight(layer), vec![x, dy], None);

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use lightcrest_graph::network::{Activation, Conv2d, Network, NodeId, Op, Weights};
+use lightcrest_graph::network::{Activation, Conv2d, Dropout, Linear, Network, Node, NodeId, Op, Weights};
 
 use super::layer::{ConvLayer, NormLayer, Parameter};
 use super::step::{PlanTensor, Stage, Step, StepOp, TensorId};
@@ -64,10 +64,22 @@ pub(super) struct Scheduler<'a, E> {
 fn as_conv(op: &Op) -> Option<Conv2d> {
     match op {
         Op::Conv2d(conv) => Some(*conv),
-        Op::Linear { in_features, out_features, bias } => {
+        Op::Linear(Linear { in_features, out_features, bias }) => {
             Some(Conv2d { bias: *bias, padding: (0, 0), ..Conv2d::new(*in_features, *out_features, 1, 1) })
         }
-        _ => None,
+        Op::Input(_)
+        | Op::BatchNorm(_)
+        | Op::Activation(_)
+        | Op::Pool2d(_)
+        | Op::GlobalAvgPool
+        | Op::Flatten
+        | Op::Dropout(_)
+        | Op::Add
+        | Op::Gate
+        | Op::Concat
+        | Op::Slice(_)
+        | Op::ChannelShuffle(_)
+        | Op::ChannelConv(_) => None,
     }
 }
 
@@ -141,7 +153,7 @@ impl<'a, E: Element> Scheduler<'a, E> {
         for (id, node) in nodes.iter().enumerate() {
             self.trained[id] =
                 !node.op.parameters().is_empty() || node.inputs.iter().any(|&i| self.trained[i]);
-            if let (Op::BatchNorm { .. }, Some(reader)) = (&node.op, only(id))
+            if let (Op::BatchNorm(_), Some(reader)) = (&node.op, only(id))
                 && matches!(nodes[reader].op, Op::Activation(_))
             {
                 self.fused[reader] = Some(id);
@@ -149,7 +161,7 @@ impl<'a, E: Element> Scheduler<'a, E> {
             if self.mode == PlanMode::Infer && as_conv(&node.op).is_some() {
                 let (mut norm, mut activation, mut last) = (None, None, id);
                 if let Some(reader) = only(last)
-                    && matches!(nodes[reader].op, Op::BatchNorm { .. })
+                    && matches!(nodes[reader].op, Op::BatchNorm(_))
                 {
                     (norm, last) = (Some(reader), reader);
                 }
@@ -187,8 +199,7 @@ impl<'a, E: Element> Scheduler<'a, E> {
             }
         }
         // images of few channels stay dense where only convolutions read them
-        let dense =
-            |node: &lightcrest_graph::network::Node| as_conv(&node.op).is_some_and(|c| !c.is_depthwise());
+        let dense = |node: &Node| as_conv(&node.op).is_some_and(|c| !c.is_depthwise());
         if nodes.iter().all(|node| !node.inputs.contains(&0) || dense(node)) && self.network.output() != 0 {
             self.values[0].stride = self.values[0].channels;
         }
@@ -200,7 +211,7 @@ impl<'a, E: Element> Scheduler<'a, E> {
             for (role, shape) in node.op.parameters() {
                 let name = format!("{}.{role}", node.name);
                 let value = values(weights, &name);
-                let decay = role == "weight" && !matches!(node.op, Op::BatchNorm { .. });
+                let decay = role == "weight" && !matches!(node.op, Op::BatchNorm(_));
                 let gradient = vec![E::default(); value.len()];
                 self.parameters.push(Parameter { name, shape, decay, value, gradient });
             }
@@ -215,24 +226,36 @@ impl<'a, E: Element> Scheduler<'a, E> {
                 self.convs.push(ConvLayer::new(conv, (first, bias), self.lanes, x, y, gradients));
                 self.folds.push(None);
             }
-            match node.op {
-                Op::BatchNorm { channels } => {
+            match &node.op {
+                Op::BatchNorm(norm) => {
                     let running = |role: &str| values(weights, &format!("{}.{role}", node.name));
                     self.layer[id] = Some(self.norms.len());
                     self.norms.push(NormLayer::new(
                         node.name.clone(),
-                        channels,
+                        norm.channels,
                         (first, first + 1),
                         running("running_mean"),
                         running("running_var"),
                         self.lanes,
                     ));
                 }
-                Op::ChannelConv { .. } => {
+                Op::ChannelConv(_) => {
                     self.layer[id] = Some(self.channel_convs.len());
                     self.channel_convs.push(first);
                 }
-                _ => {}
+                // These have their layer already.
+                Op::Conv2d(_) | Op::Linear(_) => {}
+                Op::Input(_)
+                | Op::Activation(_)
+                | Op::Pool2d(_)
+                | Op::GlobalAvgPool
+                | Op::Flatten
+                | Op::Dropout(_)
+                | Op::Add
+                | Op::Gate
+                | Op::Concat
+                | Op::Slice(_)
+                | Op::ChannelShuffle(_) => {}
             }
         }
         for (&conv, &(norm, _, _)) in &self.followers {
@@ -260,9 +283,18 @@ impl<'a, E: Element> Scheduler<'a, E> {
     /// Whether a value is computed wherever it is needed instead of stored.
     fn is_cheap(&self, node: NodeId) -> bool {
         match self.network.nodes()[node].op {
-            Op::BatchNorm { .. } | Op::Activation(_) | Op::Gate | Op::Slice { .. } => true,
-            Op::Dropout { .. } => self.mode == PlanMode::Infer,
-            _ => false,
+            Op::BatchNorm(_) | Op::Activation(_) | Op::Gate | Op::Slice(_) => true,
+            Op::Dropout(_) => self.mode == PlanMode::Infer,
+            Op::Input(_)
+            | Op::Conv2d(_)
+            | Op::Linear(_)
+            | Op::Pool2d(_)
+            | Op::GlobalAvgPool
+            | Op::Flatten
+            | Op::Add
+            | Op::Concat
+            | Op::ChannelShuffle(_)
+            | Op::ChannelConv(_) => false,
         }
     }
 
@@ -282,13 +314,26 @@ impl<'a, E: Element> Scheduler<'a, E> {
                 (StepOp::Normalize(self.layer(norm), Some(*activation)), vec![x])
             }
             (Op::Activation(a), None) => (StepOp::Activate(*a), vec![self.value(stage, inputs[0])]),
-            (Op::BatchNorm { .. }, _) => {
+            (Op::BatchNorm(_), _) => {
                 (StepOp::Normalize(self.layer(node), None), vec![self.value(stage, inputs[0])])
             }
             (Op::Gate, _) => (StepOp::Gate, vec![self.value(stage, inputs[0]), self.value(stage, inputs[1])]),
-            (Op::Slice { start, .. }, _) => (StepOp::Slice(*start), vec![self.value(stage, inputs[0])]),
-            // dropout at inference
-            _ => return self.value(stage, inputs[0]),
+            (Op::Slice(slice), _) => (StepOp::Slice(slice.start), vec![self.value(stage, inputs[0])]),
+            // at inference
+            (Op::Dropout(_), _) => return self.value(stage, inputs[0]),
+            (
+                Op::Input(_)
+                | Op::Conv2d(_)
+                | Op::Linear(_)
+                | Op::Pool2d(_)
+                | Op::GlobalAvgPool
+                | Op::Flatten
+                | Op::Add
+                | Op::Concat
+                | Op::ChannelShuffle(_)
+                | Op::ChannelConv(_),
+                _,
+            ) => unreachable!("the value is stored"),
         };
         let tensor = self.tensor(self.values[node]);
         self.push(stage, op, reads, Some(tensor));
@@ -300,7 +345,7 @@ impl<'a, E: Element> Scheduler<'a, E> {
         let network = self.network;
         for (id, node) in network.nodes().iter().enumerate() {
             let mut stage = node.inputs.iter().map(|&i| self.known[i]).max().unwrap_or(0);
-            if let (Op::BatchNorm { .. }, PlanMode::Train) = (&node.op, self.mode) {
+            if let (Op::BatchNorm(_), PlanMode::Train) = (&node.op, self.mode) {
                 let x = self.value(stage, node.inputs[0]);
                 let norm = self.layer(id);
                 self.push(stage, StepOp::Moments(norm), vec![x], None);
@@ -315,7 +360,7 @@ impl<'a, E: Element> Scheduler<'a, E> {
             let y = self.tensor(self.values[id]);
             self.home[id] = Some(y);
             let op = match &node.op {
-                Op::Conv2d(_) | Op::Linear { .. } => {
+                Op::Conv2d(_) | Op::Linear(_) => {
                     let mut activation = None;
                     if let Some(&(norm, a, last)) = self.followers.get(&id) {
                         activation = a;
@@ -327,11 +372,10 @@ impl<'a, E: Element> Scheduler<'a, E> {
                     StepOp::Conv(self.layer(id), activation)
                 }
                 Op::Input(_) => StepOp::Input,
-                Op::MaxPool(pool) => StepOp::Pool(*pool, true),
-                Op::AvgPool(pool) => StepOp::Pool(*pool, false),
+                Op::Pool2d(pool) => StepOp::Pool(*pool),
                 Op::GlobalAvgPool => StepOp::GlobalAverage,
                 Op::Flatten => StepOp::Flatten,
-                Op::Dropout { p } => {
+                Op::Dropout(Dropout { p }) => {
                     let mask = self.tensor(self.values[id]);
                     self.push(stage, StepOp::Mask(*p), vec![], Some(mask));
                     self.anew.insert((usize::MAX, id), mask);
@@ -354,9 +398,9 @@ impl<'a, E: Element> Scheduler<'a, E> {
                     }
                     continue;
                 }
-                Op::ChannelShuffle { groups } => StepOp::Shuffle(*groups),
-                Op::ChannelConv { .. } => StepOp::ChannelConv(self.layer(id)),
-                Op::BatchNorm { .. } | Op::Activation(_) | Op::Gate | Op::Slice { .. } => continue,
+                Op::ChannelShuffle(shuffle) => StepOp::Shuffle(shuffle.groups),
+                Op::ChannelConv(_) => StepOp::ChannelConv(self.layer(id)),
+                Op::BatchNorm(_) | Op::Activation(_) | Op::Gate | Op::Slice(_) => continue,
             };
             self.push(stage, op, x, Some(y));
         }

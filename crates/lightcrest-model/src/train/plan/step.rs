@@ -58,8 +58,8 @@ pub(super) enum StepOp {
     Activate(Activation),
     /// [x, dy] to dx.
     ActivateGradient(Activation),
-    /// [x] to y; true for the maximum.
-    Pool(Pool2d, bool),
+    /// [x] to y.
+    Pool(Pool2d),
     /// [dy] or, for the maximum, [dy, x] to dx.
     PoolGradient(Pool2d),
     /// [x] to y.

@@ -7,7 +7,7 @@
 //! Decoding, comparing and previewing a configuration costs more than scoring its row. So rows are scored first and only the best are
 //! screened, unless the preview has a say in the score or the first few rows show that it turns many away.
 
-use super::region::Region;
+use super::trust_region::Region;
 use crate::sampler::Context;
 use crate::space::encode::{Column, Encoded, Encoder};
 use crate::space::feasible::{Walk, toward};

@@ -1,23 +1,23 @@
-//! What is maximised: from what is believed of each objective to one number.
+//! What is maximised: from the posterior of each objective to one number.
 //!
 //! All values here are oriented (larger is better) and transformed as the surrogates see them. Objectives that are known exactly
 //! enter with their values, the others with mean and standard deviation.
 
-use super::growth::Growth;
+use super::hypervolume_improvement::HypervolumeImprovement;
 use lightcrest_gp::acquisition::{log_ei, log_ei_slopes, log_pi, log_pi_slopes, ucb};
 use rand::{Rng, RngExt};
 use rand_distr::{Distribution, Exp1};
 
-/// What is believed of one objective at one configuration.
+/// The posterior of one objective at one configuration.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Belief {
+pub(super) enum Marginal {
     /// Known without an evaluation.
     Exact(f64),
     /// Predicted.
     Normal { mean: f64, sigma: f64 },
 }
 
-impl Belief {
+impl Marginal {
     fn optimistic(self, kappa: f64) -> f64 {
         match self {
             Self::Exact(value) => value,
@@ -49,7 +49,7 @@ pub(super) enum Goal {
     /// confidence bounds, Paria et al. 2020, arXiv 1805.12168): -max_m w_m (1 - v_m) - 0.05 Σ_m w_m (1 - v_m), v_m = (u_m - nadir_m) / range_m.
     Chebyshev { weights: Vec<f64>, nadir: Vec<f64>, range: Vec<f64>, kappa: f64 },
     /// Several objectives, logarithm of the expected hypervolume improvement.
-    LogGrowth(Growth),
+    LogHypervolumeImprovement(HypervolumeImprovement),
     /// Nothing satisfies the constraints yet: their terms alone count.
     Feasibility,
 }
@@ -57,34 +57,37 @@ pub(super) enum Goal {
 impl Goal {
     /// Whether the value is a logarithm, so that probabilities join it as sums.
     pub(super) fn is_logarithm(&self) -> bool {
-        matches!(self, Self::LogEi { .. } | Self::LogPi { .. } | Self::LogGrowth(_) | Self::Feasibility)
+        matches!(
+            self,
+            Self::LogEi { .. } | Self::LogPi { .. } | Self::LogHypervolumeImprovement(_) | Self::Feasibility
+        )
     }
 
     /// The value, and its slopes for each objective.
-    pub(super) fn value(&self, beliefs: &[Belief]) -> (f64, Vec<Slopes>) {
+    pub(super) fn value(&self, marginals: &[Marginal]) -> (f64, Vec<Slopes>) {
         match self {
-            Self::Ucb { kappa } => (beliefs[0].optimistic(*kappa), vec![(1.0, *kappa)]),
+            Self::Ucb { kappa } => (marginals[0].optimistic(*kappa), vec![(1.0, *kappa)]),
             Self::LogEi { best } => {
-                let (mean, sigma) = beliefs[0].normal();
+                let (mean, sigma) = marginals[0].normal();
                 (log_ei(mean, sigma, *best), vec![log_ei_slopes(mean, sigma, *best)])
             }
             Self::LogPi { best } => {
-                let (mean, sigma) = beliefs[0].normal();
+                let (mean, sigma) = marginals[0].normal();
                 (log_pi(mean, sigma, *best), vec![log_pi_slopes(mean, sigma, *best)])
             }
             Self::Chebyshev { weights, nadir, range, kappa } => {
                 let loss = |m: usize| {
-                    let v = (beliefs[m].optimistic(*kappa) - nadir[m]) / range[m];
+                    let v = (marginals[m].optimistic(*kappa) - nadir[m]) / range[m];
                     weights[m] * (1.0 - v)
                 };
-                let losses: Vec<f64> = (0..beliefs.len()).map(loss).collect();
+                let losses: Vec<f64> = (0..marginals.len()).map(loss).collect();
                 let worst = (0..losses.len()).fold(0, |w, m| if losses[m] > losses[w] { m } else { w });
                 let value = -losses[worst] - 0.05 * losses.iter().sum::<f64>();
                 let slope = |m: usize| weights[m] / range[m] * (0.05 + f64::from(m == worst));
-                (value, (0..beliefs.len()).map(|m| (slope(m), slope(m) * kappa)).collect())
+                (value, (0..marginals.len()).map(|m| (slope(m), slope(m) * kappa)).collect())
             }
-            Self::LogGrowth(growth) => growth.log_growth(beliefs),
-            Self::Feasibility => (0.0, vec![(0.0, 0.0); beliefs.len()]),
+            Self::LogHypervolumeImprovement(improvement) => improvement.log_improvement(marginals),
+            Self::Feasibility => (0.0, vec![(0.0, 0.0); marginals.len()]),
         }
     }
 }
@@ -107,7 +110,7 @@ mod tests {
     fn slopes_are_those_of_finite_differences() {
         let front = [vec![1.0, 3.0], vec![2.0, 2.0], vec![3.0, 1.0]];
         let goals = [
-            Goal::LogGrowth(Growth::new(&front, &[0.0, 0.0])),
+            Goal::LogHypervolumeImprovement(HypervolumeImprovement::new(&front, &[0.0, 0.0])),
             Goal::Chebyshev {
                 weights: vec![0.3, 0.7],
                 nadir: vec![0.0, 0.5],
@@ -117,7 +120,7 @@ mod tests {
         ];
         for goal in goals {
             let at =
-                |mean: f64, sigma: f64| goal.value(&[Belief::Exact(2.2), Belief::Normal { mean, sigma }]);
+                |mean: f64, sigma: f64| goal.value(&[Marginal::Exact(2.2), Marginal::Normal { mean, sigma }]);
             let (_, slopes) = at(0.7, 0.4);
             let e = 1e-6;
             let mean = (at(0.7 + e, 0.4).0 - at(0.7 - e, 0.4).0) / (2.0 * e);
@@ -131,7 +134,7 @@ mod tests {
         let goal =
             Goal::Chebyshev { weights: vec![0.5; 2], nadir: vec![0.0; 2], range: vec![1.0; 2], kappa: 2.0 };
         let at = |exact: f64, sigma: f64| {
-            goal.value(&[Belief::Exact(exact), Belief::Normal { mean: 0.5, sigma }]).0
+            goal.value(&[Marginal::Exact(exact), Marginal::Normal { mean: 0.5, sigma }]).0
         };
         assert!(at(0.6, 0.1) > at(0.5, 0.1) && at(0.6, 0.2) > at(0.6, 0.1));
     }

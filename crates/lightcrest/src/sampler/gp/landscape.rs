@@ -1,15 +1,15 @@
-//! What the sampler believes and wants at given configurations: the picture of Bayesian optimisation.
+//! What the sampler predicts and wants at given configurations: the picture of Bayesian optimisation.
 //!
 //! It is drawn from the very [`Model`] that [`GpSampler::propose`](crate::sampler::Sampler::propose) maximises. The model sees
 //! [transformed](lightcrest_gp::transform) values; a landscape is in the objective's own units, by the monotone inverse of the
-//! transform: `mean` is the inverse of μ (so it is the median), the ends of the band are those of μ ± 2σ. σ is the doubt about the
+//! transform: `mean` is the inverse of μ (so it is the median), the ends of the band are those of μ ± 2σ. σ is the uncertainty about the
 //! objective itself, without the noise of an observation.
 
 use super::GpSampler;
 use super::candidate::Candidate;
 use super::goal::Goal;
 use super::model::informing;
-use super::observation::told;
+use super::observation::observed;
 use super::surrogate::{internal, inverse};
 use crate::objective::Direction;
 use crate::sampler::{Context, SamplerError};
@@ -19,10 +19,10 @@ use lightcrest_gp::transform::Inverse;
 use lightcrest_gp::{Prediction, Rows};
 use rand_chacha::ChaCha8Rng;
 
-/// What is believed of one objective at one configuration.
+/// What is predicted of one objective at one configuration.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {
-    /// The middle of the belief, in the objective's units.
+    /// The median, in the objective's units.
     pub mean: f64,
     /// Two standard deviations below, in the objective's units.
     pub lower: f64,
@@ -32,26 +32,26 @@ pub struct Estimate {
     pub acquisition: Option<f64>,
 }
 
-/// Beliefs at given configurations, and what the sampler makes of them.
+/// Estimates at given configurations, and what the sampler makes of them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Landscape {
     /// One for each configuration that was asked for.
     pub estimates: Vec<Estimate>,
-    /// The trials behind the beliefs by number, each with its value in the objective's units; of trials that were stopped, failed
+    /// The trials behind the predictions by number, each with its value in the objective's units; of trials that were stopped, failed
     /// or still run, the value that they count as.
     pub observations: Vec<(u64, f64)>,
     /// What [`propose`](crate::sampler::Sampler::propose) gives.
     pub next: Configuration,
-    /// The belief there.
+    /// The estimate there.
     pub at_next: Estimate,
-    /// Whether `next` is one of the random proposals at the start, which do not look at beliefs.
+    /// Whether `next` is one of the random proposals at the start, which do not look at the posterior.
     pub startup: bool,
     /// What the acquisition is called.
     pub acquisition: &'static str,
 }
 
 impl GpSampler {
-    /// What is believed of one objective at `configurations`, and what would be proposed with the same random numbers. `None`
+    /// What is predicted of one objective at `configurations`, and what would be proposed with the same random numbers. `None`
     /// while fewer than two trials are complete, or if the objective is known without a surrogate.
     ///
     /// With several objectives the acquisition is that of this proposal: its random weights are those of `rng`.
@@ -95,20 +95,20 @@ impl GpSampler {
 
         let direction = context.objectives[objective].direction;
         let (trials, _) = informing(&self.config, context);
-        let told = told(&trials, context.objectives, objective, self.config.reports).values;
-        let inverse = inverse(&told, self.config.outliers)?;
+        let values = observed(&trials, context.objectives, objective, self.config.reports).values;
+        let inverse = inverse(&values, self.config.outliers)?;
         let mut estimates: Vec<Estimate> = (predictions.iter().zip(scores).zip(&allowed))
             .map(|((prediction, score), &allowed)| {
                 estimate(*prediction, &inverse, direction, score.filter(|s| allowed && s.is_finite()))
             })
             .collect();
         let Some(at_next) = estimates.pop() else { return Ok(None) };
-        let observed = |(trial, value): (&&crate::history::FrozenTrial, &Option<f64>)| {
+        let shown = |(trial, value): (&&crate::history::FrozenTrial, &Option<f64>)| {
             Some((trial.number, direction.orient((*value)?)))
         };
         Ok(Some(Landscape {
             estimates,
-            observations: trials.iter().zip(&told).filter_map(observed).collect(),
+            observations: trials.iter().zip(&values).filter_map(shown).collect(),
             next,
             at_next,
             startup: self.starting(context),
@@ -134,7 +134,7 @@ fn name(goal: &Goal) -> &'static str {
     match goal {
         Goal::LogEi { .. } => "log expected improvement",
         Goal::LogPi { .. } => "log probability of improvement",
-        Goal::LogGrowth(_) => "log expected hypervolume improvement",
+        Goal::LogHypervolumeImprovement(_) => "log expected hypervolume improvement",
         Goal::Ucb { .. } => "confidence bound",
         Goal::Chebyshev { .. } => "confidence bounds in random weights",
         Goal::Feasibility => "log probability that the constraints are satisfied",
@@ -196,8 +196,8 @@ mod tests {
         let context = context(&space, &history, &|_| Preview::default());
         let asked: Vec<Configuration> = POINTS.iter().chain(&[0.75]).map(|x| at(*x)).collect();
         let landscape = sampler().landscape(&context, 0, &asked, &rng()).unwrap().unwrap();
-        let (between, observed) = landscape.estimates.split_last().unwrap();
-        for (estimate, x) in observed.iter().zip(POINTS) {
+        let (between, at_trials) = landscape.estimates.split_last().unwrap();
+        for (estimate, x) in at_trials.iter().zip(POINTS) {
             assert!(estimate.lower <= estimate.mean && estimate.mean <= estimate.upper);
             assert!(estimate.upper - estimate.lower < 0.5 * (between.upper - between.lower), "{x}");
             assert!((estimate.mean - loss(x)).abs() < 0.03, "{x}: {estimate:?}");
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn next_is_the_proposal_and_nothing_on_the_line_promises_more() {
+    fn next_is_the_proposal_and_nothing_on_the_line_scores_higher() {
         let (space, history) = (line(), history(&POINTS, loss));
         let context = context(&space, &history, &|_| Preview::default());
         let cut = Cut::new(&space, &["x"], &[], 200).unwrap();
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn at_the_start_there_are_beliefs_but_the_proposal_is_random() {
+    fn at_the_start_there_are_estimates_but_the_proposal_is_random() {
         let (space, history) = (line(), history(&POINTS[..3], loss));
         let context = context(&space, &history, &|_| Preview::default());
         let mut sampler = GpSampler::default();

@@ -1,17 +1,17 @@
-//! Bayesian optimisation: Gaussian processes predict the objectives, an acquisition function weighs prediction against doubt.
+//! Bayesian optimisation: Gaussian processes predict the objectives, an acquisition function weighs prediction against uncertainty.
 //!
 //! # One proposal
 //! 1. The first [`GpConfig::startup_trials`] are random, each the one of a few draws that is farthest from all earlier trials.
 //! 2. Each objective that must be evaluated gets a Gaussian process on its transformed values (`surrogate`), whose hyperparameters are the
 //!    most probable ones or, now and then, drawn; objectives that a preview knows enter with their exact values. What pruned and failed
 //!    trials say is in `observation`.
-//! 3. Trials that are waiting or running are added with their predicted means (kriging believer): the doubt near them shrinks, so
+//! 3. Trials that are waiting or running are added with their predicted means (kriging believer): the uncertainty near them shrinks, so
 //!    that workers asking at the same time get different points.
-//! 4. Several objectives become one number by the expected growth of the dominated volume (`growth`), or by random weights, drawn
+//! 4. Several objectives become one number by the expected hypervolume improvement (`hypervolume_improvement`), or by random weights, drawn
 //!    anew each time (`goal`). Constraints that only an evaluation can tell, and the time that it takes, join it (`terms`).
 //! 5. Random configurations and mutations of the best ones are scored; from the best, local search goes on: single changes for
 //!    discrete columns, L-BFGS along continuous ones. Nothing infeasible, invalid or known is ever proposed (`candidate`).
-//! 6. Where trials of one objective are many, every other proposal is looked for in a trust region only (`region`).
+//! 6. Where trials of one objective are many, every other proposal is looked for in a trust region only (`trust_region`).
 //!
 //! # Conditional parameters
 //! The kernel compares only values that are active in both configurations ([`Conditional`]).
@@ -23,15 +23,15 @@
 mod candidate;
 mod extrapolation;
 mod goal;
-mod growth;
+mod hypervolume_improvement;
 mod landscape;
 mod model;
 mod observation;
-mod region;
 mod regret;
 mod search;
 mod surrogate;
 mod terms;
+mod trust_region;
 
 use super::admission::distance;
 use super::{Capabilities, Context, Sampler, SamplerError, draw};
@@ -45,8 +45,8 @@ pub use lightcrest_gp::transform::Outliers;
 use model::{Caches, Model};
 pub use observation::Reports;
 use rand_chacha::ChaCha8Rng;
-use region::Era;
 use serde::{Deserialize, Serialize};
+use trust_region::RegionState;
 
 /// What is maximised to choose the next configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -60,7 +60,7 @@ pub enum Acquisition {
     /// The same with κ growing as in GP-UCB (Srinivas et al. 2010), probability 0.9, κ² divided by 5 as in their experiments.
     GpUcb,
     /// Logarithm of the expected improvement; with two to four objectives of the hypervolume, in closed form; beyond as `ucb`.
-    /// The incumbent is the best believed value, not the best observed one, so that noise does not mislead.
+    /// The incumbent is the best fitted value, not the best observed one, so that noise does not mislead.
     LogEi,
     /// The same per second that a trial is predicted to take. Results then depend on measured times.
     LogEiPerSecond,
@@ -77,7 +77,7 @@ pub enum Acquisition {
 pub struct GpConfig {
     /// What is maximised.
     pub acquisition: Acquisition,
-    /// κ of `ucb`: how many standard deviations of doubt count as good. Unless given, 2 with one objective and 1/2 with several,
+    /// κ of `ucb`: how many standard deviations of uncertainty count as good. Unless given, 2 with one objective and 1/2 with several,
     /// where the random weights explore as well.
     pub kappa: Option<f64>,
     /// How many trials are random at first.
@@ -135,20 +135,20 @@ impl GpConfig {
     }
 
     /// Where the local search of a study of one objective stands.
-    fn era(&self, context: &Context<'_>) -> Era {
-        Era::of(context.history, self.trials(1) as u64, self.startup())
+    fn state(&self, context: &Context<'_>) -> RegionState {
+        RegionState::of(context.history, self.trials(1) as u64, self.startup())
     }
 
-    /// Proposals from the begin of a later era on of which the local ones are random: as many as at the start of a study.
+    /// Proposals after a restart of which the local ones are random: as many as at the start of a study.
     fn startup(&self) -> u64 {
         2 * self.startup_trials as u64
     }
 
     /// Where the local search stands, if this proposal is of it: every other one, once there are more trials than inform the surrogate, because
     /// the best trial may be the best of the wrong hill.
-    fn local(&self, context: &Context<'_>) -> Option<Era> {
+    fn local(&self, context: &Context<'_>) -> Option<RegionState> {
         let many = context.objectives.len() == 1 && context.number >= self.trials(1) as u64;
-        (many && context.number % 2 == 1).then(|| self.era(context))
+        (many && context.number % 2 == 1).then(|| self.state(context))
     }
 }
 
@@ -199,7 +199,7 @@ impl GpSampler {
         let anew = self
             .config
             .local(context)
-            .is_some_and(|era| era.is_starting(context.number, self.config.startup()));
+            .is_some_and(|state| state.is_starting(context.number, self.config.startup()));
         if self.starting(context) || anew || context.space.is_empty() {
             return Ok((spread(context, rng)?, None));
         }
@@ -273,10 +273,10 @@ fn informative<'a>(context: &Context<'a>) -> Vec<&'a FrozenTrial> {
     context.history.trials().iter().filter(|trial| trial.state.is_finished()).collect()
 }
 
-/// The trials whose results are awaited; not those that nothing is known of yet.
+/// The trials whose results are pending; not those that nothing is known of yet.
 fn pending<'a>(context: &Context<'a>) -> Vec<&'a FrozenTrial> {
-    let awaited = |trial: &&FrozenTrial| {
+    let is_pending = |trial: &&FrozenTrial| {
         matches!(trial.state, TrialState::Waiting | TrialState::Running) && !trial.configuration.is_empty()
     };
-    context.history.trials().iter().filter(awaited).collect()
+    context.history.trials().iter().filter(is_pending).collect()
 }

@@ -1,12 +1,12 @@
-//! What is believed of every objective, and the goal made of it.
+//! The posterior of every objective, and the goal made of them.
 
 use super::candidate::Candidate;
-use super::goal::{Belief, Goal, Slopes, simplex};
-use super::growth::Growth;
-use super::observation::told;
-use super::region::Region;
+use super::goal::{Goal, Marginal, Slopes, simplex};
+use super::hypervolume_improvement::HypervolumeImprovement;
+use super::observation::observed;
 use super::surrogate::{Cache, checkpoint, internal, is_drawn, surrogate};
 use super::terms::{Evidence, Term};
+use super::trust_region::Region;
 use super::{Acquisition, GpConfig, informative, pending};
 use crate::history::{FrozenTrial, TrialState};
 use crate::objective::Direction;
@@ -19,7 +19,7 @@ use lightcrest_gp::{Column as GpColumn, Family, Kernel, Posterior, Prediction, P
 use rand_chacha::ChaCha8Rng;
 use std::collections::HashMap;
 
-/// How one objective is believed in.
+/// How one objective is predicted.
 enum Role {
     /// Known from the preview; its logarithm is used where values span more than a factor of ten.
     Exact { direction: Direction, log: bool },
@@ -37,7 +37,7 @@ pub(super) struct Caches {
     price: Cache,
 }
 
-/// Beliefs and goal for one proposal.
+/// Posteriors and goal for one proposal.
 pub(super) struct Model {
     roles: Vec<Role>,
     goal: Goal,
@@ -61,61 +61,61 @@ impl Model {
         let (trials, c) = informing(config, context);
         let encoded: Vec<Encoded> = trials.iter().map(|t| encoder.encode(&t.configuration)).collect();
         let pending = pending(context);
-        let mut awaited = Rows::new(encoder.columns().len());
+        let mut pending_rows = Rows::new(encoder.columns().len());
         for row in pending.iter().map(|t| encoder.encode(&t.configuration)) {
-            awaited.push(&row.row, &row.active).map_err(internal)?;
+            pending_rows.push(&row.row, &row.active).map_err(internal)?;
         }
         let exact = exact_objectives(&trials, context);
 
         let mut roles = Vec::with_capacity(m);
-        let mut believed: Vec<Vec<f64>> = vec![vec![f64::NAN; m]; trials.len()];
-        // What awaited trials are expected to reach is no improvement any more.
-        let mut promised: Vec<Vec<f64>> = vec![vec![f64::NAN; m]; pending.len()];
+        let mut estimated: Vec<Vec<f64>> = vec![vec![f64::NAN; m]; trials.len()];
+        // What pending trials are expected to reach is no improvement any more.
+        let mut fantasised: Vec<Vec<f64>> = vec![vec![f64::NAN; m]; pending.len()];
         for j in 0..m {
-            let told = |trials: &[&FrozenTrial]| told(trials, context.objectives, j, config.reports);
-            let everything = told(&trials);
+            let observe = |trials: &[&FrozenTrial]| observed(trials, context.objectives, j, config.reports);
+            let everything = observe(&trials);
             let all = &everything.values;
             if exact[j] {
                 let direction = context.objectives[j].direction;
                 let role = exact_role(direction, all);
                 for (i, value) in all.iter().enumerate() {
-                    believed[i][j] = value.map_or(f64::NAN, |v| scaled(&role, v));
+                    estimated[i][j] = value.map_or(f64::NAN, |v| scaled(&role, v));
                 }
-                for (promised, trial) in promised.iter_mut().zip(&pending) {
+                for (fantasised, trial) in fantasised.iter_mut().zip(&pending) {
                     let known = trial.known.get(j).copied().flatten();
-                    promised[j] = known.map_or(f64::NAN, |v| scaled(&role, direction.orient(v)));
+                    fantasised[j] = known.map_or(f64::NAN, |v| scaled(&role, direction.orient(v)));
                 }
                 roles.push(role);
                 continue;
             }
             let here: Vec<usize> = (0..all.len()).filter(|&i| all[i].is_some()).collect();
             if here.is_empty() {
-                believed.iter_mut().chain(&mut promised).for_each(|values| values[j] = 0.0);
+                estimated.iter_mut().chain(&mut fantasised).for_each(|values| values[j] = 0.0);
                 roles.push(Role::Unknown);
                 continue;
             }
-            let (first, cache) = (told(&trials[..c]), &mut caches.objectives[j]);
+            let (first, cache) = (observe(&trials[..c]), &mut caches.objectives[j]);
             let drawn = config.draws && m == 1 && !context.space.is_conditional() && is_drawn(context.number);
-            let doubt = drawn.then_some(&mut *rng);
+            let uncertainty = drawn.then_some(&mut *rng);
             let mut posterior =
-                surrogate(&kernel, &encoded, &first, &everything, config.outliers, cache, doubt)?;
+                surrogate(&kernel, &encoded, &first, &everything, config.outliers, cache, uncertainty)?;
             for (&i, value) in here.iter().zip(posterior.fitted()) {
-                believed[i][j] = value;
+                estimated[i][j] = value;
             }
-            if !awaited.is_empty() {
-                posterior.fantasise(&awaited).map_err(internal)?;
+            if !pending_rows.is_empty() {
+                posterior.fantasise(&pending_rows).map_err(internal)?;
                 let fitted = posterior.fitted();
-                for (promised, value) in promised.iter_mut().zip(&fitted[here.len()..]) {
-                    promised[j] = *value;
+                for (fantasised, value) in fantasised.iter_mut().zip(&fitted[here.len()..]) {
+                    fantasised[j] = *value;
                 }
             }
             roles.push(Role::Modelled(Box::new(posterior)));
         }
-        let era = config.local(context);
-        let begin = era.map_or(0, |era| era.begin);
-        let (leaders, feasible) = leaders(&trials, &believed, begin);
+        let state = config.local(context);
+        let begin = state.map_or(0, |state| state.begin);
+        let (leaders, feasible) = leaders(&trials, &estimated, begin);
         let goal = match feasible {
-            true => goal(config, context, &exact, &believed, &promised, &leaders, rng),
+            true => goal(config, context, &exact, &estimated, &fantasised, &leaders, rng),
             false => Goal::Feasibility,
         };
         let evidence = Evidence {
@@ -123,17 +123,17 @@ impl Model {
             trials: &trials,
             encoded: &encoded,
             checkpoint: c,
-            awaited: &awaited,
+            pending_rows: &pending_rows,
         };
         let mut terms = evidence.constraints(goal.is_logarithm(), &mut caches.constraints)?;
         if config.acquisition == Acquisition::LogEiPerSecond && goal.is_logarithm() {
             terms.extend(evidence.price(&mut caches.price)?);
         }
         let parents: Vec<Encoded> = leaders.iter().map(|&i| encoded[i].clone()).collect();
-        let region = match (era, roles.as_slice(), parents.first()) {
-            (Some(era), [Role::Modelled(posterior)], Some(centre)) => {
+        let region = match (state, roles.as_slice(), parents.first()) {
+            (Some(state), [Role::Modelled(posterior)], Some(centre)) => {
                 let scales = &posterior.hyperparameters().length_scales;
-                Some(Region::new(encoder.columns(), centre, scales, &era))
+                Some(Region::new(encoder.columns(), centre, scales, &state))
             }
             _ => None,
         };
@@ -175,9 +175,9 @@ impl Model {
     /// Scores of candidates; `None` for those whose exact objectives are not known.
     pub(super) fn score(&self, candidates: &[Candidate]) -> Result<Vec<Option<f64>>, SamplerError> {
         let Some(rows) = rows(candidates)? else { return Ok(Vec::new()) };
-        let mut believed = Vec::new();
+        let mut estimated = Vec::new();
         for role in &self.roles {
-            believed.push(match role {
+            estimated.push(match role {
                 Role::Exact { .. } | Role::Unknown => None,
                 Role::Modelled(posterior) => {
                     let predictions = posterior.predict(&rows).map_err(internal)?;
@@ -185,7 +185,7 @@ impl Model {
                 }
             });
         }
-        self.total(candidates, &rows, &believed)
+        self.total(candidates, &rows, &estimated)
     }
 
     /// Scores of candidates in one world that the observations allow: the objectives are drawn from their joint posterior (Thompson
@@ -196,32 +196,32 @@ impl Model {
         rng: &mut ChaCha8Rng,
     ) -> Result<Vec<Option<f64>>, SamplerError> {
         let Some(rows) = rows(candidates)? else { return Ok(Vec::new()) };
-        let mut believed = Vec::new();
+        let mut estimated = Vec::new();
         for role in &self.roles {
-            believed.push(match role {
+            estimated.push(match role {
                 Role::Exact { .. } | Role::Unknown => None,
                 Role::Modelled(posterior) => {
                     let world = posterior.sample(&rows, rng).map_err(internal)?;
-                    Some(world.into_iter().map(Belief::Exact).collect())
+                    Some(world.into_iter().map(Marginal::Exact).collect())
                 }
             });
         }
-        self.total(candidates, &rows, &believed)
+        self.total(candidates, &rows, &estimated)
     }
 
-    /// The goal with its terms; `believed` has the beliefs in each modelled objective.
+    /// The goal with its terms; `estimated` has the marginals in each modelled objective.
     fn total(
         &self,
         candidates: &[Candidate],
         rows: &Rows,
-        believed: &[Option<Vec<Belief>>],
+        estimated: &[Option<Vec<Marginal>>],
     ) -> Result<Vec<Option<f64>>, SamplerError> {
-        let belief = |i: usize, j: usize| match &believed[j] {
+        let marginal = |i: usize, j: usize| match &estimated[j] {
             Some(all) => Some(all[i]),
             None => self.exact(j, &candidates[i]),
         };
-        let beliefs = |i: usize| (0..self.roles.len()).map(|j| belief(i, j)).collect::<Option<Vec<_>>>();
-        let goal = |i: usize| Some(self.goal.value(&beliefs(i)?).0);
+        let marginals = |i: usize| (0..self.roles.len()).map(|j| marginal(i, j)).collect::<Option<Vec<_>>>();
+        let goal = |i: usize| Some(self.goal.value(&marginals(i)?).0);
         let mut scores: Vec<Option<f64>> = (0..candidates.len()).map(goal).collect();
         for term in &self.terms {
             for (score, p) in scores.iter_mut().zip(term.posterior.predict(rows).map_err(internal)?) {
@@ -233,22 +233,22 @@ impl Model {
 
     /// The goal with its terms at a changed row of a candidate, and its derivative in every column; what is known exactly stays as it is.
     pub(super) fn slope(&self, candidate: &Candidate, row: &[f64]) -> Option<(f64, Vec<f64>)> {
-        let mut beliefs = Vec::with_capacity(self.roles.len());
+        let mut marginals = Vec::with_capacity(self.roles.len());
         let mut gradients = Vec::with_capacity(self.roles.len());
         for (j, role) in self.roles.iter().enumerate() {
             match role {
                 Role::Exact { .. } | Role::Unknown => {
-                    beliefs.push(self.exact(j, candidate)?);
+                    marginals.push(self.exact(j, candidate)?);
                     gradients.push(None);
                 }
                 Role::Modelled(posterior) => {
                     let gradient = posterior.predict_gradient(row, &candidate.active).ok()?;
-                    beliefs.push(normal(gradient.at));
+                    marginals.push(normal(gradient.at));
                     gradients.push(Some(gradient));
                 }
             }
         }
-        let (mut value, slopes) = self.goal.value(&beliefs);
+        let (mut value, slopes) = self.goal.value(&marginals);
         let mut total = vec![0.0; row.len()];
         let mut climb = |gradient: &PredictionGradient, (by_mean, by_sigma): Slopes| {
             for (c, total) in total.iter_mut().enumerate() {
@@ -268,15 +268,15 @@ impl Model {
         value.is_finite().then_some((value, total))
     }
 
-    fn exact(&self, j: usize, candidate: &Candidate) -> Option<Belief> {
+    fn exact(&self, j: usize, candidate: &Candidate) -> Option<Marginal> {
         let direction = match &self.roles[j] {
             Role::Exact { direction, .. } => direction,
-            Role::Unknown => return Some(Belief::Exact(0.0)),
+            Role::Unknown => return Some(Marginal::Exact(0.0)),
             Role::Modelled(_) => return None,
         };
         let value = (*candidate.known.get(j)?)?;
         let value = scaled(&self.roles[j], direction.orient(value));
-        value.is_finite().then_some(Belief::Exact(value))
+        value.is_finite().then_some(Marginal::Exact(value))
     }
 }
 
@@ -284,8 +284,8 @@ fn sigma(prediction: Prediction) -> f64 {
     prediction.variance.sqrt().max(SIGMA_FLOOR)
 }
 
-fn normal(prediction: Prediction) -> Belief {
-    Belief::Normal { mean: prediction.mean, sigma: sigma(prediction) }
+fn normal(prediction: Prediction) -> Marginal {
+    Marginal::Normal { mean: prediction.mean, sigma: sigma(prediction) }
 }
 
 /// The rows of candidates, if there is one.
@@ -354,7 +354,7 @@ pub(super) fn informing<'a>(config: &GpConfig, context: &Context<'a>) -> (Vec<&'
 }
 
 /// The trials that inform the surrogate and how many of them come before the last checkpoint. At most `limit`: of those before it the
-/// best, a quarter, and those nearest to the best one of the era, or with several objectives the latest; those after it are few. In an era
+/// best, a quarter, and those nearest to the best one since the restart, or with several objectives the latest; those after it are few. Until a restart
 /// the first part stays the same from one checkpoint to the next, and so does the fit.
 fn limited<'a>(
     trials: Vec<&'a FrozenTrial>,
@@ -382,10 +382,10 @@ fn limited<'a>(
     keep.iter().for_each(|&i| kept[i] = true);
     let mut rest: Vec<usize> = (0..first.len()).rev().filter(|&i| !kept[i]).collect();
     if context.objectives.len() == 1 {
-        let begin = config.era(context).begin;
+        let begin = config.state(context).begin;
         let value = |p: &&(usize, Vec<f64>)| p.1[0];
-        let of_era = points.iter().filter(|(i, _)| first[*i].number >= begin);
-        let centre = of_era.reduce(|a, b| if value(&b) > value(&a) { b } else { a }).map(|(i, _)| *i);
+        let of_state = points.iter().filter(|(i, _)| first[*i].number >= begin);
+        let centre = of_state.reduce(|a, b| if value(&b) > value(&a) { b } else { a }).map(|(i, _)| *i);
         if let Some(centre) = centre.or(keep.first().copied()) {
             let encoder = Encoder::new(context.space);
             let rows: Vec<Encoded> = first.iter().map(|trial| encoder.encode(&trial.configuration)).collect();
@@ -401,12 +401,12 @@ fn limited<'a>(
     (keep.into_iter().map(|i| first[i]).chain(last.iter().copied()).collect(), count)
 }
 
-/// The best few trials, best first, by what is believed of them: a front and what follows it; and whether they satisfy the
+/// The best few trials, best first, by what is predicted of them: a front and what follows it; and whether they satisfy the
 /// constraints. If no trial does, those that come nearest. Trials count from the number `begin` on.
-fn leaders(trials: &[&FrozenTrial], believed: &[Vec<f64>], begin: u64) -> (Vec<usize>, bool) {
+fn leaders(trials: &[&FrozenTrial], estimated: &[Vec<f64>], begin: u64) -> (Vec<usize>, bool) {
     let complete: Vec<usize> = (0..trials.len())
         .filter(|&i| {
-            trials[i].state == TrialState::Complete && believed[i].iter().all(|value| value.is_finite())
+            trials[i].state == TrialState::Complete && estimated[i].iter().all(|value| value.is_finite())
         })
         .filter(|&i| trials[i].number >= begin)
         .collect();
@@ -417,13 +417,13 @@ fn leaders(trials: &[&FrozenTrial], believed: &[Vec<f64>], begin: u64) -> (Vec<u
         nearest.truncate(5);
         return (nearest, false);
     }
-    let points: Vec<Vec<f64>> = feasible.iter().map(|&i| believed[i].clone()).collect();
+    let points: Vec<Vec<f64>> = feasible.iter().map(|&i| estimated[i].clone()).collect();
     let front = pareto::front(&points).len();
     let best = pareto::ranking(&points).into_iter().take(front.max(5));
     (best.map(|i| feasible[i]).collect(), true)
 }
 
-/// How many standard deviations of doubt count as good.
+/// How many standard deviations of uncertainty count as good.
 fn kappa(config: &GpConfig, context: &Context<'_>) -> f64 {
     let kappa = match config.acquisition {
         // The effective dimension: the active parameters of the trial that has most. That of the latest would let the bound jump
@@ -438,20 +438,20 @@ fn kappa(config: &GpConfig, context: &Context<'_>) -> f64 {
         Acquisition::Thompson => 0.0,
         _ => config.kappa.unwrap_or(if context.objectives.len() == 1 { 2.0 } else { 0.5 }),
     };
-    // Predicted results of awaited trials make the surrogate too sure of itself (Desautels et al. 2014, GP-BUCB, widen the
+    // Predicted results of pending trials make the surrogate too sure of itself (Desautels et al. 2014, GP-BUCB, widen the
     // bounds for that); without this, workers crowd around one optimum.
     kappa * (1.0 + pending(context).len() as f64).powf(0.25)
 }
 
-/// The largest front whose growth is computed cell by cell: the cells of four objectives grow with its square.
+/// The largest front whose improvement is computed cell by cell: the cells of four objectives grow with its square.
 const CELLS_FRONT: [usize; 5] = [0, 0, 400, 200, 60];
 
 fn goal(
     config: &GpConfig,
     context: &Context<'_>,
     exact: &[bool],
-    believed: &[Vec<f64>],
-    promised: &[Vec<f64>],
+    estimated: &[Vec<f64>],
+    fantasised: &[Vec<f64>],
     leaders: &[usize],
     rng: &mut ChaCha8Rng,
 ) -> Goal {
@@ -463,7 +463,7 @@ fn goal(
     };
     let kappa = kappa(config, context);
     if m == 1 {
-        let known = leaders.iter().map(|&i| believed[i][0]).chain(promised.iter().map(|p| p[0]));
+        let known = leaders.iter().map(|&i| estimated[i][0]).chain(fantasised.iter().map(|p| p[0]));
         let best = known.fold(f64::NEG_INFINITY, f64::max);
         return match acquisition {
             Acquisition::LogEi | Acquisition::LogEiPerSecond if best.is_finite() => Goal::LogEi { best },
@@ -472,9 +472,9 @@ fn goal(
         };
     }
     let finite = |p: &&Vec<f64>| p.iter().all(|v| v.is_finite());
-    let points: Vec<Vec<f64>> = leaders.iter().map(|&i| believed[i].clone()).collect();
+    let points: Vec<Vec<f64>> = leaders.iter().map(|&i| estimated[i].clone()).collect();
     let front: Vec<&Vec<f64>> = pareto::front(&points).into_iter().map(|i| &points[i]).collect();
-    let everything: Vec<&Vec<f64>> = believed.iter().filter(finite).collect();
+    let everything: Vec<&Vec<f64>> = estimated.iter().filter(finite).collect();
     let extent = |points: &[&Vec<f64>], j: usize| {
         let ends = (f64::INFINITY, f64::NEG_INFINITY);
         points.iter().fold(ends, |(l, h), p| (l.min(p[j]), h.max(p[j])))
@@ -496,8 +496,8 @@ fn goal(
         let reference: Vec<f64> = (0..m).map(|j| nadir[j] - 0.1 * range[j]).collect();
         // The leaders come with the loneliest of the front first.
         let mut dominating: Vec<Vec<f64>> = points.into_iter().take(limit).collect();
-        dominating.extend(promised.iter().filter(finite).cloned());
-        return Goal::LogGrowth(Growth::new(&dominating, &reference));
+        dominating.extend(fantasised.iter().filter(finite).cloned());
+        return Goal::LogHypervolumeImprovement(HypervolumeImprovement::new(&dominating, &reference));
     }
     Goal::Chebyshev { weights: simplex(m, rng), nadir, range, kappa }
 }

@@ -44,14 +44,14 @@ impl Reports {
 }
 
 /// The value of one objective for each trial, oriented, and the standard deviation of what it leaves open.
-pub(super) struct Told {
+pub(super) struct Observed {
     /// `None` where nothing can be said.
     pub(super) values: Vec<Option<f64>>,
     /// 0 for what was measured.
     pub(super) deviations: Vec<f64>,
 }
 
-impl Told {
+impl Observed {
     /// Values that leave nothing open.
     pub(super) fn measured(values: Vec<Option<f64>>) -> Self {
         Self { deviations: vec![0.0; values.len()], values }
@@ -59,15 +59,15 @@ impl Told {
 }
 
 /// What the trials tell of one objective.
-pub(super) fn told(
+pub(super) fn observed(
     trials: &[&FrozenTrial],
     objectives: &[ObjectiveInfo],
     objective: usize,
     reports: Reports,
-) -> Told {
-    let mut told = Told::measured(values(trials, objectives, objective));
+) -> Observed {
+    let mut observed = Observed::measured(values(trials, objectives, objective));
     if !reports.extrapolates(objectives.len()) {
-        return told;
+        return observed;
     }
     let direction = objectives[objective].direction;
     let curve = |trial: &&FrozenTrial| {
@@ -86,26 +86,26 @@ pub(super) fn told(
         }
     };
     let curves: Vec<Curve> = trials.iter().map(curve).collect();
-    let Some(extrapolation) = Extrapolation::learn(&curves) else { return told };
+    let Some(extrapolation) = Extrapolation::learn(&curves) else { return observed };
     for (i, curve) in curves.iter().enumerate() {
         if !matches!(trials[i].state, TrialState::Pruned | TrialState::Running) {
             continue;
         }
         if let Some((mean, deviation)) = extrapolation.expect(curve) {
-            (told.values[i], told.deviations[i]) = (Some(mean), deviation);
+            (observed.values[i], observed.deviations[i]) = (Some(mean), deviation);
         }
     }
-    told
+    observed
 }
 
 /// The value of one objective for each trial, oriented; `None` where nothing can be said.
 fn values(trials: &[&FrozenTrial], objectives: &[ObjectiveInfo], objective: usize) -> Vec<Option<f64>> {
     let direction = objectives[objective].direction;
-    let told = |trial: &FrozenTrial| {
+    let final_value = |trial: &FrozenTrial| {
         let value = direction.orient(*trial.values.as_ref()?.get(objective)?);
         (trial.state == TrialState::Complete).then_some(value)
     };
-    let complete = |trial: &FrozenTrial| told(trial).filter(|value| value.is_finite());
+    let complete = |trial: &FrozenTrial| final_value(trial).filter(|value| value.is_finite());
     let known = |trial: &FrozenTrial| {
         let value = direction.orient((*trial.known.get(objective)?)?);
         value.is_finite().then_some(value)
@@ -126,7 +126,7 @@ fn values(trials: &[&FrozenTrial], objectives: &[ObjectiveInfo], objective: usiz
         Some(finals.fold(worst, f64::max).min(median))
     };
     let value = |trial: &FrozenTrial| match trial.state {
-        TrialState::Complete => Some(told(trial).map_or(worst, |value| value.max(worst).min(best))),
+        TrialState::Complete => Some(final_value(trial).map_or(worst, |value| value.max(worst).min(best))),
         TrialState::Pruned => Some(imputed(trial).unwrap_or(quartile)),
         TrialState::Failed => Some(worst),
         TrialState::Waiting | TrialState::Running => None,
@@ -206,13 +206,13 @@ mod tests {
         trials.push(trial(9, TrialState::Running, None, &[]));
         let objectives = [ObjectiveInfo::maximize("accuracy"), ObjectiveInfo::minimize("macs")];
         let refs: Vec<&FrozenTrial> = trials.iter().collect();
-        let Told { values, deviations } = told(&refs, &objectives, 0, Reports::Extrapolate);
+        let Observed { values, deviations } = observed(&refs, &objectives, 0, Reports::Extrapolate);
         let (stopped, running) = (values[6].unwrap(), values[7].unwrap());
         assert!((stopped - 0.45).abs() < 0.05 && (running - 0.65).abs() < 0.05, "{stopped}, {running}");
         assert!(deviations[6] > 0.0 && deviations[6] > deviations[7]);
         assert_eq!((values[8], values[9]), (Some(0.5), None));
         assert!((0..6).all(|i| values[i] == trials[i].values.as_ref().map(|v| v[0]) && deviations[i] == 0.0));
-        let exact = told(&refs, &objectives, 1, Reports::Extrapolate);
+        let exact = observed(&refs, &objectives, 1, Reports::Extrapolate);
         assert!(exact.values.iter().all(|v| *v == Some(-7.0)) && exact.deviations.iter().all(|d| *d == 0.0));
     }
 }

@@ -3,7 +3,7 @@
 use super::candidate::Source;
 use super::goal::Goal;
 use super::model::informing;
-use super::observation::told;
+use super::observation::observed;
 use super::surrogate::{internal, inverse};
 use super::{Acquisition, GpConfig, GpSampler, Outliers, Reports, search};
 use crate::history::TrialState;
@@ -74,8 +74,8 @@ impl GpSampler {
         if !(upper.is_finite() && lower.is_finite()) {
             return Ok(None);
         }
-        let told = told(&trials, context.objectives, 0, self.config.reports).values;
-        let inverse = inverse(&told, self.config.outliers)?;
+        let values = observed(&trials, context.objectives, 0, self.config.reports).values;
+        let inverse = inverse(&values, self.config.outliers)?;
         let deviation = posterior.hyperparameters().noise.sqrt();
         Ok(Some(Regret {
             bound: inverse.at(upper) - inverse.at(lower),

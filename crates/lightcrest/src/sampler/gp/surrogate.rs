@@ -7,7 +7,7 @@
 //! The most probable hyperparameters are too sure of what few trials say. So every third proposal is made with a draw from their approximate posterior
 //! ([`lightcrest_gp::draw`]), where the sampler asks for it and while there are few enough trials and parameters for that to matter and to be quick.
 
-use super::observation::Told;
+use super::observation::Observed;
 use crate::sampler::SamplerError;
 use crate::space::encode::Encoded;
 use lightcrest_gp::transform::{Inverse, Outliers, transform};
@@ -64,10 +64,10 @@ pub(super) fn internal(error: GpError) -> SamplerError {
 }
 
 /// The trials that have a value.
-fn observations(encoded: &[Encoded], told: &Told) -> Result<Observations, SamplerError> {
+fn observations(encoded: &[Encoded], observed: &Observed) -> Result<Observations, SamplerError> {
     let mut rows = Rows::new(encoded.first().map_or(0, |e| e.row.len()));
     let (mut values, mut deviations) = (Vec::new(), Vec::new());
-    for (row, (value, deviation)) in encoded.iter().zip(told.values.iter().zip(&told.deviations)) {
+    for (row, (value, deviation)) in encoded.iter().zip(observed.values.iter().zip(&observed.deviations)) {
         if let Some(value) = value {
             rows.push(&row.row, &row.active).map_err(internal)?;
             values.push(*value);
@@ -94,11 +94,11 @@ pub(super) fn checkpoint(n: usize, step: usize) -> usize {
 pub(super) fn surrogate(
     kernel: &Kernel,
     encoded: &[Encoded],
-    first: &Told,
-    all: &Told,
+    first: &Observed,
+    all: &Observed,
     outliers: Outliers,
     cache: &mut Cache,
-    doubt: Option<&mut ChaCha8Rng>,
+    uncertainty: Option<&mut ChaCha8Rng>,
 ) -> Result<Posterior, SamplerError> {
     let everything = observations(encoded, all)?;
     let before = observations(&encoded[..first.values.len()], first)?;
@@ -106,7 +106,7 @@ pub(super) fn surrogate(
     let before = if before.values.len() < 2 { observations(encoded, all)? } else { before };
     let posterior = conditioned(kernel, &before, &everything, outliers, cache)?;
     let few = everything.values.len() <= DRAW_ROWS && kernel.columns() <= DRAW_COLUMNS;
-    match doubt.filter(|_| few) {
+    match uncertainty.filter(|_| few) {
         Some(rng) => redrawn(posterior, kernel, &everything, outliers, rng),
         None => Ok(posterior),
     }
@@ -167,8 +167,8 @@ fn conditioned(
 }
 
 /// From what the surrogate of these values predicts back to the objective, oriented.
-pub(super) fn inverse(told: &[Option<f64>], outliers: Outliers) -> Result<Inverse, SamplerError> {
-    let values: Vec<f64> = told.iter().flatten().copied().collect();
+pub(super) fn inverse(observed: &[Option<f64>], outliers: Outliers) -> Result<Inverse, SamplerError> {
+    let values: Vec<f64> = observed.iter().flatten().copied().collect();
     let y = transform(&values, outliers).map_err(internal)?;
     Inverse::new(&values, &y).map_err(internal)
 }

@@ -7,7 +7,7 @@
 //! | time | -log(predicted seconds) | | Snoek et al. 2012 (arXiv 1206.2944), sec. 3.2 |
 
 use super::goal::Slopes;
-use super::observation::Told;
+use super::observation::Observed;
 use super::surrogate::{Cache, internal, surrogate};
 use crate::history::FrozenTrial;
 use crate::sampler::SamplerError;
@@ -62,7 +62,7 @@ pub(super) struct Evidence<'a> {
     /// How many trials come before the last checkpoint.
     pub(super) checkpoint: usize,
     /// What is being evaluated.
-    pub(super) awaited: &'a Rows,
+    pub(super) pending_rows: &'a Rows,
 }
 
 impl Evidence<'_> {
@@ -72,15 +72,15 @@ impl Evidence<'_> {
         values: &[Option<f64>],
         cache: &mut Cache,
     ) -> Result<Option<Posterior>, SamplerError> {
-        let told: Vec<f64> = values.iter().flatten().copied().collect();
-        if moments(&told).1 <= 0.0 {
+        let known: Vec<f64> = values.iter().flatten().copied().collect();
+        if moments(&known).1 <= 0.0 {
             return Ok(None);
         }
-        let told = |values: &[Option<f64>]| Told::measured(values.to_vec());
-        let (first, all) = (told(&values[..self.checkpoint]), told(values));
+        let observe = |values: &[Option<f64>]| Observed::measured(values.to_vec());
+        let (first, all) = (observe(&values[..self.checkpoint]), observe(values));
         let mut posterior = surrogate(self.kernel, self.encoded, &first, &all, Outliers::Keep, cache, None)?;
-        if !self.awaited.is_empty() {
-            posterior.fantasise(self.awaited).map_err(internal)?;
+        if !self.pending_rows.is_empty() {
+            posterior.fantasise(self.pending_rows).map_err(internal)?;
         }
         Ok(Some(posterior))
     }

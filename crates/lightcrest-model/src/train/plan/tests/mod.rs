@@ -4,7 +4,9 @@
 mod networks;
 mod reference;
 
-use lightcrest_graph::network::{Network, Op, Pool2d, Shape, Tensor, Weights};
+use lightcrest_graph::network::{
+    BatchNorm, Conv2d, Dropout, Network, Op, Pool2d, PoolKind, Shape, Tensor, Weights,
+};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -68,7 +70,7 @@ fn difference(found: &[f64], expected: &[f64]) -> f64 {
 fn outputs_are_those_of_the_definitions() {
     for case in cases() {
         // dropout is random in training
-        let random = case.network.nodes().iter().any(|n| matches!(n.op, Op::Dropout { .. }));
+        let random = case.network.nodes().iter().any(|n| matches!(n.op, Op::Dropout(_)));
         for training in [false, true] {
             if random && training {
                 continue;
@@ -134,7 +136,7 @@ fn every_instruction_set_agrees_with_f64() {
         for arch in archs() {
             let mut plan =
                 Plan::with_arch(&case.network, &case.weights, IMAGES, PlanMode::Train, arch).unwrap();
-            let has_mask = case.network.nodes().iter().any(|n| matches!(n.op, Op::Dropout { .. }));
+            let has_mask = case.network.nodes().iter().any(|n| matches!(n.op, Op::Dropout(_)));
             if has_mask {
                 // masks are drawn along the padding, which differs from machine to machine
                 continue;
@@ -193,7 +195,7 @@ fn the_same_inputs_give_the_same_bits() {
 #[test]
 fn weights_come_back_as_they_went_in_and_running_statistics_as_in_pytorch() {
     let mut network = Network::new(Shape::new(1, 1, 2));
-    network.push("norm", Op::BatchNorm { channels: 1 }, &[0]).unwrap();
+    network.push("norm", Op::BatchNorm(BatchNorm::new(1)), &[0]).unwrap();
     let weights = Weights::init(&network, &mut ChaCha8Rng::seed_from_u64(0));
     let mut plan = Plan::new(&network, &weights, 2, PlanMode::Train).unwrap();
     assert_eq!(plan.weights(), weights);
@@ -211,10 +213,10 @@ fn weights_come_back_as_they_went_in_and_running_statistics_as_in_pytorch() {
 fn the_first_of_equal_maxima_gets_the_gradient() {
     let mut network = Network::new(Shape::new(1, 2, 2));
     let mut last = 0;
-    let conv = lightcrest_graph::network::Conv2d::new(1, 1, 1, 1);
+    let conv = Conv2d::new(1, 1, 1, 1);
     last = network.push("conv", Op::Conv2d(conv), &[last]).unwrap();
-    let pool = Pool2d { kernel: (2, 2), stride: (2, 2), padding: (0, 0) };
-    network.push("pool", Op::MaxPool(pool), &[last]).unwrap();
+    let pool = Pool2d { kind: PoolKind::Max, kernel: (2, 2), stride: (2, 2), padding: (0, 0) };
+    network.push("pool", Op::Pool2d(pool), &[last]).unwrap();
     let mut weights = Weights::new();
     weights.insert("conv.weight", Tensor { shape: vec![1, 1, 1, 1], data: vec![1.0] });
     let mut plan = Plan::new(&network, &weights, 1, PlanMode::Train).unwrap();
@@ -227,7 +229,7 @@ fn the_first_of_equal_maxima_gets_the_gradient() {
 #[test]
 fn dropout_scales_what_it_keeps() {
     let mut network = Network::new(Shape::vector(1000));
-    network.push("dropout", Op::Dropout { p: 0.25 }, &[0]).unwrap();
+    network.push("dropout", Op::Dropout(Dropout { p: 0.25 }), &[0]).unwrap();
     let mut plan = Plan::new(&network, &Weights::new(), 1, PlanMode::Train).unwrap();
     let rng = &mut ChaCha8Rng::seed_from_u64(5);
     let output = plan.forward(&[3.0; 1000], 1, true, rng).to_vec();

@@ -1,6 +1,9 @@
 //! Small networks that together hold every operator, in the combinations that plans treat apart.
 
-use lightcrest_graph::network::{Activation, Conv2d, Network, NodeId, Op, Pool2d, Shape};
+use lightcrest_graph::network::{
+    Activation, BatchNorm, ChannelConv, ChannelShuffle, Conv2d, Dropout, Linear, Network, NodeId, Op, Pool2d,
+    PoolKind, Shape, Slice,
+};
 
 /// Pushes layers under numbered names.
 struct Maker {
@@ -15,7 +18,7 @@ impl Maker {
 
     fn push(&mut self, op: Op, inputs: &[NodeId]) -> NodeId {
         self.count += 1;
-        let name = format!("{}{}", if matches!(op, Op::BatchNorm { .. }) { "norm" } else { "n" }, self.count);
+        let name = format!("{}{}", if matches!(op, Op::BatchNorm(_)) { "norm" } else { "n" }, self.count);
         self.network.push(name, op, inputs).unwrap()
     }
 
@@ -35,7 +38,7 @@ impl Maker {
 
     fn norm(&mut self, x: NodeId) -> NodeId {
         let channels = self.channels(x);
-        self.push(Op::BatchNorm { channels }, &[x])
+        self.push(Op::BatchNorm(BatchNorm::new(channels)), &[x])
     }
 
     fn act(&mut self, x: NodeId, activation: Activation) -> NodeId {
@@ -45,13 +48,18 @@ impl Maker {
     fn head(mut self, x: NodeId) -> Network {
         let pooled = self.push(Op::GlobalAvgPool, &[x]);
         let in_features = self.channels(pooled);
-        self.push(Op::Linear { in_features, out_features: 3, bias: true }, &[pooled]);
+        self.push(Op::Linear(Linear { in_features, out_features: 3, bias: true }), &[pooled]);
         self.network
     }
 }
 
-fn pool(kernel: usize, stride: usize, padding: usize) -> Pool2d {
-    Pool2d { kernel: (kernel, kernel), stride: (stride, stride), padding: (padding, padding) }
+fn pool(kind: PoolKind, kernel: usize, stride: usize, padding: usize) -> Op {
+    Op::Pool2d(Pool2d {
+        kind,
+        kernel: (kernel, kernel),
+        stride: (stride, stride),
+        padding: (padding, padding),
+    })
 }
 
 pub(super) fn all() -> Vec<(&'static str, Network)> {
@@ -78,7 +86,7 @@ fn plain() -> Network {
     let x = m.conv(0, 6, 3, 1);
     let x = m.norm(x);
     let x = m.act(x, Activation::ReLU);
-    let x = m.push(Op::MaxPool(pool(2, 2, 0)), &[x]);
+    let x = m.push(pool(PoolKind::Max, 2, 2, 0), &[x]);
     let x = m.conv(x, 20, 3, 1);
     let x = m.norm(x);
     let x = m.act(x, Activation::ReLU6);
@@ -168,7 +176,7 @@ fn squeeze_excite() -> Network {
     let x = m.norm(x);
     // channel attention (ECA)
     let squeezed = m.push(Op::GlobalAvgPool, &[x]);
-    let mixed = m.push(Op::ChannelConv { kernel: 3 }, &[squeezed]);
+    let mixed = m.push(Op::ChannelConv(ChannelConv { kernel: 3 }), &[squeezed]);
     let gate = m.act(mixed, Activation::Sigmoid);
     let x = m.push(Op::Gate, &[x, gate]);
     m.head(x)
@@ -178,17 +186,17 @@ fn shuffle_unit() -> Network {
     let mut m = Maker::new(1, 6, 6);
     let mut x = m.conv(0, 20, 3, 1);
     for _ in 0..2 {
-        let left = m.push(Op::Slice { start: 0, len: 10 }, &[x]);
-        let right = m.push(Op::Slice { start: 10, len: 10 }, &[x]);
+        let left = m.push(Op::Slice(Slice { start: 0, len: 10 }), &[x]);
+        let right = m.push(Op::Slice(Slice { start: 10, len: 10 }), &[x]);
         let r = m.conv(right, 10, 1, 1);
         let r = m.norm(r);
         let r = m.act(r, Activation::ReLU);
         let r = m.depthwise(r, 3, 1);
         let r = m.norm(r);
         let joined = m.push(Op::Concat, &[left, r]);
-        x = m.push(Op::ChannelShuffle { groups: 2 }, &[joined]);
+        x = m.push(Op::ChannelShuffle(ChannelShuffle { groups: 2 }), &[joined]);
     }
-    let x = m.push(Op::ChannelShuffle { groups: 5 }, &[x]);
+    let x = m.push(Op::ChannelShuffle(ChannelShuffle { groups: 5 }), &[x]);
     let x = m.conv(x, 6, 1, 1);
     m.head(x)
 }
@@ -209,10 +217,10 @@ fn ghost() -> Network {
 fn pools() -> Network {
     let mut m = Maker::new(2, 9, 9);
     let x = m.conv(0, 7, 3, 1);
-    let a = m.push(Op::MaxPool(pool(3, 2, 1)), &[x]);
-    let b = m.push(Op::AvgPool(pool(3, 2, 1)), &[x]);
+    let a = m.push(pool(PoolKind::Max, 3, 2, 1), &[x]);
+    let b = m.push(pool(PoolKind::Average, 3, 2, 1), &[x]);
     let x = m.push(Op::Add, &[a, b]);
-    let x = m.push(Op::AvgPool(pool(2, 2, 0)), &[x]);
+    let x = m.push(pool(PoolKind::Average, 2, 2, 0), &[x]);
     let x = m.conv(x, 4, 1, 1);
     m.head(x)
 }
@@ -222,11 +230,11 @@ fn flatten() -> Network {
     let x = m.conv(0, 5, 3, 1);
     let x = m.act(x, Activation::Sigmoid);
     let x = m.push(Op::Flatten, &[x]);
-    let x = m.push(Op::Linear { in_features: 100, out_features: 11, bias: false }, &[x]);
+    let x = m.push(Op::Linear(Linear { in_features: 100, out_features: 11, bias: false }), &[x]);
     let x = m.norm(x);
     let x = m.act(x, Activation::ReLU);
-    let x = m.push(Op::Dropout { p: 0.3 }, &[x]);
-    m.push(Op::Linear { in_features: 11, out_features: 4, bias: true }, &[x]);
+    let x = m.push(Op::Dropout(Dropout { p: 0.3 }), &[x]);
+    m.push(Op::Linear(Linear { in_features: 11, out_features: 4, bias: true }), &[x]);
     m.network
 }
 

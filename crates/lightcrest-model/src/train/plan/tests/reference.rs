@@ -1,7 +1,9 @@
 //! Operators as their definitions read: f64, one image plane after the other, no SIMD, no layout tricks. What the
 //! plan computes is compared with this.
 
-use lightcrest_graph::network::{Activation, Network, Op, Shape, Weights};
+use lightcrest_graph::network::{
+    Activation, BatchNorm, ChannelConv, ChannelShuffle, Linear, Network, Op, PoolKind, Shape, Slice, Weights,
+};
 
 /// Value of one node for every image: (image, channel, row, column) row-major.
 type Map = Vec<f64>;
@@ -50,7 +52,7 @@ pub(super) fn forward(
                     sum
                 })
             }
-            Op::Linear { in_features, out_features, bias } => {
+            Op::Linear(Linear { in_features, out_features, bias }) => {
                 let (w, input) = (weight("weight"), inputs[0].0);
                 let bias = if *bias { weight("bias") } else { vec![0.0; *out_features] };
                 build(n, shape, |b, c, _, _| {
@@ -58,7 +60,7 @@ pub(super) fn forward(
                     bias[c] + row.iter().zip(&input[b * in_features..]).map(|(w, x)| w * x).sum::<f64>()
                 })
             }
-            Op::BatchNorm { channels } => {
+            Op::BatchNorm(BatchNorm { channels, .. }) => {
                 let (input, from) = inputs[0];
                 let (gamma, beta) = (weight("weight"), weight("bias"));
                 let (mut mean, mut var) = (weight("running_mean"), weight("running_var"));
@@ -77,9 +79,9 @@ pub(super) fn forward(
                 })
             }
             Op::Activation(a) => inputs[0].0.iter().map(|&x| activate(*a, x)).collect(),
-            Op::MaxPool(p) | Op::AvgPool(p) => {
+            Op::Pool2d(p) => {
                 let (input, from) = inputs[0];
-                let maximum = matches!(node.op, Op::MaxPool(_));
+                let maximum = p.kind == PoolKind::Max;
                 build(n, shape, |b, c, y, x| {
                     let mut inside = vec![];
                     for kh in 0..p.kernel.0 {
@@ -104,7 +106,7 @@ pub(super) fn forward(
                     input[start..start + from.area()].iter().sum::<f64>() / from.area() as f64
                 })
             }
-            Op::Flatten | Op::Dropout { .. } => inputs[0].0.clone(),
+            Op::Flatten | Op::Dropout(_) => inputs[0].0.clone(),
             Op::Add => build(n, shape, |b, c, y, x| {
                 inputs.iter().map(|(input, from)| input[at(*from, b, c, y, x)]).sum()
             }),
@@ -122,17 +124,17 @@ pub(super) fn forward(
                 }
                 unreachable!()
             }),
-            Op::Slice { start, .. } => {
+            Op::Slice(Slice { start, .. }) => {
                 let (input, from) = inputs[0];
                 build(n, shape, |b, c, y, x| input[at(from, b, c + start, y, x)])
             }
-            Op::ChannelShuffle { groups } => {
+            Op::ChannelShuffle(ChannelShuffle { groups }) => {
                 let (input, from) = inputs[0];
                 build(n, shape, |b, c, y, x| {
                     input[at(from, b, c % groups * (from.channels / groups) + c / groups, y, x)]
                 })
             }
-            Op::ChannelConv { kernel } => {
+            Op::ChannelConv(ChannelConv { kernel }) => {
                 let (w, (input, from)) = (weight("weight"), inputs[0]);
                 build(n, shape, |b, c, _, _| {
                     (0..*kernel)

@@ -2,7 +2,7 @@
 //!
 //! It is a box around the best trial, whose sides are proportional to the length-scales, with geometric mean L. L follows from the history
 //! alone: it doubles after three improvements in a row and halves after as many trials without one as a trial has parameters. Choices without an order are
-//! not limited, but changed the less often the smaller L is. Once L is too small to matter, a new era begins elsewhere: with random trials, around
+//! not limited, but changed the less often the smaller L is. Once L is too small to matter, the search restarts elsewhere: with random trials, around
 //! the best of which the next region lies.
 //!
 //! Every trial counts, also those that were proposed for the whole space: an improvement anywhere moves the centre, and a local search
@@ -16,9 +16,9 @@ use crate::space::encode::{Column, Encoded};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-/// L when an era begins.
+/// L at a restart.
 const FIRST: f64 = 0.8;
-/// Below, the era is over.
+/// Below, the search restarts.
 const SMALLEST: f64 = 1.0 / 128.0;
 const LARGEST: f64 = 1.6;
 /// Improvements in a row that double L.
@@ -39,17 +39,17 @@ pub(super) struct Region {
 
 /// Where the local search stands.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Era {
-    /// The number of its first trial; 0 in the first era.
+pub(super) struct RegionState {
+    /// The number of its first trial; 0 before the first restart.
     pub(super) begin: u64,
     /// The number of its best trial, if one is complete and feasible.
     best: Option<u64>,
     length: f64,
 }
 
-impl Era {
-    /// The era after all trials of a study of one objective, which are searched locally from the number `from` on. The first `startup` proposals of
-    /// later eras are random.
+impl RegionState {
+    /// The state after all trials of a study of one objective, which are searched locally from the number `from` on. The first `startup` proposals of
+    /// each restart are random.
     pub(super) fn of(history: &History, from: u64, startup: u64) -> Self {
         let direction = history.objectives()[0].direction;
         let value = |trial: &FrozenTrial| {
@@ -57,29 +57,29 @@ impl Era {
             let value = direction.orient(*trial.values.as_ref().filter(|_| counts)?.first()?);
             value.is_finite().then_some(value)
         };
-        let mut era = Self { begin: 0, best: None, length: FIRST };
+        let mut state = Self { begin: 0, best: None, length: FIRST };
         let (mut best, mut successes, mut failures) = (f64::NEG_INFINITY, 0, 0);
         for trial in history.trials().iter().filter(|trial| trial.state.is_finished()) {
             let value = value(trial);
-            let better = value.is_some_and(|v| era.best.is_none() || v > best + GAIN * best.abs());
-            if let Some(value) = value.filter(|v| era.best.is_none() || *v > best) {
-                (best, era.best) = (value, Some(trial.number));
+            let better = value.is_some_and(|v| state.best.is_none() || v > best + GAIN * best.abs());
+            if let Some(value) = value.filter(|v| state.best.is_none() || *v > best) {
+                (best, state.best) = (value, Some(trial.number));
             }
-            if trial.number < from || era.is_starting(trial.number, startup) {
+            if trial.number < from || state.is_starting(trial.number, startup) {
                 continue;
             }
             (successes, failures) = if better { (successes + 1, 0) } else { (0, failures + 1) };
             if successes == SUCCESSES {
-                (era.length, successes) = ((2.0 * era.length).min(LARGEST), 0);
+                (state.length, successes) = ((2.0 * state.length).min(LARGEST), 0);
             } else if failures == trial.configuration.len().max(4) {
-                (era.length, failures) = (0.5 * era.length, 0);
+                (state.length, failures) = (0.5 * state.length, 0);
             }
-            if era.length < SMALLEST {
-                era = Self { begin: trial.number + 1, best: None, length: FIRST };
+            if state.length < SMALLEST {
+                state = Self { begin: trial.number + 1, best: None, length: FIRST };
                 (best, successes, failures) = (f64::NEG_INFINITY, 0, 0);
             }
         }
-        era
+        state
     }
 
     /// Whether the local proposal of this number is a random one.
@@ -93,8 +93,8 @@ impl Region {
     ///
     /// # Shapes
     /// `columns` and `scales`, the length-scales, have one entry for each number of the row.
-    pub(super) fn new(columns: &[Column], centre: &Encoded, scales: &[f64], era: &Era) -> Self {
-        let length = era.length;
+    pub(super) fn new(columns: &[Column], centre: &Encoded, scales: &[f64], state: &RegionState) -> Self {
+        let length = state.length;
         let ordered = |i: &usize| centre.active[*i] && !matches!(columns[*i], Column::Categorical { .. });
         let ordered: Vec<usize> = (0..columns.len()).filter(ordered).collect();
         let mean = ordered.iter().map(|&i| scales[i].ln()).sum::<f64>() / ordered.len().max(1) as f64;
@@ -143,14 +143,14 @@ mod tests {
     use crate::space::{Configuration, Encoder, Space};
     use rand::SeedableRng;
 
-    /// The era after trials of six parameters with these losses, all searched locally.
-    fn after(losses: &[f64]) -> Era {
+    /// The state after trials of six parameters with these losses, all searched locally.
+    fn after(losses: &[f64]) -> RegionState {
         let configuration: Configuration = (0..6).map(|i| (format!("x{i}"), 0.0)).collect();
         let mut history = History::new(vec![ObjectiveInfo::minimize("loss")]);
         for (number, loss) in (0..).zip(losses) {
             history.put(FrozenTrial::complete(number, configuration.clone(), vec![*loss]));
         }
-        Era::of(&history, 0, 10)
+        RegionState::of(&history, 0, 10)
     }
 
     #[test]
@@ -186,8 +186,8 @@ mod tests {
         for number in 0..20 {
             history.put(FrozenTrial::complete(number, Configuration::new(), vec![0.0]));
         }
-        assert_eq!(Era::of(&history, 20, 10).length, FIRST);
-        assert_eq!(Era::of(&history, 16, 10).length, FIRST / 2.0);
+        assert_eq!(RegionState::of(&history, 20, 10).length, FIRST);
+        assert_eq!(RegionState::of(&history, 16, 10).length, FIRST / 2.0);
     }
 
     #[test]
@@ -202,8 +202,8 @@ mod tests {
             .unwrap();
         let encoder = Encoder::new(&space);
         let centre = encoder.encode(&encoder.decode(&[0.5, 0.5, 0.505, 0.5, 1.0]));
-        let era = Era { begin: 0, best: None, length: 0.1 };
-        let region = Region::new(encoder.columns(), &centre, &[0.2, 0.4, 0.2, 0.1, 1.0], &era);
+        let state = RegionState { begin: 0, best: None, length: 0.1 };
+        let region = Region::new(encoder.columns(), &centre, &[0.2, 0.4, 0.2, 0.1, 1.0], &state);
         let side = |i: usize| region.limits(i).1 - region.limits(i).0;
         assert!((side(1) / side(0) - 2.0).abs() < 1e-9);
         assert!((side(3) - 2.0 / 3.0).abs() < 1e-9, "at least the neighbours");

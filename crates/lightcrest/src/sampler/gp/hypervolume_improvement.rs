@@ -1,15 +1,15 @@
-//! The expected growth of the dominated hypervolume, in closed form and as its logarithm.
+//! The expected improvement of the dominated hypervolume, in closed form and as its logarithm.
 //!
 //! What no point of the front dominates, above the reference, is cut into disjoint cells [l, u). A result y gains the volume
-//! Π_j (min(y_j, u_j) - l_j)⁺ in a cell. Objectives are believed independently, so the expectation of each product is the product
+//! Π_j (min(y_j, u_j) - l_j)⁺ in a cell. Objectives are estimated independently, so the expectation of each product is the product
 //! of expectations, and each is a difference of two expected improvements:
 //!
-//! E\[growth\] = Σ_cells Π_j (EI_j(l_j) - EI_j(u_j)),  EI_j(t) = E[(y_j - t)⁺]
+//! E\[improvement\] = Σ_cells Π_j (EI_j(l_j) - EI_j(u_j)),  EI_j(t) = E[(y_j - t)⁺]
 //!
 //! (Emmerich et al. 2006, IEEE TEVC 10(4); in the form of Daulton et al. 2020, arXiv 2006.05078, eq. 2; logarithms as in Ament et
 //! al. 2023, arXiv 2310.20708, sec. 3.) What is known exactly enters with (min(y, u) - l)⁺ itself.
 
-use super::goal::{Belief, Slopes};
+use super::goal::{Marginal, Slopes};
 use lightcrest_gp::acquisition::{log_ei, log_ei_slopes};
 use lightcrest_gp::special::log_1m_exp;
 
@@ -18,14 +18,14 @@ type Cell = Vec<(f64, f64)>;
 
 /// The region in which the dominated volume can grow.
 #[derive(Debug, Clone)]
-pub(super) struct Growth {
+pub(super) struct HypervolumeImprovement {
     /// For each objective the distinct ends of intervals. (m, levels)
     levels: Vec<Vec<f64>>,
     /// For each objective the ends of its interval, as indices of levels. (cells, m)
     cells: Vec<Vec<(usize, usize)>>,
 }
 
-impl Growth {
+impl HypervolumeImprovement {
     /// Above `reference`, beyond `points`.
     ///
     /// # Shapes
@@ -48,17 +48,20 @@ impl Growth {
         Self { levels, cells }
     }
 
-    /// Log of the expected growth, and its slopes for each objective.
-    pub(super) fn log_growth(&self, beliefs: &[Belief]) -> (f64, Vec<Slopes>) {
-        let sides: Vec<Side<'_>> =
-            beliefs.iter().zip(&self.levels).map(|(belief, levels)| Side::new(*belief, levels)).collect();
+    /// Log of the expected improvement, and its slopes for each objective.
+    pub(super) fn log_improvement(&self, marginals: &[Marginal]) -> (f64, Vec<Slopes>) {
+        let sides: Vec<Side<'_>> = marginals
+            .iter()
+            .zip(&self.levels)
+            .map(|(marginal, levels)| Side::new(*marginal, levels))
+            .collect();
         let term = |cell: &Vec<(usize, usize)>| -> Option<f64> {
             sides.iter().zip(cell).map(|(side, ends)| side.log_width(*ends)).sum()
         };
         let terms: Vec<(f64, usize)> =
             self.cells.iter().enumerate().filter_map(|(i, cell)| Some((term(cell)?, i))).collect();
         let top = terms.iter().map(|t| t.0).fold(f64::NEG_INFINITY, f64::max);
-        let mut slopes = vec![(0.0, 0.0); beliefs.len()];
+        let mut slopes = vec![(0.0, 0.0); marginals.len()];
         if top == f64::NEG_INFINITY {
             // An exact objective is worse than the reference: nothing to gain, the less so the farther away.
             let short: f64 = sides.iter().map(Side::shortfall).sum();
@@ -83,10 +86,10 @@ enum Side<'a> {
 }
 
 impl<'a> Side<'a> {
-    fn new(belief: Belief, levels: &'a [f64]) -> Self {
-        match belief {
-            Belief::Exact(value) => Self::Exact { value, levels },
-            Belief::Normal { mean, sigma } => Self::Normal {
+    fn new(marginal: Marginal, levels: &'a [f64]) -> Self {
+        match marginal {
+            Marginal::Exact(value) => Self::Exact { value, levels },
+            Marginal::Normal { mean, sigma } => Self::Normal {
                 log_ei: levels
                     .iter()
                     .map(|t| if t.is_finite() { log_ei(mean, sigma, *t) } else { f64::NEG_INFINITY })
@@ -181,22 +184,22 @@ mod tests {
             (points, new) in (2..=4usize).prop_flat_map(|m| (points(m), prop::collection::vec(0.25..9.0f64, m))),
         ) {
             let reference = vec![0.0; new.len()];
-            let growth = Growth::new(&points, &reference);
-            let beliefs: Vec<Belief> = new.iter().map(|v| Belief::Exact(*v)).collect();
+            let improvement = HypervolumeImprovement::new(&points, &reference);
+            let marginals: Vec<Marginal> = new.iter().map(|v| Marginal::Exact(*v)).collect();
             let with: Vec<Vec<f64>> = points.iter().chain([&new]).cloned().collect();
             let added = hypervolume(&with, &reference) - hypervolume(&points, &reference);
-            let found = growth.log_growth(&beliefs).0.exp();
+            let found = improvement.log_improvement(&marginals).0.exp();
             prop_assert!((found - added).abs() < 1e-9 * added.max(1.0), "{} {}", found, added);
         }
 
         #[test]
-        fn with_doubt_it_is_the_mean_over_results(
+        fn under_uncertainty_it_is_the_mean_over_results(
             points in points(3), exact in 0.5..9.0f64, a in (-1.0..9.0f64, 0.2..2.0f64), b in (-1.0..9.0f64, 0.2..2.0f64),
         ) {
-            // Trapezoidal rule over ±6 standard deviations of the two objectives in doubt.
+            // Trapezoidal rule over ±6 standard deviations of the two objectives in uncertainty.
             const CUTS: usize = 120;
             let reference = [0.0; 3];
-            let normal = |(mean, sigma): (f64, f64)| Belief::Normal { mean, sigma };
+            let normal = |(mean, sigma): (f64, f64)| Marginal::Normal { mean, sigma };
             let step = 12.0 / CUTS as f64;
             let nodes: Vec<(f64, f64)> = (0..=CUTS)
                 .map(|k| -6.0 + k as f64 * step)
@@ -211,8 +214,8 @@ mod tests {
                     mean += wa * wb * (hypervolume(&with, &reference) - before);
                 }
             }
-            let beliefs = [normal(a), Belief::Exact(exact), normal(b)];
-            let found = Growth::new(&points, &reference).log_growth(&beliefs).0.exp();
+            let marginals = [normal(a), Marginal::Exact(exact), normal(b)];
+            let found = HypervolumeImprovement::new(&points, &reference).log_improvement(&marginals).0.exp();
             prop_assert!((found - mean).abs() < 0.01 * mean + 0.01, "{} {}", found, mean);
         }
 
@@ -222,10 +225,10 @@ mod tests {
                 (points(m), prop::collection::vec((-3.0..9.0f64, 0.1..2.0f64), m))
             }),
         ) {
-            let growth = Growth::new(&points, &vec![0.0; at.len()]);
+            let improvement = HypervolumeImprovement::new(&points, &vec![0.0; at.len()]);
             let value = |at: &[(f64, f64)]| {
-                let normal = |(mean, sigma): &(f64, f64)| Belief::Normal { mean: *mean, sigma: *sigma };
-                growth.log_growth(&at.iter().map(normal).collect::<Vec<_>>())
+                let normal = |(mean, sigma): &(f64, f64)| Marginal::Normal { mean: *mean, sigma: *sigma };
+                improvement.log_improvement(&at.iter().map(normal).collect::<Vec<_>>())
             };
             let (_, slopes) = value(&at);
             let e = 1e-5;
@@ -245,11 +248,14 @@ mod tests {
 
     #[test]
     fn far_from_the_front_there_still_is_a_way() {
-        let growth = Growth::new(&[vec![1.0, 1.0]], &[0.0, 0.0]);
-        let at = |mean: f64| growth.log_growth(&[Belief::Exact(0.5), Belief::Normal { mean, sigma: 0.1 }]).0;
+        let improvement = HypervolumeImprovement::new(&[vec![1.0, 1.0]], &[0.0, 0.0]);
+        let at = |mean: f64| {
+            improvement.log_improvement(&[Marginal::Exact(0.5), Marginal::Normal { mean, sigma: 0.1 }]).0
+        };
         assert!(at(-50.0).is_finite() && at(-50.0) < at(-40.0) && at(-40.0) < at(0.9));
-        let beyond =
-            |x: f64| growth.log_growth(&[Belief::Exact(x), Belief::Normal { mean: 9.0, sigma: 1.0 }]).0;
+        let beyond = |x: f64| {
+            improvement.log_improvement(&[Marginal::Exact(x), Marginal::Normal { mean: 9.0, sigma: 1.0 }]).0
+        };
         assert!(beyond(-2.0) < beyond(-1.0) && beyond(-1.0) < -1e11);
     }
 
