@@ -1,5 +1,7 @@
 //! Images on disk: where they lie, whether they are still the same, and how their folder is laid out.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod common;
 
 use std::fs;
