@@ -5,7 +5,8 @@ use std::process::Command;
 
 use crate::process::{root, run, target_folder};
 
-/// The interpreter of the environment that `xtask/python/NAME.txt` describes; made or renewed when the file changed.
+/// The interpreter of the environment that `xtask/python/NAME.txt` describes; made or renewed when the file
+/// changed.
 ///
 /// # Errors
 /// When Python 3 is missing or a package cannot be installed.
@@ -35,7 +36,8 @@ pub(crate) fn module(python: &Path, name: &str) -> Command {
     command
 }
 
-/// Builds the package as a wheel with a profile of cargo and installs it into an environment that has maturin.
+/// Builds the package as a wheel with a profile of cargo and installs it into an environment that has
+/// maturin.
 ///
 /// # Errors
 /// When a step fails.

@@ -11,12 +11,43 @@ use crate::python;
 /// The first command that fails.
 pub(crate) fn run_all() -> Result<(), String> {
     run(cargo().args(["fmt", "--all", "--check"]))?;
+    comments()?;
     run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     run(cargo().args(["test", "--workspace"]))?;
     packaged_images()?;
     run(cargo().args(["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))?;
     onnx()?;
     package()
+}
+
+/// Comments end where code does, at the `max_width` of rustfmt, which leaves them alone. Rows of tables
+/// cannot be wrapped.
+fn comments() -> Result<(), String> {
+    const WIDTH: usize = 110;
+    let mut long = Vec::new();
+    let mut folders = ["crates", "xtask"].map(|folder| root().join(folder)).to_vec();
+    while let Some(folder) = folders.pop() {
+        let failed = |e: std::io::Error| format!("{}: {e}", folder.display());
+        for entry in std::fs::read_dir(&folder).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+                let wide = |line: &str| {
+                    let comment = line.trim_start().strip_prefix("//");
+                    let row = |text: &str| text.trim_start_matches(['/', '!', ' ']).starts_with('|');
+                    line.chars().count() > WIDTH && comment.is_some_and(|text| !row(text))
+                };
+                let lines = text.lines().enumerate().filter(|(_, line)| wide(line));
+                long.extend(lines.map(|(number, _)| format!("{}:{}", path.display(), number + 1)));
+            }
+        }
+    }
+    match long.is_empty() {
+        true => Ok(()),
+        false => Err(format!("comments of more than {WIDTH} characters:\n{}", long.join("\n"))),
+    }
 }
 
 /// The test of Fashion-MNIST as Debian packages it, where it is; a test that cannot run is named.
@@ -39,7 +70,8 @@ fn packaged_images() -> Result<(), String> {
     ]))
 }
 
-/// Every operator and module, written as ONNX, must pass the ONNX checker and give the same output in onnxruntime.
+/// Every operator and module, written as ONNX, must pass the ONNX checker and give the same output in
+/// onnxruntime.
 fn onnx() -> Result<(), String> {
     let files = target_folder().join("onnx-check");
     let _ = std::fs::remove_dir_all(&files);
@@ -51,7 +83,8 @@ fn onnx() -> Result<(), String> {
     run(Command::new(python).arg(script).arg(&files))
 }
 
-/// The Python package, built as a wheel and installed into an environment of its own, must pass its tests there.
+/// The Python package, built as a wheel and installed into an environment of its own, must pass its tests
+/// there.
 fn package() -> Result<(), String> {
     let python = python::environment("package")?;
     // The profile of the other tests, so that nothing is compiled twice.

@@ -152,7 +152,8 @@ pub(crate) struct TrainArguments {
     /// A config.toml of a run, or a kindle-style model.yaml
     #[arg(value_name = "MODEL")]
     pub(crate) model: PathBuf,
-    /// Images for a YAML model: digits, mnist, fashion-mnist, cifar10, cifar100, or a folder with one sub-folder a class
+    /// Images for a YAML model: digits, mnist, fashion-mnist, cifar10, cifar100, or a folder with one
+    /// sub-folder a class
     #[arg(long, value_name = "DATA")]
     pub(crate) data: Option<String>,
     /// Folder of the data set's files

@@ -1,9 +1,10 @@
 //! Where the `path` of `[data]` leads.
 //!
-//! A relative path begins at the folder of its spec, whatever folder the program is started in. A spec that comes through a
-//! pipe has no folder: there it begins at the current one. Files that are written from a spec (`spec.toml` of a run,
-//! `config.toml` of a model) get a path that leads to the same images from where they lie: a relative one when the spec, the
-//! images and the file lie in one folder, so that it can move as a whole, and an absolute one otherwise.
+//! A relative path begins at the folder of its spec, whatever folder the program is started in. A spec that
+//! comes through a pipe has no folder: there it begins at the current one. Files that are written from a spec
+//! (`spec.toml` of a run, `config.toml` of a model) get a path that leads to the same images from where they
+//! lie: a relative one when the spec, the images and the file lie in one folder, so that it can move as a
+//! whole, and an absolute one otherwise.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -23,10 +24,11 @@ pub(crate) struct DataPath {
 }
 
 impl DataPath {
-    /// Resolves what a spec at `spec` says, whose relative paths begin at `folder`; none for an absolute path, which needs nothing.
+    /// Resolves what a spec at `spec` says, whose relative paths begin at `folder`; none for an absolute
+    /// path, which needs nothing.
     ///
-    /// Before, a path began at the current folder. One that leads nowhere from the spec, and somewhere from here, is still
-    /// taken from here, with a warning.
+    /// Before, a path began at the current folder. One that leads nowhere from the spec, and somewhere from
+    /// here, is still taken from here, with a warning.
     pub(crate) fn resolve(spec: &Path, folder: &Path, written: &Path) -> Option<Self> {
         if written.is_absolute() {
             return None;

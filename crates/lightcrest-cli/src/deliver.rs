@@ -1,5 +1,5 @@
-//! Writes a trained model: `model.safetensors`, `model.onnx`, `config.toml` (or its like) and, as the sign that all is there,
-//! `metrics.json`.
+//! Writes a trained model: `model.safetensors`, `model.onnx`, `config.toml` (or its like) and, as the sign
+//! that all is there, `metrics.json`.
 
 use std::collections::BTreeMap;
 use std::error::Error;

@@ -1,4 +1,5 @@
-//! The images of a spec: loading them, what is said of it, and whether they are still those of a run or of a model.
+//! The images of a spec: loading them, what is said of it, and whether they are still those of a run or of a
+//! model.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,8 +19,8 @@ pub(crate) fn load(config: &DataConfig, quiet: bool) -> Result<Loaded, CliError>
     Ok(loaded)
 }
 
-/// Refuses images that are not those that the run in `root` began with. A run that keeps no identity of its images, as one of an
-/// earlier version, goes on with a warning.
+/// Refuses images that are not those that the run in `root` began with. A run that keeps no identity of its
+/// images, as one of an earlier version, goes on with a warning.
 ///
 /// # Errors
 /// [`CliError::OtherImages`], or a file that cannot be read.
@@ -56,7 +57,8 @@ pub(crate) fn keep(folder: &RunFolder, identity: &DataIdentity) -> Result<(), Ru
     write_file(&path, format!("{text}\n").as_bytes())
 }
 
-/// A warning when the images are not those of the model that `config` describes. The files beside it know them.
+/// A warning when the images are not those of the model that `config` describes. The files beside it know
+/// them.
 pub(crate) fn differs_from_model(config: &Path, now: &DataIdentity) -> Option<String> {
     let folder = config.parent()?;
     let card = ModelCard::read(folder).ok().flatten()?;

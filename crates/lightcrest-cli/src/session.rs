@@ -1,7 +1,7 @@
 //! One run of a study in its folder: what `search` and `tune` have in common, whatever evaluates the trials.
 //!
-//! Everything that can be wrong with the input is found before [`Session::open`] writes the first byte. Then the folder is locked and
-//! the trials run; [`Session::close`] writes what is drawn from them.
+//! Everything that can be wrong with the input is found before [`Session::open`] writes the first byte. Then
+//! the folder is locked and the trials run; [`Session::close`] writes what is drawn from them.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -101,7 +101,8 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// What earlier runs of the study have left of the budget's time when this one began; none without a limit.
+    /// What earlier runs of the study have left of the budget's time when this one began; none without a
+    /// limit.
     pub(crate) fn time(&self) -> Option<Duration> {
         self.spec.budget.time.map(|time| time.saturating_sub(time_spent(&self.study)))
     }

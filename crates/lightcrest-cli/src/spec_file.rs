@@ -78,7 +78,8 @@ enum SpecKind {
 }
 
 impl SpecKind {
-    /// The kind of a spec by the tables that only one of them has; none where there are none, or the text is no TOML.
+    /// The kind of a spec by the tables that only one of them has; none where there are none, or the text is
+    /// no TOML.
     fn of(text: &str) -> Option<Self> {
         let tables = tables(text)?;
         let has = |names: &[&str]| tables.iter().any(|table| names.contains(&table.as_str()));
@@ -164,7 +165,8 @@ fn tune(path: &Path, text: &str) -> Result<TuneSpec, CliError> {
     TuneSpec::parse(text, &shown.to_string()).map_err(|errors| CliError::Spec { errors })
 }
 
-/// The folder of a spec's file, where relative paths begin; the current one for a spec that comes through a pipe.
+/// The folder of a spec's file, where relative paths begin; the current one for a spec that comes through a
+/// pipe.
 pub(crate) fn folder(path: &Path) -> &Path {
     let handed_over = ["/dev", "/proc"].iter().any(|root| path.starts_with(root));
     path.parent().filter(|_| !handed_over && path.is_file()).unwrap_or(Path::new(""))

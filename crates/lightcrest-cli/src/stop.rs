@@ -1,7 +1,8 @@
-//! Signals: the first Ctrl-C asks politely, the second ends at once, and Ctrl-Z stops the programs of a run as well.
+//! Signals: the first Ctrl-C asks politely, the second ends at once, and Ctrl-Z stops the programs of a run
+//! as well.
 //!
-//! A signal that the program inherits as ignored stays ignored: SIGHUP under `nohup`, SIGINT and SIGQUIT of what a script starts in the
-//! background. Whoever started it so wants it to outlive the terminal.
+//! A signal that the program inherits as ignored stays ignored: SIGHUP under `nohup`, SIGINT and SIGQUIT of
+//! what a script starts in the background. Whoever started it so wants it to outlive the terminal.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -20,8 +21,8 @@ pub(crate) trait Programs: Send + Sync {
     fn resume(&self);
 }
 
-/// The flag that the first Ctrl-C, SIGTERM or SIGHUP sets. A second one ends the process at once, with its programs; what is stored is
-/// whole all the same.
+/// The flag that the first Ctrl-C, SIGTERM or SIGHUP sets. A second one ends the process at once, with its
+/// programs; what is stored is whole all the same.
 pub(crate) fn install(programs: Option<Arc<dyn Programs>>) -> Arc<AtomicBool> {
     let flag = Arc::new(AtomicBool::new(false));
     // Without handlers Ctrl-C still ends the process, only less politely.
@@ -61,14 +62,15 @@ mod system {
 
     use super::{Programs, ask, leave};
 
-    /// `timeout` sends SIGTERM to the process and to its group, a terminal that is closed SIGHUP and more: together they ask once.
+    /// `timeout` sends SIGTERM to the process and to its group, a terminal that is closed SIGHUP and more:
+    /// together they ask once.
     const TOGETHER: Duration = Duration::from_secs(1);
 
     /// Whether the process was started with the signal ignored.
     fn is_ignored(signal: c_int) -> bool {
         let mut action = MaybeUninit::<libc::sigaction>::zeroed();
-        // SAFETY: without a new action the call only writes the present one to `action`, which has room for it; all zeros are a
-        // valid value of it, should the call fail.
+        // SAFETY: without a new action the call only writes the present one to `action`, which has room for
+        // it; all zeros are a valid value of it, should the call fail.
         let action = unsafe {
             libc::sigaction(signal, null(), action.as_mut_ptr());
             action.assume_init()

@@ -1,7 +1,8 @@
 //! What the program writes: results to standard output, all else to standard error.
 //!
-//! Nobody may be there to read what is said on the way (`2>&1 | tee log` after Ctrl-C, a full disk, a terminal that was closed), and the
-//! work goes on all the same; `eprintln!` would panic. A result that cannot be written is a failure.
+//! Nobody may be there to read what is said on the way (`2>&1 | tee log` after Ctrl-C, a full disk, a
+//! terminal that was closed), and the work goes on all the same; `eprintln!` would panic. A result that
+//! cannot be written is a failure.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -50,7 +51,8 @@ pub(crate) fn tell(line: &str) {
 /// Writes a line to standard output.
 ///
 /// # Errors
-/// [`CliError::Output`] if it cannot be written. A reader that has gone away (`lightcrest show RUN | head`) is no failure.
+/// [`CliError::Output`] if it cannot be written. A reader that has gone away (`lightcrest show RUN | head`)
+/// is no failure.
 pub(crate) fn print(text: &str) -> Result<(), CliError> {
     written(write(&mut io::stdout().lock(), text))
 }

@@ -1,5 +1,5 @@
-//! How `lightcrest tune` reads what programs say: files that are written anew, objects over lines, what cannot be read; and specs that
-//! come through pipes, and scripts that cannot run.
+//! How `lightcrest tune` reads what programs say: files that are written anew, objects over lines, what
+//! cannot be read; and specs that come through pipes, and scripts that cannot run.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]

@@ -1,5 +1,5 @@
-//! What becomes of the processes of `lightcrest tune` under signals, limits and ends, wherever they have gone; and of `lightcrest` itself
-//! when nobody reads what it says.
+//! What becomes of the processes of `lightcrest tune` under signals, limits and ends, wherever they have
+//! gone; and of `lightcrest` itself when nobody reads what it says.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]

@@ -260,7 +260,8 @@ fn ctrl_c_ends_after_storing() {
 fn a_disk_that_fills_ends_the_run_and_leaves_what_is_stored_whole() {
     let place = Place::new(&TINY.replace("trials = 6", "trials = 2000"));
     let program = env!("CARGO_BIN_EXE_lightcrest");
-    // SIGXFSZ is ignored, so that writes fail with an error instead of killing the process. 200 blocks of 1024 bytes.
+    // SIGXFSZ is ignored, so that writes fail with an error instead of killing the process. 200 blocks of
+    // 1024 bytes.
     let script = format!("trap '' XFSZ; ulimit -f 200; exec {program} search spec.toml");
     let output = Command::new("bash").args(["-c", &script]).current_dir(place.path("")).output().unwrap();
     let message = String::from_utf8(output.stderr).unwrap();

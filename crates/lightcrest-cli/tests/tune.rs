@@ -1,4 +1,5 @@
-//! `lightcrest tune` from the outside: how parameters get in and metrics out, what is stopped and how, what fails and why.
+//! `lightcrest tune` from the outside: how parameters get in and metrics out, what is stopped and how, what
+//! fails and why.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]

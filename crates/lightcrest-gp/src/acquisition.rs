@@ -1,4 +1,5 @@
-//! What is maximised to choose the next point. Larger is better, for the posterior's mean as for every function here.
+//! What is maximised to choose the next point. Larger is better, for the posterior's mean as for every
+//! function here.
 //!
 //! | function | formula | source |
 //! |---|---|---|
@@ -22,7 +23,8 @@ pub fn ucb(mean: f64, sigma: f64, kappa: f64) -> f64 {
 
 /// κ_t = √β_t of GP-UCB: β_t = 2 log(t^(d/2 + 2) π² / (3δ)).
 ///
-/// Srinivas et al. 2010 (arXiv 0912.3995), theorem 2 in the form of Brochu et al. 2010, sec. 2.3.3, with probability 1 - `delta`; `t` counts from 1.
+/// Srinivas et al. 2010 (arXiv 0912.3995), theorem 2 in the form of Brochu et al. 2010, sec. 2.3.3, with
+/// probability 1 - `delta`; `t` counts from 1.
 pub fn gp_ucb_kappa(t: usize, dimension: usize, delta: f64) -> f64 {
     let power = 0.5 * dimension as f64 + 2.0;
     let beta = 2.0 * (power * (t.max(1) as f64).ln() + (std::f64::consts::PI.powi(2) / (3.0 * delta)).ln());

@@ -6,8 +6,8 @@ use faer::linalg::cholesky::llt;
 use faer::linalg::triangular_solve::{solve_lower_triangular_in_place, solve_upper_triangular_in_place};
 use faer::{Mat, MatMut, MatRef, Par, Side};
 
-/// Relative to the mean diagonal: what is added to the diagonal, in this order, until the factorisation succeeds. Duplicated rows with almost
-/// no noise need the first steps; the last is close to "all noise".
+/// Relative to the mean diagonal: what is added to the diagonal, in this order, until the factorisation
+/// succeeds. Duplicated rows with almost no noise need the first steps; the last is close to "all noise".
 pub const JITTER_LADDER: [f64; 6] = [0.0, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4];
 
 /// L with L Lᵀ = K + diag(jitter).
@@ -98,10 +98,11 @@ impl Cholesky {
         inverse
     }
 
-    /// Adds m rows and columns in O(m n² + m³): `k` holds their covariances with the n rows, (n, m), `own` those among
-    /// themselves, (m, m), lower triangle, noise included.
+    /// Adds m rows and columns in O(m n² + m³): `k` holds their covariances with the n rows, (n, m), `own`
+    /// those among themselves, (m, m), lower triangle, noise included.
     ///
-    /// Where duplicates and rounding leave a new block that is not positive definite, 1e-6 of its own mean diagonal is added.
+    /// Where duplicates and rounding leave a new block that is not positive definite, 1e-6 of its own mean
+    /// diagonal is added.
     ///
     /// # Errors
     /// [`GpError::NotPositiveDefinite`] when that does not help either; then nothing is added.

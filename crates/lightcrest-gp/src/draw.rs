@@ -1,7 +1,8 @@
 //! Hyperparameters drawn from what the data leave open, instead of the most probable ones.
 //!
-//! A maximum is too sure of itself where the data are few: a column that made no difference so far gets a long length-scale, and then is not looked at any more.
-//! A draw gives every explanation its turn (Snoek et al. 2012, arXiv 1206.2944, sec. 3.1, integrate over them).
+//! A maximum is too sure of itself where the data are few: a column that made no difference so far gets a
+//! long length-scale, and then is not looked at any more. A draw gives every explanation its turn (Snoek et
+//! al. 2012, arXiv 1206.2944, sec. 3.1, integrate over them).
 
 use crate::cholesky::Cholesky;
 use crate::error::GpError;
@@ -16,17 +17,20 @@ use rand_distr::{Distribution, StandardNormal};
 const STEPS: usize = 12;
 /// Difference by which the curvature is measured, in θ.
 const DIFFERENCE: f64 = 1e-3;
-/// Added to the curvature, so that no logarithm is proposed with a variance above about 3, which is that of the widest prior.
+/// Added to the curvature, so that no logarithm is proposed with a variance above about 3, which is that of
+/// the widest prior.
 const RIDGE: f64 = 0.3;
 /// Where that is not enough, it grows by this factor, so many times.
 const RIDGE_GROWTH: (f64, usize) = (3.0, 12);
 
-/// Draws hyperparameters by independence Metropolis (Tierney 1994) with Laplace's approximation around `mode` as proposal: N(mode, H⁻¹), H the
-/// negative Hessian of the log posterior by differences of its gradient. Proposals beyond bounds end there.
+/// Draws hyperparameters by independence Metropolis (Tierney 1994) with Laplace's approximation around `mode`
+/// as proposal: N(mode, H⁻¹), H the negative Hessian of the log posterior by differences of its gradient.
+/// Proposals beyond bounds end there.
 ///
-/// The target is the density that [`fit`](crate::fit()) maximises, taken as one of the logarithms θ, so that mode and draws agree on what
-/// is probable: without the factor e^θ of the change of variables, it is an approximation of the posterior, shifted to shorter
-/// length-scales. It takes θ's size + 13 evaluations of the likelihood.
+/// The target is the density that [`fit`](crate::fit()) maximises, taken as one of the logarithms θ, so that
+/// mode and draws agree on what is probable: without the factor e^θ of the change of variables, it is an
+/// approximation of the posterior, shifted to shorter length-scales. It takes θ's size + 13 evaluations of
+/// the likelihood.
 ///
 /// # Errors
 /// When data and kernel do not fit together, or the posterior cannot be evaluated at `mode` and around it.
@@ -133,8 +137,8 @@ mod tests {
 
     #[test]
     fn the_chain_follows_the_posterior() {
-        // Against the moments by quadrature over the length-scale of one column, all else fixed by its bounds. The short chain leaves out a part
-        // of the tails.
+        // Against the moments by quadrature over the length-scale of one column, all else fixed by its
+        // bounds. The short chain leaves out a part of the tails.
         let kernel = Kernel::new(Family::Matern52, vec![Column::Continuous]);
         let mut rows = Rows::new(1);
         let xs = [0.02, 0.15, 0.27, 0.4, 0.52, 0.66, 0.8, 0.97];

@@ -1,7 +1,8 @@
 //! L-BFGS inside a box: limited-memory quasi-Newton steps on the free variables, projected back-tracking.
 //!
-//! Small on purpose: at most a few hundred variables, a few dozen steps. The two-loop recursion is Nocedal & Wright 2006, algorithm 7.4; the
-//! free set and the search along the projection arc follow Bertsekas 1982 (projected Newton methods).
+//! Small on purpose: at most a few hundred variables, a few dozen steps. The two-loop recursion is Nocedal &
+//! Wright 2006, algorithm 7.4; the free set and the search along the projection arc follow Bertsekas 1982
+//! (projected Newton methods).
 
 use std::collections::VecDeque;
 
@@ -35,9 +36,11 @@ pub struct Minimum {
     pub evaluations: usize,
 }
 
-/// Minimises `f`, which returns its value and fills its gradient, over `lower <= x <= upper`, from `x` (moved into the box first).
+/// Minimises `f`, which returns its value and fills its gradient, over `lower <= x <= upper`, from `x` (moved
+/// into the box first).
 ///
-/// A value or gradient that is not finite counts as +∞: the search steps back from it. The value at the end is never above that at the start.
+/// A value or gradient that is not finite counts as +∞: the search steps back from it. The value at the end
+/// is never above that at the start.
 pub fn minimise(
     mut f: impl FnMut(&[f64], &mut [f64]) -> f64,
     x: &[f64],
@@ -85,7 +88,8 @@ pub fn minimise(
                 accepted = Some((trial, moved, trial_value));
                 break;
             }
-            // The minimum of the parabola through both values and the slope, kept within [0.1, 0.5] of the step.
+            // The minimum of the parabola through both values and the slope, kept within [0.1, 0.5] of the
+            // step.
             let curvature = 2.0 * (trial_value - value - slope);
             let shrink = if curvature.is_finite() && curvature > 0.0 { -slope / curvature } else { 0.1 };
             step *= shrink.clamp(0.1, 0.5);

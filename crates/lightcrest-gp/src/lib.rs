@@ -12,9 +12,10 @@
 //! | a, b | `warps` | 2 a warped column | exponents of the warp |
 //! | θ | `theta` | d + B + 2 + 2 W | logarithms of all hyperparameters |
 //!
-//! The way through: [`Kernel`] + [`Data`] → [`fit()`] (maximum a posteriori by multi-start L-BFGS) → [`Hyperparameters`] →
-//! [`Posterior`] (mean, variance, gradients, joint samples, cheap appends) → [`acquisition`]. Everything is f64, sequential
-//! and deterministic. Whatever could be non-finite is checked on the way in and reported as a [`GpError`].
+//! The way through: [`Kernel`] + [`Data`] → [`fit()`] (maximum a posteriori by multi-start L-BFGS) →
+//! [`Hyperparameters`] → [`Posterior`] (mean, variance, gradients, joint samples, cheap appends) →
+//! [`acquisition`]. Everything is f64, sequential and deterministic. Whatever could be non-finite is checked
+//! on the way in and reported as a [`GpError`].
 
 pub mod acquisition;
 mod cholesky;

@@ -26,7 +26,8 @@ impl Data {
         Self::with_noise(rows, y, noise)
     }
 
-    /// The same with a variance a row, added to the common noise: for observations that are less certain than the others.
+    /// The same with a variance a row, added to the common noise: for observations that are less certain than
+    /// the others.
     ///
     /// # Errors
     /// As [`Data::new`]; the noise must be >= 0.

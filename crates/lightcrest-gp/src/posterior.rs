@@ -97,7 +97,8 @@ impl Posterior {
         &self.hyperparameters
     }
 
-    /// The posterior mean at the observed rows, in O(n): y_i - (σ² + σ_i² + jitter_i) α_i, σ_i² being the noise of the row's own.
+    /// The posterior mean at the observed rows, in O(n): y_i - (σ² + σ_i² + jitter_i) α_i, σ_i² being the
+    /// noise of the row's own.
     pub fn fitted(&self) -> Vec<f64> {
         let own = self.noise.iter().zip(self.cholesky.jitter()).map(|(noise, jitter)| noise + jitter);
         let each = self.y.iter().zip(own).zip(&self.alpha);
@@ -109,10 +110,12 @@ impl Posterior {
         &self.kernel
     }
 
-    /// Adds m observations in O(m n² + m³), with the hyperparameters as they are; `noise` is added to the common noise.
+    /// Adds m observations in O(m n² + m³), with the hyperparameters as they are; `noise` is added to the
+    /// common noise.
     ///
     /// # Errors
-    /// When the rows do not fit the kernel, a value is not finite or the grown matrix cannot be factorised; then nothing is added.
+    /// When the rows do not fit the kernel, a value is not finite or the grown matrix cannot be factorised;
+    /// then nothing is added.
     pub fn append(&mut self, rows: &Rows, y: &[f64], noise: f64) -> Result<(), GpError> {
         length("columns", self.kernel.columns(), rows.columns())?;
         length("y", rows.len(), y.len())?;
@@ -151,8 +154,8 @@ impl Posterior {
         Ok(())
     }
 
-    /// Adds the predicted mean at `rows` as if it had been observed (kriging believer, Ginsbourger et al. 2010): the mean stays, the
-    /// variance near the rows shrinks. For trials that are still running.
+    /// Adds the predicted mean at `rows` as if it had been observed (kriging believer, Ginsbourger et al.
+    /// 2010): the mean stays, the variance near the rows shrinks. For trials that are still running.
     ///
     /// # Errors
     /// As [`Posterior::append`].
@@ -242,7 +245,8 @@ impl Posterior {
                 covariance[(i, j)] -= (0..self.len()).map(|t| k[(t, i)] * k[(t, j)]).sum::<f64>();
             }
         }
-        // Rounding leaves eigenvalues of about -1e-16 s where rows repeat; the absolute floor keeps the factor real.
+        // Rounding leaves eigenvalues of about -1e-16 s where rows repeat; the absolute floor keeps the
+        // factor real.
         let floor = 1e-12 * self.hyperparameters.scales.iter().sum::<f64>();
         (0..m).for_each(|i| covariance[(i, i)] = covariance[(i, i)].max(0.0) + floor);
         let factor = Cholesky::new(&covariance)?;

@@ -14,7 +14,8 @@ pub struct LogNormal {
 impl LogNormal {
     /// The log density of x at `t` = log x, without its constant, and its derivative in t.
     ///
-    /// The density is that of x, not of log x: its mode is exp(mu - sigma²), so MAP leans to shorter scales, as in BoTorch.
+    /// The density is that of x, not of log x: its mode is exp(mu - sigma²), so MAP leans to shorter scales,
+    /// as in BoTorch.
     pub fn log_density(&self, t: f64) -> (f64, f64) {
         let z = (t - self.mu) / self.sigma;
         (-0.5 * z * z - t, -z / self.sigma - 1.0)
@@ -44,13 +45,14 @@ pub struct Priors {
 }
 
 impl Priors {
-    /// Dimension-scaled priors of Hvarfner et al. 2024 (arXiv 2402.02229): ℓ ~ LogNormal(√2 + log(d)/2, √3), so that the expected
-    /// complexity of the function does not grow with the dimension. For conditional spaces, d is the mean number of active columns
-    /// ([`crate::Rows::mean_active`]): only those can tell two rows apart. A conditional column has the prior of one dimension: few rows
-    /// have it, so that the prior decides, and a long scale taken on trust would declare a branch hopeless after two bad trials.
+    /// Dimension-scaled priors of Hvarfner et al. 2024 (arXiv 2402.02229): ℓ ~ LogNormal(√2 + log(d)/2, √3),
+    /// so that the expected complexity of the function does not grow with the dimension. For conditional
+    /// spaces, d is the mean number of active columns ([`crate::Rows::mean_active`]): only those can tell two
+    /// rows apart. A conditional column has the prior of one dimension: few rows have it, so that the prior
+    /// decides, and a long scale taken on trust would declare a branch hopeless after two bad trials.
     ///
-    /// σ² ~ LogNormal(-4, 1.5), wider than the source's: most objectives of tuning repeat exactly, and noise that is not there
-    /// keeps the search where it is.
+    /// σ² ~ LogNormal(-4, 1.5), wider than the source's: most objectives of tuning repeat exactly, and noise
+    /// that is not there keeps the search where it is.
     pub fn dimension_scaled(d: f64, blocks: usize) -> Self {
         // The blocks share the variance of y, about 1; MAP starts at the mode.
         let share = 1.0 / blocks.max(1) as f64;

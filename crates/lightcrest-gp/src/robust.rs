@@ -1,5 +1,5 @@
-//! The scale of what is good, found before anything is divided by a range: a penalty of 1e15, or of 1.7e308, must not make all
-//! other values equal.
+//! The scale of what is good, found before anything is divided by a range: a penalty of 1e15, or of 1.7e308,
+//! must not make all other values equal.
 //!
 //! | symbol | meaning |
 //! |---|---|
@@ -7,11 +7,12 @@
 //! | s | d of the best quarter: its last value, or the first one beyond that differs from the best |
 //! | L | the largest d before the gap: the next one is above 10⁴ s and a thousand times as large, or above 10¹² s |
 //!
-//! A value with d > L is absurd: it says "bad" and nothing of how bad on the scale of the others. It is moved to between
-//! 1.5 L and 2 L, by its rank among the absurd ones, so that the order stays. All other values keep their distances, in units of s.
+//! A value with d > L is absurd: it says "bad" and nothing of how bad on the scale of the others. It is moved
+//! to between 1.5 L and 2 L, by its rank among the absurd ones, so that the order stays. All other values
+//! keep their distances, in units of s.
 //!
-//! It takes a gap, because values that are ever nearer to an optimum leave the first ones a million times farther off as well, but one
-//! after the other.
+//! It takes a gap, because values that are ever nearer to an optimum leave the first ones a million times
+//! farther off as well, but one after the other.
 
 /// A value is absurd when it is so many times farther from the best one than the best quarter is,
 const FAR: f64 = 1e4;
@@ -69,8 +70,8 @@ impl Scale {
     }
 }
 
-/// The values in units of the better ones, the best at 0: their order and the proportions of those that are not absurd survive. All 0
-/// where they differ by rounding only.
+/// The values in units of the better ones, the best at 0: their order and the proportions of those that are
+/// not absurd survive. All 0 where they differ by rounding only.
 ///
 /// Nothing overflows: finite values of any size become numbers in [-2e12, 0].
 pub fn tamed(y: &[f64]) -> Vec<f64> {

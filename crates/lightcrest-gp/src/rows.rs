@@ -2,7 +2,8 @@
 
 use crate::error::{GpError, finite, length};
 
-/// n points with d columns each, row after row. An inactive cell keeps whatever finite value it was given; no kernel reads it.
+/// n points with d columns each, row after row. An inactive cell keeps whatever finite value it was given; no
+/// kernel reads it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Rows {
     columns: usize,
@@ -85,7 +86,8 @@ impl Rows {
         rows
     }
 
-    /// The mean number of active columns; what the dimension-scaled priors call the dimension. 1 when there is no point.
+    /// The mean number of active columns; what the dimension-scaled priors call the dimension. 1 when there
+    /// is no point.
     pub fn mean_active(&self) -> f64 {
         if self.is_empty() {
             return 1.0;

@@ -27,8 +27,8 @@ pub fn normal_cdf(z: f64) -> f64 {
 
 /// The scaled complementary error function exp(x²) erfc(x).
 ///
-/// Below 2 as written; above, the continued fraction of Abramowitz & Stegun 7.1.14, backwards with as many terms as
-/// double precision needs (the tests show how many that is).
+/// Below 2 as written; above, the continued fraction of Abramowitz & Stegun 7.1.14, backwards with as many
+/// terms as double precision needs (the tests show how many that is).
 pub fn erfcx(x: f64) -> f64 {
     if x < 2.0 {
         return (x * x).exp() * libm::erfc(x);
@@ -67,8 +67,9 @@ pub fn log_1m_exp(x: f64) -> f64 {
 
 /// log h(z) with h(z) = φ(z) + z Φ(z), the shape of expected improvement.
 ///
-/// Ament et al. 2023 (arXiv 2310.20708), eq. 9, in three branches: as written above -1; through erfcx down to -25; below, where the
-/// difference in erfcx cancels, the asymptotic series h(z) = φ(z)/z² (1 - 3/z² + 15/z⁴ - ...) (Abramowitz & Stegun 26.2.12).
+/// Ament et al. 2023 (arXiv 2310.20708), eq. 9, in three branches: as written above -1; through erfcx down to
+/// -25; below, where the difference in erfcx cancels, the asymptotic series
+/// h(z) = φ(z)/z² (1 - 3/z² + 15/z⁴ - ...) (Abramowitz & Stegun 26.2.12).
 pub fn log_h(z: f64) -> f64 {
     if z > -1.0 {
         (normal_pdf(z) + z * normal_cdf(z)).ln()

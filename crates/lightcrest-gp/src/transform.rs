@@ -1,8 +1,10 @@
-//! Outcome transforms: what the Gaussian process sees instead of the raw objective. Larger is better on both sides.
+//! Outcome transforms: what the Gaussian process sees instead of the raw objective. Larger is better on both
+//! sides.
 //!
-//! Every transform is monotone, so the best stays the best; all end in mean 0 and variance 1. Before anything else values are put on
-//! the scale of the better ones ([`tamed`]), so that values of 1e300 or 1e-300 neither overflow nor vanish, and one penalty of 1e15
-//! leaves the differences among the good as they are; a constant objective becomes all zeros.
+//! Every transform is monotone, so the best stays the best; all end in mean 0 and variance 1. Before anything
+//! else values are put on the scale of the better ones ([`tamed`]), so that values of 1e300 or 1e-300 neither
+//! overflow nor vanish, and one penalty of 1e15 leaves the differences among the good as they are; a constant
+//! objective becomes all zeros.
 
 use crate::error::{GpError, finite, length};
 use crate::robust::Scale;
@@ -14,12 +16,15 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outliers {
-    /// Left as they are, but for those that are thousands of times farther off than the better ones ([`tamed`]).
+    /// Left as they are, but for those that are thousands of times farther off than the better ones
+    /// ([`tamed`]).
     Keep,
-    /// Values far below the median (1.5 interquartile ranges below the lower quartile) are pulled up to that fence.
+    /// Values far below the median (1.5 interquartile ranges below the lower quartile) are pulled up to that
+    /// fence.
     Winsorise,
-    /// The worse half is replaced by what a normal distribution, fitted to the better half, has at those ranks (Song et al. 2024,
-    /// "The Vizier Gaussian process bandit algorithm", half-rank warping). Bad values keep their order and lose their size.
+    /// The worse half is replaced by what a normal distribution, fitted to the better half, has at those
+    /// ranks (Song et al. 2024, "The Vizier Gaussian process bandit algorithm", half-rank warping). Bad
+    /// values keep their order and lose their size.
     #[default]
     HalfRank,
     /// sign(v) log(1 + |v|) around the median (Eriksson & Poloczek 2021, arXiv 2002.08526, sec. 4.1).
@@ -56,11 +61,12 @@ pub fn standardise(y: &[f64]) -> Vec<f64> {
 
 /// From transformed values back to the scale of the observations.
 ///
-/// The transform is monotone, so quantiles may go through its inverse: the inverse of μ is the median of the objective, those of
-/// μ - 2σ and μ + 2σ are the ends of the same interval. (Means and variances may not.) Between two observations the inverse is the
-/// line through them, which is exact wherever the transform is linear: everywhere for [`Outliers::Keep`], in the better half for
-/// [`Outliers::HalfRank`]. Beyond the best and the worst it goes on with the mean slope of the better half, since what was
-/// warped has no scale of its own there. Absurd observations, such as a penalty of 1e300, have none either and are no part of it.
+/// The transform is monotone, so quantiles may go through its inverse: the inverse of μ is the median of the
+/// objective, those of μ - 2σ and μ + 2σ are the ends of the same interval. (Means and variances may not.)
+/// Between two observations the inverse is the line through them, which is exact wherever the transform is
+/// linear: everywhere for [`Outliers::Keep`], in the better half for [`Outliers::HalfRank`]. Beyond the best
+/// and the worst it goes on with the mean slope of the better half, since what was warped has no scale of its
+/// own there. Absurd observations, such as a penalty of 1e300, have none either and are no part of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Inverse {
     /// (transformed, observed), transformed values ascending and different.
@@ -99,7 +105,8 @@ impl Inverse {
         Ok(Self { knots, half_slope })
     }
 
-    /// The observation that would be transformed to z; finite wherever z is: the largest number where it would exceed that.
+    /// The observation that would be transformed to z; finite wherever z is: the largest number where it
+    /// would exceed that.
     pub fn at(&self, z: f64) -> f64 {
         let after = self.knots.partition_point(|knot| knot.0 < z);
         match (after.checked_sub(1).map(|i| self.knots[i]), self.knots.get(after).copied()) {

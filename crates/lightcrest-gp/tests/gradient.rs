@@ -8,7 +8,8 @@ use lightcrest_gp::{
 use proptest::prelude::*;
 
 const N: usize = 9;
-/// Column 0 continuous, 1 categorical and parent of the others, 2 and 3 continuous children, 4 a categorical child.
+/// Column 0 continuous, 1 categorical and parent of the others, 2 and 3 continuous children, 4 a categorical
+/// child.
 const COLUMNS: [Column; 5] =
     [Column::Continuous, Column::Categorical, Column::Continuous, Column::Continuous, Column::Categorical];
 const GROUPS: [Option<usize>; 5] = [None, None, Some(1), Some(1), Some(1)];
@@ -110,7 +111,8 @@ proptest! {
         }
     }
 
-    /// Whatever the mask, no embedding may give a matrix with a clearly negative eigenvalue, and inactive values may not matter.
+    /// Whatever the mask, no embedding may give a matrix with a clearly negative eigenvalue, and inactive
+    /// values may not matter.
     #[test]
     fn every_embedding_is_a_covariance_and_blind_to_inactive_values(
         conditional in conditional(), u in prop::collection::vec(0.0..1.0f64, 25 * 5), noise in prop::collection::vec(0.0..1.0f64, 25),

@@ -1,5 +1,7 @@
-//! Values computed with scikit-learn 1.9.1: `ConstantKernel(1.3) * Matern([0.3, 0.7, 1.9], nu) + WhiteKernel(0.02)`, alpha = 0, no optimizer;
-//! `log_marginal_likelihood(theta, eval_gradient=True)` and `predict(return_cov=True)` (less the white noise).
+//! Values computed with scikit-learn 1.9.1:
+//! `ConstantKernel(1.3) * Matern([0.3, 0.7, 1.9], nu) + WhiteKernel(0.02)`, alpha = 0, no optimizer;
+//! `log_marginal_likelihood(theta, eval_gradient=True)` and `predict(return_cov=True)` (less the white
+//! noise).
 
 #![allow(clippy::unwrap_used, clippy::excessive_precision)]
 

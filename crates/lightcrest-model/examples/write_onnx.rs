@@ -1,8 +1,8 @@
-//! Writes ONNX files of every operator and module, with inputs and expected outputs, into the folder given: what
-//! `tests/onnx/check_onnx.py` runs in onnxruntime.
+//! Writes ONNX files of every operator and module, with inputs and expected outputs, into the folder given:
+//! what `tests/onnx/check_onnx.py` runs in onnxruntime.
 //!
-//! Per case: `NAME.onnx` (folded), `NAME-kept.onnx` (batch normalisation kept), `NAME-pixels.onnx` (normalises pixels),
-//! each with `.input.f32` and `.output.f32`, little-endian, three images.
+//! Per case: `NAME.onnx` (folded), `NAME-kept.onnx` (batch normalisation kept), `NAME-pixels.onnx`
+//! (normalises pixels), each with `.input.f32` and `.output.f32`, little-endian, three images.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};

@@ -1,9 +1,9 @@
 //! Who uses the cores: trainings share them, and a measurement has them alone.
 //!
-//! A training holds a [`Training`] permit while it computes: for one step, or for one batch of a validation. Whoever measures waits
-//! until no permit is held, and while it waits, no new one is given. So a measurement waits for one step at most, and never shares a
-//! core, its caches or its memory bandwidth with a training of this process. A thread must not ask for anything while it holds a
-//! permit: it could wait for itself.
+//! A training holds a [`Training`] permit while it computes: for one step, or for one batch of a validation.
+//! Whoever measures waits until no permit is held, and while it waits, no new one is given. So a measurement
+//! waits for one step at most, and never shares a core, its caches or its memory bandwidth with a training of
+//! this process. A thread must not ask for anything while it holds a permit: it could wait for itself.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 

@@ -12,10 +12,11 @@
 //!   - [1, Linear, [10]]
 //! ```
 //!
-//! The arguments are those of [`crate::block`], by position, by name, or both. Every channel number `c` but the
-//! classifier's becomes `make_divisible(c * width_multiple, channel_divisor)` (also when the multiple is 1), every repeat
-//! `n > 1` becomes `max(round(n * depth_multiple), 1)`. A leading `-1` (kindle's "from the row before") is allowed;
-//! `FixedConv` is a `Conv` that the width leaves alone; `ECAInvertedResidualv2` is `ECAInvertedResidual`.
+//! The arguments are those of [`crate::block`], by position, by name, or both. Every channel number `c` but
+//! the classifier's becomes `make_divisible(c * width_multiple, channel_divisor)` (also when the multiple is
+//! 1), every repeat `n > 1` becomes `max(round(n * depth_multiple), 1)`. A leading `-1` (kindle's "from the
+//! row before") is allowed; `FixedConv` is a `Conv` that the width leaves alone; `ECAInvertedResidualv2` is
+//! `ECAInvertedResidual`.
 
 use std::path::{Path, PathBuf};
 
@@ -215,8 +216,8 @@ impl ModelFile {
     /// The network for images of a shape. Layers are named `stageROW.REPETITION...`, rows counted from 1.
     ///
     /// # Errors
-    /// [`KindleError::Channels`] when the images have other channels than the file says, [`KindleError::Layer`] names
-    /// the row whose layers do not fit.
+    /// [`KindleError::Channels`] when the images have other channels than the file says,
+    /// [`KindleError::Layer`] names the row whose layers do not fit.
     pub fn network(&self, images: Shape) -> Result<Network, KindleError> {
         if images.channels != self.input_channel {
             let (expected, found) = (self.input_channel, images.channels);

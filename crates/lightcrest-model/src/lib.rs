@@ -1,5 +1,6 @@
-//! Light networks that learn: the module vocabulary ([`block`]) builds a layer graph ([`lightcrest_graph`]), which the
-//! trainer ([`train`]) fits to a data set ([`data`]); [`objective`] makes that an objective of the engine.
+//! Light networks that learn: the module vocabulary ([`block`]) builds a layer graph ([`lightcrest_graph`]),
+//! which the trainer ([`train`]) fits to a data set ([`data`]); [`objective`] makes that an objective of the
+//! engine.
 
 pub mod block;
 pub mod data;

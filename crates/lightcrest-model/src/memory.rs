@@ -1,7 +1,7 @@
 //! Memory: what this process may use, and how trainings share it.
 //!
-//! A failed allocation ends the whole program, and a machine without memory ends whatever it likes: what cannot fit is refused before
-//! anything is allocated. A tenth of the memory is left for what nobody counts.
+//! A failed allocation ends the whole program, and a machine without memory ends whatever it likes: what
+//! cannot fit is refused before anything is allocated. A tenth of the memory is left for what nobody counts.
 
 use std::fmt;
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -26,7 +26,8 @@ pub struct Share<'a> {
 }
 
 impl Memory {
-    /// What this process may use: the least of the machine's memory, its control groups' and its own limit on addresses.
+    /// What this process may use: the least of the machine's memory, its control groups' and its own limit on
+    /// addresses.
     pub fn of_this_process() -> Self {
         Self::new(limit())
     }
@@ -116,8 +117,9 @@ fn of_process(limits: &str) -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// The files that hold the limits of a control group and of those above it: version 2 in one hierarchy (`0::/a/b`), version 1 in one
-/// for memory (`9:memory:/a/b`). In a container the own group is the root that is seen.
+/// The files that hold the limits of a control group and of those above it: version 2 in one hierarchy
+/// (`0::/a/b`), version 1 in one for memory (`9:memory:/a/b`). In a container the own group is the root that
+/// is seen.
 fn groups(cgroup: &str) -> Vec<String> {
     let mut files = Vec::new();
     for line in cgroup.lines() {

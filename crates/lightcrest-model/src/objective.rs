@@ -1,7 +1,7 @@
 //! The engine's objective over networks: builds a configuration's network, checks it, trains it, measures it.
 //!
 //! ```text
-//! preview    network -> cost -> objectives that the architecture alone decides, `before` constraints   (microseconds)
+//! preview    network -> cost -> objectives that the architecture alone decides, `before` constraints
 //! evaluate   network -> [latency] -> train, a report an epoch -> metrics -> objectives, constraints
 //! ```
 
@@ -108,7 +108,8 @@ impl NetworkObjective {
     /// Trains one configuration, outside of any study. The spec's own seed comes before `seed`.
     ///
     /// # Errors
-    /// [`ModelError`] when the network cannot be built or trained; [`TrainError::Stopped`] when `observer` ends it.
+    /// [`ModelError`] when the network cannot be built or trained; [`TrainError::Stopped`] when `observer`
+    /// ends it.
     pub fn train(
         &self,
         configuration: &Configuration,
@@ -131,7 +132,8 @@ impl NetworkObjective {
         self.spec.build(configuration, self.splits.train.shape(), classes, phase)
     }
 
-    /// Why the training of a configuration in the search does not fit into memory, if it does not. Cheap where it does by far.
+    /// Why the training of a configuration in the search does not fit into memory, if it does not. Cheap
+    /// where it does by far.
     pub fn out_of_memory(&self, configuration: &Configuration) -> Option<OutOfMemory> {
         let (input, classes) = (self.splits.train.shape(), self.splits.train.classes().len());
         let (network, _) = self.spec.network(configuration, input, classes).ok()?;
@@ -359,8 +361,8 @@ fn static_metrics(network: &Network, halvings: u32) -> Metrics {
     metrics
 }
 
-/// What is known of a configuration before it is trained, given the shape of the images and how many classes they have: what
-/// [`NetworkObjective`] previews, without the images and the memory of this machine.
+/// What is known of a configuration before it is trained, given the shape of the images and how many classes
+/// they have: what [`NetworkObjective`] previews, without the images and the memory of this machine.
 pub fn preview(spec: &Spec, input: Shape, classes: usize, configuration: &Configuration) -> Preview {
     preview_with(spec, input, classes, configuration, &|_| None)
 }

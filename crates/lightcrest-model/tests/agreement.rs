@@ -1,5 +1,5 @@
-//! The executor gives what the reference evaluation and, through the files that `cargo xtask test` checks, onnxruntime
-//! give, on networks that together use every operator and every module.
+//! The executor gives what the reference evaluation and, through the files that `cargo xtask test` checks,
+//! onnxruntime give, on networks that together use every operator and every module.
 
 use lightcrest_graph::network::{Weights, reference};
 use lightcrest_model::train::{Plan, PlanMode};

@@ -1,9 +1,10 @@
 //! Values, domains, configurations and attributes, from Python and back.
 //!
-//! The engine's values are JSON's scalars. Other objects may be choices all the same: the engine knows them by a text, and [`objects`]
-//! leads back to them while the process lives. The text is a zero byte, the parameter, a zero byte and their `repr`; where several
-//! choices of a list have the same one, those after the first are numbered behind another zero byte. So what is made anew for each
-//! trial stays the same choice, and no parameter gets the objects of another.
+//! The engine's values are JSON's scalars. Other objects may be choices all the same: the engine knows them
+//! by a text, and [`objects`] leads back to them while the process lives. The text is a zero byte, the
+//! parameter, a zero byte and their `repr`; where several choices of a list have the same one, those after
+//! the first are numbered behind another zero byte. So what is made anew for each trial stays the same
+//! choice, and no parameter gets the objects of another.
 
 use lightcrest::space::{Configuration, Domain, Suggestions, Value};
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
@@ -138,7 +139,8 @@ pub(crate) fn values(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Vec<Valu
     Ok(choices)
 }
 
-/// Whether a list holds just the choices of a domain, in their order. May say `false` of one that does, but then it costs more only.
+/// Whether a list holds just the choices of a domain, in their order. May say `false` of one that does, but
+/// then it costs more only.
 pub(crate) fn is_of(object: &Bound<'_, PyAny>, domain: &Domain) -> bool {
     let (Domain::Categorical { choices, ordered: false }, Ok(list)) = (domain, object.cast_exact::<PyList>())
     else {
@@ -160,7 +162,8 @@ pub(crate) fn is_of(object: &Bound<'_, PyAny>, domain: &Domain) -> bool {
     list.len() == choices.len() && choices.iter().zip(list.iter()).all(same)
 }
 
-/// A domain, from `FloatDistribution`, `IntDistribution` or `CategoricalDistribution`, or a class that is derived from one.
+/// A domain, from `FloatDistribution`, `IntDistribution` or `CategoricalDistribution`, or a class that is
+/// derived from one.
 pub(crate) fn domain(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Domain> {
     let get = |attribute: &str| object.getattr(attribute);
     // By name, so that those of Optuna are understood too.

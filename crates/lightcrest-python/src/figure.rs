@@ -8,10 +8,12 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::collections::BTreeMap;
 
-/// The complete trials: their numbers, for each objective their values, and whether they satisfy their constraints (None: they have none).
+/// The complete trials: their numbers, for each objective their values, and whether they satisfy their
+/// constraints (None: they have none).
 type Complete = (Vec<u64>, Vec<Vec<f64>>, Vec<Option<bool>>);
 
-/// The complete trials of a study as columns: numbers, values by objective, feasibility (None without constraints).
+/// The complete trials of a study as columns: numbers, values by objective, feasibility (None without
+/// constraints).
 #[pyfunction]
 pub(crate) fn complete(py: Python<'_>, study: &Bound<'_, Study>) -> Complete {
     study.get().shared.quickly(py, |study| {
@@ -38,8 +40,8 @@ struct Column {
     values: Vec<Value>,
 }
 
-/// The parameters of some trials as columns: {name: (distribution of the first trial that has it, positions of the trials that have it,
-/// its values there)}.
+/// The parameters of some trials as columns: {name: (distribution of the first trial that has it, positions
+/// of the trials that have it, its values there)}.
 #[pyfunction]
 pub(crate) fn parameters<'py>(
     py: Python<'py>,

@@ -35,15 +35,15 @@ pub(crate) fn draw<'py>(
     }
 }
 
-/// The volume that the first of some points dominates above a reference point, that the first two do, and so on; larger is better in
-/// every coordinate.
+/// The volume that the first of some points dominates above a reference point, that the first two do, and so
+/// on; larger is better in every coordinate.
 #[pyfunction]
 pub(crate) fn hypervolumes(py: Python<'_>, points: Vec<Vec<f64>>, reference: Vec<f64>) -> Vec<f64> {
     py.detach(|| lightcrest::pareto::hypervolumes(&points, &reference))
 }
 
-/// Which front each point is on: 0 for those that no other dominates, 1 for those that only these dominate, and so on; larger is better
-/// in every coordinate.
+/// Which front each point is on: 0 for those that no other dominates, 1 for those that only these dominate,
+/// and so on; larger is better in every coordinate.
 #[pyfunction]
 pub(crate) fn fronts(py: Python<'_>, points: Vec<Vec<f64>>) -> Vec<usize> {
     py.detach(|| {

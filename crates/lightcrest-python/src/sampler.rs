@@ -10,8 +10,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use serde::de::DeserializeOwned;
 
-/// The sampler that a name and its settings stand for. Settings are those of the engine's configuration, by name; what is missing has
-/// the engine's default.
+/// The sampler that a name and its settings stand for. Settings are those of the engine's configuration, by
+/// name; what is missing has the engine's default.
 ///
 /// # Errors
 /// If there is none of that name, or a setting makes no sense.

@@ -13,9 +13,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 /// What a study and its running trials share.
 pub(crate) struct Shared {
     study: Mutex<lightcrest::Study>,
-    /// The Python objects of domains that trials share. Distributions are never changed, so trials share them too.
+    /// The Python objects of domains that trials share. Distributions are never changed, so trials share them
+    /// too.
     distributions: Mutex<HashMap<usize, Distribution>>,
-    /// Where the study lives in memory, the attributes of its trials: {number: {key: anything}}. The engine's are JSON.
+    /// Where the study lives in memory, the attributes of its trials: {number: {key: anything}}. The engine's
+    /// are JSON.
     pub(crate) attributes: Option<Py<PyDict>>,
     /// Whether every change is written to a file at once.
     pub(crate) lasting: bool,
@@ -101,7 +103,8 @@ impl Shared {
         }
     }
 
-    /// For what takes microseconds in memory: other Python threads run only if the study is busy, or writes to a file.
+    /// For what takes microseconds in memory: other Python threads run only if the study is busy, or writes
+    /// to a file.
     pub(crate) fn quickly<T: Send>(
         &self,
         py: Python<'_>,

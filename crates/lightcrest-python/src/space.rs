@@ -20,10 +20,10 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 ///     )
 ///     study = lightcrest.create_study(space=space)
 ///
-/// `when` maps parents to the value or the values under which the parameter exists; all of them must hold. Parents
-/// may be added later. `at_least` and `at_most` are bounds that depend on another parameter: its name, (name, factor) or
-/// (name, factor, offset) for factor * value + offset, or a list of such; they do not apply where that parameter does not
-/// exist. A space that cannot be is a ValueError where it is used.
+/// `when` maps parents to the value or the values under which the parameter exists; all of them must hold.
+/// Parents may be added later. `at_least` and `at_most` are bounds that depend on another parameter: its
+/// name, (name, factor) or (name, factor, offset) for factor * value + offset, or a list of such; they do not
+/// apply where that parameter does not exist. A space that cannot be is a ValueError where it is used.
 #[pyclass(module = "lightcrest")]
 #[derive(Clone, Default)]
 pub(crate) struct Space {
@@ -191,8 +191,8 @@ impl Space {
         Ok(slf)
     }
 
-    /// Adds one of the choices, and returns the space. `ordered`: the list is in an order that means something, such as
-    /// 16 < 32 < 64.
+    /// Adds one of the choices, and returns the space. `ordered`: the list is in an order that means
+    /// something, such as 16 < 32 < 64.
     #[pyo3(signature = (name, choices, *, ordered=false, when=None, at_least=None, at_most=None))]
     fn categorical<'py>(
         mut slf: PyRefMut<'py, Self>,
@@ -208,8 +208,8 @@ impl Space {
         Ok(slf)
     }
 
-    /// Demands that the sum of numeric parameters, each times its factor, is not larger than `at_most` and not smaller than
-    /// `at_least`, and returns the space. A parameter that does not exist adds nothing.
+    /// Demands that the sum of numeric parameters, each times its factor, is not larger than `at_most` and
+    /// not smaller than `at_least`, and returns the space. A parameter that does not exist adds nothing.
     #[pyo3(signature = (terms, *, at_least=None, at_most=None, name=None))]
     fn sum(
         mut slf: PyRefMut<'_, Self>,
@@ -230,10 +230,11 @@ impl Space {
         slf
     }
 
-    /// Demands that a function of a dict of the parameters that exist returns something true, and returns the space. It is
-    /// asked hundreds of times for one proposal and thousands of times at first: it must be quick, always say the same of the
-    /// same dict, and not use the study. What it raises at first is raised; later it rejects the configuration, and
-    /// sys.unraisablehook is told. JSON and databases keep its name only, so a study is loaded with `space=`.
+    /// Demands that a function of a dict of the parameters that exist returns something true, and returns the
+    /// space. It is asked hundreds of times for one proposal and thousands of times at first: it must be
+    /// quick, always say the same of the same dict, and not use the study. What it raises at first is raised;
+    /// later it rejects the configuration, and sys.unraisablehook is told. JSON and databases keep its name
+    /// only, so a study is loaded with `space=`.
     fn constrain(mut slf: PyRefMut<'_, Self>, name: String, function: Py<PyAny>) -> PyRefMut<'_, Self> {
         let (building, raised) = (AtomicBool::new(false), Mutex::new(None));
         let test = Arc::new(Test { function, building, raised });
@@ -280,13 +281,14 @@ impl Space {
         convert::parameters(py, configuration.iter())
     }
 
-    /// Raises a ValueError unless `params` gives every parameter that exists there a value and no other, and satisfies bounds
-    /// and constraints.
+    /// Raises a ValueError unless `params` gives every parameter that exists there a value and no other, and
+    /// satisfies bounds and constraints.
     fn validate(&self, params: &Bound<'_, PyDict>) -> PyResult<()> {
         self.build()?.validate(&convert::configuration(params)?).map_err(error::space)
     }
 
-    /// The space as JSON: what spec files and databases hold. Of functions given to `constrain` it has the names only.
+    /// The space as JSON: what spec files and databases hold. Of functions given to `constrain` it has the
+    /// names only.
     fn to_json(&self) -> PyResult<String> {
         serde_json::to_string(&self.build()?).map_err(|error| PyValueError::new_err(error.to_string()))
     }

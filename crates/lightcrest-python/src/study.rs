@@ -45,7 +45,8 @@ impl Study {
 
 #[pymethods]
 impl Study {
-    /// `space`: None to discover it. `seed`: None for a random one. `new`: whether it is a DuplicatedStudyError if there is one already.
+    /// `space`: None to discover it. `seed`: None for a random one. `new`: whether it is a
+    /// DuplicatedStudyError if there is one already.
     #[new]
     #[pyo3(signature = (*, name, directions, sampler, sampler_settings, seed, pruner, pruner_settings, space, storage, attributes, new=false))]
     fn new(
@@ -139,9 +140,10 @@ impl Study {
         self.shared.quickly(py, lightcrest::Study::synchronize).map_err(error::study)
     }
 
-    /// The next trial, now running. `fixed`: distributions by name, or a Space, that the trial is asked for at once. `study`: the
-    /// Python study that the trial is of. `propose`: whether the engine's sampler proposes; otherwise `independent` is called with the
-    /// trial, a name and a distribution for each value. `prune`: called with the trial instead of the engine's pruner.
+    /// The next trial, now running. `fixed`: distributions by name, or a Space, that the trial is asked for
+    /// at once. `study`: the Python study that the trial is of. `propose`: whether the engine's sampler
+    /// proposes; otherwise `independent` is called with the trial, a name and a distribution for each value.
+    /// `prune`: called with the trial instead of the engine's pruner.
     #[pyo3(signature = (study, fixed=None, propose=true, independent=None, prune=None))]
     fn ask(
         &self,
@@ -250,8 +252,8 @@ impl Study {
         self.shared.quickly(py, |study| study.set_constraint(number, key, excess)).map_err(error::study)
     }
 
-    /// Which parameters matter for numbers of trials of which larger is better, [(number, value)]: {name: share}, by PED-ANOVA; None if
-    /// too few trials say it.
+    /// Which parameters matter for numbers of trials of which larger is better, [(number, value)]: {name:
+    /// share}, by PED-ANOVA; None if too few trials say it.
     fn ped_anova<'py>(
         &self,
         py: Python<'py>,
@@ -264,8 +266,8 @@ impl Study {
         self.importance(py, &values, |space, trials| ped_anova(space, trials, &config))
     }
 
-    /// The share of the variance of numbers of trials, [(number, value)], that each parameter explains alone: {name: share}; None if too
-    /// few trials say it.
+    /// The share of the variance of numbers of trials, [(number, value)], that each parameter explains alone:
+    /// {name: share}; None if too few trials say it.
     fn fanova<'py>(
         &self,
         py: Python<'py>,
@@ -278,7 +280,8 @@ impl Study {
         self.importance(py, &values, |space, trials| fanova(space, trials, &config))
     }
 
-    /// How much better than the best trial the optimum may be, with high probability; None while too few trials say it.
+    /// How much better than the best trial the optimum may be, with high probability; None while too few
+    /// trials say it.
     fn regret_bound(&self, py: Python<'_>) -> PyResult<Option<f64>> {
         self.shared.looking(py, lightcrest::study::Snapshot::regret_bound).map_err(error::study)
     }
@@ -359,7 +362,8 @@ impl Study {
         self.shared.quickly(py, |study| study.trials().len())
     }
 
-    /// A trial as a tuple: state, values, started, finished, params, distributions, attributes, intermediate_values, constraints.
+    /// A trial as a tuple: state, values, started, finished, params, distributions, attributes,
+    /// intermediate_values, constraints.
     fn trial<'py>(&self, py: Python<'py>, number: u64) -> PyResult<Bound<'py, PyTuple>> {
         let read = |study: &mut lightcrest::Study| {
             let trial = study.history().get(number).cloned().ok_or(StudyError::UnknownTrial { number })?;

@@ -250,8 +250,8 @@ impl Trial {
         self.suggest_float(py, name, low, high, Some(q), false)
     }
 
-    /// Reports an intermediate value: a number, or in a study of several objectives one number for each of the first few. Of a step
-    /// that was reported before, the first value stands.
+    /// Reports an intermediate value: a number, or in a study of several objectives one number for each of
+    /// the first few. Of a step that was reported before, the first value stands.
     fn report(&self, py: Python<'_>, value: &Bound<'_, PyAny>, step: &Bound<'_, PyAny>) -> PyResult<()> {
         let values: Vec<f64> = match number(value) {
             Ok(value) => vec![value],
@@ -309,7 +309,8 @@ impl Trial {
         Ok(dict)
     }
 
-    /// What was proposed for the trial when it began, by name: its parameters have these values where they fit.
+    /// What was proposed for the trial when it began, by name: its parameters have these values where they
+    /// fit.
     #[getter]
     fn relative_params<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.study.bind(py).call_method1("_relative", (self.number,))

@@ -1,4 +1,5 @@
-//! How long each sampler takes for one proposal in a space of which a hundredth is feasible, and in one of which a ten-thousandth is.
+//! How long each sampler takes for one proposal in a space of which a hundredth is feasible, and in one of
+//! which a ten-thousandth is.
 //!
 //! `cargo run --release -p lightcrest --example constrained`
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a program for developers")]

@@ -1,10 +1,10 @@
 //! Runs a study: workers as threads, each evaluating one trial after the other.
 //!
-//! The study is behind a mutex; what workers do in it (reserving a number, telling, reports) is short beside an evaluation. What may
-//! take long, a proposal or the verdict of a terminator, is computed outside of it.
-//! With one worker, results arrive in the order of the trials and the same seed gives the same run. With several, the
-//! order in which they finish decides what the sampler knows; each proposal and each evaluation still draws from its
-//! own trial's random numbers.
+//! The study is behind a mutex; what workers do in it (reserving a number, telling, reports) is short beside
+//! an evaluation. What may take long, a proposal or the verdict of a terminator, is computed outside of it.
+//! With one worker, results arrive in the order of the trials and the same seed gives the same run. With
+//! several, the order in which they finish decides what the sampler knows; each proposal and each evaluation
+//! still draws from its own trial's random numbers.
 
 use crate::history::{FrozenTrial, TrialState};
 use crate::objective::TrialError;
@@ -24,12 +24,13 @@ use std::time::{Duration, Instant};
 pub struct ExecutorConfig {
     /// How many trials run at once; at least 1.
     pub workers: usize,
-    /// How many trials this run finishes at most, waiting ones included; `usize::MAX` for no limit. When going on with a
-    /// study, subtract what [is finished](crate::history::History::finished).
+    /// How many trials this run finishes at most, waiting ones included; `usize::MAX` for no limit. When
+    /// going on with a study, subtract what [is finished](crate::history::History::finished).
     pub trials: usize,
     /// When to end; running trials are interrupted and go back to waiting.
     pub timeout: Option<Duration>,
-    /// Set it to end the run: from a Ctrl-C handler, say. Running trials are interrupted and go back to waiting.
+    /// Set it to end the run: from a Ctrl-C handler, say. Running trials are interrupted and go back to
+    /// waiting.
     pub stop: Arc<AtomicBool>,
 }
 
@@ -111,7 +112,8 @@ impl Executor {
     /// Evaluates trials until the configured end. Returns when every worker is done.
     ///
     /// # Errors
-    /// The first error of the study: nothing feasible, storage full. Other workers' trials are interrupted then.
+    /// The first error of the study: nothing feasible, storage full. Other workers' trials are interrupted
+    /// then.
     pub fn run(
         &self,
         study: &mut Study,
@@ -181,8 +183,8 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// A panic cannot leave the study half-changed: objectives run outside of the lock, and storages write whole
-    /// transactions. So a poisoned lock is as good as new.
+    /// A panic cannot leave the study half-changed: objectives run outside of the lock, and storages write
+    /// whole transactions. So a poisoned lock is as good as new.
     fn study(&self) -> MutexGuard<'_, &'a mut Study> {
         self.study.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -278,7 +280,8 @@ struct Connection<'a, 'b> {
 }
 
 impl Connection<'_, '_> {
-    /// What the objective is told: that its trial failed, if it asked for what cannot be; else that the run is over.
+    /// What the objective is told: that its trial failed, if it asked for what cannot be; else that the run
+    /// is over.
     fn told(&self, error: StudyError) -> TrialError {
         if let StudyError::Space(error) = error {
             return TrialError::Failed { reason: error.to_string() };

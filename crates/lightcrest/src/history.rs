@@ -30,7 +30,8 @@ impl TrialState {
         matches!(self, Self::Complete | Self::Pruned | Self::Failed)
     }
 
-    /// Whether the evaluation said something of the configuration: it came to its end, or the pruner stopped it.
+    /// Whether the evaluation said something of the configuration: it came to its end, or the pruner stopped
+    /// it.
     pub fn has_result(self) -> bool {
         matches!(self, Self::Complete | Self::Pruned)
     }
@@ -60,8 +61,8 @@ pub struct FrozenTrial {
     pub number: u64,
     /// Where it is in its life.
     pub state: TrialState,
-    /// What is evaluated. While a trial of a discovered space runs, these are its [suggestions](Self::suggestions) so far and what
-    /// was proposed for those that may follow.
+    /// What is evaluated. While a trial of a discovered space runs, these are its
+    /// [suggestions](Self::suggestions) so far and what was proposed for those that may follow.
     pub configuration: Configuration,
     /// What the objective asked for, in studies that discover their space; empty in others.
     #[serde(default, skip_serializing_if = "Suggestions::is_empty")]
@@ -110,8 +111,8 @@ impl FrozenTrial {
         Self { state: TrialState::Complete, values: Some(values), ..Self::waiting(number, configuration) }
     }
 
-    /// Whether only its number is taken yet: it runs in so far as nobody else may run it, but its configuration is still being
-    /// proposed, so it has not begun.
+    /// Whether only its number is taken yet: it runs in so far as nobody else may run it, but its
+    /// configuration is still being proposed, so it has not begun.
     pub fn is_reserved(&self) -> bool {
         self.state == TrialState::Running
             && self.started.is_none()
@@ -172,15 +173,17 @@ impl FrozenTrial {
 
 /// The trials of a study, by number, and the objectives that their values belong to.
 ///
-/// Those at the end whose number is only [reserved](FrozenTrial::is_reserved) are no part of it until they have a configuration,
-/// or a later trial has: what is proposed for one does not depend on whether its number was reserved before.
+/// Those at the end whose number is only [reserved](FrozenTrial::is_reserved) are no part of it until they
+/// have a configuration, or a later trial has: what is proposed for one does not depend on whether its number
+/// was reserved before.
 #[derive(Debug, Clone, PartialEq)]
 pub struct History {
     objectives: Vec<ObjectiveInfo>,
     trials: Vec<FrozenTrial>,
     /// The reserved ones after the last of `trials`.
     reserved: BTreeMap<u64, FrozenTrial>,
-    /// How many trials have each configuration, by its fingerprint: asking must not cost more as a study grows.
+    /// How many trials have each configuration, by its fingerprint: asking must not cost more as a study
+    /// grows.
     configurations: HashMap<u64, usize, foldhash::fast::FixedState>,
     waiting: BTreeSet<u64>,
 }
@@ -340,12 +343,12 @@ impl History {
         self.trials.iter().filter(|trial| trial.state.is_finished()).count()
     }
 
-    /// The history as it was when the first `finished` trials had just ended: those that had begun and not ended were running. `None` if
-    /// fewer have ended.
+    /// The history as it was when the first `finished` trials had just ended: those that had begun and not
+    /// ended were running. `None` if fewer have ended.
     ///
-    /// Trials end in the order of the times that they carry; one without a time counts as ended when it was added. Of those that
-    /// were running the reports are left out, since nothing says when they came; what waited is told from what was not there yet by
-    /// its number only.
+    /// Trials end in the order of the times that they carry; one without a time counts as ended when it was
+    /// added. Of those that were running the reports are left out, since nothing says when they came; what
+    /// waited is told from what was not there yet by its number only.
     pub fn rewound(&self, finished: usize) -> Option<Self> {
         let mut latest = 0;
         let mut ends: Vec<(u64, u64)> = Vec::new();
@@ -405,8 +408,8 @@ impl History {
         best.reduce(|a, b| if b.0 > a.0 { b } else { a }).map(|(_, trial)| trial)
     }
 
-    /// The empirical distribution of one objective over the complete trials: its values, ascending, each with the share of the
-    /// trials whose value is that or less.
+    /// The empirical distribution of one objective over the complete trials: its values, ascending, each with
+    /// the share of the trials whose value is that or less.
     ///
     /// # Panics
     /// If there is no such objective.

@@ -1,9 +1,9 @@
 //! Lightcrest's engine: finds the configuration of anything that is both good and light.
 //!
 //! A [`Space`] says what may vary, an [`Objective`] evaluates a configuration, a
-//! [`Sampler`](sampler::Sampler) proposes the next one from the history, a [`Pruner`](pruner::Pruner) stops hopeless
-//! trials early, a [`Storage`](storage::Storage) keeps every trial as it ends, and an [`Executor`] runs the [`Study`]
-//! on several threads. The engine knows nothing of networks.
+//! [`Sampler`](sampler::Sampler) proposes the next one from the history, a [`Pruner`](pruner::Pruner) stops
+//! hopeless trials early, a [`Storage`](storage::Storage) keeps every trial as it ends, and an [`Executor`]
+//! runs the [`Study`] on several threads. The engine knows nothing of networks.
 //!
 //! ```
 //! use lightcrest::objective::{Evaluation, ObjectiveInfo, Preview, TrialError};
@@ -59,8 +59,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Imports point one way: {space, pareto} → objective → history → {sampler, pruner, storage, importance} → {terminator,
-//! trial} → study → executor → testing; those in braces never import each other.
+//! Imports point one way: {space, pareto} → objective → history → {sampler, pruner, storage, importance} →
+//! {terminator, trial} → study → executor → testing; those in braces never import each other.
 
 pub mod executor;
 pub mod history;

@@ -3,8 +3,8 @@
 //! Larger is better or smaller is better is decided here and nowhere else: the engine compares
 //! [oriented](Direction::orient) values, of which larger is always better.
 //!
-//! The trait that evaluates, [`Objective`](crate::trial::Objective), lives beside [`Trial`](crate::trial::Trial);
-//! this module holds the plain data that samplers, pruners and storages need.
+//! The trait that evaluates, [`Objective`](crate::trial::Objective), lives beside
+//! [`Trial`](crate::trial::Trial); this module holds the plain data that samplers, pruners and storages need.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -64,7 +64,8 @@ pub fn orient(objectives: &[ObjectiveInfo], values: &[f64]) -> Vec<f64> {
 /// What is known of a configuration before it is evaluated, at the price of microseconds.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Preview {
-    /// For each objective its exact value if that needs no evaluation (MACs, parameters). Empty: none is known.
+    /// For each objective its exact value if that needs no evaluation (MACs, parameters). Empty: none is
+    /// known.
     pub objectives: Vec<Option<f64>>,
     /// Why the configuration breaks a `before` constraint, such as `macs = 1200000, but at most 1000000 are
     /// allowed`. Such a configuration is never proposed.

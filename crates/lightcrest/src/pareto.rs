@@ -5,7 +5,8 @@
 //! | `points` | `n` points of `m` objectives, oriented: larger is better // (n, m) |
 //! | `reference` | the point that hypervolume is measured from, worse than what counts // (m,) |
 //!
-//! A point dominates another if it is nowhere worse and somewhere better. Equal points do not dominate each other.
+//! A point dominates another if it is nowhere worse and somewhere better. Equal points do not dominate each
+//! other.
 
 mod archive;
 
@@ -31,7 +32,8 @@ pub fn dominates(a: &[f64], b: &[f64]) -> bool {
 pub fn front(points: &[Vec<f64>]) -> Vec<usize> {
     let mut front = Vec::new();
     for i in descending(points) {
-        // Whoever dominates a point comes before it, and if it is dominated itself, so is it by one in the front.
+        // Whoever dominates a point comes before it, and if it is dominated itself, so is it by one in the
+        // front.
         if !front.iter().any(|&j: &usize| dominates(&points[j], &points[i])) {
             front.push(i);
         }
@@ -78,8 +80,8 @@ fn compare(x: f64, y: f64) -> Ordering {
 /// How lonely each point of one front is: the sum over the objectives of the distance between its neighbours,
 /// divided by the front's extent; infinite at the ends (Deb et al. 2002, NSGA-II, section III-B).
 ///
-/// The extent is that of the finite values, as in Optuna: beside a neighbour at infinity a point is infinitely lonely, and between two
-/// at the same infinity not at all.
+/// The extent is that of the finite values, as in Optuna: beside a neighbour at infinity a point is
+/// infinitely lonely, and between two at the same infinity not at all.
 pub fn crowding_distance(points: &[Vec<f64>]) -> Vec<f64> {
     let n = points.len();
     let mut distance = vec![0.0; n];
@@ -107,8 +109,9 @@ pub fn crowding_distance(points: &[Vec<f64>]) -> Vec<f64> {
     distance
 }
 
-/// The points with every coordinate in [0, 1], 1 the best: infinite ones at the ends of the finite ones and absurd ones
-/// [drawn nearer](tamed), so that no volume or distance overflows. The order in each coordinate stays, but for what was infinite.
+/// The points with every coordinate in [0, 1], 1 the best: infinite ones at the ends of the finite ones and
+/// absurd ones [drawn nearer](tamed), so that no volume or distance overflows. The order in each coordinate
+/// stays, but for what was infinite.
 ///
 /// # Shapes
 /// `points` (n, m), and so is the result.
@@ -135,8 +138,9 @@ pub(crate) fn is_moderate(points: &[Vec<f64>]) -> bool {
     points.iter().flatten().all(|value| value.abs() < 1e50)
 }
 
-/// The first `size` indices, front by front. Of the front that does not fit as a whole `choose` picks: it is given the indices that are
-/// in already, that front and the room that is left, and answers with positions in the front.
+/// The first `size` indices, front by front. Of the front that does not fit as a whole `choose` picks: it is
+/// given the indices that are in already, that front and the room that is left, and answers with positions in
+/// the front.
 pub(crate) fn fill(
     fronts: Vec<Vec<usize>>,
     size: usize,
@@ -174,12 +178,12 @@ pub fn ranking(points: &[Vec<f64>]) -> Vec<usize> {
     order
 }
 
-/// At most `count` points that stand for all: `first`, if given, then again and again the one that adds the most
-/// hypervolume, the earlier of equals. Points that add nothing are left out.
+/// At most `count` points that stand for all: `first`, if given, then again and again the one that adds the
+/// most hypervolume, the earlier of equals. Points that add nothing are left out.
 ///
 /// Greedy subset selection: at least 1 - 1/e of the volume of the best subset (Guerreiro et al. 2016,
-/// Evolutionary Computation 24(3)). What a point adds can only shrink as others are chosen, so it is computed again only while
-/// what it added last is the most of all (Minoux 1978).
+/// Evolutionary Computation 24(3)). What a point adds can only shrink as others are chosen, so it is computed
+/// again only while what it added last is the most of all (Minoux 1978).
 ///
 /// # Shapes
 /// `points` (n, m), `reference` (m,), m >= 1.
@@ -243,11 +247,11 @@ impl Eq for Gain {}
 /// The volume that the points dominate above the reference, exactly.
 ///
 /// Two objectives: a sweep, O(n log n). Three: a sweep over the third with a staircase of the other two
-/// (Beume et al. 2009, IEEE TEVC 13(5)). More: the exclusive volumes are summed slice by slice in one objective
-/// less (While et al. 2012, WFG, IEEE TEVC 16(1)); four objectives cost O(n² log n).
+/// (Beume et al. 2009, IEEE TEVC 13(5)). More: the exclusive volumes are summed slice by slice in one
+/// objective less (While et al. 2012, WFG, IEEE TEVC 16(1)); four objectives cost O(n² log n).
 ///
-/// Points that are not above the reference in every objective add nothing. Infinite where a point that counts, or the
-/// reference, is infinite, and where the volume exceeds the largest number; never NaN.
+/// Points that are not above the reference in every objective add nothing. Infinite where a point that
+/// counts, or the reference, is infinite, and where the volume exceeds the largest number; never NaN.
 ///
 /// # Shapes
 /// `points` (n, m), `reference` (m,), m >= 1.
@@ -268,8 +272,9 @@ pub fn hypervolume(points: &[Vec<f64>], reference: &[f64]) -> f64 {
     sizes.iter().fold(volume(scaled.collect()), |volume, size| volume * size)
 }
 
-/// The hypervolume of the first point, of the first two, and so on. Each point adds its box minus what is dominated in there already,
-/// so the whole costs a hypervolume of the front a point. Once infinite it stays so.
+/// The hypervolume of the first point, of the first two, and so on. Each point adds its box minus what is
+/// dominated in there already, so the whole costs a hypervolume of the front a point. Once infinite it stays
+/// so.
 ///
 /// # Shapes
 /// `points` (n, m), `reference` (m,), m >= 1; (n,).

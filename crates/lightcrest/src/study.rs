@@ -83,8 +83,9 @@ impl Proposer {
 /// Asks a sampler for configurations, keeps what became of them in a storage.
 ///
 /// A study is driven by an [`Executor`](crate::executor::Executor), or by hand with [`ask`](Self::ask) and
-/// [`tell`](Self::tell). The random numbers of a proposal derive from the study's seed and the trial's number: when
-/// results arrive in the same order, the same seed gives the same sequence, also across interruptions.
+/// [`tell`](Self::tell). The random numbers of a proposal derive from the study's seed and the trial's
+/// number: when results arrive in the same order, the same seed gives the same sequence, also across
+/// interruptions.
 ///
 /// The space is [declared](Self::builder), or [discovered](Self::define_by_run) from what objectives
 /// [ask for](Self::suggest) while they run.
@@ -200,8 +201,8 @@ impl Study {
 
     /// Adds a configuration to be evaluated before any proposal; the number of its trial.
     ///
-    /// Where the space is discovered, it may be a part of a configuration: what the objective asks for beyond it is drawn at
-    /// random. For an empty one the sampler proposes, as for any trial, when its turn comes.
+    /// Where the space is discovered, it may be a part of a configuration: what the objective asks for beyond
+    /// it is drawn at random. For an empty one the sampler proposes, as for any trial, when its turn comes.
     ///
     /// # Errors
     /// If it is not of the space or breaks its bounds or constraints, or the storage refuses.
@@ -213,11 +214,13 @@ impl Study {
         self.append(FrozenTrial::waiting(0, configuration))
     }
 
-    /// Adds a trial with the next number, whatever its own says: one that ran or runs elsewhere, or that waits to be run.
+    /// Adds a trial with the next number, whatever its own says: one that ran or runs elsewhere, or that
+    /// waits to be run.
     ///
     /// One that waits must satisfy the constraints of the space; what ran is history, and taken as it is.
     ///
-    /// Where the space is discovered, its [suggestions](FrozenTrial::suggestions) say what its values were asked for.
+    /// Where the space is discovered, its [suggestions](FrozenTrial::suggestions) say what its values were
+    /// asked for.
     ///
     /// # Errors
     /// If it is incomplete in itself or not of the space, or the storage refuses.
@@ -269,8 +272,8 @@ impl Study {
     }
 
     /// Keeps an intermediate report of a running trial, at its place among the steps; see
-    /// [`Trial::report_values`](crate::trial::Trial::report_values). Values may be infinite or NaN here: pruners take NaN for the
-    /// worst. `false`: the step was reported before, and the first report stands.
+    /// [`Trial::report_values`](crate::trial::Trial::report_values). Values may be infinite or NaN here:
+    /// pruners take NaN for the worst. `false`: the step was reported before, and the first report stands.
     ///
     /// It is stored with the trial's end, unless the study [writes through](StudyBuilder::write_through).
     ///
@@ -298,8 +301,8 @@ impl Study {
         Ok(true)
     }
 
-    /// Changes a running trial, but not its configuration: in the storage first, where the study writes through. If that refuses,
-    /// the trial is as before.
+    /// Changes a running trial, but not its configuration: in the storage first, where the study writes
+    /// through. If that refuses, the trial is as before.
     fn change(&mut self, number: u64, change: impl FnOnce(&mut FrozenTrial)) -> Result<(), StudyError> {
         let write_through = self.write_through;
         let trial = running(self.history_mut(), number)?;
@@ -335,8 +338,8 @@ impl Study {
         self.definition.seed = seed;
     }
 
-    /// Whether the pruner would stop the trial at its last report, going by what all others have reported until now, also in other
-    /// processes as far as they have stored it.
+    /// Whether the pruner would stop the trial at its last report, going by what all others have reported
+    /// until now, also in other processes as far as they have stored it.
     ///
     /// # Errors
     /// If the storage cannot be read.
@@ -379,11 +382,12 @@ impl Study {
         Arc::make_mut(&mut self.history)
     }
 
-    /// Ends a running trial. An evaluation with a value that is NaN fails it; an interruption puts it back to waiting.
+    /// Ends a running trial. An evaluation with a value that is NaN fails it; an interruption puts it back to
+    /// waiting.
     ///
     /// # Errors
-    /// If there is no such trial, it is not running, the number of values is wrong, or the storage refuses; the trial
-    /// is as before then.
+    /// If there is no such trial, it is not running, the number of values is wrong, or the storage refuses;
+    /// the trial is as before then.
     pub fn tell(
         &mut self,
         number: u64,

@@ -12,9 +12,9 @@ pub trait Objective: Sync {
     /// Names and directions, in the order of [`Evaluation::values`].
     fn objectives(&self) -> &[ObjectiveInfo];
 
-    /// What is known of a configuration without evaluating it: exact objectives such as MACs, and whether it breaks a
-    /// `before` constraint. Called for every candidate that a sampler considers, so it must be fast (tens of
-    /// microseconds), and always give the same answer.
+    /// What is known of a configuration without evaluating it: exact objectives such as MACs, and whether it
+    /// breaks a `before` constraint. Called for every candidate that a sampler considers, so it must be fast
+    /// (tens of microseconds), and always give the same answer.
     fn preview(&self, configuration: &Configuration) -> Preview {
         let _ = configuration;
         Preview::default()
@@ -24,11 +24,13 @@ pub trait Objective: Sync {
     /// [ask whether to go on](Trial::check). A panic fails the trial, not the run.
     ///
     /// # Errors
-    /// [`TrialError::Failed`] when the configuration cannot be evaluated; what [`Trial::check`] gives, passed on.
+    /// [`TrialError::Failed`] when the configuration cannot be evaluated; what [`Trial::check`] gives, passed
+    /// on.
     fn evaluate(&self, trial: &mut Trial<'_>) -> Result<Evaluation, TrialError>;
 }
 
-/// What a running trial is connected to. What cannot be kept or read there interrupts the trial: it is not to blame.
+/// What a running trial is connected to. What cannot be kept or read there interrupts the trial: it is not to
+/// blame.
 pub(crate) trait Link {
     /// The value of a parameter.
     fn suggested(&self, number: u64, name: &str, domain: &Domain) -> Result<Value, TrialError>;
@@ -46,7 +48,8 @@ pub struct Trial<'a> {
 }
 
 impl Trial<'static> {
-    /// A trial that belongs to no study, is never stopped and never interrupted: to evaluate one configuration.
+    /// A trial that belongs to no study, is never stopped and never interrupted: to evaluate one
+    /// configuration.
     pub fn detached(configuration: Configuration, seed: u64) -> Self {
         let frozen = FrozenTrial { state: TrialState::Running, ..FrozenTrial::waiting(0, configuration) };
         Self { frozen, seed, link: None }
@@ -68,20 +71,20 @@ impl<'a> Trial<'a> {
         self.seed
     }
 
-    /// What to evaluate. Where the space is discovered, what was [suggested](Self::suggest) so far and what was proposed for
-    /// parameters that may be asked for yet.
+    /// What to evaluate. Where the space is discovered, what was [suggested](Self::suggest) so far and what
+    /// was proposed for parameters that may be asked for yet.
     pub fn configuration(&self) -> &Configuration {
         &self.frozen.configuration
     }
 
-    /// Asks for the value of a parameter: how an objective shows its space while it runs. What it asks for may depend on
-    /// earlier answers; in a study of a declared space it must be what is declared.
+    /// Asks for the value of a parameter: how an objective shows its space while it runs. What it asks for
+    /// may depend on earlier answers; in a study of a declared space it must be what is declared.
     ///
     /// A [detached](Self::detached) trial answers from its configuration.
     ///
     /// # Errors
-    /// [`TrialError::Failed`] if the domain makes no sense or has changed, or the parameter does not exist here;
-    /// [`TrialError::Interrupted`] if the study cannot go on: pass it on.
+    /// [`TrialError::Failed`] if the domain makes no sense or has changed, or the parameter does not exist
+    /// here; [`TrialError::Interrupted`] if the study cannot go on: pass it on.
     pub fn suggest(&mut self, name: &str, domain: &Domain) -> Result<Value, TrialError> {
         let failed = |reason| TrialError::Failed { reason };
         let value = match &self.link {
@@ -159,19 +162,21 @@ impl<'a> Trial<'a> {
         &self.frozen.reports
     }
 
-    /// Reports an intermediate value of the first objective that the preview does not know, in its own direction.
+    /// Reports an intermediate value of the first objective that the preview does not know, in its own
+    /// direction.
     ///
     /// `step` is the resource used so far, in whatever unit: after the first epoch it is 1. Steps ascend.
     ///
     /// # Errors
-    /// [`TrialError::Failed`] if the value is not finite or the step is not above the last one; [`TrialError::Interrupted`] if the
-    /// study cannot go on: pass it on.
+    /// [`TrialError::Failed`] if the value is not finite or the step is not above the last one;
+    /// [`TrialError::Interrupted`] if the study cannot go on: pass it on.
     pub fn report(&mut self, step: u64, value: f64) -> Result<(), TrialError> {
         self.report_values(step, &[value])
     }
 
-    /// Reports intermediate values of the first few objectives that the preview does not know, each in its own
-    /// direction. Objectives that are only known at the end, such as latency, may be left out if they come last.
+    /// Reports intermediate values of the first few objectives that the preview does not know, each in its
+    /// own direction. Objectives that are only known at the end, such as latency, may be left out if they
+    /// come last.
     ///
     /// # Errors
     /// As [`report`](Self::report).
@@ -190,8 +195,9 @@ impl<'a> Trial<'a> {
         Ok(())
     }
 
-    /// Whether the pruner would stop the trial at its last report. If so, give up with [`TrialError::Pruned`]. Also `true` if the
-    /// study cannot go on: whatever the trial gives up with then, it is run again.
+    /// Whether the pruner would stop the trial at its last report. If so, give up with
+    /// [`TrialError::Pruned`]. Also `true` if the study cannot go on: whatever the trial gives up with then,
+    /// it is run again.
     pub fn should_prune(&mut self) -> bool {
         let pruned_by = self.link.as_ref().map(|link| link.pruned_by(self.frozen.number));
         !matches!(pruned_by, None | Some(Ok(None)))
@@ -205,8 +211,8 @@ impl<'a> Trial<'a> {
     /// Whether to go on: what an objective asks after each report.
     ///
     /// # Errors
-    /// [`TrialError::Interrupted`] if the run is to end, [`TrialError::Pruned`] if the pruner stops the trial: pass it
-    /// on.
+    /// [`TrialError::Interrupted`] if the run is to end, [`TrialError::Pruned`] if the pruner stops the
+    /// trial: pass it on.
     pub fn check(&mut self) -> Result<(), TrialError> {
         if self.interrupted() {
             return Err(TrialError::Interrupted);
@@ -231,7 +237,8 @@ impl<'a> Trial<'a> {
     }
 }
 
-/// The random numbers from which a study proposes a trial: of its seed and the number that the trial will have.
+/// The random numbers from which a study proposes a trial: of its seed and the number that the trial will
+/// have.
 pub fn proposal_rng(seed: u64, number: u64) -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(derive_seed(seed, number, Stream::Proposal))
 }

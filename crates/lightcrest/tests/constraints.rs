@@ -1,4 +1,5 @@
-//! Spaces with bounds and constraints: what is drawn satisfies them, samplers find their way among them, and what is wrong is said.
+//! Spaces with bounds and constraints: what is drawn satisfies them, samplers find their way among them, and
+//! what is wrong is said.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use lightcrest::objective::{Evaluation, ObjectiveInfo};
@@ -10,7 +11,8 @@ use proptest::prelude::*;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-/// Up to six numbers, some of which bound others, and up to two sums whose limits the middle of the space satisfies.
+/// Up to six numbers, some of which bound others, and up to two sums whose limits the middle of the space
+/// satisfies.
 fn space() -> impl Strategy<Value = Option<Space>> {
     let parameter = (0..5u8, any::<bool>(), 0..3u8, any::<prop::sample::Index>(), 0.2..1.5f64, -0.2..0.5f64);
     let factors = prop::collection::vec(-2.0..2.0f64, 6);

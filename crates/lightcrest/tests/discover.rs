@@ -1,4 +1,5 @@
-//! Spaces that an objective shows by asking: what is inferred, and that every part of the engine works with it.
+//! Spaces that an objective shows by asking: what is inferred, and that every part of the engine works with
+//! it.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use lightcrest::objective::{Evaluation, ObjectiveInfo, TrialError};

@@ -1,4 +1,5 @@
-//! The sampler on synthetic problems: against random search, in parallel, and with data that no one wishes for.
+//! The sampler on synthetic problems: against random search, in parallel, and with data that no one wishes
+//! for.
 //!
 //! `cargo xtask bench bo` compares samplers over many seeds.
 
@@ -138,7 +139,8 @@ fn moments(values: &[f64]) -> (f64, f64) {
     (mean, (variance / n).sqrt())
 }
 
-/// Margins far beyond the spread over seeds: this cannot fail by bad luck, only by a sampler that stopped working.
+/// Margins far beyond the spread over seeds: this cannot fail by bad luck, only by a sampler that stopped
+/// working.
 #[test]
 fn beats_random_search_by_far() {
     let mean = |problem: &Problem, random: bool| {
@@ -176,7 +178,8 @@ fn every_acquisition_beats_random_search() {
     }
 }
 
-/// A tenth of the space satisfies the constraint, which only an evaluation tells; the unconstrained optimum does not.
+/// A tenth of the space satisfies the constraint, which only an evaluation tells; the unconstrained optimum
+/// does not.
 #[test]
 fn what_satisfies_the_constraint_is_learnt() {
     let space = Space::builder().float("x", 0.0, 1.0).float("y", 0.0, 1.0).build().unwrap();
@@ -382,7 +385,8 @@ fn nothing_in_the_history_stops_it() {
     }
 }
 
-/// A 4-dimensional bowl, minimised or maximised, of which one early trial returns a penalty: how far the best of 45 trials is from 0.
+/// A 4-dimensional bowl, minimised or maximised, of which one early trial returns a penalty: how far the best
+/// of 45 trials is from 0.
 fn bowl(penalty: f64, maximise: bool, seed: u64) -> f64 {
     let names = ["a", "b", "c", "d"];
     let space = names.iter().fold(Space::builder(), |b, name| b.float(*name, -1.0, 1.0)).build().unwrap();
@@ -402,8 +406,8 @@ fn bowl(penalty: f64, maximise: bool, seed: u64) -> f64 {
     sign * study.best().unwrap().values.as_ref().unwrap()[0]
 }
 
-/// Random search is at about 0.05 here, and so is a model that one penalty blinds. A penalty in a good place costs something whatever its
-/// size, so the median over seeds counts.
+/// Random search is at about 0.05 here, and so is a model that one penalty blinds. A penalty in a good place
+/// costs something whatever its size, so the median over seeds counts.
 #[test]
 fn one_penalty_of_any_size_blinds_no_model() {
     for penalty in [1e15, 1.7e308] {

@@ -395,7 +395,8 @@ fn now_ms() -> u128 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()
 }
 
-/// The child: makes or opens the study at a moment, and runs a few trials. No test unless a database is named.
+/// The child: makes or opens the study at a moment, and runs a few trials. No test unless a database is
+/// named.
 #[test]
 fn child() {
     let Some(told) = std::env::var_os(CHILD) else { return };

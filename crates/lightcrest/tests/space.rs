@@ -1,4 +1,5 @@
-//! Spaces of any shape: what is drawn is valid, comes back from numbers and from JSON, and what is wrong is said.
+//! Spaces of any shape: what is drawn is valid, comes back from numbers and from JSON, and what is wrong is
+//! said.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use lightcrest::space::{Configuration, Domain, Encoder, Parameter, Space, SpaceError, Value};
@@ -43,8 +44,8 @@ fn categorical() -> impl Strategy<Value = Domain> {
     })
 }
 
-/// Up to eight parameters; each may hang on up to two earlier discrete ones. Listed in reverse, so that the builder has
-/// to put parents first.
+/// Up to eight parameters; each may hang on up to two earlier discrete ones. Listed in reverse, so that the
+/// builder has to put parents first.
 fn space() -> impl Strategy<Value = Space> {
     let domain = prop_oneof![float(), int(), categorical()];
     let links = prop::collection::vec((any::<prop::sample::Index>(), any::<u64>()), 0..3);

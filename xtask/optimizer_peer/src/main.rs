@@ -1,7 +1,8 @@
-//! `optimizer_peer SEED`: the Gaussian process of the crate `optimizer`, with lines of JSON on standard input and output.
+//! `optimizer_peer SEED`: the Gaussian process of the crate `optimizer`, with lines of JSON on standard input
+//! and output.
 //!
-//! In: the space, then the loss of each trial. Out: before each loss, the configuration to try and the CPU seconds spent so far, as
-//! `xtask/python/bo_peer.py` has it. Real numbers only.
+//! In: the space, then the loss of each trial. Out: before each loss, the configuration to try and the CPU
+//! seconds spent so far, as `xtask/python/bo_peer.py` has it. Real numbers only.
 
 use optimizer::prelude::*;
 use serde_json::{Map, Value, json};

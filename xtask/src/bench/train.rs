@@ -1,4 +1,5 @@
-//! `cargo xtask bench train`: images/s in training and inference, accuracy, as ratios against a peer in the same run.
+//! `cargo xtask bench train`: images/s in training and inference, accuracy, as ratios against a peer in the
+//! same run.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -10,7 +11,8 @@ use crate::python;
 /// Rounds a network; sides take turns, and the best round of each counts.
 const ROUNDS: usize = 3;
 
-/// Training and inference, one thread, batch 64: ours against PyTorch (eager, the faster memory layout) and onnxruntime.
+/// Training and inference, one thread, batch 64: ours against PyTorch (eager, the faster memory layout) and
+/// onnxruntime.
 ///
 /// # Errors
 /// When a side fails, or an unknown option is given.

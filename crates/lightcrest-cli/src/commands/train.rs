@@ -1,7 +1,7 @@
 //! `lightcrest train`: trains one model, outside of any study.
 //!
-//! A `config.toml` is a spec in which nothing varies: it names its data, its network, its training and its seed, so the
-//! model comes out the same, bit for bit. A kindle-style YAML file describes a network only.
+//! A `config.toml` is a spec in which nothing varies: it names its data, its network, its training and its
+//! seed, so the model comes out the same, bit for bit. A kindle-style YAML file describes a network only.
 
 use std::collections::BTreeMap;
 use std::fs;

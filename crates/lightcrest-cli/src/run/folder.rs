@@ -95,7 +95,8 @@ impl RunFolder {
         Ok(folder)
     }
 
-    /// Makes the folder if need be and locks it; with `fresh`, moves an earlier run aside first and says where to.
+    /// Makes the folder if need be and locks it; with `fresh`, moves an earlier run aside first and says
+    /// where to.
     pub(crate) fn claim(root: &Path, fresh: bool) -> Result<(Self, Option<PathBuf>), RunError> {
         Self::inspect(root)?;
         let mut folder = Self::lock(root)?;

@@ -3,7 +3,7 @@
 //! ```text
 //! runs/NAME/
 //!   study.db              every trial, as it ends
-//!   spec.toml             the spec as it was read last; a relative path of its images leads to them from here
+//!   spec.toml             the spec as it was read last; a relative path of its images begins here
 //!   images.json           classes, counts and checksums of the images of a search
 //!   weights/              trained weights of the trials that are on the front so far
 //!   front/trial-NNNN/     the models of the front
@@ -12,8 +12,9 @@
 //!   lock                  held by the process that searches
 //! ```
 //!
-//! Files appear whole or not at all ([`write_file`]). Weights are written before their trial is told to the study, so
-//! whatever the study calls complete has its weights; what a killed process left over is swept away by the next.
+//! Files appear whole or not at all ([`write_file`]). Weights are written before their trial is told to the
+//! study, so whatever the study calls complete has its weights; what a killed process left over is swept away
+//! by the next.
 
 mod file;
 mod folder;

@@ -23,7 +23,8 @@ pub(crate) struct ModelCard {
     pub(crate) input: String,
     /// Numbers by name, `test_accuracy` among them.
     pub(crate) metrics: BTreeMap<String, f64>,
-    /// Checksum of the images, where they are known: [`DataIdentity::checksum`](lightcrest_model::data::DataIdentity::checksum).
+    /// Checksum of the images, where they are known:
+    /// [`DataIdentity::checksum`](lightcrest_model::data::DataIdentity::checksum).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) images: Option<String>,
     /// How it was trained again after the search; absent when it was not.

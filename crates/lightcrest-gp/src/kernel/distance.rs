@@ -1,6 +1,7 @@
 //! Squared distances of one column, and how an inactive value is placed among the active ones.
 //!
-//! Whatever can be computed once a row (1/2 in inactive cells, points on the arc) is, so that no loop has an `if`.
+//! Whatever can be computed once a row (1/2 in inactive cells, points on the arc) is, so that no loop has an
+//! `if`.
 
 use super::{Column, Conditional, Warp};
 use std::f64::consts::PI;
@@ -148,7 +149,8 @@ impl Metric {
         }
     }
 
-    /// Σ_j t_j dD_j/dτ of a warped column, where `own` and `others` are the derivatives of warped values in τ.
+    /// Σ_j t_j dD_j/dτ of a warped column, where `own` and `others` are the derivatives of warped values in
+    /// τ.
     pub(crate) fn weighted_turn(feature: &Feature, x: f64, own: f64, others: &[f64], t: &[f64]) -> f64 {
         let pairs = t.iter().zip(&feature.x).zip(others);
         pairs.map(|((t, xj), turn)| t * 2.0 * (x - xj) * (own - turn)).sum()

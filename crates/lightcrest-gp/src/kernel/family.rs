@@ -15,7 +15,8 @@ pub enum Family {
 }
 
 impl Family {
-    /// g and dg/d(r²). The derivative in r² is finite for all but Matérn-1/2, whose cusp at 0 is given the slope 0.
+    /// g and dg/d(r²). The derivative in r² is finite for all but Matérn-1/2, whose cusp at 0 is given the
+    /// slope 0.
     pub fn value_and_slope(self, r2: f64) -> (f64, f64) {
         match self {
             Self::Matern12 => {

@@ -1,8 +1,10 @@
-//! Covariance of two configurations: k(x, x') = Σ_b s_b 1_b(x, x') g(r_b²), r_b² = Σ_{c in b} D_c(x_c, x'_c) / ℓ_c².
+//! Covariance of two configurations: k(x, x') = Σ_b s_b 1_b(x, x') g(r_b²), r_b² = Σ_{c in b} D_c(x_c, x'_c)
+//! / ℓ_c².
 //!
-//! One length-scale a column (ARD). D_c is (x - x')² for a continuous or ordered column and 1[x ≠ x'] for a categorical one (Hamming,
-//! inside the same distance, as in Optuna). What D_c is when a column is inactive is the choice of [`Conditional`]; only
-//! values that are active in both rows are ever compared. By default one block holds all columns.
+//! One length-scale a column (ARD). D_c is (x - x')² for a continuous or ordered column and 1[x ≠ x'] for a
+//! categorical one (Hamming, inside the same distance, as in Optuna). What D_c is when a column is inactive
+//! is the choice of [`Conditional`]; only values that are active in both rows are ever compared. By default
+//! one block holds all columns.
 
 mod distance;
 mod family;
@@ -35,12 +37,13 @@ pub enum Column {
 /// | `Arc` | 2(1 - cos πρ(v - v')) / (πρ)² | 1 / (πρ)² | Swersky et al. 2014 (arXiv 1409.4011) |
 /// | `CommonBlock` | (v - v')² | the block does not contribute | BoTorch `HierarchicalConditionalKernel`; add-tree, arXiv 2006.11771 |
 ///
-/// Both inactive: 0. `Wedge`: active values lie on the base of an isosceles triangle, "inactive" is its apex, at height h (in units of the
-/// base) above the middle; `Impute` is the flat triangle, h = 0. For categorical columns the
-/// wedge puts "inactive" at squared distance 1/2 + h² of every choice, the others make it one more choice. h or ρ is learnt, one
-/// for all columns: columns that share a parent switch together, and only the sum of their heights can be seen in the data.
-/// `Arc` bends only conditional continuous columns. It is the default: it, `Wedge` and `Impute` could not be told apart, and `CommonBlock` fell
-/// behind (head to head in `docs/bayesian-optimization.md`).
+/// Both inactive: 0. `Wedge`: active values lie on the base of an isosceles triangle, "inactive" is its apex,
+/// at height h (in units of the base) above the middle; `Impute` is the flat triangle, h = 0. For categorical
+/// columns the wedge puts "inactive" at squared distance 1/2 + h² of every choice, the others make it one
+/// more choice. h or ρ is learnt, one for all columns: columns that share a parent switch together, and only
+/// the sum of their heights can be seen in the data. `Arc` bends only conditional continuous columns. It is
+/// the default: it, `Wedge` and `Impute` could not be told apart, and `CommonBlock` fell behind (head to head
+/// in `docs/bayesian-optimization.md`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Conditional {
@@ -94,7 +97,8 @@ impl Hyperparameters {
     /// The inverse of [`Hyperparameters::to_theta`].
     ///
     /// # Errors
-    /// The length must be d + blocks + 2 and 2 more for each warped column, and all values must be positive and finite.
+    /// The length must be d + blocks + 2 and 2 more for each warped column, and all values must be positive
+    /// and finite.
     pub fn from_theta(columns: usize, blocks: usize, theta: &[f64]) -> Result<Self, GpError> {
         let tail = theta.len().saturating_sub(columns + blocks + 2) / 2 * 2;
         length("theta", columns + blocks + 2 + tail, theta.len())?;
@@ -154,8 +158,9 @@ impl Kernel {
         self.columns() + self.blocks() + 2 + 2 * self.warped.len()
     }
 
-    /// Tells which columns are conditional and how they are embedded. `groups` has one entry a column: `None` where it is always active,
-    /// otherwise a number that it shares with the columns that are active together with it.
+    /// Tells which columns are conditional and how they are embedded. `groups` has one entry a column: `None`
+    /// where it is always active, otherwise a number that it shares with the columns that are active together
+    /// with it.
     ///
     /// # Errors
     /// `groups` must have one entry a column.
@@ -231,7 +236,8 @@ impl Kernel {
         Ok(())
     }
 
-    /// k of one point with all rows behind `features`, and Σ_b of s_b 1_b, its own variance. With `slopes`, also s_b dg/d(r²) of each block.
+    /// k of one point with all rows behind `features`, and Σ_b of s_b 1_b, its own variance. With `slopes`,
+    /// also s_b dg/d(r²) of each block.
     pub(crate) fn row(
         &self,
         hyperparameters: &Hyperparameters,

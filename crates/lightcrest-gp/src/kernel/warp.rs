@@ -1,6 +1,7 @@
-//! Input warping: a column is bent by the distribution function of Kumaraswamy (1980) before distances are taken, so that a function
-//! that changes fast at one end of its range and slowly at the other looks stationary. Snoek et al. 2014 (arXiv 1402.0929), with the
-//! beta distribution; the substitute has a closed form.
+//! Input warping: a column is bent by the distribution function of Kumaraswamy (1980) before distances are
+//! taken, so that a function that changes fast at one end of its range and slowly at the other looks
+//! stationary. Snoek et al. 2014 (arXiv 1402.0929), with the beta distribution; the substitute has a closed
+//! form.
 
 /// w(x) = 1 - (1 - x^a)^b on [0, 1]; the identity for a = b = 1.
 #[derive(Debug, Clone, Copy, PartialEq)]

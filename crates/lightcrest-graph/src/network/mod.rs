@@ -26,7 +26,8 @@ pub use cost::Cost;
 pub use safetensors::SafetensorsError;
 pub use summary::SummaryRow;
 
-/// Most layers of a network: a thousand times as many as a light one has, and few enough to build in a moment.
+/// Most layers of a network: a thousand times as many as a light one has, and few enough to build in a
+/// moment.
 const MOST_LAYERS: usize = 1 << 16;
 
 /// Index of a node in [`Network::nodes`].

@@ -98,11 +98,11 @@ impl Weights {
     }
 }
 
-/// Puts metadata in front of the tensors of a file that has none. The library keeps them in a map whose order differs from run
-/// to run, and a file would with it.
+/// Puts metadata in front of the tensors of a file that has none. The library keeps them in a map whose order
+/// differs from run to run, and a file would with it.
 ///
-/// A file is the length of its header as 8 bytes, little endian; the header, a JSON object filled up with blanks to a multiple of
-/// 8 bytes; and the values, whose places the header counts from its own end.
+/// A file is the length of its header as 8 bytes, little endian; the header, a JSON object filled up with
+/// blanks to a multiple of 8 bytes; and the values, whose places the header counts from its own end.
 fn with_metadata(file: &[u8], metadata: &BTreeMap<&str, &str>) -> Vec<u8> {
     let whole = "a file that was just written is whole";
     let (length, rest) = file.split_first_chunk::<8>().expect(whole);

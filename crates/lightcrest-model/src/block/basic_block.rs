@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::Block;
 use super::layer::{conv_bn_act, one, optional_activation, relu};
 
-/// Two 3x3 convolutions and a shortcut: the input itself, or a 1x1 convolution with batch normalisation when the
-/// stride or the channels change (option B of the paper). The activation follows the sum. In a repeat the first one
-/// has the stride.
+/// Two 3x3 convolutions and a shortcut: the input itself, or a 1x1 convolution with batch normalisation when
+/// the stride or the channels change (option B of the paper). The activation follows the sum. In a repeat the
+/// first one has the stride.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BasicBlockConfig {

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::Block;
 use super::layer::{conv_bn_act, expanded, flag, one, optional_activation, pointwise, relu, residual, yes};
 
-/// A 1x1 convolution to `floor(out_channels * expansion)` channels, a 3x3 convolution to `out_channels`, and the
-/// input added when `shortcut` is set and the channels agree. No stride. In a repeat all but the last keep the
-/// channels that arrive.
+/// A 1x1 convolution to `floor(out_channels * expansion)` channels, a 3x3 convolution to `out_channels`, and
+/// the input added when `shortcut` is set and the channels agree. No stride. In a repeat all but the last
+/// keep the channels that arrive.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BottleneckConfig {

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::Block;
 use super::layer::{conv_bn_act, one, optional_activation, relu};
 
-/// A convolution without bias, batch normalisation and an activation. In a repeat the last one has the stride.
+/// A convolution without bias, batch normalisation and an activation. In a repeat the last one has the
+/// stride.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConvConfig {

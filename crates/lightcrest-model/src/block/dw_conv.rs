@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::Block;
 use super::layer::{conv_bn_act, one, optional_activation, relu};
 
-/// A convolution in `gcd(in, out)` groups, batch normalisation and an activation, after kindle's module of that
-/// name: depthwise when the channels stay, and cheap but never mixing channels across groups otherwise. For a
-/// depthwise convolution followed by a 1x1 convolution see [`SeparableConvConfig`](super::SeparableConvConfig). In
-/// a repeat the last one has the stride.
+/// A convolution in `gcd(in, out)` groups, batch normalisation and an activation, after kindle's module of
+/// that name: depthwise when the channels stay, and cheap but never mixing channels across groups otherwise.
+/// For a depthwise convolution followed by a 1x1 convolution see
+/// [`SeparableConvConfig`](super::SeparableConvConfig). In a repeat the last one has the stride.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DwConvConfig {

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::Block;
 use super::layer::{depthwise, expanded, one, pointwise, residual, three};
 
-/// The inverted residual of MobileNetV2 whose output is scaled by an attention over channels, as in the authors'
-/// ECA-MobileNetV2: pool, a one-dimensional convolution across channels, sigmoid, scale. The input is added when the
-/// stride is 1 and the channels agree. In a repeat the first one has the stride.
+/// The inverted residual of MobileNetV2 whose output is scaled by an attention over channels, as in the
+/// authors' ECA-MobileNetV2: pool, a one-dimensional convolution across channels, sigmoid, scale. The input
+/// is added when the stride is 1 and the channels agree. In a repeat the first one has the stride.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EcaInvertedResidualConfig {
@@ -22,8 +22,8 @@ pub struct EcaInvertedResidualConfig {
     /// Size of the depthwise kernel.
     #[serde(default = "three")]
     pub kernel: usize,
-    /// Odd size of the kernel across channels; by default from the channels C, `|log2(C) / 2 + 1 / 2|` made odd
-    /// (equation 9 of the paper).
+    /// Odd size of the kernel across channels; by default from the channels C, `|log2(C) / 2 + 1 / 2|` made
+    /// odd (equation 9 of the paper).
     #[serde(default)]
     pub channel_kernel: Option<usize>,
 }

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::Block;
 use super::layer::{conv_bn_act, pointwise};
 
-/// A 1x1 convolution down to `squeeze` channels, then a 1x1 and a 3x3 convolution side by side, concatenated to
-/// `expand1x1 + expand3x3` channels. Each convolution has batch normalisation (which the paper has not) and ReLU.
-/// No stride.
+/// A 1x1 convolution down to `squeeze` channels, then a 1x1 and a 3x3 convolution side by side, concatenated
+/// to `expand1x1 + expand3x3` channels. Each convolution has batch normalisation (which the paper has not)
+/// and ReLU. No stride.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FireConfig {

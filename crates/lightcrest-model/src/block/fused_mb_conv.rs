@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::Block;
 use super::layer::{conv_bn_act, expanded, one, pointwise, residual, three};
 
-/// A full convolution in place of MBConv's 1x1 and depthwise pair, up to `floor(in * expansion)` channels, then a
-/// linear 1x1 down; with Swish and without squeeze and excitation. When the expansion leaves the channels as they
-/// arrive, one convolution goes straight to `out_channels`. The input is added when the stride is 1 and the channels
-/// agree. In a repeat the first one has the stride.
+/// A full convolution in place of MBConv's 1x1 and depthwise pair, up to `floor(in * expansion)` channels,
+/// then a linear 1x1 down; with Swish and without squeeze and excitation. When the expansion leaves the
+/// channels as they arrive, one convolution goes straight to `out_channels`. The input is added when the
+/// stride is 1 and the channels agree. In a repeat the first one has the stride.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FusedMbConvConfig {

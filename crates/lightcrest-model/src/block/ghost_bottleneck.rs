@@ -6,12 +6,13 @@ use serde::{Deserialize, Serialize};
 use super::layer::{depthwise, expanded, flag, one, pointwise, squeeze_excite};
 use super::{Block, make_divisible};
 
-/// A ghost module up to `h = make_divisible(in * expansion, 8)` channels, a depthwise convolution when the stride is
-/// above 1, squeeze and excitation with `make_divisible(h / 4, 4)` channels if asked for, a linear ghost module to
-/// `out_channels`, plus a shortcut: the input itself, or a depthwise and a 1x1 convolution when the stride or the
-/// channels change. In a repeat the first one has the stride.
+/// A ghost module up to `h = make_divisible(in * expansion, 8)` channels, a depthwise convolution when the
+/// stride is above 1, squeeze and excitation with `make_divisible(h / 4, 4)` channels if asked for, a linear
+/// ghost module to `out_channels`, plus a shortcut: the input itself, or a depthwise and a 1x1 convolution
+/// when the stride or the channels change. In a repeat the first one has the stride.
 ///
-/// A ghost module makes half of its channels by a 1x1 convolution and the others from them by a 3x3 depthwise one.
+/// A ghost module makes half of its channels by a 1x1 convolution and the others from them by a 3x3 depthwise
+/// one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GhostBottleneckConfig {

@@ -29,7 +29,8 @@ pub struct DropoutConfig {
     pub p: f32,
 }
 
-/// A fully connected layer on a vector or a (c, 1, 1) map. A width multiplier leaves it alone: it is the classifier.
+/// A fully connected layer on a vector or a (c, 1, 1) map. A width multiplier leaves it alone: it is the
+/// classifier.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LinearConfig {

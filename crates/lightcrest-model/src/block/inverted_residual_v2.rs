@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::Block;
 use super::layer::{depthwise, expanded, one, pointwise, residual};
 
-/// 1x1 up to `round(in * expansion)` channels (left out when the expansion is 1), 3x3 depthwise, linear 1x1 down,
-/// with ReLU6; the input is added when the stride is 1 and the channels agree. In a repeat the first one has the
-/// stride.
+/// 1x1 up to `round(in * expansion)` channels (left out when the expansion is 1), 3x3 depthwise, linear 1x1
+/// down, with ReLU6; the input is added when the stride is 1 and the channels agree. In a repeat the first
+/// one has the stride.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InvertedResidualV2Config {

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::layer::{depthwise, expanded, flag, one, pointwise, residual, squeeze_excite};
 use super::{Block, make_divisible};
 
-/// 1x1 up to `h = make_divisible(in * expansion, 8)` channels (left out when `h` is what arrives), depthwise, squeeze
-/// and excitation with `make_divisible(h / 4, 8)` channels, linear 1x1 down; the input is added when the stride is 1
-/// and the channels agree. In a repeat the first one has the stride.
+/// 1x1 up to `h = make_divisible(in * expansion, 8)` channels (left out when `h` is what arrives), depthwise,
+/// squeeze and excitation with `make_divisible(h / 4, 8)` channels, linear 1x1 down; the input is added when
+/// the stride is 1 and the channels agree. In a repeat the first one has the stride.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InvertedResidualV3Config {

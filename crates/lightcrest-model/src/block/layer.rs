@@ -47,8 +47,8 @@ pub(super) fn pointwise(
     conv_bn_act(network, path, conv, activation, input)
 }
 
-/// Squeeze-and-excitation (Hu et al. 2018): pool, 1x1 down to `squeeze` channels, `inner`, 1x1 back, `gate`, scale.
-/// Both convolutions have a bias.
+/// Squeeze-and-excitation (Hu et al. 2018): pool, 1x1 down to `squeeze` channels, `inner`, 1x1 back, `gate`,
+/// scale. Both convolutions have a bias.
 pub(super) fn squeeze_excite(
     network: &mut Network,
     path: &str,

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::Block;
 use super::layer::{depthwise, expanded, one, pointwise, residual, squeeze_excite, three};
 
-/// 1x1 up to `floor(in * expansion)` channels (left out when that is what arrives), depthwise, squeeze and excitation
-/// with `in / 4` channels (at least 1), linear 1x1 down, with Swish; the input is added when the stride is 1 and the
-/// channels agree. In a repeat the first one has the stride.
+/// 1x1 up to `floor(in * expansion)` channels (left out when that is what arrives), depthwise, squeeze and
+/// excitation with `in / 4` channels (at least 1), linear 1x1 down, with Swish; the input is added when the
+/// stride is 1 and the channels agree. In a repeat the first one has the stride.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MbConvConfig {

@@ -1,8 +1,8 @@
 //! The module vocabulary: what a stage of a network can be made of.
 //!
-//! A module is a small configuration ([`ConvConfig`], [`InvertedResidualV2Config`], ...) that appends its layers to a
-//! [`Network`]. [`Module`] is the choice between them, [`stage`] repeats one. Channel numbers in a configuration are
-//! final; [`Module::scaled`] applies a width multiplier before.
+//! A module is a small configuration ([`ConvConfig`], [`InvertedResidualV2Config`], ...) that appends its
+//! layers to a [`Network`]. [`Module`] is the choice between them, [`stage`] repeats one. Channel numbers in
+//! a configuration are final; [`Module::scaled`] applies a width multiplier before.
 //!
 //! | module | positional arguments | stride in a repeat |
 //! |---|---|---|

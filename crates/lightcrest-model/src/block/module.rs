@@ -213,7 +213,8 @@ modules! {
 
 impl Module {
     /// Reads a module from its name and its arguments: first those without a name, in the order of
-    /// [`Module::arguments`], then those with one. Short names (`k`, `s`, `t`, `c`, `SE`, ...) are understood.
+    /// [`Module::arguments`], then those with one. Short names (`k`, `s`, `t`, `c`, `SE`, ...) are
+    /// understood.
     ///
     /// # Errors
     /// [`ModuleError`] names the module, the argument and the value.
@@ -260,7 +261,8 @@ fn from_arguments(
     serde_json::from_value(Value::Object(map))
 }
 
-/// Finds which argument made the reading fail: each one alone takes the place of its namesake in the working example.
+/// Finds which argument made the reading fail: each one alone takes the place of its namesake in the working
+/// example.
 fn blame(
     module: &'static str,
     order: &[&'static str],

@@ -1,7 +1,8 @@
 //! Published networks, built from the vocabulary, against the figures of their authors.
 //!
-//! The CIFAR-10 figures (parameters / MACs in millions) are those of github.com/chenyaofo/pytorch-cifar-models:
-//! ResNet-20 0.27 / 40.8, ResNet-56 0.86 / 125.8, MobileNetV2 x0.5 0.70 / 28.0, ShuffleNetV2 x0.5 0.35 / 10.9.
+//! The CIFAR-10 figures (parameters / MACs in millions) are those of
+//! github.com/chenyaofo/pytorch-cifar-models: ResNet-20 0.27 / 40.8, ResNet-56 0.86 / 125.8, MobileNetV2 x0.5
+//! 0.70 / 28.0, ShuffleNetV2 x0.5 0.35 / 10.9.
 
 use lightcrest_graph::network::{Network, NodeId, Shape};
 use serde_json::{Map, Value, json};
@@ -49,7 +50,8 @@ fn resnet(blocks: usize) -> Builder {
 fn resnet_20_on_cifar() {
     let mut b = resnet(3);
     b.check(10, 0.27, 40.8);
-    // Counted by hand: 40,550,400 in the 3x3 convolutions, 262,144 in the two shortcuts, 640 in the classifier.
+    // Counted by hand: 40,550,400 in the 3x3 convolutions, 262,144 in the two shortcuts, 640 in the
+    // classifier.
     assert_eq!(b.network.cost().macs, 40_550_400 + 262_144 + 640);
 }
 
@@ -58,8 +60,8 @@ fn resnet_56_on_cifar() {
     resnet(9).check(10, 0.86, 125.8);
 }
 
-/// The strides that give the published figure: 1 in the stem and in the second stage (2 and 2 on ImageNet), 2 in the
-/// third, fourth and sixth, so that 32x32 ends as 4x4.
+/// The strides that give the published figure: 1 in the stem and in the second stage (2 and 2 on ImageNet), 2
+/// in the third, fourth and sixth, so that 32x32 ends as 4x4.
 #[test]
 fn mobilenet_v2_half_on_cifar() {
     let width = |channels: usize| make_divisible(channels as f64 * 0.5, 8);

@@ -1,6 +1,7 @@
 //! Width and depth multipliers (Sandler et al. 2018; Tan and Le 2019).
 
-/// `value` rounded to the nearest multiple of `divisor`, at least `divisor`, and never more than 10% below `value`.
+/// `value` rounded to the nearest multiple of `divisor`, at least `divisor`, and never more than 10% below
+/// `value`.
 ///
 /// ```
 /// use lightcrest_model::block::make_divisible;
@@ -13,7 +14,8 @@ pub fn make_divisible(value: f64, divisor: usize) -> usize {
     if (nearest as f64) < 0.9 * value { nearest + divisor } else { nearest }
 }
 
-/// A repeat under a depth multiplier: `max(round(n * depth), 1)` for `n > 1`, halves to the even; 0 and 1 stay.
+/// A repeat under a depth multiplier: `max(round(n * depth), 1)` for `n > 1`, halves to the even; 0 and 1
+/// stay.
 pub fn scaled_repeat(repeat: usize, depth: f64) -> usize {
     if repeat > 1 { ((repeat as f64 * depth).round_ties_even() as usize).max(1) } else { repeat }
 }

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::Block;
 use super::layer::{depthwise, one, optional_activation, pointwise, relu, three};
 
-/// A depthwise convolution and a 1x1 convolution, each with batch normalisation and activation. In a repeat the
-/// first one has the stride.
+/// A depthwise convolution and a 1x1 convolution, each with batch normalisation and activation. In a repeat
+/// the first one has the stride.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SeparableConvConfig {

@@ -7,9 +7,9 @@ use super::Block;
 use super::layer::{depthwise, one, pointwise};
 
 /// When the stride is 1 and the channels stay, half of the channels pass and the other half goes through 1x1,
-/// depthwise 3x3 (no activation), 1x1. Otherwise both branches read everything, and the first is a depthwise 3x3 and a
-/// 1x1. The branches are concatenated and their channels shuffled. `out_channels` is even. In a repeat the first one
-/// has the stride.
+/// depthwise 3x3 (no activation), 1x1. Otherwise both branches read everything, and the first is a depthwise
+/// 3x3 and a 1x1. The branches are concatenated and their channels shuffled. `out_channels` is even. In a
+/// repeat the first one has the stride.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ShuffleNetV2Config {

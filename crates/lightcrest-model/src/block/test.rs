@@ -1,4 +1,5 @@
-//! Each module: its shape, its parameters and MACs counted by hand, and its residual when and only when it should.
+//! Each module: its shape, its parameters and MACs counted by hand, and its residual when and only when it
+//! should.
 //!
 //! In the sums, `bn(c)` is 2c: the scale and shift of batch normalisation.
 

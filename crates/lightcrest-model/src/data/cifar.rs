@@ -1,5 +1,6 @@
-//! CIFAR-10 and CIFAR-100 (Krizhevsky 2009) in their binary version: 32x32 RGB, 10,000 records a file (CIFAR-100: 50,000
-//! and 10,000), each one label byte (CIFAR-100: coarse, then fine; the fine one counts) and 3,072 bytes, plane by plane.
+//! CIFAR-10 and CIFAR-100 (Krizhevsky 2009) in their binary version: 32x32 RGB, 10,000 records a file
+//! (CIFAR-100: 50,000 and 10,000), each one label byte (CIFAR-100: coarse, then fine; the fine one counts)
+//! and 3,072 bytes, plane by plane.
 
 use std::path::{Path, PathBuf};
 

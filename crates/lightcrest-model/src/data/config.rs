@@ -15,8 +15,8 @@ use super::{
 pub struct DataConfig {
     /// Kind of the data set.
     pub source: SourceKind,
-    /// Folder of its files; not for the digits, optional for Fashion-MNIST. A relative path is read as the process sees it:
-    /// whoever reads a spec resolves it against the folder of the spec.
+    /// Folder of its files; not for the digits, optional for Fashion-MNIST. A relative path is read as the
+    /// process sees it: whoever reads a spec resolves it against the folder of the spec.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<PathBuf>,
     /// Side that images are resized to; absent: as they are.
@@ -25,7 +25,8 @@ pub struct DataConfig {
     /// Channels of an image folder; absent: grey when every image is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channels: Option<Channels>,
-    /// Share of the images that validate, where the data set has no validation split of its own; absent: a tenth.
+    /// Share of the images that validate, where the data set has no validation split of its own; absent: a
+    /// tenth.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation_fraction: Option<f64>,
     /// Share of the images that test, where the data set has no test split of its own.
@@ -191,7 +192,8 @@ mod tests {
 
     #[test]
     fn images_that_memory_does_not_hold_are_refused() {
-        // 1797 images of 2^28 bytes: half a terabyte, which a machine may have, on Linux at least it may say so.
+        // 1797 images of 2^28 bytes: half a terabyte, which a machine may have, on Linux at least it may say
+        // so.
         let error =
             DataError::Memory { images: 1797, side: 16384, need: 482_378_514_432, limit: 16_000_000_000 };
         let expected = "1797 images of 16384x16384 need 482 GB of memory, and 16.0 GB are there; choose a smaller `image_size`";

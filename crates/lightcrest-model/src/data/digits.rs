@@ -1,7 +1,7 @@
 //! The 1,797 handwritten digits that come with the program: 8x8 pixels, one channel, ten classes.
 //!
-//! Source: Optical Recognition of Handwritten Digits, test set (Alpaydin and Kaynak 1998, UCI, CC BY 4.0); `data/README.md`
-//! of this crate says how it was converted.
+//! Source: Optical Recognition of Handwritten Digits, test set (Alpaydin and Kaynak 1998, UCI, CC BY 4.0);
+//! `data/README.md` of this crate says how it was converted.
 
 use std::path::Path;
 

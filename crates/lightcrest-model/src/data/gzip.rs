@@ -7,11 +7,12 @@ use flate2::bufread::GzDecoder;
 /// The first bytes of a gzip member (RFC 1952, 2.3.1).
 pub(super) const MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-/// Decompresses every member of a gzip stream, one after the other. Zeros between and behind them are padding, which tapes
-/// and block devices leave, as for `gzip` and Python's `gzip`.
+/// Decompresses every member of a gzip stream, one after the other. Zeros between and behind them are
+/// padding, which tapes and block devices leave, as for `gzip` and Python's `gzip`.
 ///
 /// # Errors
-/// What the decompressor says of a damaged member; [`ErrorKind::InvalidData`] with the place of bytes that are no member.
+/// What the decompressor says of a damaged member; [`ErrorKind::InvalidData`] with the place of bytes that
+/// are no member.
 pub(super) fn decompress(bytes: &[u8]) -> Result<Vec<u8>> {
     let mut data = Vec::new();
     let mut rest = bytes;

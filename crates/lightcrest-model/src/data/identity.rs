@@ -1,9 +1,10 @@
 //! What the images of a data set are, to tell later whether they are still the same.
 //!
-//! A study compares models on one set of validation images; when images come, go or change, values of before and after do not
-//! belong into one front. So the identity of the images is kept with a study: the classes in their order, the number of
-//! images of each in each split, and checksums of the pixels as they are loaded. File names do not count, but the order that
-//! they give to the images does: the seed cuts the splits along it.
+//! A study compares models on one set of validation images; when images come, go or change, values of before
+//! and after do not belong into one front. So the identity of the images is kept with a study: the classes in
+//! their order, the number of images of each in each split, and checksums of the pixels as they are loaded.
+//! File names do not count, but the order that they give to the images does: the seed cuts the splits along
+//! it.
 
 use lightcrest_graph::network::Shape;
 use serde::{Deserialize, Serialize};
@@ -144,8 +145,8 @@ impl Split {
     }
 }
 
-/// A running checksum, eight bytes a step. Every step is a bijection of the sum and of the eight bytes, so that one change
-/// always shows. Not against an adversary.
+/// A running checksum, eight bytes a step. Every step is a bijection of the sum and of the eight bytes, so
+/// that one change always shows. Not against an adversary.
 ///
 /// Source: FxHash of the Rust compiler, `(rotate_left(sum, 5) ^ word) * 0x517cc1b727220a95`.
 #[derive(Clone, Default)]

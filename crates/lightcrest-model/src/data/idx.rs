@@ -1,4 +1,5 @@
-//! IDX files, the format of MNIST and Fashion-MNIST: a big-endian header (magic, sizes), then one byte a value.
+//! IDX files, the format of MNIST and Fashion-MNIST: a big-endian header (magic, sizes), then one byte a
+//! value.
 //!
 //! A folder holds four files, gzipped (`.gz`) or not: `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`,
 //! `t10k-images-idx3-ubyte`, `t10k-labels-idx1-ubyte`. The `t10k` pair is the test split.
@@ -48,8 +49,8 @@ pub fn mnist(folder: &Path) -> Result<Source, DataError> {
 /// Any data set in the four files of MNIST; classes are named by their numbers.
 ///
 /// # Errors
-/// [`DataError::Missing`] when a file is not there; [`DataError::Magic`], [`DataError::Size`], [`DataError::Count`] and
-/// [`DataError::Label`] when one is damaged.
+/// [`DataError::Missing`] when a file is not there; [`DataError::Magic`], [`DataError::Size`],
+/// [`DataError::Count`] and [`DataError::Label`] when one is damaged.
 pub fn load(folder: &Path) -> Result<Source, DataError> {
     load_with(folder, "idx", vec![], "give the folder of the four IDX files as `path`")
 }

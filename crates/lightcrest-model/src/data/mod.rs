@@ -1,12 +1,12 @@
 //! Data sets: what is loaded, how it is split, and how its pixels are normalised.
 //!
-//! A loader ([`digits`], [`idx`], [`cifar`], [`folder`]) returns a [`Source`]: the images to learn from and, where the data
-//! set has its own, the test images. [`Source::split`] makes [`Splits`], which the search holds, and a [`TestSplit`],
-//! which opens once and is consumed by it: code that chooses a model cannot look at the test images twice. A
-//! [`DataIdentity`] tells later whether the images are still the same.
+//! A loader ([`digits`], [`idx`], [`cifar`], [`folder`]) returns a [`Source`]: the images to learn from and,
+//! where the data set has its own, the test images. [`Source::split`] makes [`Splits`], which the search
+//! holds, and a [`TestSplit`], which opens once and is consumed by it: code that chooses a model cannot look
+//! at the test images twice. A [`DataIdentity`] tells later whether the images are still the same.
 //!
-//! Images are `u8`, channels last (n, height, width, channels), because a batch is assembled from them pixel by pixel
-//! and most of a data set is never augmented at the same time.
+//! Images are `u8`, channels last (n, height, width, channels), because a batch is assembled from them pixel
+//! by pixel and most of a data set is never augmented at the same time.
 
 pub mod cifar;
 mod config;
@@ -44,8 +44,8 @@ impl Dataset {
     /// A data set of `images` (n, height, width, channels) and as many `labels`, indices into `classes`.
     ///
     /// # Errors
-    /// [`DataError::Inconsistent`] when sizes do not agree, a label has no class, an image is empty, or the number of
-    /// channels is neither 1 (grey) nor 3 (RGB).
+    /// [`DataError::Inconsistent`] when sizes do not agree, a label has no class, an image is empty, or the
+    /// number of channels is neither 1 (grey) nor 3 (RGB).
     pub fn new(
         name: impl Into<String>,
         classes: Vec<String>,
@@ -123,8 +123,8 @@ impl Dataset {
         Self { name: self.name.clone(), classes: self.classes.clone(), shape: self.shape, images, labels }
     }
 
-    /// The same images at `height` x `width`, by bilinear interpolation (a triangle filter that widens when it
-    /// shrinks, so that small images are not aliased).
+    /// The same images at `height` x `width`, by bilinear interpolation (a triangle filter that widens when
+    /// it shrinks, so that small images are not aliased).
     pub fn resized(&self, height: usize, width: usize) -> Self {
         if (height, width) == (self.shape.height, self.shape.width) {
             return self.clone();

@@ -25,10 +25,11 @@ pub struct Source {
 /// How a [`Source`] is cut.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SplitConfig {
-    /// Share of the images (without the test images) that validate, a tenth if nothing is said; not where the source has a
-    /// validation split of its own.
+    /// Share of the images (without the test images) that validate, a tenth if nothing is said; not where the
+    /// source has a validation split of its own.
     pub validation_fraction: Option<f64>,
-    /// Share of all images but those of a validation split that test, where the source has no test split of its own.
+    /// Share of all images but those of a validation split that test, where the source has no test split of
+    /// its own.
     pub test_fraction: f64,
     /// Keep only so many training images.
     pub train_images: Option<usize>,
@@ -87,12 +88,12 @@ impl Source {
         Self { train, validation: None, test: None, passed_over: PassedOver::default() }
     }
 
-    /// Cuts the source; the same seed makes the same cut. A test split that the source lacks is cut from its training images,
-    /// and so is a validation split.
+    /// Cuts the source; the same seed makes the same cut. A test split that the source lacks is cut from its
+    /// training images, and so is a validation split.
     ///
     /// # Errors
-    /// [`DataError::Setting`] when a fraction lies outside (0, 1) or leaves a part without images, when more images are
-    /// asked for than there are, or when a fraction is to validate beside a validation split.
+    /// [`DataError::Setting`] when a fraction lies outside (0, 1) or leaves a part without images, when more
+    /// images are asked for than there are, or when a fraction is to validate beside a validation split.
     pub fn split(self, config: &SplitConfig) -> Result<(Splits, TestSplit), DataError> {
         let Self { train: images, validation: own_validation, test: own_test, .. } = self;
         let fraction = config.fractions(own_validation.is_some())?;
@@ -169,8 +170,8 @@ fn share(fraction: f64, count: usize) -> usize {
     (fraction * count as f64).round() as usize
 }
 
-/// Chooses `count` of `indices` so that each class gets its share, rounded by largest remainders; the rest comes second.
-/// Both keep the order of `indices`.
+/// Chooses `count` of `indices` so that each class gets its share, rounded by largest remainders; the rest
+/// comes second. Both keep the order of `indices`.
 fn stratified(
     data: &Dataset,
     indices: &[usize],

@@ -3,8 +3,8 @@
 use super::layout::Runs;
 use super::{Element, Isa, Kernel, Layout};
 
-/// Channels `to_start ..` of y = (y or 0) + channels `from_start ..` of x: one part of a concatenation, a slice,
-/// and the gradients of both.
+/// Channels `to_start ..` of y = (y or 0) + channels `from_start ..` of x: one part of a concatenation, a
+/// slice, and the gradients of both.
 pub(crate) struct CopyChannels<'a, E> {
     pub(crate) images: usize,
     pub(crate) x: &'a [E],
@@ -44,8 +44,8 @@ impl<E: Element> Kernel<E> for CopyChannels<'_, E> {
     }
 }
 
-/// Channel `j * groups + i` of y = (y or 0) + channel `i * (c / groups) + j` of x. The gradient is the shuffle
-/// with `c / groups` groups.
+/// Channel `j * groups + i` of y = (y or 0) + channel `i * (c / groups) + j` of x. The gradient is the
+/// shuffle with `c / groups` groups.
 pub(crate) struct Shuffle<'a, E> {
     pub(crate) images: usize,
     pub(crate) groups: usize,
@@ -138,8 +138,8 @@ impl<E: Element> Kernel<E> for Flatten<'_, E> {
     }
 }
 
-/// y[c] = sum over k of w[k] x[c + k - kernel / 2], zero outside: forward, and the gradient for the input with the
-/// kernel reversed.
+/// y[c] = sum over k of w[k] x[c + k - kernel / 2], zero outside: forward, and the gradient for the input
+/// with the kernel reversed.
 pub(crate) struct ChannelConv<'a, E> {
     pub(crate) images: usize,
     pub(crate) layout: &'a Layout,

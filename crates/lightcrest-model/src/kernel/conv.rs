@@ -5,10 +5,10 @@
 //! | R | output pixels of a register tile, 1..=8 |
 //! | N | vectors of output channels of a register tile, 1..=3 |
 //!
-//! The tile holds R x N vectors of sums. For every tap and input channel it loads N vectors of weights, packed as
-//! `[group][tap][input channel][output channels, padded]`, and broadcasts R inputs straight from memory. R x N is
-//! chosen so that both fused multiply-add units stay busy and the sums stay in registers. Pointwise convolutions
-//! and linear layers are the case of one tap.
+//! The tile holds R x N vectors of sums. For every tap and input channel it loads N vectors of weights,
+//! packed as `[group][tap][input channel][output channels, padded]`, and broadcasts R inputs straight from
+//! memory. R x N is chosen so that both fused multiply-add units stay busy and the sums stay in registers.
+//! Pointwise convolutions and linear layers are the case of one tap.
 
 use lightcrest_graph::network::{Activation, Conv2d};
 
@@ -18,8 +18,8 @@ use super::{Element, Isa, Kernel, Layout};
 
 /// Channels of a grouped correlation.
 ///
-/// Groups with fewer outputs than a vector has lanes are joined, as many as fit a vector; weights between channels
-/// of different groups are zero.
+/// Groups with fewer outputs than a vector has lanes are joined, as many as fit a vector; weights between
+/// channels of different groups are zero.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Channels {
     /// Joined groups.
@@ -56,7 +56,8 @@ impl Channels {
     }
 }
 
-/// Whether the pixels of `x` hold nothing but their channels, so that a row of taps is one run: fewer, longer loops.
+/// Whether the pixels of `x` hold nothing but their channels, so that a row of taps is one run: fewer, longer
+/// loops.
 pub(crate) fn merges_taps(conv: &Conv2d, x: &Layout) -> bool {
     conv.groups == 1 && conv.dilation.1 == 1 && x.stride == conv.in_channels && conv.kernel.1 > 1
 }
@@ -82,8 +83,8 @@ pub(crate) struct Correlate<'a, E> {
     pub(crate) activation: Option<Activation>,
 }
 
-/// Largest R (or K, see [`super::conv_gradient`]) for N vectors: R N sums, N vectors and a broadcast leave a register
-/// over. With none over, compilers spill a sum in every turn of the loop.
+/// Largest R (or K, see [`super::conv_gradient`]) for N vectors: R N sums, N vectors and a broadcast leave a
+/// register over. With none over, compilers spill a sum in every turn of the loop.
 pub(super) const fn largest_tile(registers: usize, vectors: usize) -> usize {
     match (registers >= 32, vectors) {
         (_, 1) | (true, _) => 8,
@@ -92,8 +93,8 @@ pub(super) const fn largest_tile(registers: usize, vectors: usize) -> usize {
     }
 }
 
-/// N for the first of `left` vectors. Two share the loads of six broadcasts on 16 registers, which beats three that
-/// share three; but a single one left over would be worse than either.
+/// N for the first of `left` vectors. Two share the loads of six broadcasts on 16 registers, which beats
+/// three that share three; but a single one left over would be worse than either.
 #[inline(always)]
 pub(super) fn next_vectors(registers: usize, left: usize) -> usize {
     if registers >= 32 || left == 3 { even_part(left, 3) } else { left.min(2) }
@@ -116,7 +117,8 @@ struct Row<'a, E> {
     weight: *const E,
     /// Elements from one input channel's weights to the next.
     pitch: usize,
-    /// What the sums of the first pixel start from, and the distance to the next pixel's: the bias or zeros (0), or y.
+    /// What the sums of the first pixel start from, and the distance to the next pixel's: the bias or zeros
+    /// (0), or y.
     start: *const E,
     start_column: usize,
     activation: Option<Activation>,
@@ -154,8 +156,8 @@ impl<E: Element> Kernel<E> for Correlate<'_, E> {
                 let mut v = 0;
                 while v < vectors {
                     let n = next_vectors(I::REGISTERS, vectors - v);
-                    // what a group writes beyond its channels (zeros, or what is there) the next group overwrites
-                    // or adds to; beyond the pixel nobody would
+                    // what a group writes beyond its channels (zeros, or what is there) the next group
+                    // overwrites or adds to; beyond the pixel nobody would
                     let partial = v + n == vectors && group * c.output + c.padded > self.y_stride;
                     let tail = if partial { c.output - (vectors - 1) * I::LANES } else { I::LANES };
                     for image in 0..images {
@@ -191,8 +193,8 @@ impl<E: Element> Kernel<E> for Correlate<'_, E> {
                                 tail,
                                 aside: aside.as_mut_ptr(),
                             };
-                            // SAFETY: `check` above bounds every read of x and write of y; the weights and the
-                            // bias have their packed lengths.
+                            // SAFETY: `check` above bounds every read of x and write of y; the weights and
+                            // the bias have their packed lengths.
                             unsafe {
                                 match n {
                                     1 => row_of_tiles::<I, 1>(isa, &job),
@@ -394,7 +396,8 @@ pub(crate) fn unpack_forward<E: Element>(conv: &Conv2d, packed: &[E], lanes: usi
     }
 }
 
-/// Where the weights of an output channel lie: the first, and the steps from tap to tap and from input to input.
+/// Where the weights of an output channel lie: the first, and the steps from tap to tap and from input to
+/// input.
 fn packed_row(c: &Channels, taps: usize, channel: usize) -> (usize, (usize, usize)) {
     let (group, output) = (channel / c.output, channel % c.output);
     let member = output / (c.output / c.joined);

@@ -9,8 +9,8 @@
 //! dw[t][k][n] = sum over pixels p: x[p + offset(t) + k] . dy[p][n]
 //! ```
 //!
-//! The tile holds K x N vectors of sums over all pixels of a block of images: an outer product a pixel, inputs
-//! broadcast from memory. Pixels are those of the forward phase.
+//! The tile holds K x N vectors of sums over all pixels of a block of images: an outer product a pixel,
+//! inputs broadcast from memory. Pixels are those of the forward phase.
 
 use super::conv::{Channels, even_part, largest_tile, next_vectors};
 use super::geometry::Phase;
@@ -93,7 +93,8 @@ impl<E: Element> Kernel<E> for CorrelateGradient<'_, E> {
                     };
                     let mut k = 0;
                     while k < c.run {
-                        // SAFETY: `check` above bounds every read of x and dy, the assertion every write of dw.
+                        // SAFETY: `check` above bounds every read of x and dy, the assertion every write of
+                        // dw.
                         let done = unsafe {
                             match n {
                                 1 => tiles::<I, 1>(isa, &block, c.run - k),

@@ -1,9 +1,9 @@
 //! Depthwise convolution, vectorised along channels: forward, and gradients for input and weights.
 //!
-//! Weights are packed as `[tap][channels, padded]`. The forward pass and the gradient for the input are one kernel
-//! over phases (see [`super::geometry`]): R output pixels of one vector of channels are summed in registers, every
-//! tap is one weight load and R multiply-adds with the input as memory operand. The gradient for the weights holds
-//! the sums of up to nine taps in registers over a block of images.
+//! Weights are packed as `[tap][channels, padded]`. The forward pass and the gradient for the input are one
+//! kernel over phases (see [`super::geometry`]): R output pixels of one vector of channels are summed in
+//! registers, every tap is one weight load and R multiply-adds with the input as memory operand. The gradient
+//! for the weights holds the sums of up to nine taps in registers over a block of images.
 
 use lightcrest_graph::network::{Activation, Conv2d};
 

@@ -7,9 +7,9 @@
 //!     x[x_origin + i x_row + j x_column + offset(t) + k] . w[t][k]
 //! ```
 //!
-//! A forward convolution is one phase. The gradient for the input of a convolution with stride s is s.s phases, one
-//! for each residue of the pixel's position: the pixels of one residue meet the same taps (Dumoulin & Visin 2016,
-//! section 4). Halos of zeros make every read valid.
+//! A forward convolution is one phase. The gradient for the input of a convolution with stride s is s.s
+//! phases, one for each residue of the pixel's position: the pixels of one residue meet the same taps
+//! (Dumoulin & Visin 2016, section 4). Halos of zeros make every read valid.
 
 use lightcrest_graph::network::Conv2d;
 
@@ -119,8 +119,8 @@ pub(crate) fn backward(conv: &Conv2d, dx: &Layout, dy: &Layout) -> Vec<Phase> {
 }
 
 impl Phase {
-    /// The same phase for `images` images of `x_image` and `y_image` elements, as (images, rows, columns) with
-    /// rows and images merged where memory is contiguous.
+    /// The same phase for `images` images of `x_image` and `y_image` elements, as (images, rows, columns)
+    /// with rows and images merged where memory is contiguous.
     pub(crate) fn merged(&self, images: usize, x_image: usize, y_image: usize) -> (usize, usize, usize) {
         let (mut images, mut rows, mut columns) = (images, self.rows, self.columns);
         if rows == 1 || (self.x_row == columns * self.x_column && self.y_row == columns * self.y_column) {
@@ -134,8 +134,8 @@ impl Phase {
         (images, rows, columns)
     }
 
-    /// Panics unless every read of `x` and every write of `y` of `images` images is inside: the one bounds check of
-    /// the convolution kernels.
+    /// Panics unless every read of `x` and every write of `y` of `images` images is inside: the one bounds
+    /// check of the convolution kernels.
     ///
     /// `x_reach` and `y_reach` are the elements touched from each base on.
     pub(crate) fn check(

@@ -70,8 +70,8 @@ impl Layout {
     }
 }
 
-/// Contiguous runs of pixels of `images` images of several maps of one size: the first element of the run in every
-/// map and its number of pixels, at most `limit`. Whole batches are one run where no map has a halo.
+/// Contiguous runs of pixels of `images` images of several maps of one size: the first element of the run in
+/// every map and its number of pixels, at most `limit`. Whole batches are one run where no map has a halo.
 ///
 /// Not a closure and not `Iterator`: kernels need it inlined (see the module's head).
 pub(crate) struct Runs<const N: usize> {

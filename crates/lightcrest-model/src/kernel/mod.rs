@@ -6,14 +6,14 @@
 //! | `V` | SIMD vector of [`Isa::LANES`] elements, always ALONG CHANNELS |
 //! | [`Layout`] | where the pixels of a feature map lie |
 //!
-//! Maps are channels-last. The channels of a pixel are padded to whole vectors, so that no kernel has a remainder
-//! loop: lanes never mix, and what the padding holds never reaches a channel. A map may carry a halo of zeros, so
-//! that convolutions have no borders either.
+//! Maps are channels-last. The channels of a pixel are padded to whole vectors, so that no kernel has a
+//! remainder loop: lanes never mix, and what the padding holds never reaches a channel. A map may carry a
+//! halo of zeros, so that convolutions have no borders either.
 //!
-//! A kernel is a struct of its arguments that implements [`Kernel`] once for every instruction set; a [`Machine`]
-//! runs it. The same source is compiled for AVX-512, AVX2, NEON and scalar f32 by `pulp`, and for scalar f64 by the
-//! tests. Everything between [`Machine::run`] and an instruction is `inline(always)`: a function that is not inlined
-//! would be compiled without the instruction set.
+//! A kernel is a struct of its arguments that implements [`Kernel`] once for every instruction set; a
+//! [`Machine`] runs it. The same source is compiled for AVX-512, AVX2, NEON and scalar f32 by `pulp`, and for
+//! scalar f64 by the tests. Everything between [`Machine::run`] and an instruction is `inline(always)`: a
+//! function that is not inlined would be compiled without the instruction set.
 
 pub(crate) mod activation;
 pub(crate) mod buffer;

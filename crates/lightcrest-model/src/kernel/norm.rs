@@ -7,8 +7,9 @@
 //! | y = f(z) | output of the fused activation |
 //! | dz = f'(z) dy | gradient for z |
 //!
-//! The passes are those between which the whole batch must be known: moments of x; y; dz with its two sums; dx. z is
-//! computed anew from x wherever it is needed, which costs one multiply-add and saves a pass over memory.
+//! The passes are those between which the whole batch must be known: moments of x; y; dz with its two sums;
+//! dx. z is computed anew from x wherever it is needed, which costs one multiply-add and saves a pass over
+//! memory.
 
 use lightcrest_graph::network::Activation;
 
@@ -20,8 +21,8 @@ use super::{Element, Isa, Kernel, Layout, Paired};
 /// Elements of a block that stays in the first cache while every vector of channels passes over it.
 const BLOCK: usize = 4096;
 
-/// Sums of x - pivot and (x - pivot)^2 over pixels; the pivot is the first pixel, so that the variance does not
-/// cancel when the mean is large.
+/// Sums of x - pivot and (x - pivot)^2 over pixels; the pivot is the first pixel, so that the variance does
+/// not cancel when the mean is large.
 pub(crate) struct Moments<'a, E> {
     pub(crate) images: usize,
     pub(crate) x: &'a [E],
@@ -216,7 +217,8 @@ struct GradientRun<'a, I: Isa> {
     mean: &'a [I::V],
 }
 
-/// N neighbouring vectors of a run; two pixels at a time, so that neither slopes nor sums wait for each other.
+/// N neighbouring vectors of a run; two pixels at a time, so that neither slopes nor sums wait for each
+/// other.
 ///
 /// # Safety
 /// Every pixel of the run must be in bounds.

@@ -1,7 +1,7 @@
 //! Pooling: maximum and average over windows, mean over all positions.
 //!
-//! The gradient of the maximum goes to the FIRST maximum of a window in row order, as in PyTorch; the maximum is
-//! found anew from the input, so that no index is stored.
+//! The gradient of the maximum goes to the FIRST maximum of a window in row order, as in PyTorch; the maximum
+//! is found anew from the input, so that no index is stored.
 
 use lightcrest_graph::network::Pool2d;
 

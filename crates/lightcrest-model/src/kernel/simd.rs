@@ -39,8 +39,8 @@ pub(crate) trait Isa: Copy {
     /// a * 2^n, where `shifted` is n + 1.5 * 2^23 and a * 2^n is a normal number.
     fn times_power(self, a: Self::V, shifted: Self::V) -> Self::V;
 
-    /// exp(a) = 2^n exp(r) with n = round(a / ln 2), |r| <= ln 2 / 2; polynomial of Cephes' `expf`, relative error
-    /// below 1e-6.
+    /// exp(a) = 2^n exp(r) with n = round(a / ln 2), |r| <= ln 2 / 2; polynomial of Cephes' `expf`, relative
+    /// error below 1e-6.
     #[inline(always)]
     fn exp(self, a: Self::V) -> Self::V {
         // not closures: kernels need them inlined (see the module's head)
@@ -244,8 +244,8 @@ impl<S: Simd> Isa for Single<S> {
 
 /// Two vectors as one: their instructions alternate.
 ///
-/// Long chains of dependent instructions, such as an exponential, are longer than the window in which a processor
-/// looks for other work; with two chains side by side it finds the second.
+/// Long chains of dependent instructions, such as an exponential, are longer than the window in which a
+/// processor looks for other work; with two chains side by side it finds the second.
 #[derive(Clone, Copy)]
 pub(crate) struct Paired<I>(pub(crate) I);
 

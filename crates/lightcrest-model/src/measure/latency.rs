@@ -1,13 +1,14 @@
 //! Latency: the time of one image on one thread.
 //!
-//! One image at a time is run again and again on the inference plan: first to warm caches and clocks, then to measure.
-//! The median is the figure; the interquartile range (IQR) says how far to trust it.
+//! One image at a time is run again and again on the inference plan: first to warm caches and clocks, then to
+//! measure. The median is the figure; the interquartile range (IQR) says how far to trust it.
 //!
-//! Beside the time of the wall clock stands that of the thread on its core. Whatever else runs on the machine takes the core away
-//! for a while, which the wall clock counts and the thread's clock does not: a measurement whose wall time exceeds its CPU time by
-//! more than a tenth is called disturbed. It is repeated, as is one whose IQR is more than 5% of the median, and the least disturbed
-//! one counts, marked if it still is. A small network of fixed shape is run in turn with the one that is measured: its
-//! time tells the speed of the clock at that moment, which neither time can.
+//! Beside the time of the wall clock stands that of the thread on its core. Whatever else runs on the machine
+//! takes the core away for a while, which the wall clock counts and the thread's clock does not: a
+//! measurement whose wall time exceeds its CPU time by more than a tenth is called disturbed. It is repeated,
+//! as is one whose IQR is more than 5% of the median, and the least disturbed one counts, marked if it still
+//! is. A small network of fixed shape is run in turn with the one that is measured: its time tells the speed
+//! of the clock at that moment, which neither time can.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -40,8 +41,8 @@ pub struct LatencyConfig {
 }
 
 impl Default for LatencyConfig {
-    /// 50 runs to warm up, then 200 runs or 2 seconds, up to 5 times until the spread is at most 5% and nothing disturbs, while no
-    /// network is trained.
+    /// 50 runs to warm up, then 200 runs or 2 seconds, up to 5 times until the spread is at most 5% and
+    /// nothing disturbs, while no network is trained.
     fn default() -> Self {
         Self { warm_up: 50, runs: 200, time: Duration::from_secs(2), spread: 0.05, attempts: 5, alone: true }
     }
@@ -71,7 +72,8 @@ pub struct Latency {
     pub runs: usize,
     /// Whether the spread was within the bound.
     pub steady: bool,
-    /// Whether something else on the machine took the core away: wall time exceeds CPU time by more than a tenth.
+    /// Whether something else on the machine took the core away: wall time exceeds CPU time by more than a
+    /// tenth.
     pub disturbed: bool,
 }
 
@@ -124,8 +126,8 @@ impl Runner {
     }
 
     fn run(&mut self) -> Run {
-        // The call for the thread's clock takes longer: it stays outside of the wall time, so that nothing undisturbed
-        // exceeds 1.
+        // The call for the thread's clock takes longer: it stays outside of the wall time, so that nothing
+        // undisturbed exceeds 1.
         let cpu = thread_time();
         let wall = Instant::now();
         std::hint::black_box(self.plan.forward(
@@ -263,7 +265,8 @@ mod tests {
 
     #[test]
     fn a_disturbed_measurement_is_repeated_and_marked_if_it_stays_so() {
-        // Every tenth run of the first measurement loses its core for 20 ms: the median and the quartiles do not see it.
+        // Every tenth run of the first measurement loses its core for 20 ms: the median and the quartiles do
+        // not see it.
         let mut calls = 0;
         let found = measure(&LatencyConfig::default(), || {
             calls += 1;

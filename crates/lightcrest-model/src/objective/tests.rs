@@ -222,7 +222,8 @@ fn a_study_runs_on_it() {
     assert!(study.trials().iter().all(|trial| trial.state == TrialState::Complete));
 }
 
-/// A sampler asks for thousands of previews a proposal. The bound is loose: tests run unoptimised on busy machines.
+/// A sampler asks for thousands of previews a proposal. The bound is loose: tests run unoptimised on busy
+/// machines.
 #[test]
 fn a_preview_is_cheap() {
     let text = include_str!("../../../../examples/boostcamp.toml");

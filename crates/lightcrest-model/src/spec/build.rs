@@ -42,7 +42,8 @@ pub enum BuildError {
 }
 
 impl Spec {
-    /// Builds the network and the training of a configuration for images of shape `input` in `classes` classes.
+    /// Builds the network and the training of a configuration for images of shape `input` in `classes`
+    /// classes.
     ///
     /// # Errors
     /// [`BuildError`] when layers do not fit or the configuration is not of this spec.

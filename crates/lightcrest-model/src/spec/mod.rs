@@ -1,11 +1,11 @@
 //! The spec of a search: one TOML file that says which networks, on what data, and how.
 //!
-//! What every kind of spec has, the study, the ways to write a domain and the errors, is in [`lightcrest_spec`]; here is
-//! what light networks have beside it.
+//! What every kind of spec has, the study, the ways to write a domain and the errors, is in
+//! [`lightcrest_spec`]; here is what light networks have beside it.
 //!
-//! [`Spec::parse`] reads a file and reports every error with its place ([`SpecErrors`]). A [`Spec`] knows the engine's
-//! [`Space`], builds the network and the training of a configuration ([`Spec::build`]), and writes the file that trains
-//! one configuration again ([`Spec::resolve`]).
+//! [`Spec::parse`] reads a file and reports every error with its place ([`SpecErrors`]). A [`Spec`] knows the
+//! engine's [`Space`], builds the network and the training of a configuration ([`Spec::build`]), and writes
+//! the file that trains one configuration again ([`Spec::resolve`]).
 //!
 //! Any value of `[training]` and `[architecture]` may be a domain instead of a value:
 //!
@@ -73,8 +73,8 @@ pub struct Spec {
 
 /// A second, longer training of the models of the front.
 ///
-/// Brief trials rank candidates well enough, and the time they leave buys more of them; the accuracy that a user keeps
-/// comes from the refit, which trains each configuration of the front anew with its own seed.
+/// Brief trials rank candidates well enough, and the time they leave buys more of them; the accuracy that a
+/// user keeps comes from the refit, which trains each configuration of the front anew with its own seed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Refit {
     /// Epochs of the second training, at most.
@@ -126,8 +126,8 @@ impl Spec {
         parse::parse(text, path)
     }
 
-    /// Everything that varies. Empty when the spec fixes every value: then there is one model to train and nothing to
-    /// search.
+    /// Everything that varies. Empty when the spec fixes every value: then there is one model to train and
+    /// nothing to search.
     pub fn space(&self) -> &Space {
         &self.study.space
     }

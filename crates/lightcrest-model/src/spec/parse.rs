@@ -43,7 +43,8 @@ pub(super) const SECTIONS: &[SectionName] = &[
 /// Tables that may change when a study goes on, besides those of every spec.
 const FREE: &[&str] = &["refit", "data.path"];
 
-/// The same for studies that began when the place of the images counted; what the images are is kept beside a study now.
+/// The same for studies that began when the place of the images counted; what the images are is kept beside a
+/// study now.
 const EARLIER: &[&str] = &["refit"];
 
 fn document_to_spec(errors: &mut Errors, document: &DeTable<'_>) -> Option<Spec> {

@@ -2,8 +2,8 @@
 
 use toml::de::{DeTable, DeValue};
 
-/// The text of a spec with another `path` in `[data]`, and every other byte as it was. The text itself when it has no such
-/// path.
+/// The text of a spec with another `path` in `[data]`, and every other byte as it was. The text itself when
+/// it has no such path.
 pub fn with_data_path(text: &str, path: &str) -> String {
     let Ok(document) = DeTable::parse(text) else { return text.to_owned() };
     let data = document.get_ref().get("data").map(|value| value.get_ref());

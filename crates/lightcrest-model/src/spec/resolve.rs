@@ -14,13 +14,14 @@ use super::{Refit, Spec};
 pub enum Phase {
     /// The trial of the search.
     Search,
-    /// The second training that `[refit]` describes, of so many epochs; the same as the first where the spec has none.
+    /// The second training that `[refit]` describes, of so many epochs; the same as the first where the spec
+    /// has none.
     Refit(usize),
 }
 
 impl Spec {
-    /// What `[refit]` says of a training beside its epochs: two trainings of one configuration with the same settings differ in
-    /// their epochs alone. Empty without `[refit]`.
+    /// What `[refit]` says of a training beside its epochs: two trainings of one configuration with the same
+    /// settings differ in their epochs alone. Empty without `[refit]`.
     ///
     /// # Errors
     /// [`ConfigurationError`] when the configuration is not of this spec.

@@ -1,5 +1,5 @@
-//! The words of a spec of light networks beside those of every spec: every section with its keys, types, ranges and
-//! meanings.
+//! The words of a spec of light networks beside those of every spec: every section with its keys, types,
+//! ranges and meanings.
 //!
 //! The parser, the JSON schema and the messages all read these tables, so that they cannot disagree.
 

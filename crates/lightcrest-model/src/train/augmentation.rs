@@ -1,5 +1,5 @@
-//! Random changes of the training images, made while a batch is written: no image is copied twice, and nothing is
-//! allocated.
+//! Random changes of the training images, made while a batch is written: no image is copied twice, and
+//! nothing is allocated.
 
 use rand::{Rng, RngExt};
 use rand_distr::{Beta, Distribution};
@@ -14,13 +14,13 @@ use crate::data::{Dataset, Normalization};
 pub struct AugmentationConfig {
     /// Mirror every second image, left to right.
     pub flip: bool,
-    /// Move by up to so many pixels in each direction; what comes in is black, as in a crop from an image with a black
-    /// border.
+    /// Move by up to so many pixels in each direction; what comes in is black, as in a crop from an image
+    /// with a black border.
     pub shift: u32,
     /// Side of a square around a random pixel that is set to the mean (DeVries and Taylor 2017); 0 for none.
     pub cutout: u32,
-    /// Mix pairs of images and their labels with a share from Beta(mixup, mixup), one a batch (Zhang et al. 2018); 0 for
-    /// none.
+    /// Mix pairs of images and their labels with a share from Beta(mixup, mixup), one a batch (Zhang et al.
+    /// 2018); 0 for none.
     pub mixup: f64,
 }
 

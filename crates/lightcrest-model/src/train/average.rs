@@ -1,5 +1,5 @@
-//! Exponential moving average of the weights (Polyak and Juditsky 1992): often a point more accurate than the last step
-//! when training is short.
+//! Exponential moving average of the weights (Polyak and Juditsky 1992): often a point more accurate than the
+//! last step when training is short.
 
 use lightcrest_graph::network::Weights;
 
@@ -35,8 +35,8 @@ impl AveragedWeights {
     }
 }
 
-/// average += (1 - d) (current - average). The first updates decay faster, d = min(decay, u / (u + 9)) with u updates before
-/// this one, so that the initial weights are forgotten at once.
+/// average += (1 - d) (current - average). The first updates decay faster, d = min(decay, u / (u + 9)) with u
+/// updates before this one, so that the initial weights are forgotten at once.
 fn blend(average: &mut Weights, current: &Weights, decay: f64, update: usize) {
     let before = (update - 1) as f64;
     let rate = (1.0 - decay.min(before / (before + 9.0))) as f32;

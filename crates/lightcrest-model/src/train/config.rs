@@ -10,7 +10,8 @@ use super::{AugmentationConfig, LossConfig, OptimizerConfig, ScheduleConfig};
 pub struct TrainConfig {
     /// Passes over the training images.
     pub epochs: usize,
-    /// Images of one optimizer step. The last, smaller batch of an epoch is dropped; it is drawn anew each epoch.
+    /// Images of one optimizer step. The last, smaller batch of an epoch is dropped; it is drawn anew each
+    /// epoch.
     pub batch_size: usize,
     /// Update rule.
     pub optimizer: OptimizerConfig,

@@ -78,9 +78,9 @@ pub struct Trained {
 
 /// Trains `network` from `weights` on one thread. Between two steps it waits while a latency is measured.
 ///
-/// The order of the images, augmentation and dropout come from `seed`: the same arguments give the same weights, bit for bit,
-/// on the same instruction set. When fewer images than a batch are left in an epoch, they are dropped; an epoch over fewer
-/// images than one batch is one batch of all of them.
+/// The order of the images, augmentation and dropout come from `seed`: the same arguments give the same
+/// weights, bit for bit, on the same instruction set. When fewer images than a batch are left in an epoch,
+/// they are dropped; an epoch over fewer images than one batch is one batch of all of them.
 ///
 /// # Errors
 /// [`TrainError::Diverged`] when a loss or a weight is not finite or the loss is far above that of a guess;
@@ -312,8 +312,9 @@ fn check_shapes(network: &Network, data: &Dataset) -> Result<(), TrainError> {
     Ok(())
 }
 
-/// What the gradient is multiplied by so that its norm is at most `norm`; 1e-6 keeps the division finite, as in PyTorch's
-/// `clip_grad_norm_`. A norm that is not finite leaves the gradient alone: the next loss shows the divergence.
+/// What the gradient is multiplied by so that its norm is at most `norm`; 1e-6 keeps the division finite, as
+/// in PyTorch's `clip_grad_norm_`. A norm that is not finite leaves the gradient alone: the next loss shows
+/// the divergence.
 fn clip_scale(plan: &mut Plan, norm: f64) -> f64 {
     let squares = |values: &[f32]| values.iter().map(|&g| f64::from(g) * f64::from(g)).sum::<f64>();
     let total = plan.parameters_mut().map(|p| squares(p.gradient)).sum::<f64>().sqrt();

@@ -100,8 +100,8 @@ fn cross_entropy(z: &[f32], t: &[f32], d: &mut [f32], log_sum: f64, smoothing: f
 }
 
 fn focal(z: &[f32], t: &[f32], d: &mut [f32], log_sum: f64, gamma: f64, n: f64) -> f64 {
-    // (1 - p)^(gamma - 1) has a pole at p = 1 when gamma < 1; the product with log p tends to zero there, which the bound
-    // keeps finite.
+    // (1 - p)^(gamma - 1) has a pole at p = 1 when gamma < 1; the product with log p tends to zero there,
+    // which the bound keeps finite.
     let rest = |p: f64| (1.0 - p).max(1e-12);
     let (mut loss, mut sum) = (0.0, 0.0);
     for ((&z, &t), d) in z.iter().zip(t).zip(d.iter_mut()) {

@@ -43,8 +43,8 @@ impl ConfusionMatrix {
         right as f64 / self.total().max(1) as f64
     }
 
-    /// Mean over classes of F1 = 2 right / (true + predicted); a class that is neither true nor predicted anywhere is left
-    /// out, as scikit-learn's `f1_score(average="macro")` does.
+    /// Mean over classes of F1 = 2 right / (true + predicted); a class that is neither true nor predicted
+    /// anywhere is left out, as scikit-learn's `f1_score(average="macro")` does.
     pub fn macro_f1(&self) -> f64 {
         let scores: Vec<f64> = (0..self.classes)
             .filter_map(|c| {

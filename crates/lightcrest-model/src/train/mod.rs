@@ -1,7 +1,8 @@
 //! Training: weights of a [`Network`](lightcrest_graph::network::Network) fitted to a data set on one thread.
 //!
-//! [`TrainConfig`] says how; every part of it has its own file. Whatever is random (order of the images, augmentation,
-//! dropout) comes from one seed, and sums run in one order, so the same seed gives the same weights bit for bit.
+//! [`TrainConfig`] says how; every part of it has its own file. Whatever is random (order of the images,
+//! augmentation, dropout) comes from one seed, and sums run in one order, so the same seed gives the same
+//! weights bit for bit.
 
 pub mod augmentation;
 mod average;

@@ -7,11 +7,12 @@
 //! | b, v | first and second moment (SGD: b is the momentum buffer) |
 //! | t | number of the step, from 1 |
 //!
-//! - SGD (Sutskever et al. 2013, in PyTorch's form): g += lambda w; b = mu b + g; w -= eta b, or with Nesterov
-//!   w -= eta (g + mu b).
-//! - Adam (Kingma and Ba 2015, algorithm 1): g += lambda w; b = beta1 b + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2;
-//!   w -= eta / (1 - beta1^t) * b / (sqrt(v / (1 - beta2^t)) + eps).
-//! - AdamW (Loshchilov and Hutter 2019, algorithm 2): as Adam, but w *= 1 - eta lambda takes the place of g += lambda w.
+//! - SGD (Sutskever et al. 2013, in PyTorch's form): g += lambda w; b = mu b + g; w -= eta b, or with
+//!   Nesterov w -= eta (g + mu b).
+//! - Adam (Kingma and Ba 2015, algorithm 1): g += lambda w; b = beta1 b + (1 - beta1) g; v = beta2 v + (1 -
+//!   beta2) g^2; w -= eta / (1 - beta1^t) * b / (sqrt(v / (1 - beta2^t)) + eps).
+//! - AdamW (Loshchilov and Hutter 2019, algorithm 2): as Adam, but w *= 1 - eta lambda takes the place of
+//!   g += lambda w.
 
 use pulp::{Arch, Simd, WithSimd};
 use serde::{Deserialize, Serialize};
@@ -131,8 +132,8 @@ impl Optimizer {
         self.steps += 1;
     }
 
-    /// Updates tensor number `index` from its gradient, which counts `gradient_scale` times; `decay` says whether weight
-    /// decay applies to it.
+    /// Updates tensor number `index` from its gradient, which counts `gradient_scale` times; `decay` says
+    /// whether weight decay applies to it.
     pub fn update(
         &mut self,
         index: usize,
@@ -181,8 +182,8 @@ impl Optimizer {
     }
 }
 
-// The passes are plain loops over slices: `dispatch` compiles them once for each instruction set, and as no sum is
-// involved, each gives the same bits.
+// The passes are plain loops over slices: `dispatch` compiles them once for each instruction set, and as no
+// sum is involved, each gives the same bits.
 
 struct SgdPass<'a> {
     value: &'a mut [f32],
@@ -251,7 +252,8 @@ impl WithSimd for AdamPass<'_> {
 mod tests {
     use super::*;
 
-    /// Five steps from w = (1, -2, 0.5) with gradient g_i = w_i^3 + 0.1 i, learning rate 0.1 / step and weight decay 0.05.
+    /// Five steps from w = (1, -2, 0.5) with gradient g_i = w_i^3 + 0.1 i, learning rate 0.1 / step and
+    /// weight decay 0.05.
     fn run(config: OptimizerConfig) -> Vec<f32> {
         let mut w = vec![1.0f32, -2.0, 0.5];
         let mut optimizer = Optimizer::new(config, 0.05, [3]);

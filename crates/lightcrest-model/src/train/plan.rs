@@ -1,7 +1,8 @@
 //! The graph executor: a network with buffers for its parameters, gradients and activations.
 //!
-//! A [`Plan`] is made once for a network and a largest batch. Making it chooses every loop, layout and buffer; running
-//! it allocates nothing. One plan belongs to one thread; trials run in parallel, each with its own.
+//! A [`Plan`] is made once for a network and a largest batch. Making it chooses every loop, layout and
+//! buffer; running it allocates nothing. One plan belongs to one thread; trials run in parallel, each with
+//! its own.
 //!
 //! The same inputs give the same bits on the same instruction set.
 
@@ -74,12 +75,12 @@ impl Plan {
 
     /// Runs `n` images, channels last and dense, and returns `n` outputs, one after the other, channels last.
     ///
-    /// With `training`, batch normalisation uses the statistics of these images and updates the running ones, and
-    /// dropout draws from `rng`; without, `rng` is not used.
+    /// With `training`, batch normalisation uses the statistics of these images and updates the running ones,
+    /// and dropout draws from `rng`; without, `rng` is not used.
     ///
     /// # Panics
-    /// When `n` exceeds the plan's batch, `images` does not hold `n` images, or `training` is asked of an inference
-    /// plan.
+    /// When `n` exceeds the plan's batch, `images` does not hold `n` images, or `training` is asked of an
+    /// inference plan.
     pub fn forward(&mut self, images: &[f32], n: usize, training: bool, rng: &mut impl Rng) -> &[f32] {
         self.executor.forward(images, n, training, rng);
         let values = self.executor.output.len() / self.executor.batch;

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::config::Check;
 
-/// The learning rate over the steps, relative to its peak. A warm-up rises linearly from the first step to the peak; the
-/// schedule runs over the steps that are left.
+/// The learning rate over the steps, relative to its peak. A warm-up rises linearly from the first step to
+/// the peak; the schedule runs over the steps that are left.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ScheduleConfig {
@@ -28,7 +28,8 @@ pub enum ScheduleConfig {
         #[serde(default = "factor")]
         factor: f64,
     },
-    /// Half a cosine from the peak to `final_factor` times the peak (Loshchilov and Hutter 2017, without restarts).
+    /// Half a cosine from the peak to `final_factor` times the peak (Loshchilov and Hutter 2017, without
+    /// restarts).
     Cosine {
         /// Length of the warm-up.
         #[serde(default)]
@@ -37,15 +38,15 @@ pub enum ScheduleConfig {
         #[serde(default)]
         final_factor: f64,
     },
-    /// Up from a 25th of the peak and down to a 10,000th of that, both as half a cosine (Smith and Topin 2019; PyTorch's
-    /// `OneCycleLR`, without its cycle of the momentum).
+    /// Up from a 25th of the peak and down to a 10,000th of that, both as half a cosine (Smith and Topin
+    /// 2019; PyTorch's `OneCycleLR`, without its cycle of the momentum).
     OneCycle {
         /// Share of the steps that rise, in (0, 1).
         #[serde(default = "rise")]
         rise: f64,
     },
-    /// Multiplied by `factor` when the validation loss has not fallen for more than `patience` epochs (PyTorch's
-    /// `ReduceLROnPlateau`, relative threshold 1e-4).
+    /// Multiplied by `factor` when the validation loss has not fallen for more than `patience` epochs
+    /// (PyTorch's `ReduceLROnPlateau`, relative threshold 1e-4).
     Plateau {
         /// Length of the warm-up.
         #[serde(default)]

@@ -2,8 +2,9 @@
 
 use toml::de::{DeTable, DeValue};
 
-/// The text with the folder that the command runs in, and nothing else changed: its `directory` is that of the spec's file unless it is
-/// said. Where it cannot be said without writing the spec anew, the text is as it was.
+/// The text with the folder that the command runs in, and nothing else changed: its `directory` is that of
+/// the spec's file unless it is said. Where it cannot be said without writing the spec anew, the text is as
+/// it was.
 pub fn with_directory(text: &str, directory: &str) -> String {
     let written = toml::Value::String(directory.into()).to_string();
     let Ok(document) = DeTable::parse(text) else { return text.to_owned() };

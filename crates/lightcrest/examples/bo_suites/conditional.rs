@@ -9,7 +9,8 @@ fn get(c: &Configuration, name: &str) -> f64 {
     c.get_f64(name).unwrap()
 }
 
-/// Jenatton et al. 2017, sec. 5.1: three binary choices on a tree, a parameter a leaf and one shared by each branch. Minimum 0.1.
+/// Jenatton et al. 2017, sec. 5.1: three binary choices on a tree, a parameter a leaf and one shared by each
+/// branch. Minimum 0.1.
 pub fn jenatton() -> Task {
     let space = Space::builder()
         .categorical("x1", [0i64, 1])
@@ -42,7 +43,8 @@ pub fn tasks() -> Vec<Task> {
     tasks
 }
 
-/// A binary tree of depth 3: two parameters a leaf, one shared by each inner node; optima differ from leaf to leaf.
+/// A binary tree of depth 3: two parameters a leaf, one shared by each inner node; optima differ from leaf to
+/// leaf.
 fn deep_tree() -> Task {
     fn grow(mut builder: SpaceBuilder, path: &str, parent: Option<(&str, i64)>) -> SpaceBuilder {
         let add = |builder: SpaceBuilder, parameter: Parameter| match parent {
@@ -113,7 +115,8 @@ fn layers() -> Task {
     Task::new("conditional", "layers", builder.build().unwrap(), None, Box::new(loss))
 }
 
-/// Stages of a light network, each with a module and that module's own parameters, and an optimizer with its own.
+/// Stages of a light network, each with a module and that module's own parameters, and an optimizer with its
+/// own.
 fn light_network() -> Task {
     let mut builder = Space::builder();
     for s in 0..3 {

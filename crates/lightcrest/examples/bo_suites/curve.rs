@@ -71,8 +71,8 @@ fn on_tables(folder: &Path) -> Vec<CurveTask> {
     named.enumerate().map(|(i, task)| power_law(task, "curve_tables", 10 + i as u64, 0.6, 0.02)).collect()
 }
 
-/// Curves y(s) = q + A (s^-α - R^-α) that end at the regret q of a task. The speed α = 0.6 e^(c z) and the amplitude A depend on the
-/// configuration by random networks of their own, so that curves cross; R = 27.
+/// Curves y(s) = q + A (s^-α - R^-α) that end at the regret q of a task. The speed α = 0.6 e^(c z) and the
+/// amplitude A depend on the configuration by random networks of their own, so that curves cross; R = 27.
 fn power_law(task: Task, suite: &'static str, seed: u64, crossing: f64, noise: f64) -> CurveTask {
     const EPOCHS: usize = 27;
     let (speed, height) = (network(&task.space, 500 + seed, 1.3), network(&task.space, 600 + seed, 1.3));

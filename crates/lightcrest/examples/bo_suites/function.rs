@@ -1,6 +1,8 @@
-//! Continuous test functions (Surjanovic & Bingham's library; BBOB for the rotated ones), without and with noise.
+//! Continuous test functions (Surjanovic & Bingham's library; BBOB for the rotated ones), without and with
+//! noise.
 //!
-//! The optimum of functions that have it in the middle is moved, so that the middle of the space is nowhere special.
+//! The optimum of functions that have it in the middle is moved, so that the middle of the space is nowhere
+//! special.
 
 use crate::task::Task;
 use lightcrest::{Configuration, Space};

@@ -1,16 +1,19 @@
-//! Samplers on suites of problems: tables of real tunings and synthetic functions. `cargo xtask bench bo` drives it.
+//! Samplers on suites of problems: tables of real tunings and synthetic functions. `cargo xtask bench bo`
+//! drives it.
 //!
 //! ```text
-//! bo_suites run    --tables FOLDER --peers SCRIPT --suite A,B --sampler A,B --seeds 0-9 --budget 100 --out FILE
+//! bo_suites run    --tables FOLDER --peers SCRIPT --suite A,B --sampler A,B --seeds 0-9 --budget 100
+//!                  --out FILE
 //! bo_suites report FILE...
 //! bo_suites speed  --sampler A,B
 //! ```
 //!
-//! On suites of learning curves a sampler is named with the pruner beside it, `gp+halving`, and the budget counts epochs.
+//! On suites of learning curves a sampler is named with the pruner beside it, `gp+halving`, and the budget
+//! counts epochs.
 //!
-//! `run` adds one line a run to a CSV file and skips those that are there; `report` prints one table a suite: the
-//! regret of the best so far, normalised so that 1 is the median of the space and 0 its best; with several objectives, the
-//! share of the exact or best known hypervolume that is missing.
+//! `run` adds one line a run to a CSV file and skips those that are there; `report` prints one table a suite:
+//! the regret of the best so far, normalised so that 1 is the median of the space and 0 its best; with
+//! several objectives, the share of the exact or best known hypervolume that is missing.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, unreachable_pub)]
 

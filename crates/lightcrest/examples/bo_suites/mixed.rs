@@ -49,7 +49,8 @@ pub fn wide_space() -> Space {
         .unwrap()
 }
 
-/// A random network of two hidden layers on the encoded configuration; inactive columns are 0. `gain` makes it rough.
+/// A random network of two hidden layers on the encoded configuration; inactive columns are 0. `gain` makes
+/// it rough.
 pub fn network(space: &Space, seed: u64, gain: f64) -> Loss {
     const WIDTH: usize = 24;
     let mut rng = ChaCha8Rng::seed_from_u64(1000 + seed);

@@ -1,9 +1,10 @@
 //! Another optimizer as a sampler: a process that is told of every trial and asked for the next.
 //!
-//! Lines of JSON go back and forth (`xtask/python/bo_peer.py`, `xtask/optimizer_peer`): first the space to it, then from it a configuration with
-//! the seconds that it has spent so far, to it the loss, and so on. Where there are several objectives, the space comes with their directions, and
-//! the loss is a list. A peer that stops trials gets their reports, answers each with whether to
-//! stop, and is told null as the loss of what it stopped.
+//! Lines of JSON go back and forth (`xtask/python/bo_peer.py`, `xtask/optimizer_peer`): first the space to
+//! it, then from it a configuration with the seconds that it has spent so far, to it the loss, and so on.
+//! Where there are several objectives, the space comes with their directions, and the loss is a list. A peer
+//! that stops trials gets their reports, answers each with whether to stop, and is told null as the loss of
+//! what it stopped.
 
 use lightcrest::sampler::{Capabilities, Context, Sampler, SamplerError};
 use lightcrest::{Configuration, ObjectiveInfo, Space};
@@ -43,7 +44,8 @@ struct Answer {
 }
 
 impl Peer {
-    /// Starts `PYTHON SCRIPT NAME SEED [PRUNER EPOCHS]`, `$PYTHON` is `python3` unless set; or, for `optimizer_gp`, `$OPTIMIZER_PEER SEED`.
+    /// Starts `PYTHON SCRIPT NAME SEED [PRUNER EPOCHS]`, `$PYTHON` is `python3` unless set; or, for
+    /// `optimizer_gp`, `$OPTIMIZER_PEER SEED`.
     pub fn start(script: &Path, name: &str, seed: u64, pruner: &[&str]) -> Self {
         let mut command = if name == "optimizer_gp" {
             Command::new(std::env::var_os("OPTIMIZER_PEER").expect("OPTIMIZER_PEER: the program"))

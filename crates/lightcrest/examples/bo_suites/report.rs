@@ -1,4 +1,5 @@
-//! One table a suite: mean regret and its standard error over seeds, beside the logarithm and the rank over the runs that all samplers have.
+//! One table a suite: mean regret and its standard error over seeds, beside the logarithm and the rank over
+//! the runs that all samplers have.
 
 use crate::curve;
 use crate::setup::checkpoints;

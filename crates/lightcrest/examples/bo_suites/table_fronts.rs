@@ -5,11 +5,13 @@
 //! | NAS-Bench-201 | validation accuracy | multiply-accumulates; or these and parameters |
 //! | hpobench, hpolib | validation accuracy, or loss | weights of the network |
 //!
-//! Costs count, and are told to every sampler, as their decimal logarithms. The exact front is known. The volume is measured from the point
-//! that has the median loss of the table and its largest costs: what is worse than half of the space is worth nothing, whatever it costs.
+//! Costs count, and are told to every sampler, as their decimal logarithms. The exact front is known. The
+//! volume is measured from the point that has the median loss of the table and its largest costs: what is
+//! worse than half of the space is worth nothing, whatever it costs.
 //!
-//! Settings of samplers were chosen on `fronts` and `fronts_chosen`. Those that are `held_out` were not looked at until the settings stood. In
-//! `..._evaluated`, no preview knows the costs: they become known when a trial is told.
+//! Settings of samplers were chosen on `fronts` and `fronts_chosen`. Those that are `held_out` were not
+//! looked at until the settings stood. In `..._evaluated`, no preview knows the costs: they become known when
+//! a trial is told.
 
 use crate::front::Front;
 use crate::table::{self, Table};

@@ -1,8 +1,9 @@
 //! Functional analysis of variance.
 //!
-//! Hutter, Hoos & Leyton-Brown 2014, *An Efficient Approach for Assessing Hyperparameter Importance*, ICML. A random forest
-//! predicts the value from the configuration. A tree is constant on boxes, so that its mean over all parameters but one, and
-//! the variance of that mean, are sums over leaves (their algorithms 1 and 2).
+//! Hutter, Hoos & Leyton-Brown 2014, *An Efficient Approach for Assessing Hyperparameter Importance*, ICML. A
+//! random forest predicts the value from the configuration. A tree is constant on boxes, so that its mean
+//! over all parameters but one, and the variance of that mean, are sums over leaves (their algorithms 1 and
+//! 2).
 //!
 //! | symbol | meaning |
 //! |---|---|
@@ -11,8 +12,8 @@
 //! | `f_j(x)` | mean of `f` where parameter `j` is `x`: the sum of `v_l prod_{k != j} m_lk` over the leaves whose box holds `x` |
 //! | `V_j / V` | variance of `f_j` in that of `f`: the share that parameter `j` explains alone |
 //!
-//! **Conditional parameters.** An inactive parameter counts as one more value, which takes the share of the trials in which it is
-//! inactive. So the mean over a parameter is one over both its values and its absence.
+//! **Conditional parameters.** An inactive parameter counts as one more value, which takes the share of the
+//! trials in which it is inactive. So the mean over a parameter is one over both its values and its absence.
 
 use super::forest::{ABSENT, Leaf, Rows, Side};
 use crate::space::encode::{Column, Encoder};
@@ -38,11 +39,11 @@ impl Default for FanovaConfig {
     }
 }
 
-/// The share of the variance that each parameter explains alone, in the order of the space; what is missing from 1 is explained
-/// by several parameters together. All 0 if the values do not differ.
+/// The share of the variance that each parameter explains alone, in the order of the space; what is missing
+/// from 1 is explained by several parameters together. All 0 if the values do not differ.
 ///
-/// `trials` are configurations with the number; those whose number is not finite are left out, and [absurd](tamed) ones, large or small,
-/// are drawn nearer. `None` for fewer than two.
+/// `trials` are configurations with the number; those whose number is not finite are left out, and
+/// [absurd](tamed) ones, large or small, are drawn nearer. `None` for fewer than two.
 pub fn fanova(
     space: &Space,
     trials: &[(&Configuration, f64)],
@@ -69,7 +70,8 @@ pub fn fanova(
     Some(space.parameters().iter().enumerate().map(|(j, p)| (p.name.clone(), share(j))).collect())
 }
 
-/// The numbers with what is absurd at one end drawn nearer: at the end at which more of the spread is of the middle half then.
+/// The numbers with what is absurd at one end drawn nearer: at the end at which more of the spread is of the
+/// middle half then.
 fn squeezed(values: &[f64]) -> Vec<f64> {
     let below = tamed(values);
     let above = tamed(&values.iter().map(|value| -value).collect::<Vec<_>>()).into_iter().map(|value| -value);
@@ -90,7 +92,8 @@ fn choices(column: &Column) -> usize {
     }
 }
 
-/// How much of a column a set takes: active values are spread evenly, inactive ones take a share of their own.
+/// How much of a column a set takes: active values are spread evenly, inactive ones take a share of their
+/// own.
 struct Measure {
     /// 0 where the column is a number.
     choices: usize,
@@ -210,8 +213,8 @@ mod tests {
             .collect()
     }
 
-    /// An additive function has known shares: those of the variances of its parts, 4/12 and 1/12 for uniform numbers, and of
-    /// 0 or 1 with chances 1/3 and 2/3, 2/9.
+    /// An additive function has known shares: those of the variances of its parts, 4/12 and 1/12 for uniform
+    /// numbers, and of 0 or 1 with chances 1/3 and 2/3, 2/9.
     #[test]
     fn shares_are_those_of_the_variances_of_the_parts() {
         let space = Space::builder()

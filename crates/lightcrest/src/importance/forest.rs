@@ -1,8 +1,9 @@
-//! A random forest for regression, kept as the boxes of its leaves: what an analysis of variance integrates over.
+//! A random forest for regression, kept as the boxes of its leaves: what an analysis of variance integrates
+//! over.
 //!
-//! Breiman 2001, *Random Forests*. Each tree grows on a bootstrap sample until its leaves hold equal values, every split the
-//! one that reduces the squared error most; the categories of a column are ordered by their mean before it is cut, which finds the best
-//! subset (Breiman et al. 1984, theorem 4.5).
+//! Breiman 2001, *Random Forests*. Each tree grows on a bootstrap sample until its leaves hold equal values,
+//! every split the one that reduces the squared error most; the categories of a column are ordered by their
+//! mean before it is cut, which finds the best subset (Breiman et al. 1984, theorem 4.5).
 
 use crate::space::encode::{Column, Encoded};
 use rand::RngExt;

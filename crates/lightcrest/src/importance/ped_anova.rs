@@ -1,9 +1,9 @@
 //! PED-ANOVA.
 //!
-//! Watanabe et al. 2023, *PED-ANOVA: Efficiently Quantifying Hyperparameter Importance in Arbitrary Subspaces*, IJCAI
-//! (arXiv:2304.10255). A parameter matters if its values among the best trials are distributed otherwise than among
-//! all: the Pearson divergence of the two densities is the variance that the parameter alone explains of "is among
-//! the best" (theorem 1 with the subspace of all trials).
+//! Watanabe et al. 2023, *PED-ANOVA: Efficiently Quantifying Hyperparameter Importance in Arbitrary
+//! Subspaces*, IJCAI (arXiv:2304.10255). A parameter matters if its values among the best trials are
+//! distributed otherwise than among all: the Pearson divergence of the two densities is the variance that the
+//! parameter alone explains of "is among the best" (theorem 1 with the subspace of all trials).
 //!
 //! | symbol | meaning |
 //! |---|---|
@@ -13,11 +13,11 @@
 //! | `b` | density among all trials of the region, or a uniform one // (cells,) |
 //! | `D` | Pearson divergence, sum over cells of `b (p/b - 1)^2` |
 //!
-//! **Conditional parameters.** A parameter is judged among the trials in which it is active: `D` compares its values in
-//! the best of these trials that are among the best of all with its values in all of them. That divergence is weighted by
-//! the share of the best trials in which the parameter is active. So a choice that decides which branch is good gets
-//! the credit for it, not the parameters that exist in the good branch only; and what matters in a branch that no good
-//! trial takes matters little.
+//! **Conditional parameters.** A parameter is judged among the trials in which it is active: `D` compares its
+//! values in the best of these trials that are among the best of all with its values in all of them. That
+//! divergence is weighted by the share of the best trials in which the parameter is active. So a choice that
+//! decides which branch is good gets the credit for it, not the parameters that exist in the good branch
+//! only; and what matters in a branch that no good trial takes matters little.
 
 use crate::space::{Configuration, Encoder, Space};
 
@@ -26,9 +26,11 @@ use crate::space::{Configuration, Encoder, Space};
 pub struct PedAnovaConfig {
     /// `gamma'`: the share of the trials that count as best, in (0, 1).
     pub target: f64,
-    /// `gamma`: the share of the trials, from the best on, that they are compared with; above `target`, at most 1.
+    /// `gamma`: the share of the trials, from the best on, that they are compared with; above `target`, at
+    /// most 1.
     pub region: f64,
-    /// Whether the best are compared with the trials of the region as they are distributed, rather than with the uniform distribution.
+    /// Whether the best are compared with the trials of the region as they are distributed, rather than with
+    /// the uniform distribution.
     pub local: bool,
 }
 
@@ -41,8 +43,8 @@ impl Default for PedAnovaConfig {
 /// Into how many cells a continuous parameter, or one of many values, is cut.
 const CELLS: usize = 50;
 
-/// The importance of each parameter for one number: parameters in the order of the space, shares that add up to 1, or all
-/// 0 if nothing stands out.
+/// The importance of each parameter for one number: parameters in the order of the space, shares that add up
+/// to 1, or all 0 if nothing stands out.
 ///
 /// `trials` are configurations with the number, oriented: larger is better. `None` for fewer than two trials.
 pub fn ped_anova(

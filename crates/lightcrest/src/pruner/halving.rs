@@ -1,8 +1,8 @@
 //! Asynchronous successive halving (ASHA): at 1, 3, 9, ... epochs only the better third goes on.
 //!
-//! Li et al. 2020, *A System for Massively Parallel Hyperparameter Tuning*, MLSys (arXiv:1810.05934), algorithm 2, in
-//! the form that stops trials instead of pausing them: a trial that reaches a rung is ranked at once among those that
-//! were there before it, and never waits for others.
+//! Li et al. 2020, *A System for Massively Parallel Hyperparameter Tuning*, MLSys (arXiv:1810.05934),
+//! algorithm 2, in the form that stops trials instead of pausing them: a trial that reaches a rung is ranked
+//! at once among those that were there before it, and never waits for others.
 //!
 //! | symbol | meaning |
 //! |---|---|
@@ -12,18 +12,19 @@
 //! | `k` | rung; it is reached with the first report at step >= `r eta^(s + k)` |
 //! | `n` | trials that reached the rung so far, this one included |
 //!
-//! A trial goes on from a rung if it is among the best `max(1, floor(n / eta))` there: the first to arrive always goes
-//! on, so there is no barrier, at the price of some trials that go on only because they are early. (With
-//! `bootstrap_count`, so many of the first stop at the rung instead.) With one objective, all that equal the last of the best
-//! go on with it, and a report that is NaN stops the trial.
+//! A trial goes on from a rung if it is among the best `max(1, floor(n / eta))` there: the first to arrive
+//! always goes on, so there is no barrier, at the price of some trials that go on only because they are
+//! early. (With `bootstrap_count`, so many of the first stop at the rung instead.) With one objective, all
+//! that equal the last of the best go on with it, and a report that is NaN stops the trial.
 //!
 //! # Several objectives
-//! A report has values for the objectives that only training can tell (validation accuracy); the others may be known
-//! exactly before it begins (parameters, MACs), and the trial carries them. Both make the point at which a trial
-//! stands on a rung. Points are ranked by non-dominated sorting, within a front by crowding distance, the lonelier
-//! first (NSGA-II's order). So a network is stopped when others are more accurate *and* lighter, not because a
-//! heavier one is more accurate; and when a front is too large to go on as a whole, its ends go on (the lightest, the
-//! most accurate, however few are there) and a well-spread part of what lies between. Of equals, the first to arrive goes on.
+//! A report has values for the objectives that only training can tell (validation accuracy); the others may
+//! be known exactly before it begins (parameters, MACs), and the trial carries them. Both make the point at
+//! which a trial stands on a rung. Points are ranked by non-dominated sorting, within a front by crowding
+//! distance, the lonelier first (NSGA-II's order). So a network is stopped when others are more accurate
+//! *and* lighter, not because a heavier one is more accurate; and when a front is too large to go on as a
+//! whole, its ends go on (the lightest, the most accurate, however few are there) and a well-spread part of
+//! what lies between. Of equals, the first to arrive goes on.
 //!
 //! Objectives that are neither reported nor known (latency, measured at the end) do not count on the rungs.
 
@@ -36,8 +37,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MinResource {
-    /// A hundredth of the last step of the first complete trial, at least 1. Until a trial is complete, none is
-    /// stopped. (Optuna's rule.)
+    /// A hundredth of the last step of the first complete trial, at least 1. Until a trial is complete, none
+    /// is stopped. (Optuna's rule.)
     #[default]
     Auto,
     /// This many steps.
@@ -163,7 +164,8 @@ impl Rule<'_> {
     }
 }
 
-/// Whether a point is an end of the front: no other is better in one of the objectives, and none is better or equal in all.
+/// Whether a point is an end of the front: no other is better in one of the objectives, and none is better or
+/// equal in all.
 fn is_end(points: &[Vec<f64>], own: usize) -> bool {
     let others = || points.iter().enumerate().filter(|(i, _)| *i != own).map(|(_, point)| point);
     let most = |j: usize| others().all(|point| point[j] <= points[own][j]);

@@ -1,7 +1,7 @@
 //! Hyperband: several successive halvings side by side, since nobody knows how early a trial can be judged.
 //!
-//! Li et al. 2018, *Hyperband: A Novel Bandit-Based Approach to Hyperparameter Optimization*, JMLR 18(185), with the asynchronous
-//! halving of [`SuccessiveHalving`](super::SuccessiveHalving) in each bracket.
+//! Li et al. 2018, *Hyperband: A Novel Bandit-Based Approach to Hyperparameter Optimization*, JMLR 18(185),
+//! with the asynchronous halving of [`SuccessiveHalving`](super::SuccessiveHalving) in each bracket.
 //!
 //! | symbol | meaning |
 //! |---|---|
@@ -11,12 +11,13 @@
 //! | `B` | brackets: `floor(log_eta(R / r)) + 1` |
 //! | `s` | bracket 0, ..., B - 1; its first rung is at `r eta^s` |
 //!
-//! Bracket s gets a share of the trials in proportion to `ceil(B eta^(B - 1 - s) / (B - s))`, such that all use about the same number of
-//! steps (algorithm 1 of the paper). Which bracket a trial is in is drawn from a random stream of its own, a function of seed and
-//! number, so that all processes of a study agree. A trial competes with those of its bracket only.
+//! Bracket s gets a share of the trials in proportion to `ceil(B eta^(B - 1 - s) / (B - s))`, such that all
+//! use about the same number of steps (algorithm 1 of the paper). Which bracket a trial is in is drawn from a
+//! random stream of its own, a function of seed and number, so that all processes of a study agree. A trial
+//! competes with those of its bracket only.
 //!
-//! Where R is automatic it grows as longer trials complete, but no trial changes its bracket: each has that of the R that was known when it
-//! began, or, if none was, of the first trial to end.
+//! Where R is automatic it grows as longer trials complete, but no trial changes its bracket: each has that
+//! of the R that was known when it began, or, if none was, of the first trial to end.
 
 use super::{Pruner, PrunerError, halving};
 use crate::history::{FrozenTrial, History};
@@ -45,7 +46,8 @@ pub struct HyperbandConfig {
     pub max_resource: MaxResource,
     /// `eta`: one in so many goes on; 3 by default, at least 2.
     pub reduction_factor: u64,
-    /// How many of the first trials of a bracket to arrive at a rung stop there, whatever they report; 0 by default.
+    /// How many of the first trials of a bracket to arrive at a rung stop there, whatever they report; 0 by
+    /// default.
     pub bootstrap_count: usize,
     /// What the brackets are drawn from, such as a hash of the study's name; 0 by default.
     pub seed: u64,

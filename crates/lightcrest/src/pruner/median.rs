@@ -1,4 +1,5 @@
-//! The median rule: a trial stops when even its best report is behind the median of what complete trials had at the same step.
+//! The median rule: a trial stops when even its best report is behind the median of what complete trials had
+//! at the same step.
 //!
 //! [`PercentilePruner`] at 50 %; Golovin et al. 2017, *Google Vizier*, KDD, section 3.5.2.
 
@@ -14,9 +15,11 @@ pub struct MedianConfig {
     pub startup_trials: usize,
     /// No trial is stopped before this step; 0 by default.
     pub warmup_steps: u64,
-    /// After the warm-up, only the first report in each interval of so many steps decides; 1 by default, and 0 counts as 1.
+    /// After the warm-up, only the first report in each interval of so many steps decides; 1 by default, and
+    /// 0 counts as 1.
     pub interval_steps: u64,
-    /// So many complete trials must have reported at the step (of several objectives, until the step) at which one is stopped; 1 by default, and 0 counts as 1.
+    /// So many complete trials must have reported at the step (of several objectives, until the step) at
+    /// which one is stopped; 1 by default, and 0 counts as 1.
     pub min_trials: usize,
 }
 

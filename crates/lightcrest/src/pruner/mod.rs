@@ -1,8 +1,9 @@
 //! Pruners stop trials early, by what they report on the way.
 //!
-//! Trials of several objectives can be stopped too. A report holds values of the objectives that only an evaluation
-//! can tell; what is known beforehand (MACs, parameters) is taken from the trial itself. Together they make a point
-//! for every trial and step, and trials are ranked by Pareto dominance: see [`SuccessiveHalving`].
+//! Trials of several objectives can be stopped too. A report holds values of the objectives that only an
+//! evaluation can tell; what is known beforehand (MACs, parameters) is taken from the trial itself. Together
+//! they make a point for every trial and step, and trials are ranked by Pareto dominance: see
+//! [`SuccessiveHalving`].
 //!
 //! | pruner | a trial stops when |
 //! |---|---|
@@ -37,9 +38,9 @@ use crate::history::{FrozenTrial, History};
 /// Decides whether a running trial is worth going on with.
 ///
 /// # Contract
-/// Called right after a report, once for each, with the trial as it is in the history. The answer depends on the
-/// arguments only, so that resumed runs and several processes agree. A trial without reports is never stopped. Calls
-/// come from any thread.
+/// Called right after a report, once for each, with the trial as it is in the history. The answer depends on
+/// the arguments only, so that resumed runs and several processes agree. A trial without reports is never
+/// stopped. Calls come from any thread.
 pub trait Pruner: Send + Sync {
     /// The name, as a person would write it in a spec: `none`, `halving`, `median`, ...
     fn name(&self) -> &'static str;
@@ -101,7 +102,8 @@ impl PrunerError {
     }
 }
 
-/// Whether a decision is due at the last report: it is the first one in its interval, counted from the end of the warm-up.
+/// Whether a decision is due at the last report: it is the first one in its interval, counted from the end of
+/// the warm-up.
 fn is_due(trial: &FrozenTrial, warmup_steps: u64, interval_steps: u64) -> bool {
     let Some(((step, _), earlier)) = trial.reports.split_last() else { return false };
     if *step < warmup_steps {
@@ -111,8 +113,9 @@ fn is_due(trial: &FrozenTrial, warmup_steps: u64, interval_steps: u64) -> bool {
     earlier.last().is_none_or(|(last, _)| *last < warmup_steps || interval(*last) < interval(*step))
 }
 
-/// The point that a trial shows at a report: the objectives that the report tells and those that were known before
-/// the trial began, such that larger is better and NaN is worst. The objectives that neither tells are left out.
+/// The point that a trial shows at a report: the objectives that the report tells and those that were known
+/// before the trial began, such that larger is better and NaN is worst. The objectives that neither tells are
+/// left out.
 ///
 /// `told` is how many values each report holds; trials can only be compared at the same number.
 pub(crate) fn point(history: &History, trial: &FrozenTrial, values: &[f64], told: usize) -> Vec<f64> {

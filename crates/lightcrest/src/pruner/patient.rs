@@ -1,9 +1,10 @@
 //! Patience: a trial may be stopped only after it has not improved for a while.
 //!
-//! Around another pruner, it lets trials go on that the other would stop while they still improve; alone, it is early stopping
-//! as training loops have it. A trial has not improved if its best among the last `patience + 1` reports is behind its best before
-//! them by more than `min_delta`; with several objectives, if that is so for each that it reports. Reports that are NaN tell nothing: if all of a part
-//! are, the trial goes on.
+//! Around another pruner, it lets trials go on that the other would stop while they still improve; alone, it
+//! is early stopping as training loops have it. A trial has not improved if its best among the last
+//! `patience + 1` reports is behind its best before them by more than `min_delta`; with several objectives,
+//! if that is so for each that it reports. Reports that are NaN tell nothing: if all of a part are, the trial
+//! goes on.
 
 use super::{Pruner, PrunerError};
 use crate::history::{FrozenTrial, History};

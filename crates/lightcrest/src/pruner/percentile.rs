@@ -1,14 +1,16 @@
-//! The percentile rule: a trial stops when even its best report is behind a percentile of what complete trials had at the same step.
+//! The percentile rule: a trial stops when even its best report is behind a percentile of what complete
+//! trials had at the same step.
 //!
-//! The median rule of Golovin et al. 2017, *Google Vizier*, KDD, section 3.5.2, for any percentile, and with the reports of the
-//! others in place of running averages. With one objective the percentile is interpolated between the two reports that surround it,
-//! q of the way from the best to the worst of n: at position (n - 1) q / 100. Only reports at the very step count. Those that are NaN
-//! have no place in the order, but count for `min_trials`; a trial that reported nothing else is stopped.
+//! The median rule of Golovin et al. 2017, *Google Vizier*, KDD, section 3.5.2, for any percentile, and with
+//! the reports of the others in place of running averages. With one objective the percentile is interpolated
+//! between the two reports that surround it, q of the way from the best to the worst of n: at position (n -
+//! 1) q / 100. Only reports at the very step count. Those that are NaN have no place in the order, but count
+//! for `min_trials`; a trial that reported nothing else is stopped.
 //!
 //! # Several objectives
-//! The best report has the best of each objective so far; of the others, the last report until the step counts. Trials are ranked as in
-//! [`SuccessiveHalving`](super::SuccessiveHalving), by non-dominated sorting, then crowding, and the trial stops if more than
-//! ceil((n - 1) q / 100) of the others are ahead of it.
+//! The best report has the best of each objective so far; of the others, the last report until the step
+//! counts. Trials are ranked as in [`SuccessiveHalving`](super::SuccessiveHalving), by non-dominated sorting,
+//! then crowding, and the trial stops if more than ceil((n - 1) q / 100) of the others are ahead of it.
 
 use super::{Pruner, PrunerError, is_due, point};
 use crate::history::{FrozenTrial, History};
@@ -28,7 +30,8 @@ pub struct PercentileConfig {
     pub warmup_steps: u64,
     /// After the warm-up, only the first report in each interval of so many steps decides; 1 by default.
     pub interval_steps: u64,
-    /// So many complete trials must have reported at the step (of several objectives, until the step) at which one is stopped; 1 by default.
+    /// So many complete trials must have reported at the step (of several objectives, until the step) at
+    /// which one is stopped; 1 by default.
     pub min_trials: usize,
 }
 

@@ -6,17 +6,19 @@
 //! | `r_i` | rank of `abs(d_i)`; equal ones share the mean of their ranks |
 //! | `W` | Σ r_i over `d_i > 0`, + Σ r_i / 2 over `d_i = 0` (zeros are split) |
 //!
-//! Up to [`EXACT`] pairs the p-value is exact, ties and zeros included: given the ranks, each sign of a difference that is not zero is a
-//! fair coin, and the distribution of W follows by adding one rank after the other. Above, W is normal with mean n(n + 1) / 4 and
-//! variance (n(n + 1)(2n + 1) - Σ (t³ - t) / 2) / 24, t the size of each group of ties, zeros being one (Hollander et al. 2014, *Nonparametric
-//! Statistical Methods*, sec. 3.1; as SciPy's `wilcoxon` with `zero_method="zsplit"`).
+//! Up to [`EXACT`] pairs the p-value is exact, ties and zeros included: given the ranks, each sign of a
+//! difference that is not zero is a fair coin, and the distribution of W follows by adding one rank after the
+//! other. Above, W is normal with mean n(n + 1) / 4 and variance (n(n + 1)(2n + 1) - Σ (t³ - t) / 2) / 24, t
+//! the size of each group of ties, zeros being one (Hollander et al. 2014, *Nonparametric Statistical
+//! Methods*, sec. 3.1; as SciPy's `wilcoxon` with `zero_method="zsplit"`).
 
 use lightcrest_gp::special::normal_cdf;
 
 /// The largest number of pairs that is counted exactly.
 const EXACT: usize = 50;
 
-/// The probability of a W as large as that of `d` if positive and negative differences were equally likely; 1 without differences.
+/// The probability of a W as large as that of `d` if positive and negative differences were equally likely; 1
+/// without differences.
 pub(super) fn p_greater(d: &[f64]) -> f64 {
     let n = d.len();
     let mut order: Vec<f64> = d.to_vec();
@@ -61,7 +63,8 @@ fn survival(ranks: impl Iterator<Item = usize>, at: usize) -> f64 {
 mod tests {
     use super::*;
 
-    /// SciPy 1.17.1: `wilcoxon(d, alternative="greater", zero_method="zsplit").pvalue`; with ties it counts up to 13 pairs.
+    /// SciPy 1.17.1: `wilcoxon(d, alternative="greater", zero_method="zsplit").pvalue`; with ties it counts
+    /// up to 13 pairs.
     #[test]
     fn p_values_are_those_of_scipy() {
         let close = |d: &[f64], p: f64| assert!((p_greater(d) / p - 1.0).abs() < 1e-9, "{}", p_greater(d));

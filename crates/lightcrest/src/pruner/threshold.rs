@@ -1,6 +1,8 @@
-//! The threshold rule: a trial stops when a report leaves the bounds of what can still become something, such as a loss that explodes.
+//! The threshold rule: a trial stops when a report leaves the bounds of what can still become something, such
+//! as a loss that explodes.
 //!
-//! The bounds concern the first value of a report: the first objective that is not known before the trial begins.
+//! The bounds concern the first value of a report: the first objective that is not known before the trial
+//! begins.
 
 use super::{Pruner, PrunerError, is_due};
 use crate::history::{FrozenTrial, History};

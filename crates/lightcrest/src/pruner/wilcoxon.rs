@@ -1,13 +1,16 @@
-//! The Wilcoxon rule: a trial stops when it is significantly behind the best trial over the instances that both reported.
+//! The Wilcoxon rule: a trial stops when it is significantly behind the best trial over the instances that
+//! both reported.
 //!
-//! For objectives that are means over instances (folds of a cross-validation, seeds, problems): a report is the value of one instance and its
-//! step is the instance's number, the same for all trials. The differences to the best complete trial at common steps are judged by the
-//! one-sided signed-rank test; a trial whose mean so far is at least as good as the best trial's goes on whatever the test says. So does
-//! one where a report, of itself or of the best trial, is infinite or NaN.
+//! For objectives that are means over instances (folds of a cross-validation, seeds, problems): a report is
+//! the value of one instance and its step is the instance's number, the same for all trials. The differences
+//! to the best complete trial at common steps are judged by the one-sided signed-rank test; a trial whose
+//! mean so far is at least as good as the best trial's goes on whatever the test says. So does one where a
+//! report, of itself or of the best trial, is infinite or NaN.
 //!
 //! # Several objectives
-//! A trial stops when one trial on the front beats it: at least as good in each objective known beforehand and significantly better, by the same
-//! test, in each one reported. No correction is made for the number of trials on the front.
+//! A trial stops when one trial on the front beats it: at least as good in each objective known beforehand
+//! and significantly better, by the same test, in each one reported. No correction is made for the number of
+//! trials on the front.
 
 use super::signed_rank::p_greater;
 use super::{Pruner, PrunerError};
@@ -46,7 +49,8 @@ impl WilcoxonPruner {
         Ok(Self { config })
     }
 
-    /// Whether `best` is no worse in what is known and significantly better in each of the objectives that both reported.
+    /// Whether `best` is no worse in what is known and significantly better in each of the objectives that
+    /// both reported.
     fn beaten(&self, history: &History, trial: &FrozenTrial, best: &FrozenTrial) -> bool {
         let mut position = 0;
         for (m, objective) in history.objectives().iter().enumerate() {

@@ -11,7 +11,8 @@ const RESAMPLED: usize = 10;
 /// From how many of the latest trials the one is chosen towards which is mended.
 const ANCHORS: usize = 100;
 
-/// Whether a configuration may be proposed: it satisfies the constraints of the space, is new, and its preview shows no violation.
+/// Whether a configuration may be proposed: it satisfies the constraints of the space, is new, and its
+/// preview shows no violation.
 pub(super) fn admissible(context: &Context<'_>, configuration: &Configuration) -> bool {
     context.space.is_feasible(configuration)
         && !context.history.contains(configuration)
@@ -50,7 +51,8 @@ pub(super) fn first_admissible(
     }
 }
 
-/// Decodes the rows of a sampler; those that break constraints of the space are led back to feasible ones, once several in a row did.
+/// Decodes the rows of a sampler; those that break constraints of the space are led back to feasible ones,
+/// once several in a row did.
 pub(super) struct Mender<'a> {
     context: &'a Context<'a>,
     encoder: &'a Encoder<'a>,
@@ -64,7 +66,8 @@ impl<'a> Mender<'a> {
         Self { context, encoder, refused: 0, anchors: None }
     }
 
-    /// The configuration of a row, or a feasible one near to it: on the way to the nearest of the latest trials.
+    /// The configuration of a row, or a feasible one near to it: on the way to the nearest of the latest
+    /// trials.
     pub(super) fn decode(&mut self, row: &[f64], rng: &mut ChaCha8Rng) -> Configuration {
         let (encoder, space) = (self.encoder, self.context.space);
         let configuration = encoder.decode(row);
@@ -93,8 +96,8 @@ impl<'a> Mender<'a> {
     }
 }
 
-/// How unlike two rows are: the mean over the columns active in either of |a - b|, or of 1 where only one is active or
-/// categories differ (Gower 1971).
+/// How unlike two rows are: the mean over the columns active in either of |a - b|, or of 1 where only one is
+/// active or categories differ (Gower 1971).
 pub(super) fn distance(columns: &[Column], a: (&[f64], &[bool]), b: (&[f64], &[bool])) -> f64 {
     let (mut sum, mut count) = (0.0, 0);
     for (i, column) in columns.iter().enumerate() {

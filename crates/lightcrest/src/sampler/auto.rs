@@ -1,4 +1,5 @@
-//! The sampler that chooses for you: by space, objectives and history, what does best on `cargo xtask bench bo`.
+//! The sampler that chooses for you: by space, objectives and history, what does best on
+//! `cargo xtask bench bo`.
 //!
 //! | situation | choice | because |
 //! |---|---|---|
@@ -6,9 +7,10 @@
 //! | one objective | Gaussian process, log expected improvement | few trials on tables of real tunings and on a conditional tree |
 //! | several objectives | Gaussian process, confidence bounds with random weights | ahead of TPE and NSGA-II in the first 50 trials on real fronts that no setting was chosen on; after 100, TPE is level |
 //!
-//! `docs/bayesian-optimization.md` has the figures. Beyond [`GpConfig::max_trials`](super::GpConfig) the Gaussian process looks at
-//! a part of the trials only, so that it stays the choice however long the history is. What was chosen and why is logged when it changes (`log`, level info). The choice is a function of the context,
-//! so a sampler that is rebuilt chooses the same.
+//! `docs/bayesian-optimization.md` has the figures. Beyond [`GpConfig::max_trials`](super::GpConfig) the
+//! Gaussian process looks at a part of the trials only, so that it stays the choice however long the history
+//! is. What was chosen and why is logged when it changes (`log`, level info). The choice is a function of the
+//! context, so a sampler that is rebuilt chooses the same.
 
 use super::{Capabilities, Context, GpSampler, RandomSampler, Sampler, SamplerError};
 use crate::space::Configuration;

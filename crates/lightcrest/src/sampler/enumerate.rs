@@ -1,4 +1,5 @@
-//! All configurations of a space whose parameters have finitely many values: drawn at random, and listed when few are left.
+//! All configurations of a space whose parameters have finitely many values: drawn at random, and listed when
+//! few are left.
 
 use super::admission::admitted;
 use super::random::Refusals;
@@ -25,7 +26,8 @@ impl Levels<'_> {
     /// A random configuration that was not tried before and is feasible.
     ///
     /// # Errors
-    /// [`SamplerError::Exhausted`] if all feasible ones were tried, [`SamplerError::EmptyFeasibleSpace`] if there is none.
+    /// [`SamplerError::Exhausted`] if all feasible ones were tried, [`SamplerError::EmptyFeasibleSpace`] if
+    /// there is none.
     pub(super) fn next(
         &self,
         sampler: &'static str,
@@ -42,7 +44,8 @@ impl Levels<'_> {
             return draw(context, rng);
         }
         let (mut refusals, mut tried, mut fresh) = (Refusals::default(), 0, Vec::new());
-        // One that breaks a constraint of the space, and how many do: to say why for each would take longer than to find them.
+        // One that breaks a constraint of the space, and how many do: to say why for each would take longer
+        // than to find them.
         let mut broken: Option<(Configuration, usize)> = None;
         self.each(&mut |configuration| {
             if !context.space.is_feasible(&configuration) {

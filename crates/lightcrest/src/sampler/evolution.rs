@@ -1,8 +1,9 @@
-//! Regularised evolution (Real et al. 2019, arXiv 1802.01548, algorithm 1): what neural architecture search compares itself to.
+//! Regularised evolution (Real et al. 2019, arXiv 1802.01548, algorithm 1): what neural architecture search
+//! compares itself to.
 //!
-//! The population is the latest [`population_size`](EvolutionConfig::population_size) complete trials: the oldest dies, however good. Of a
-//! random sample of it the best has a child that differs in one parameter: another choice, or a step of a number. Parameters that only
-//! the child has are random.
+//! The population is the latest [`population_size`](EvolutionConfig::population_size) complete trials: the
+//! oldest dies, however good. Of a random sample of it the best has a child that differs in one parameter:
+//! another choice, or a step of a number. Parameters that only the child has are random.
 
 use super::admission::{Mender, first_admissible};
 use super::{Capabilities, Context, Sampler, SamplerError, draw};
@@ -20,7 +21,8 @@ const CHILDREN: usize = 100;
 /// The standard deviation of a step, as a part of a parameter's range.
 const STEP: f64 = 0.15;
 
-/// Settings of the [`EvolutionSampler`]. The paper has 100 and 25 for 20,000 trials; these are for a few hundred.
+/// Settings of the [`EvolutionSampler`]. The paper has 100 and 25 for 20,000 trials; these are for a few
+/// hundred.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EvolutionConfig {

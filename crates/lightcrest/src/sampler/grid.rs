@@ -1,7 +1,7 @@
 //! Grid search: every combination of a few values of each parameter once, in random order.
 //!
-//! What was tried is read from the history, so that a run that is resumed, or one of several processes, tries what is left. On a conditional
-//! space the combinations are those of the active parameters.
+//! What was tried is read from the history, so that a run that is resumed, or one of several processes, tries
+//! what is left. On a conditional space the combinations are those of the active parameters.
 
 use super::enumerate::Levels;
 use super::{Capabilities, Context, Sampler, SamplerError};
@@ -17,8 +17,8 @@ use std::collections::BTreeMap;
 pub struct GridConfig {
     /// The values to try, by parameter.
     pub values: BTreeMap<String, Vec<Value>>,
-    /// How many values are tried of a parameter that has none above: evenly spaced on its scale, the ends included. All of an unordered
-    /// choice are.
+    /// How many values are tried of a parameter that has none above: evenly spaced on its scale, the ends
+    /// included. All of an unordered choice are.
     pub points: usize,
 }
 

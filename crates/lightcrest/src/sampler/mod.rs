@@ -52,8 +52,9 @@ pub struct Context<'a> {
     pub space: &'a Space,
     /// The objectives, in the order of a trial's values.
     pub objectives: &'a [ObjectiveInfo],
-    /// All trials so far: running ones too, with what they reported. Those that other workers are just proposing for are
-    /// [reserved](crate::history::FrozenTrial::is_reserved): they have no configuration yet, and say nothing.
+    /// All trials so far: running ones too, with what they reported. Those that other workers are just
+    /// proposing for are [reserved](crate::history::FrozenTrial::is_reserved): they have no configuration
+    /// yet, and say nothing.
     pub history: &'a History,
     /// What is known of a configuration before it is evaluated. Costs up to tens of microseconds.
     pub preview: &'a dyn Fn(&Configuration) -> Preview,
@@ -62,10 +63,12 @@ pub struct Context<'a> {
 /// Proposes configurations.
 ///
 /// # Contract
-/// - A proposal is [valid](Space::validate), with all bounds and constraints of the space, and its preview shows no violation. Where a preview gives exact values
-///   of objectives, a sampler uses them rather than a prediction.
-/// - A proposal depends on the context and on `rng` only. What a sampler keeps between calls may make it faster,
-///   not different: one that is rebuilt proposes the same, so that resumed runs and several processes agree.
+/// - A proposal is [valid](Space::validate), with all bounds and constraints of the space, and its preview
+///   shows no violation. Where a preview gives exact values of objectives, a sampler uses them rather than a
+///   prediction.
+/// - A proposal depends on the context and on `rng` only. What a sampler keeps between calls may make it
+///   faster, not different: one that is rebuilt proposes the same, so that resumed runs and several processes
+///   agree.
 /// - It must cope with anything in the history: failed and pruned trials, configurations proposed by someone
 ///   else, equal values, huge values.
 /// - Calls come one at a time, from any thread.
@@ -76,9 +79,9 @@ pub trait Sampler: Send {
     /// What it can do; checked once, when the study is made.
     fn capabilities(&self) -> Capabilities;
 
-    /// Whether a proposal takes microseconds, or must not be computed while other processes take trials: then it is computed while
-    /// the study is locked, and anew where another process was faster. Others are computed while the study goes on, for a number
-    /// that is reserved.
+    /// Whether a proposal takes microseconds, or must not be computed while other processes take trials: then
+    /// it is computed while the study is locked, and anew where another process was faster. Others are
+    /// computed while the study goes on, for a number that is reserved.
     fn is_cheap(&self) -> bool {
         false
     }

@@ -1,7 +1,7 @@
 //! Some parameters fixed, the others proposed by another sampler.
 //!
-//! The other sampler sees the space with a single value of each fixed parameter, so that what it models and counts is the rest. What was
-//! tried with other values of the fixed parameters still informs it of the rest.
+//! The other sampler sees the space with a single value of each fixed parameter, so that what it models and
+//! counts is the rest. What was tried with other values of the fixed parameters still informs it of the rest.
 
 use super::{Capabilities, Context, Sampler, SamplerError};
 use crate::space::{Configuration, Space, SpaceError};
@@ -16,8 +16,8 @@ pub struct PartialFixedSampler {
 }
 
 impl PartialFixedSampler {
-    /// `fixed` names values; a name that the space does not have is without effect, and a conditional parameter is fixed where it is
-    /// active.
+    /// `fixed` names values; a name that the space does not have is without effect, and a conditional
+    /// parameter is fixed where it is active.
     pub fn new(fixed: Configuration, base: Box<dyn Sampler>) -> Self {
         Self { fixed, base, kept: None }
     }

@@ -1,7 +1,8 @@
 //! Random search: every parameter uniform on its scale.
 //!
 //! Configurations that break a `before` constraint are drawn again, and so are those that were tried already,
-//! as long as new ones can be found. Constraints of the space are [drawn around](crate::space::Space::sample).
+//! as long as new ones can be found. Constraints of the space are [drawn
+//! around](crate::space::Space::sample).
 
 use super::{Capabilities, Context, Sampler, SamplerError};
 use crate::space::Configuration;

@@ -85,8 +85,8 @@ impl SpaceBuilder {
         self.constraint(Constraint::predicate(name, test))
     }
 
-    /// Gives a parameter one value for good: it is in every configuration in which it is active, and what cannot be active then is no
-    /// part of the space.
+    /// Gives a parameter one value for good: it is in every configuration in which it is active, and what
+    /// cannot be active then is no part of the space.
     ///
     /// ```
     /// use lightcrest::space::{Parameter, Space};
@@ -107,8 +107,9 @@ impl SpaceBuilder {
         self
     }
 
-    /// Checks everything and orders the parameters so that parents come first, and so do parameters that bound others. With bounds or
-    /// constraints, it looks for configurations that satisfy them: up to 200,000 are drawn before it gives up.
+    /// Checks everything and orders the parameters so that parents come first, and so do parameters that
+    /// bound others. With bounds or constraints, it looks for configurations that satisfy them: up to 200,000
+    /// are drawn before it gives up.
     ///
     /// # Errors
     /// The first thing that is wrong, with the parameter and the values.

@@ -11,7 +11,8 @@ use std::sync::{Arc, OnceLock};
 /// Shorter lists are quicker read than indexed.
 const SHORT: usize = 16;
 
-/// The values of a choice, in their order. Copies share them, so that a list of 100,000 costs its length once.
+/// The values of a choice, in their order. Copies share them, so that a list of 100,000 costs its length
+/// once.
 #[derive(Clone, Default)]
 pub struct Choices(Arc<List>);
 

@@ -7,18 +7,19 @@ use super::{Column, Configuration, Encoder, Space, SpaceError, Value};
 pub struct Cut {
     /// The values along each parameter that varies, ascending on its own scale, choices in their order.
     pub axes: Vec<Vec<Value>>,
-    /// All combinations, the first parameter varying fastest. Each has its parameters, with values of their domains: where a choice
-    /// along the cut makes other parameters active they have their held values, and a parameter of the cut is absent where another one
-    /// makes it inactive. Bounds and constraints may be broken: [`Space::is_feasible`] tells.
+    /// All combinations, the first parameter varying fastest. Each has its parameters, with values of their
+    /// domains: where a choice along the cut makes other parameters active they have their held values, and a
+    /// parameter of the cut is absent where another one makes it inactive. Bounds and constraints may be
+    /// broken: [`Space::is_feasible`] tells.
     pub configurations: Vec<Configuration>,
 }
 
 impl Cut {
-    /// The cut along the parameters `names`, at most `points` values each (at least 2): evenly on the parameter's scale, or all values
-    /// where there are not more.
+    /// The cut along the parameters `names`, at most `points` values each (at least 2): evenly on the
+    /// parameter's scale, or all values where there are not more.
     ///
-    /// A parameter that is held has its value in the first configuration of `held` in which it is active, or else the middle of its
-    /// domain: so `held` comes best first.
+    /// A parameter that is held has its value in the first configuration of `held` in which it is active, or
+    /// else the middle of its domain: so `held` comes best first.
     ///
     /// # Errors
     /// If a name is not of the space or is there twice, or the held values make the parameter inactive.

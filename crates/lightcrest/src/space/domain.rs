@@ -8,8 +8,8 @@ use std::fmt;
 /// The kind of a parameter and its bounds.
 ///
 /// As JSON: `{"type": "float", "low": 1e-5, "high": 0.1, "log": true}`, and likewise `"int"` (`low`, `high`,
-/// `log`, `step`) and `"categorical"` (`choices`, `ordered`). What may be left out has a default: linear, step 1
-/// or none, unordered.
+/// `log`, `step`) and `"categorical"` (`choices`, `ordered`). What may be left out has a default: linear,
+/// step 1 or none, unordered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Domain {
@@ -17,8 +17,8 @@ pub enum Domain {
     Float {
         /// The smallest value.
         low: f64,
-        /// The largest value. With a step, the last `low + k step` that does not exceed it, in decimal arithmetic; spaces and
-        /// trials hold it lowered to that.
+        /// The largest value. With a step, the last `low + k step` that does not exceed it, in decimal
+        /// arithmetic; spaces and trials hold it lowered to that.
         high: f64,
         /// Whether the scale is logarithmic.
         #[serde(default)]
@@ -31,7 +31,8 @@ pub enum Domain {
     Int {
         /// The smallest value.
         low: i64,
-        /// The largest value, or the last `low + k step` that does not exceed it; spaces and trials hold it lowered to that.
+        /// The largest value, or the last `low + k step` that does not exceed it; spaces and trials hold it
+        /// lowered to that.
         high: i64,
         /// Whether the scale is logarithmic.
         #[serde(default)]
@@ -55,7 +56,8 @@ fn one() -> i64 {
 }
 
 impl Domain {
-    /// How many values there are; `None` for a continuous domain. The 2^64 values of all whole numbers count as one fewer.
+    /// How many values there are; `None` for a continuous domain. The 2^64 values of all whole numbers count
+    /// as one fewer.
     pub fn cells(&self) -> Option<u64> {
         match self {
             Self::Categorical { choices, .. } => Some(choices.len() as u64),
@@ -118,7 +120,8 @@ impl Domain {
         }
     }
 
-    /// The domain with `high` lowered to its last value, where it has a step: what it says of itself is then what its values are.
+    /// The domain with `high` lowered to its last value, where it has a step: what it says of itself is then
+    /// what its values are.
     pub fn lowered(&self) -> Self {
         let mut domain = self.clone();
         match &mut domain {
@@ -148,7 +151,8 @@ impl Domain {
         }
     }
 
-    /// Whether a value is of this domain. A float parameter takes whole numbers too; an int one takes no floats.
+    /// Whether a value is of this domain. A float parameter takes whole numbers too; an int one takes no
+    /// floats.
     pub fn contains(&self, value: &Value) -> bool {
         match self {
             Self::Float { low, high, step: None, .. } => {
@@ -173,8 +177,8 @@ impl Domain {
         }
     }
 
-    /// The first and the last cell with a value in `[low, high]`, of a domain that has cells and [ends](Self::ends); `None` if there is
-    /// no such cell.
+    /// The first and the last cell with a value in `[low, high]`, of a domain that has cells and
+    /// [ends](Self::ends); `None` if there is no such cell.
     pub(crate) fn cells_within(&self, low: f64, high: f64) -> Option<(u64, u64)> {
         let cells = self.cells()?;
         // The number of cells for which something holds that holds for the first ones only.
@@ -191,8 +195,8 @@ impl Domain {
         (below < within).then(|| (below, within - 1))
     }
 
-    /// A value that was given from outside as one of this domain's kind, in its range or not; `None` if it is of another kind, or not
-    /// positive on a logarithmic scale. What is true counts as 1, what is false as 0.
+    /// A value that was given from outside as one of this domain's kind, in its range or not; `None` if it is
+    /// of another kind, or not positive on a logarithmic scale. What is true counts as 1, what is false as 0.
     pub(crate) fn convert(&self, value: &Value) -> Option<Value> {
         let number = value.number()?;
         match self {
@@ -219,10 +223,11 @@ impl Domain {
         }
     }
 
-    /// The smallest domain of the same kind that holds both: ranges may grow, shrink and move from trial to trial. `None` if
-    /// the two are different things: another kind, another scale, other choices.
+    /// The smallest domain of the same kind that holds both: ranges may grow, shrink and move from trial to
+    /// trial. `None` if the two are different things: another kind, another scale, other choices.
     ///
-    /// Where steps do not fit together, whole numbers get the largest step that meets all values, and floats get none.
+    /// Where steps do not fit together, whole numbers get the largest step that meets all values, and floats
+    /// get none.
     pub(crate) fn union(&self, other: &Self) -> Option<Self> {
         let union = match (self, other) {
             (

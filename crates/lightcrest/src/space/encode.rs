@@ -1,8 +1,8 @@
 //! The only encoder: configuration to numbers and back.
 //!
-//! Samplers think in rows of `d` numbers, one column for each parameter of the space, active or not, beside a mask
-//! that says which columns are active. What stands in an inactive column means nothing (it is 0) and must not be
-//! compared; the mask is there so that a surrogate cannot forget it.
+//! Samplers think in rows of `d` numbers, one column for each parameter of the space, active or not, beside a
+//! mask that says which columns are active. What stands in an inactive column means nothing (it is 0) and
+//! must not be compared; the mask is there so that a surrogate cannot forget it.
 //!
 //! | domain | column | value in the row |
 //! |---|---|---|
@@ -14,9 +14,9 @@
 //! | `Categorical` | [`Column::Categorical`] | the index `k` itself: 0, 1, 2, ...; compare for equality only |
 //!
 //! Cells are centred so that each has the same width: a uniform number in the unit cube hits every value of a
-//! parameter equally often, at the ends too. Bounds that depend on other parameters change nothing of that: a row has the same scale
-//! everywhere, and what lies beyond a bound is read as the last value within it. All columns lie in `[0, 1]` but the unordered categorical ones, where
-//! a distance would mean nothing.
+//! parameter equally often, at the ends too. Bounds that depend on other parameters change nothing of that: a
+//! row has the same scale everywhere, and what lies beyond a bound is read as the last value within it. All
+//! columns lie in `[0, 1]` but the unordered categorical ones, where a distance would mean nothing.
 
 use super::constraint::Range;
 use super::{Configuration, Domain, Space, Value};
@@ -83,7 +83,8 @@ impl Grid {
 }
 
 impl Column {
-    /// Turns a uniform number in `[0, 1)` into a value of this column, each value equally likely on its scale.
+    /// Turns a uniform number in `[0, 1)` into a value of this column, each value equally likely on its
+    /// scale.
     pub fn spread(&self, uniform: f64) -> f64 {
         match self {
             Self::Continuous => uniform,
@@ -172,9 +173,9 @@ impl<'a> Encoder<'a> {
         self.walk(row, Reading::Clipped, |_, _| {})
     }
 
-    /// The configuration as a row. A [valid](Space::validate) one comes back from [`decode`](Self::decode). Others occur in
-    /// discovered spaces (a trial that failed half-way, one that was proposed when less was known): what has no value
-    /// of its domain counts as inactive.
+    /// The configuration as a row. A [valid](Space::validate) one comes back from [`decode`](Self::decode).
+    /// Others occur in discovered spaces (a trial that failed half-way, one that was proposed when less was
+    /// known): what has no value of its domain counts as inactive.
     pub fn encode(&self, configuration: &Configuration) -> Encoded {
         let values = self.space.values(configuration);
         let mut active = self.space.active_given(&values);
@@ -188,9 +189,9 @@ impl<'a> Encoder<'a> {
         Encoded { row, active }
     }
 
-    /// The configuration that a row stands for. Numbers off the grid fall into the nearest cell, and values beyond a
-    /// [bound](super::Bound) that leaves any become the last within; inactive columns are not read. Constraints are not looked at: see
-    /// [`Space::is_feasible`].
+    /// The configuration that a row stands for. Numbers off the grid fall into the nearest cell, and values
+    /// beyond a [bound](super::Bound) that leaves any become the last within; inactive columns are not read.
+    /// Constraints are not looked at: see [`Space::is_feasible`].
     ///
     /// # Shapes
     /// `row` has one number for each parameter of the space.
@@ -203,7 +204,8 @@ impl<'a> Encoder<'a> {
         self.read(row, Reading::Beyond).0
     }
 
-    /// The configuration that uniform numbers in `[0, 1)` stand for: each parameter is spread over the values that its bounds leave.
+    /// The configuration that uniform numbers in `[0, 1)` stand for: each parameter is spread over the values
+    /// that its bounds leave.
     ///
     /// # Shapes
     /// `uniform` has one number for each parameter of the space.

@@ -3,8 +3,8 @@
 use super::{Choices, Condition, Configuration, Domain, Parameter, Space, SpaceBuilder, SpaceError, Value};
 use std::collections::HashSet;
 
-/// The space with the named parameters fixed: conditions on them are resolved, and what cannot be active any more is gone, also from
-/// bounds and sums.
+/// The space with the named parameters fixed: conditions on them are resolved, and what cannot be active any
+/// more is gone, also from bounds and sums.
 pub(super) fn fix(space: &Space, fixed: &Configuration) -> Result<Space, SpaceError> {
     for (name, value) in fixed.iter() {
         let domain = &space.parameter(name)?.domain;

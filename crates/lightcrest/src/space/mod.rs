@@ -2,13 +2,15 @@
 //!
 //! A [`Space`] is a directed acyclic graph: a [`Parameter`] with conditions is *active* only where every
 //! condition holds, that is, where its parents are active and have one of the named values. A
-//! [`Configuration`] assigns the active parameters and nothing else: an inactive parameter is absent, never NaN
-//! and never a default, so that no part of the engine can mistake a placeholder for a choice.
+//! [`Configuration`] assigns the active parameters and nothing else: an inactive parameter is absent, never
+//! NaN and never a default, so that no part of the engine can mistake a placeholder for a choice.
 //!
-//! Beside its domain, a parameter may have [bounds](Bound) that depend on another one, and [constraints](Constraint) reject whole
-//! configurations before anything is evaluated. Samplers propose what satisfies them, and do not search for it by chance.
+//! Beside its domain, a parameter may have [bounds](Bound) that depend on another one, and
+//! [constraints](Constraint) reject whole configurations before anything is evaluated. Samplers propose what
+//! satisfies them, and do not search for it by chance.
 //!
-//! A space is declared (by the builder here, or as JSON or TOML), or it is [discovered](discover) from what an objective asks for.
+//! A space is declared (by the builder here, or as JSON or TOML), or it is [discovered](discover) from what
+//! an objective asks for.
 //!
 //! Numbers meet configurations in one place only, [`encode`].
 //!

@@ -13,9 +13,16 @@ use std::sync::Arc;
 
 /// The parameters of a study, checked.
 ///
-/// As JSON: `{"parameters": [{"name": ..., "domain": {...}, "when": [{"parent": ..., "values": [...]}], "at_least": [...], "at_most":
-/// [...]}], "constraints": [...], "fixed": {...}}`, where all but names and domains may be left out; see [`Bound`](super::Bound) and
-/// [`Constraint`]. Reading it checks it like [`SpaceBuilder::build`]. What is fixed is written as a domain of one value.
+/// As JSON:
+///
+/// ```text
+/// {"parameters": [{"name": ..., "domain": {...}, "when": [{"parent": ..., "values": [...]}],
+///                  "at_least": [...], "at_most": [...]}],
+///  "constraints": [...], "fixed": {...}}
+/// ```
+///
+/// where all but names and domains may be left out; see [`Bound`](super::Bound) and [`Constraint`]. Reading
+/// it checks it like [`SpaceBuilder::build`]. What is fixed is written as a domain of one value.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(try_from = "Parameters", into = "Parameters")]
 pub struct Space {
@@ -85,7 +92,8 @@ impl Space {
         }
     }
 
-    /// The parameters without conditions, as a space of their own: of a space that was discovered, so there are no constraints.
+    /// The parameters without conditions, as a space of their own: of a space that was discovered, so there
+    /// are no constraints.
     pub(crate) fn flat(&self) -> Self {
         let free = self.parameters.iter().filter(|parameter| parameter.when.is_empty());
         let builder = free.cloned().fold(Self::builder(), SpaceBuilder::parameter);
@@ -176,7 +184,8 @@ impl Space {
         self.feasible.as_ref().zip(other.feasible.as_ref()).is_some_and(|(a, b)| Arc::ptr_eq(a, b))
     }
 
-    /// Whether a configuration satisfies all bounds and constraints. Values are not compared with their domains.
+    /// Whether a configuration satisfies all bounds and constraints. Values are not compared with their
+    /// domains.
     pub fn is_feasible(&self, configuration: &Configuration) -> bool {
         let Some(rules) = &self.rules else { return true };
         let mut feasible = true;
@@ -237,11 +246,12 @@ impl Space {
         active
     }
 
-    /// Checks that a configuration assigns every active parameter a value of its domain and nothing else, and satisfies bounds and
-    /// constraints.
+    /// Checks that a configuration assigns every active parameter a value of its domain and nothing else, and
+    /// satisfies bounds and constraints.
     ///
     /// # Errors
-    /// The first parameter that is unknown, missing, inactive or out of its domain, or the first bound or constraint that is broken.
+    /// The first parameter that is unknown, missing, inactive or out of its domain, or the first bound or
+    /// constraint that is broken.
     pub fn validate(&self, configuration: &Configuration) -> Result<(), SpaceError> {
         self.check_values(configuration)?;
         self.check_rules(configuration)
@@ -288,8 +298,8 @@ impl Space {
         "has unmet conditions".to_owned()
     }
 
-    /// The configuration as the engine would have written it: in the order of the space, whole numbers of float
-    /// parameters as floats, steps hit exactly.
+    /// The configuration as the engine would have written it: in the order of the space, whole numbers of
+    /// float parameters as floats, steps hit exactly.
     ///
     /// # Errors
     /// Those of [`validate`](Self::validate).
@@ -299,7 +309,8 @@ impl Space {
         Ok(conformed)
     }
 
-    /// As [`conform`](Self::conform), whether bounds and constraints are satisfied or not: for trials that are history.
+    /// As [`conform`](Self::conform), whether bounds and constraints are satisfied or not: for trials that
+    /// are history.
     pub(crate) fn conform_values(&self, configuration: &Configuration) -> Result<Configuration, SpaceError> {
         self.check_values(configuration)?;
         let mut conformed = Configuration::new();
@@ -311,11 +322,11 @@ impl Space {
         Ok(conformed)
     }
 
-    /// A configuration drawn at random: each active parameter uniform on its scale, between its bounds, and all of it satisfies the
-    /// constraints.
+    /// A configuration drawn at random: each active parameter uniform on its scale, between its bounds, and
+    /// all of it satisfies the constraints.
     ///
-    /// Where few configurations do, it is the end of a random walk among them that begins at one of those found when the space was built:
-    /// near to uniform, and as quick as elsewhere.
+    /// Where few configurations do, it is the end of a random walk among them that begins at one of those
+    /// found when the space was built: near to uniform, and as quick as elsewhere.
     pub fn sample<R: Rng + ?Sized>(&self, rng: &mut R) -> Configuration {
         let encoder = Encoder::new(self);
         match &self.feasible {
@@ -332,7 +343,8 @@ impl Space {
         self.sample(&mut ChaCha8Rng::seed_from_u64(seed))
     }
 
-    /// The part of the configurations that satisfies bounds and constraints, as it was found when the space was built.
+    /// The part of the configurations that satisfies bounds and constraints, as it was found when the space
+    /// was built.
     pub(crate) fn feasible_share(&self) -> f64 {
         self.feasible.as_ref().map_or(1.0, |feasible| feasible.share())
     }

@@ -1,8 +1,9 @@
 //! Steps of real numbers, `low + k step`, in decimal arithmetic.
 //!
-//! A number means what it is written as: 0.1 is a tenth, though no `f64` is. So `low`, `high` and `step` are taken by their shortest
-//! decimals, `k` and `low + k step` are computed exactly, and only the result is rounded to an `f64`. This is what Optuna does with
-//! Python's `decimal` to lower a `high` that no step meets.
+//! A number means what it is written as: 0.1 is a tenth, though no `f64` is. So `low`, `high` and `step` are
+//! taken by their shortest decimals, `k` and `low + k step` are computed exactly, and only the result is
+//! rounded to an `f64`. This is what Optuna does with Python's `decimal` to lower a `high` that no step
+//! meets.
 //!
 //! | symbol | meaning |
 //! |---|---|
@@ -11,7 +12,8 @@
 //!
 //! A `high` that is the `f64` nearest to `low + k step` is met, even if its own decimals end a little below.
 
-/// Decimal digits that are kept, counted from the first digit of the largest number: those of Python's default context.
+/// Decimal digits that are kept, counted from the first digit of the largest number: those of Python's
+/// default context.
 const DIGITS: i32 = 28;
 
 /// The values of a stepped domain.

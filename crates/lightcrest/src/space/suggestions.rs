@@ -12,7 +12,8 @@ use std::sync::Arc;
 /// Empty in studies whose space is declared. As JSON it is an object: `{"x": {"type": "float", ...}}`.
 #[derive(Debug, Clone, Default)]
 pub struct Suggestions {
-    /// Shared between trials: most ask for the same, one after the other. This one has asked for the first `len` so far.
+    /// Shared between trials: most ask for the same, one after the other. This one has asked for the first
+    /// `len` so far.
     list: Option<Arc<Vec<Entry>>>,
     len: usize,
 }
@@ -46,7 +47,8 @@ impl Suggestions {
         self.len += 1;
     }
 
-    /// Where nothing is asked for yet: shares the list of another trial, as long as the parameters are the same.
+    /// Where nothing is asked for yet: shares the list of another trial, as long as the parameters are the
+    /// same.
     pub(crate) fn follow(&mut self, other: &Self) {
         if self.is_empty() {
             self.list.clone_from(&other.list);

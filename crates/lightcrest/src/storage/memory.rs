@@ -5,8 +5,8 @@ use crate::history::{FrozenTrial, TrialState};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Keeps trials in memory: nothing survives the process. Its clones are handles on the same study; trials that are running when
-/// one of several handles is opened stay so.
+/// Keeps trials in memory: nothing survives the process. Its clones are handles on the same study; trials
+/// that are running when one of several handles is opened stay so.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryStorage {
     shared: Arc<Mutex<Kept>>,

@@ -17,7 +17,8 @@ use std::path::PathBuf;
 pub struct Definition {
     /// The name of the study.
     pub name: String,
-    /// What may vary. If it is discovered, what is known of it so far: stored empty, and found again from the trials.
+    /// What may vary. If it is discovered, what is known of it so far: stored empty, and found again from the
+    /// trials.
     pub space: Space,
     /// Whether the space is discovered from what the objective asks for.
     pub discovered: bool,
@@ -25,8 +26,8 @@ pub struct Definition {
     pub objectives: Vec<ObjectiveInfo>,
     /// What all random numbers derive from.
     pub seed: u64,
-    /// Everything else that must stay the same for trials to be comparable (data, training), as text. What may
-    /// change between runs, such as the number of trials or of workers, is left out.
+    /// Everything else that must stay the same for trials to be comparable (data, training), as text. What
+    /// may change between runs, such as the number of trials or of workers, is left out.
     pub spec: String,
     /// The version of the engine that made the study.
     pub engine: String,
@@ -35,8 +36,8 @@ pub struct Definition {
 }
 
 impl Definition {
-    /// What makes the two different studies, in words; `None` if they are the same. Engine and time do not count, and of the
-    /// tests of constraints only the names do: code cannot be compared.
+    /// What makes the two different studies, in words; `None` if they are the same. Engine and time do not
+    /// count, and of the tests of constraints only the names do: code cannot be compared.
     pub fn difference(&self, other: &Self) -> Option<String> {
         if self.name != other.name {
             return Some(format!("its name is `{}`, not `{}`", self.name, other.name));
@@ -133,21 +134,21 @@ pub struct Changes {
 /// Keeps one study.
 ///
 /// # Contract
-/// - **Whole or not at all.** Each call that writes is one transaction. When it fails, the storage is as it was before,
-///   and works again once the cause is gone (a full disk, a lock).
-/// - **Durable.** When a call returns, what it wrote survives the sudden death of the process. A storage that keeps
-///   less (memory) says so.
-/// - **Numbers have no gaps.** [`create`](Self::create) takes the next number only; whoever comes second for the same
-///   number gets [`StorageError::NumberTaken`] and asks again.
-/// - **One winner.** [`update`](Self::update) names the state that it found; if the trial is in another one by now,
-///   nothing is written and the error says so. A finished trial never changes.
-/// - **Revisions.** Every write raises the revision by one, and [`changes`](Self::changes) tells everything since, whoever
-///   wrote it.
-/// - **Abandoned trials.** [`open`](Self::open) puts trials that were left running by processes which are gone back to
-///   waiting, without their reports, unless the storage says that they may be told from elsewhere. One that was only
-///   [reserved](FrozenTrial::is_reserved) then waits without a configuration.
-/// - **Makers at once.** Several handles that [`make`](Self::make) or [`open`](Self::open) the same new study at once all find it:
-///   whoever comes while it is being made waits.
+/// - **Whole or not at all.** Each call that writes is one transaction. When it fails, the storage is as it
+///   was before, and works again once the cause is gone (a full disk, a lock).
+/// - **Durable.** When a call returns, what it wrote survives the sudden death of the process. A storage that
+///   keeps less (memory) says so.
+/// - **Numbers have no gaps.** [`create`](Self::create) takes the next number only; whoever comes second for
+///   the same number gets [`StorageError::NumberTaken`] and asks again.
+/// - **One winner.** [`update`](Self::update) names the state that it found; if the trial is in another one
+///   by now, nothing is written and the error says so. A finished trial never changes.
+/// - **Revisions.** Every write raises the revision by one, and [`changes`](Self::changes) tells everything
+///   since, whoever wrote it.
+/// - **Abandoned trials.** [`open`](Self::open) puts trials that were left running by processes which are
+///   gone back to waiting, without their reports, unless the storage says that they may be told from
+///   elsewhere. One that was only [reserved](FrozenTrial::is_reserved) then waits without a configuration.
+/// - **Makers at once.** Several handles that [`make`](Self::make) or [`open`](Self::open) the same new study
+///   at once all find it: whoever comes while it is being made waits.
 /// - **Threads.** Calls on one handle come one at a time, from any thread. Several handles, also in several
 ///   processes, may share a study if the storage allows it.
 ///
@@ -180,7 +181,8 @@ pub trait Storage: Send {
     /// Replaces a trial that is in the state `from`; the revision that this made.
     ///
     /// # Errors
-    /// [`StorageError::StateConflict`] if it is not, [`StorageError::UnknownTrial`] if there is no such trial.
+    /// [`StorageError::StateConflict`] if it is not, [`StorageError::UnknownTrial`] if there is no such
+    /// trial.
     fn update(&mut self, trial: &FrozenTrial, from: TrialState) -> Result<u64, StorageError>;
 
     /// The trials that were written after the revision; 0 for all.
@@ -189,8 +191,8 @@ pub trait Storage: Send {
     /// If they cannot be read.
     fn changes(&mut self, since: u64) -> Result<Changes, StorageError>;
 
-    /// Takes back the [reservation](FrozenTrial::is_reserved) of the last number. `false`, and nothing is written: a later trial is
-    /// there, or this one is no reservation.
+    /// Takes back the [reservation](FrozenTrial::is_reserved) of the last number. `false`, and nothing is
+    /// written: a later trial is there, or this one is no reservation.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -200,10 +202,12 @@ pub trait Storage: Send {
     fn place(&self) -> PathBuf;
 }
 
-/// Reads a whole study without opening it for work; if its space is discovered, with what its trials show of it.
+/// Reads a whole study without opening it for work; if its space is discovered, with what its trials show of
+/// it.
 ///
 /// # Errors
-/// [`StorageError::NoStudy`] if none is kept there, [`StorageError::Damaged`] if trials are missing or do not fit the study.
+/// [`StorageError::NoStudy`] if none is kept there, [`StorageError::Damaged`] if trials are missing or do not
+/// fit the study.
 pub fn load(storage: &mut dyn Storage) -> Result<(Definition, History), StorageError> {
     let mut definition = storage.definition()?.ok_or(StorageError::NoStudy)?;
     let mut history = History::new(definition.objectives.clone());
@@ -217,8 +221,8 @@ pub fn load(storage: &mut dyn Storage) -> Result<(Definition, History), StorageE
     Ok((definition, history))
 }
 
-/// Takes a stored trial into a history, if it can be one of that study. What reads trials relies on this check: the storage may be
-/// a file that anything may have happened to.
+/// Takes a stored trial into a history, if it can be one of that study. What reads trials relies on this
+/// check: the storage may be a file that anything may have happened to.
 pub(crate) fn take(
     storage: &dyn Storage,
     history: &mut History,
@@ -255,7 +259,8 @@ fn flaw(trial: &FrozenTrial, objectives: usize) -> Option<String> {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StorageError {
-    /// The study that is kept there differs from the one that was to be opened. Give the same definition, or another place.
+    /// The study that is kept there differs from the one that was to be opened. Give the same definition, or
+    /// another place.
     #[error("the stored study is another one: {difference}")]
     OtherStudy {
         /// The first difference, in words.
@@ -270,7 +275,8 @@ pub enum StorageError {
     /// A study was to be read, but none was made there yet.
     #[error("there is no study in it yet")]
     NoStudy,
-    /// Somebody else took the number first, or it would leave a gap. Take over the [changes](Storage::changes) and try the next one.
+    /// Somebody else took the number first, or it would leave a gap. Take over the
+    /// [changes](Storage::changes) and try the next one.
     #[error("the next trial is number {next}, but number {number} was to be created")]
     NumberTaken {
         /// The number that was to be created.
@@ -330,7 +336,8 @@ pub enum StorageError {
         /// The file that could not grow.
         path: PathBuf,
     },
-    /// What is stored contradicts itself: something else changed it, or the disk lost a part. Nothing is guessed in its place.
+    /// What is stored contradicts itself: something else changed it, or the disk lost a part. Nothing is
+    /// guessed in its place.
     #[error(
         "{} is damaged: {what}; go back to a copy of it, or begin a new study in another place", .path.display()
     )]

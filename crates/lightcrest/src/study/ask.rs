@@ -2,13 +2,15 @@
 //!
 //! A proposal may take long, and the study goes on meanwhile, in this process and in others:
 //!
-//! 1. With the study locked, the number is reserved in the storage: nobody else takes it, and no proposal is thrown away.
-//! 2. With the sampler locked and the study free, the proposal is computed from a [`Snapshot`] that is taken then. So proposals of one
-//!    process come one at a time, and each knows of those before it.
+//! 1. With the study locked, the number is reserved in the storage: nobody else takes it, and no proposal is
+//!    thrown away.
+//! 2. With the sampler locked and the study free, the proposal is computed from a [`Snapshot`] that is taken
+//!    then. So proposals of one process come one at a time, and each knows of those before it.
 //! 3. With the study locked, the trial gets its configuration and begins.
 //!
-//! Processes do not know what the others are proposing at that moment. If one finds in step 3 that somebody tries nearly the same by
-//! now, it goes back to step 2: two workers that evaluate one point find out less than two.
+//! Processes do not know what the others are proposing at that moment. If one finds in step 3 that somebody
+//! tries nearly the same by now, it goes back to step 2: two workers that evaluate one point find out less
+//! than two.
 //!
 //! A sampler that is [cheap](Sampler::is_cheap) proposes while the study is locked, in one step.
 
@@ -38,7 +40,8 @@ impl Access for &mut Study {
 
 impl<S: BorrowMut<Study>> Access for &Mutex<S> {
     fn with<T>(&mut self, work: impl FnOnce(&mut Study) -> T) -> T {
-        // A panic leaves no study half-changed: what may panic is called outside of the lock, or before anything is changed.
+        // A panic leaves no study half-changed: what may panic is called outside of the lock, or before
+        // anything is changed.
         work((*self.lock().unwrap_or_else(PoisonError::into_inner)).borrow_mut())
     }
 }
@@ -72,8 +75,8 @@ impl Study {
     /// The next trial to evaluate, now running: one that waits, or else a proposal.
     ///
     /// # Errors
-    /// If the sampler finds no configuration ([`Exhausted`](crate::sampler::SamplerError::Exhausted): because all were tried) or the
-    /// storage refuses.
+    /// If the sampler finds no configuration ([`Exhausted`](crate::sampler::SamplerError::Exhausted): because
+    /// all were tried) or the storage refuses.
     pub fn ask(&mut self) -> Result<FrozenTrial, StudyError> {
         self.ask_with(&|_| Preview::default())
     }
@@ -86,8 +89,8 @@ impl Study {
         next(self, &|_| Preview::default(), true)
     }
 
-    /// As [`ask`](Self::ask), with what is known of configurations before they are evaluated. A waiting trial that
-    /// breaks a `before` constraint fails for that reason, unevaluated.
+    /// As [`ask`](Self::ask), with what is known of configurations before they are evaluated. A waiting trial
+    /// that breaks a `before` constraint fails for that reason, unevaluated.
     ///
     /// # Errors
     /// As [`ask`](Self::ask).
@@ -99,8 +102,8 @@ impl Study {
         self.history.get(number).cloned().ok_or(StudyError::UnknownTrial { number })
     }
 
-    /// As [`ask_with`](Self::ask_with), for a study that threads share: others may use it while the proposal is computed. The number
-    /// of the trial. Not to be called by a thread that holds the lock.
+    /// As [`ask_with`](Self::ask_with), for a study that threads share: others may use it while the proposal
+    /// is computed. The number of the trial. Not to be called by a thread that holds the lock.
     ///
     /// # Errors
     /// As [`ask`](Self::ask).
@@ -111,8 +114,8 @@ impl Study {
         next(study, preview, true)
     }
 
-    /// As [`ask_number`](Self::ask_number), but if no trial waits, a new one for which nothing is proposed: where somebody else
-    /// [proposes](Self::propose_value).
+    /// As [`ask_number`](Self::ask_number), but if no trial waits, a new one for which nothing is proposed:
+    /// where somebody else [proposes](Self::propose_value).
     ///
     /// # Errors
     /// As [`ask`](Self::ask).
@@ -228,7 +231,8 @@ impl Study {
         Ok(Settled::Repeated)
     }
 
-    /// Gives a reservation up: a number that nobody took after it is free again, another waits for whoever asks next.
+    /// Gives a reservation up: a number that nobody took after it is free again, another waits for whoever
+    /// asks next.
     fn give_up(&mut self, reservation: &Reservation) -> Result<(), StudyError> {
         let number = reservation.number;
         self.own.remove(&number);
@@ -249,7 +253,8 @@ impl Study {
     }
 
     /// Takes over a trial of somebody else's study, in place of the one of its number, so that a sampler can
-    /// [propose](Self::proposal) for it. Nothing is stored. A trial that is not of a space counts as a failed one.
+    /// [propose](Self::proposal) for it. Nothing is stored. A trial that is not of a space counts as a failed
+    /// one.
     ///
     /// # Errors
     /// If its number would leave a gap.
@@ -312,8 +317,8 @@ impl Study {
         verdict(self, preview)
     }
 
-    /// As [`termination`](Self::termination), for a study that threads share: others may use it meanwhile. Not to be called by a
-    /// thread that holds the lock.
+    /// As [`termination`](Self::termination), for a study that threads share: others may use it meanwhile.
+    /// Not to be called by a thread that holds the lock.
     ///
     /// # Errors
     /// As [`termination`](Self::termination).

@@ -32,7 +32,8 @@ impl StudyBuilder {
         self
     }
 
-    /// What all random numbers derive from. Unless given, that of the study which the storage keeps, or 0 for a new one.
+    /// What all random numbers derive from. Unless given, that of the study which the storage keeps, or 0 for
+    /// a new one.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.definition.seed = seed;
@@ -40,8 +41,8 @@ impl StudyBuilder {
         self
     }
 
-    /// Whether the study is to be made, and not gone on with: of several that make it at once, one succeeds, and the others get
-    /// [`StorageError::Exists`]. Off unless given.
+    /// Whether the study is to be made, and not gone on with: of several that make it at once, one succeeds,
+    /// and the others get [`StorageError::Exists`]. Off unless given.
     #[must_use]
     pub fn new_only(mut self, new: bool) -> Self {
         self.new = new;
@@ -111,21 +112,22 @@ impl StudyBuilder {
         self
     }
 
-    /// Whether what running trials report and ask for is stored at once, so that other handles see it and a trial that was
-    /// asked for in one process can be told in another; otherwise with their end, which is faster. Off unless given.
+    /// Whether what running trials report and ask for is stored at once, so that other handles see it and a
+    /// trial that was asked for in one process can be told in another; otherwise with their end, which is
+    /// faster. Off unless given.
     #[must_use]
     pub fn write_through(mut self, write_through: bool) -> Self {
         self.write_through = write_through;
         self
     }
 
-    /// Makes the study, or goes on with the one that the storage keeps. Trials that were left running go back to
-    /// waiting.
+    /// Makes the study, or goes on with the one that the storage keeps. Trials that were left running go back
+    /// to waiting.
     ///
     /// # Errors
-    /// If the sampler cannot handle the space or the objectives, or the terminator these, the storage keeps another study (or any, where
-    /// it must be [new](Self::new_only)), or the space was read from a file and lacks the code of a
-    /// [test](crate::space::Constraint::predicate).
+    /// If the sampler cannot handle the space or the objectives, or the terminator these, the storage keeps
+    /// another study (or any, where it must be [new](Self::new_only)), or the space was read from a file and
+    /// lacks the code of a [test](crate::space::Constraint::predicate).
     pub fn build(mut self) -> Result<Study, StudyError> {
         let objectives = &self.definition.objectives;
         if objectives.is_empty() {
@@ -177,7 +179,8 @@ impl StudyBuilder {
     }
 }
 
-/// Opens the study; where no seed was given, with that of the one which is kept, also if that is being made at this moment.
+/// Opens the study; where no seed was given, with that of the one which is kept, also if that is being made
+/// at this moment.
 fn open(
     storage: &mut dyn Storage,
     definition: &mut Definition,

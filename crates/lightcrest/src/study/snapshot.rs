@@ -1,4 +1,5 @@
-//! A study at one moment: what takes long (a proposal, a verdict) is computed from it, while the study goes on.
+//! A study at one moment: what takes long (a proposal, a verdict) is computed from it, while the study goes
+//! on.
 
 use super::StudyError;
 use crate::history::{FrozenTrial, History};
@@ -11,8 +12,9 @@ use crate::trial::proposal_rng;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// How far two proposals are apart at least, in some parameter, that were computed at the same time by processes which did not know
-/// of each other's: on the scale of the sampler, from 0 to 1 over the range of the parameter. Nearer ones would try the same twice.
+/// How far two proposals are apart at least, in some parameter, that were computed at the same time by
+/// processes which did not know of each other's: on the scale of the sampler, from 0 to 1 over the range of
+/// the parameter. Nearer ones would try the same twice.
 const APART: f64 = 0.01;
 
 /// What a proposal or a verdict depends on, beside the random numbers of the sampler.
@@ -93,8 +95,8 @@ impl Snapshot {
         Ok(terminator.verdict(&self.view().context(self.history.len() as u64, preview))?)
     }
 
-    /// How much better the optimum may be than the best trial, in the units of the objective, with high probability: what
-    /// [`RegretBound`] compares with its tolerance. `None` while too few trials say it.
+    /// How much better the optimum may be than the best trial, in the units of the objective, with high
+    /// probability: what [`RegretBound`] compares with its tolerance. `None` while too few trials say it.
     ///
     /// # Errors
     /// If there are several objectives, or the model breaks down.
@@ -107,7 +109,8 @@ impl Snapshot {
         Ok(terminator.bound(&context)?)
     }
 
-    /// What it knew of; the trials are not held any more, so that the study need not copy them to change them.
+    /// What it knew of; the trials are not held any more, so that the study need not copy them to change
+    /// them.
     pub(super) fn known(self) -> Known {
         let bare = self.history.trials().iter().filter(|trial| trial.configuration.is_empty());
         let (trials, bare) = (self.history.len() as u64, bare.map(|trial| trial.number).collect());
@@ -131,7 +134,8 @@ impl Known {
         revision == self.revision + 1
     }
 
-    /// Whether a trial that came since, or was given its configuration since, tries nearly the same as this one.
+    /// Whether a trial that came since, or was given its configuration since, tries nearly the same as this
+    /// one.
     pub(super) fn is_repeated(&self, history: &History, number: u64) -> bool {
         let Some(own) = history.get(number).filter(|_| !self.space.is_empty()) else { return false };
         let new = |trial: &&FrozenTrial| {

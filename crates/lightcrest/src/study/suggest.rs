@@ -15,23 +15,24 @@ pub struct Answer {
     pub value: Value,
     /// What the trial asked for when it got the value: the first time.
     pub domain: Arc<Domain>,
-    /// What was enqueued, where the domain does not hold it: the value is it all the same, in the form that was asked for. Said with the
-    /// first answer only.
+    /// What was enqueued, where the domain does not hold it: the value is it all the same, in the form that
+    /// was asked for. Said with the first answer only.
     pub stray: Option<Value>,
 }
 
 impl Study {
     /// The value of a parameter in a running trial.
     ///
-    /// Where the space is declared, it is what the configuration says. Where it is discovered, it is what was proposed when the
-    /// trial was asked for; a parameter that was not proposed (it is new, it was not expected here, or its range has
-    /// moved) is drawn uniformly on its scale, from the study's seed, the trial's number and the name. What was enqueued or
-    /// [proposed from outside](Self::propose_value) is given as it is, also outside of the range, if it is of the kind that is asked for;
-    /// on a logarithmic scale it must be positive. Asked again, a trial gets the same answer, whatever the range is by then.
+    /// Where the space is declared, it is what the configuration says. Where it is discovered, it is what was
+    /// proposed when the trial was asked for; a parameter that was not proposed (it is new, it was not
+    /// expected here, or its range has moved) is drawn uniformly on its scale, from the study's seed, the
+    /// trial's number and the name. What was enqueued or [proposed from outside](Self::propose_value) is
+    /// given as it is, also outside of the range, if it is of the kind that is asked for; on a logarithmic
+    /// scale it must be positive. Asked again, a trial gets the same answer, whatever the range is by then.
     ///
     /// # Errors
-    /// If there is no such trial, it is not running, the domain makes no sense or is another than it was, or the declared
-    /// space has no such parameter or has it inactive here.
+    /// If there is no such trial, it is not running, the domain makes no sense or is another than it was, or
+    /// the declared space has no such parameter or has it inactive here.
     pub fn suggest(&mut self, number: u64, name: &str, domain: &Domain) -> Result<Value, StudyError> {
         self.answer(number, name, domain).map(|answer| answer.value)
     }
@@ -120,8 +121,8 @@ impl Study {
         }
     }
 
-    /// What a trial of a discovered space will be asked for next, if it is asked for the same as the one that ended last: so that what
-    /// asks need not make the same domain again and again.
+    /// What a trial of a discovered space will be asked for next, if it is asked for the same as the one that
+    /// ended last: so that what asks need not make the same domain again and again.
     pub fn expected(&self, number: u64) -> Option<(&str, &Arc<Domain>)> {
         let trial = self.history.get(number)?;
         let next = if trial.suggestions.is_empty() {
@@ -132,8 +133,8 @@ impl Study {
         next.map(|(name, domain)| (&**name, domain))
     }
 
-    /// Gives a running trial of a discovered space the value that [`suggest`](Self::suggest) will answer with; for samplers that
-    /// are not the engine's.
+    /// Gives a running trial of a discovered space the value that [`suggest`](Self::suggest) will answer
+    /// with; for samplers that are not the engine's.
     ///
     /// # Errors
     /// If there is no such trial, or it is not running.

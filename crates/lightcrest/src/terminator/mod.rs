@@ -17,7 +17,8 @@ use crate::sampler::{Context, SamplerError};
 /// Says when a study has come to its end.
 ///
 /// # Contract
-/// - The verdict is a function of the context: what a terminator keeps between calls may make it faster, not different.
+/// - The verdict is a function of the context: what a terminator keeps between calls may make it faster, not
+///   different.
 /// - It is asked after each trial that finished; calls come one at a time, from any thread.
 pub trait Terminator: Send {
     /// The name, as the table of this module has it.

@@ -6,11 +6,13 @@ use crate::sampler::{Context, GpSampler, SamplerError};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-/// Ends a study of one objective when its optimum is better than its best trial by no more than a tolerance, with high probability.
+/// Ends a study of one objective when its optimum is better than its best trial by no more than a tolerance,
+/// with high probability.
 ///
-/// Makarova et al. 2022, *Automatic Termination for Hyperparameter Optimization*, AutoML-Conf: the regret of the best trial is at
-/// most `max UCB - max LCB`, the first over the space and the second over the trials (their section 4, for maximisation), with
-/// [κ of GP-UCB](crate::sampler::Acquisition::GpUcb); a smaller regret than the error of one evaluation is not worth a trial.
+/// Makarova et al. 2022, *Automatic Termination for Hyperparameter Optimization*, AutoML-Conf: the regret of
+/// the best trial is at most `max UCB - max LCB`, the first over the space and the second over the trials
+/// (their section 4, for maximisation), with [κ of GP-UCB](crate::sampler::Acquisition::GpUcb); a smaller
+/// regret than the error of one evaluation is not worth a trial.
 #[derive(Debug)]
 pub struct RegretBound {
     tolerance: Option<f64>,
@@ -19,8 +21,8 @@ pub struct RegretBound {
 }
 
 impl RegretBound {
-    /// `tolerance`: the regret that does not matter, in the objective's units; unless given, the standard deviation of the noise that the
-    /// Gaussian process finds in the values.
+    /// `tolerance`: the regret that does not matter, in the objective's units; unless given, the standard
+    /// deviation of the noise that the Gaussian process finds in the values.
     ///
     /// # Panics
     /// If it is negative or not finite.
@@ -37,7 +39,8 @@ impl RegretBound {
         self
     }
 
-    /// `max UCB - max LCB`, in the units of the objective, however few trials there are; `None` if no Gaussian process says it.
+    /// `max UCB - max LCB`, in the units of the objective, however few trials there are; `None` if no
+    /// Gaussian process says it.
     ///
     /// # Errors
     /// If the Gaussian process breaks down.
@@ -78,8 +81,8 @@ mod tests {
     use crate::space::{Configuration, Space};
     use rand::RngExt;
 
-    /// Trials that the Gaussian process chooses, of a smooth function whose best value is 5 and of which what is observed is uniform
-    /// within noise / 2.
+    /// Trials that the Gaussian process chooses, of a smooth function whose best value is 5 and of which what
+    /// is observed is uniform within noise / 2.
     struct Run {
         space: Space,
         history: History,

@@ -3,7 +3,8 @@
 use super::Terminator;
 use crate::sampler::{Context, SamplerError};
 
-/// Ends a study when so many trials in a row brought no better value; with several objectives, nothing for the front.
+/// Ends a study when so many trials in a row brought no better value; with several objectives, nothing for
+/// the front.
 #[derive(Debug, Clone)]
 pub struct Stagnation {
     patience: usize,
@@ -20,7 +21,8 @@ impl Stagnation {
         Self { patience, least_gain: 0.0 }
     }
 
-    /// With one objective: a better value is no news unless it is better by more than this, in the objective's units; 0 unless given.
+    /// With one objective: a better value is no news unless it is better by more than this, in the
+    /// objective's units; 0 unless given.
     ///
     /// # Panics
     /// If it is negative or not finite.

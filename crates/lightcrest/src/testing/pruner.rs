@@ -7,7 +7,8 @@ use crate::space::Configuration;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// Checks the contract: on trials of one objective and of several, with and without objectives known beforehand.
+/// Checks the contract: on trials of one objective and of several, with and without objectives known
+/// beforehand.
 ///
 /// # Panics
 /// Where the contract is broken.

@@ -8,8 +8,8 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use std::collections::HashSet;
 
-/// Checks the contract: on flat, conditional and constrained spaces, with one objective and several, with previews, with failed,
-/// pruned and running trials in the history, and with values that no model likes.
+/// Checks the contract: on flat, conditional and constrained spaces, with one objective and several, with
+/// previews, with failed, pruned and running trials in the history, and with values that no model likes.
 ///
 /// # Panics
 /// Where the contract is broken.
@@ -223,8 +223,9 @@ fn run(
     history.trials().iter().map(|trial| trial.configuration.clone()).collect()
 }
 
-/// What is kept between proposals must not matter beyond the first few trials either, where fits are made at intervals and of a part of
-/// the trials: a sampler that was there all the time and one that is new say the same.
+/// What is kept between proposals must not matter beyond the first few trials either, where fits are made at
+/// intervals and of a part of the trials: a sampler that was there all the time and one that is new say the
+/// same.
 fn agrees_after_many_trials(make: &dyn Fn() -> Box<dyn Sampler>, space: &Space) {
     let objectives = objectives(1);
     let mut history = History::new(objectives.clone());

@@ -143,8 +143,8 @@ fn reserved(number: u64) -> FrozenTrial {
     FrozenTrial { state: TrialState::Running, ..FrozenTrial::waiting(number, Configuration::new()) }
 }
 
-/// Checks the contract of storages that several handles can share and that outlive them: each call of `place` gives a
-/// new place, as a function that opens handles on it.
+/// Checks the contract of storages that several handles can share and that outlive them: each call of `place`
+/// gives a new place, as a function that opens handles on it.
 ///
 /// # Panics
 /// Where the contract is broken.

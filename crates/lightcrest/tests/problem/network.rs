@@ -3,8 +3,9 @@
 use lightcrest::Configuration;
 use lightcrest::space::{Parameter, Space};
 
-/// Like a search for a light network: stages with a module each and that module's own parameters, an optimizer with
-/// its own; accuracy must be evaluated, the cost (spread over decades) is known. `stages` sets the number of parameters.
+/// Like a search for a light network: stages with a module each and that module's own parameters, an
+/// optimizer with its own; accuracy must be evaluated, the cost (spread over decades) is known. `stages` sets
+/// the number of parameters.
 pub(crate) fn space(stages: usize) -> Space {
     let mut builder = Space::builder();
     for s in 0..stages {

@@ -1,9 +1,9 @@
 //! The end of a search: the models of the front are written.
 //!
-//! Their weights were kept while the search ran; where they are missing, the training is run again from its seed. With
-//! `[refit]` they are trained anew, longer, several at a time ([`super::refit`] says which and how long). A model whose
-//! folder is complete, for the same configuration and training, is left as it is: going on costs nothing, and the test
-//! images are looked at once for each model.
+//! Their weights were kept while the search ran; where they are missing, the training is run again from its
+//! seed. With `[refit]` they are trained anew, longer, several at a time ([`super::refit`] says which and how
+//! long). A model whose folder is complete, for the same configuration and training, is left as it is: going
+//! on costs nothing, and the test images are looked at once for each model.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -108,8 +108,8 @@ impl Finish<'_> {
         }
     }
 
-    /// Measures the latency of the models, one after the other, now that the machine is free. Where latency is an
-    /// objective or a constraint, what the trial measured stays: the front was chosen by it.
+    /// Measures the latency of the models, one after the other, now that the machine is free. Where latency
+    /// is an objective or a constraint, what the trial measured stays: the front was chosen by it.
     fn measure(&self, front: &[&FrozenTrial]) -> Result<(), CliError> {
         const NAME: &str = "latency_ms";
         let objectives = self.spec.objectives.iter().flat_map(|objective| objective.metrics());
@@ -170,7 +170,8 @@ impl Finish<'_> {
         Ok(refit::plan(&costs, refit.epochs, time, self.workers))
     }
 
-    /// Whether the model that is written is one that `[refit]` trained as it is now, with as many epochs or fewer.
+    /// Whether the model that is written is one that `[refit]` trained as it is now, with as many epochs or
+    /// fewer.
     fn is_refitted(&self, trial: &FrozenTrial) -> Result<bool, Cause> {
         let (Some(refit), Some(Some(found))) = (self.spec.refit, self.written(trial)?) else {
             return Ok(false);

@@ -1,7 +1,8 @@
 //! Keeps the weights of the trials that are on the front so far.
 //!
-//! They are written before the trial is told to the study: a trial that is stored as complete has its weights. They are
-//! removed when another trial dominates it. So the search ends without training anything again.
+//! They are written before the trial is told to the study: a trial that is stored as complete has its
+//! weights. They are removed when another trial dominates it. So the search ends without training anything
+//! again.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -36,7 +37,8 @@ struct State {
 }
 
 impl<'a> Keeper<'a> {
-    /// Goes on with a history; removes weights that are not of its front. `stop` is set when weights cannot be kept.
+    /// Goes on with a history; removes weights that are not of its front. `stop` is set when weights cannot
+    /// be kept.
     pub(super) fn new(
         inner: &'a NetworkObjective,
         folder: &'a RunFolder,

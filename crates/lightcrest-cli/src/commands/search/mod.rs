@@ -1,7 +1,7 @@
 //! `lightcrest search`: from a spec to the front.
 //!
-//! The spec, the data and the space are checked before the first byte is written; a [`Session`] runs the trials; then the models of
-//! the front are written.
+//! The spec, the data and the space are checked before the first byte is written; a [`Session`] runs the
+//! trials; then the models of the front are written.
 
 mod finish;
 mod keeper;

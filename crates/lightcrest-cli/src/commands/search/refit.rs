@@ -6,11 +6,12 @@ use lightcrest::history::{FrozenTrial, History};
 use lightcrest::objective::Direction;
 use lightcrest::pareto;
 
-/// The part of the time that is planned for: a training alone and one beside others do not run at the same speed.
+/// The part of the time that is planned for: a training alone and one beside others do not run at the same
+/// speed.
 const PLANNED: f64 = 0.85;
 
-/// `count` trials that stand for the front: the best in the first objective, then those that add the most hypervolume.
-/// Costs that span more than a factor of ten count by their logarithms.
+/// `count` trials that stand for the front: the best in the first objective, then those that add the most
+/// hypervolume. Costs that span more than a factor of ten count by their logarithms.
 pub(super) fn choose(history: &History, front: &[&FrozenTrial], count: usize) -> Vec<u64> {
     let objectives = history.objectives();
     let mut points: Vec<Vec<f64>> =
@@ -43,8 +44,8 @@ pub(super) struct Planned {
     pub(super) epochs: usize,
 }
 
-/// Epochs for each training, the longest training first: `epochs`, or as many as let all end in time when `workers` share
-/// them. `costs` are seconds an epoch, by trial.
+/// Epochs for each training, the longest training first: `epochs`, or as many as let all end in time when
+/// `workers` share them. `costs` are seconds an epoch, by trial.
 pub(super) fn plan(
     costs: &[(u64, f64)],
     epochs: usize,
@@ -106,7 +107,8 @@ mod tests {
         };
         assert_eq!(epochs(None, 1), [(8, 12), (7, 12), (9, 12)]);
         assert_eq!(epochs(Some(10_000), 1), [(8, 12), (7, 12), (9, 12)]);
-        // 400 s, 85 % of it planned: 8 epochs of the large one, while a second worker has time for all of the others.
+        // 400 s, 85 % of it planned: 8 epochs of the large one, while a second worker has time for all of the
+        // others.
         assert_eq!(epochs(Some(400), 2), [(8, 8), (7, 12), (9, 12)]);
         assert_eq!(epochs(Some(400), 1), [(8, 6), (7, 6), (9, 6)]);
         assert_eq!(epochs(Some(1), 1), [(8, 1), (7, 1), (9, 1)], "the deadline ends what does not fit");

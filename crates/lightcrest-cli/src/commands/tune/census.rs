@@ -1,13 +1,13 @@
 //! Which process belongs to which trial.
 //!
-//! On Linux this program is the subreaper of everything that its trials start: whatever a process does (a session of its own, a
-//! daemon's double fork, an environment that is emptied), it stays below this one in the tree of processes. So what is left to say is
-//! which of the trials an orphan belongs to. It was seen below its trial before, or shares a group or session with what was, or its
-//! environment names the folder of the trial. Otherwise it is of one of the trials that ran when it appeared, and ends with the last of
-//! them.
+//! On Linux this program is the subreaper of everything that its trials start: whatever a process does (a
+//! session of its own, a daemon's double fork, an environment that is emptied), it stays below this one in
+//! the tree of processes. So what is left to say is which of the trials an orphan belongs to. It was seen
+//! below its trial before, or shares a group or session with what was, or its environment names the folder of
+//! the trial. Otherwise it is of one of the trials that ran when it appeared, and ends with the last of them.
 //!
-//! A shell that became this program (`server & exec lightcrest tune spec.toml`) has left its own children below it. They are strangers,
-//! and so is everything that may be of theirs.
+//! A shell that became this program (`server & exec lightcrest tune spec.toml`) has left its own children
+//! below it. They are strangers, and so is everything that may be of theirs.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -57,8 +57,8 @@ impl Census {
         });
     }
 
-    /// Looks at all processes of the system again; `own` is this program, `folder` tells the trial's folder that the environment of a
-    /// process names.
+    /// Looks at all processes of the system again; `own` is this program, `folder` tells the trial's folder
+    /// that the environment of a process names.
     pub(super) fn take(&mut self, all: &[Stat], own: u32, folder: impl Fn(u32) -> Option<PathBuf>) {
         let mut children: HashMap<u32, Vec<&Stat>> = HashMap::new();
         all.iter().for_each(|stat| children.entry(stat.parent).or_default().push(stat));
@@ -83,7 +83,8 @@ impl Census {
         self.strangers = strangers;
     }
 
-    /// The trials that a child of this program may belong to: the leader of one, or an orphan. None for a stranger.
+    /// The trials that a child of this program may belong to: the leader of one, or an orphan. None for a
+    /// stranger.
     fn of_child(
         &self,
         stat: &Stat,
@@ -177,7 +178,8 @@ mod tests {
         all.extend([stat(21, 20, 20, 5), stat(22, 21, 22, 22), stat(23, 22, 22, 22), stat(50, 1, 50, 50)]);
         census.take(&all, OWN, |_| None);
         assert_eq!(numbers(census.of(20)), [20, 21, 22, 23]);
-        // Its parents end, and it comes to this program; so does one more of the same session, which was not seen before.
+        // Its parents end, and it comes to this program; so does one more of the same session, which was not
+        // seen before.
         all.retain(|stat| !matches!(stat.id.pid, 21 | 22));
         all.iter_mut().filter(|stat| stat.id.pid == 23).for_each(|stat| stat.parent = OWN);
         all.push(stat(24, OWN, 24, 22));

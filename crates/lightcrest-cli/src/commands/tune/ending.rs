@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// How long to wait for processes that were killed. The system ends a process when it comes out of the kernel; in there it may wait for
-/// ever, for a file server or the driver of a device.
+/// How long to wait for processes that were killed. The system ends a process when it comes out of the
+/// kernel; in there it may wait for ever, for a file server or the driver of a device.
 const LAST: Duration = Duration::from_secs(30);
 /// How soon the processes are looked at again: at first, and at most.
 const LOOK: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(100)];
@@ -32,8 +32,8 @@ pub(super) struct Left {
     pub(super) pids: Vec<u32>,
 }
 
-/// Asks processes to end, kills those that are left after the grace time, and gives up on what outlives even that. `pause` waits, and
-/// may do something meanwhile.
+/// Asks processes to end, kills those that are left after the grace time, and gives up on what outlives even
+/// that. `pause` waits, and may do something meanwhile.
 ///
 /// # Errors
 /// Those that are left.

@@ -1,8 +1,9 @@
 //! The processes of the trials: what a command starts is stopped with it, and counts to its memory.
 //!
-//! On Unix each command leads a process group of its own, so Ctrl-C in the terminal does not reach it, and a signal to the group reaches
-//! its children. On Linux a [census](super::census) finds those that have left the group, too, and the system kills the program when
-//! this one is killed. Elsewhere there are no groups: only the program itself is ended, and at once.
+//! On Unix each command leads a process group of its own, so Ctrl-C in the terminal does not reach it, and a
+//! signal to the group reaches its children. On Linux a [census](super::census) finds those that have left
+//! the group, too, and the system kills the program when this one is killed. Elsewhere there are no groups:
+//! only the program itself is ended, and at once.
 
 #[cfg(target_os = "linux")]
 #[path = "family/linux.rs"]
@@ -161,13 +162,14 @@ impl Running<'_> {
         Ok(self.status.is_some())
     }
 
-    /// Learns who has joined the family, while the parents can still tell, and takes notice of orphans that have ended.
+    /// Learns who has joined the family, while the parents can still tell, and takes notice of orphans that
+    /// have ended.
     pub(super) fn look(&self) {
         self.families.state().look_lately();
     }
 
-    /// Bytes of memory of all processes, of which what several share counts once, as far as it is more than `limit`; less costs less
-    /// to find out and may be told too high.
+    /// Bytes of memory of all processes, of which what several share counts once, as far as it is more than
+    /// `limit`; less costs less to find out and may be told too high.
     pub(super) fn memory(&self, limit: u64) -> u64 {
         let mut state = self.families.state();
         state.look_lately();
@@ -176,8 +178,8 @@ impl Running<'_> {
         system::memory(&members, limit)
     }
 
-    /// Asks all processes to end, and kills those that are left after the grace time. Returns when none is left; `pause` waits, and may
-    /// do something meanwhile.
+    /// Asks all processes to end, and kills those that are left after the grace time. Returns when none is
+    /// left; `pause` waits, and may do something meanwhile.
     ///
     /// # Errors
     /// Processes that do not even end when they are killed; they are left behind.

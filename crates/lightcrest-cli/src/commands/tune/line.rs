@@ -1,7 +1,8 @@
 //! From bytes to objects of metrics: cuts a stream into lines, and says of each what it is.
 //!
-//! A line is an object of metrics; an object that is laid out over several lines (`json.dump` with `indent`) is put together again. What
-//! begins like an object and cannot be read is not passed over in silence: it may have held the value that counts.
+//! A line is an object of metrics; an object that is laid out over several lines (`json.dump` with `indent`)
+//! is put together again. What begins like an object and cannot be read is not passed over in silence: it may
+//! have held the value that counts.
 
 use serde_json::Value as Json;
 use serde_json::error::Category;
@@ -235,7 +236,8 @@ impl Depth {
     }
 }
 
-/// Reads an object. `NaN` and `Infinity`, which Python writes, and numbers that no `f64` holds are words here.
+/// Reads an object. `NaN` and `Infinity`, which Python writes, and numbers that no `f64` holds are words
+/// here.
 fn parse(text: &str) -> Parsed {
     let parsed = match serde_json::from_str(text) {
         Err(error) if error.classify() != Category::Eof => {
@@ -251,7 +253,8 @@ fn parse(text: &str) -> Parsed {
     }
 }
 
-/// The text with what is no number in JSON, or too large a one, in quotes wherever it stands outside of strings.
+/// The text with what is no number in JSON, or too large a one, in quotes wherever it stands outside of
+/// strings.
 fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 8);
     let (mut inside, mut escaped) = (false, false);

@@ -1,6 +1,7 @@
 //! The log of a trial: what its program prints, as it comes, and not without bound.
 //!
-//! A progress bar that is drawn ten times a second fills a disk in a week. Of a long output the beginning is kept, and the end.
+//! A progress bar that is drawn ten times a second fills a disk in a week. Of a long output the beginning is
+//! kept, and the end.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};

@@ -1,8 +1,9 @@
 //! What the JSON lines of a command say.
 //!
-//! A line is an object of metrics by name. With `step` it is a report on the way; without, it is a result. A later line counts more than an
-//! earlier one, a result more than a report: a command that only reports ends with its last values. A line that cannot be read makes
-//! what earlier ones have said doubtful, and no doubtful value is a result.
+//! A line is an object of metrics by name. With `step` it is a report on the way; without, it is a result. A
+//! later line counts more than an earlier one, a result more than a report: a command that only reports ends
+//! with its last values. A line that cannot be read makes what earlier ones have said doubtful, and no
+//! doubtful value is a result.
 
 use std::collections::BTreeMap;
 
@@ -61,8 +62,9 @@ struct Entry {
 }
 
 impl Metrics {
-    /// Takes in what was said. A report holds the objectives in their order as far as they are known by then, from this line or from
-    /// results that came before it; there is none when the line itself has none of them.
+    /// Takes in what was said. A report holds the objectives in their order as far as they are known by then,
+    /// from this line or from results that came before it; there is none when the line itself has none of
+    /// them.
     ///
     /// # Errors
     /// A step or an objective that is no number.

@@ -1,4 +1,5 @@
-//! A command as the engine's objective: starts it, hears what it says, stops it when it must, and judges how it ended.
+//! A command as the engine's objective: starts it, hears what it says, stops it when it must, and judges how
+//! it ended.
 
 use std::process::ExitStatus;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,7 +35,8 @@ const COUNT: Duration = Duration::from_secs(1);
 const SHARE: u32 = 20;
 /// As much of the last line of standard error is quoted.
 const LENGTH: usize = 300;
-/// How long to wait for what an ended command has printed, when a process that got away holds its output open.
+/// How long to wait for what an ended command has printed, when a process that got away holds its output
+/// open.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Evaluates configurations by running a command.

@@ -1,4 +1,5 @@
-//! Reads what a command prints, while it prints it: everything into the trial's log, objects of metrics to whoever listens.
+//! Reads what a command prints, while it prints it: everything into the trial's log, objects of metrics to
+//! whoever listens.
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -89,7 +90,8 @@ impl Output {
         self.said = None;
     }
 
-    /// What is left when the command has ended; a process that got away and holds the stream open is not waited for.
+    /// What is left when the command has ended; a process that got away and holds the stream open is not
+    /// waited for.
     pub(super) fn rest(&mut self, patience: Duration) -> Vec<Said> {
         let deadline = Instant::now() + patience;
         let mut rest = std::mem::take(&mut self.late);

@@ -1,4 +1,5 @@
-//! What the system tells of processes, and signals to them. Linux tells all of it in `/proc`; other systems only whether a group lives.
+//! What the system tells of processes, and signals to them. Linux tells all of it in `/proc`; other systems
+//! only whether a group lives.
 
 #[cfg(target_os = "linux")]
 pub(super) use linux::*;
@@ -6,8 +7,8 @@ pub(super) use linux::*;
 /// Whether the memory of processes is known.
 pub(super) const KNOWS_MEMORY: bool = cfg!(target_os = "linux");
 
-/// Takes SIGCHLD back to its default. Who starts this program with the signal ignored lets the system forget how children end, and
-/// nobody could wait for them.
+/// Takes SIGCHLD back to its default. Who starts this program with the signal ignored lets the system forget
+/// how children end, and nobody could wait for them.
 pub(super) fn let_children_be_waited_for() {
     #[cfg(unix)]
     // SAFETY: the default action runs no code of this process, and nothing else in it handles this signal.
@@ -42,7 +43,8 @@ mod linux {
         pub(in super::super) resident_pages: u64,
     }
 
-    /// A process for good: its number may be given to another one later, but not with the same time of its start.
+    /// A process for good: its number may be given to another one later, but not with the same time of its
+    /// start.
     #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
     pub(in super::super) struct Id {
         pub(in super::super) pid: u32,
@@ -61,8 +63,8 @@ mod linux {
             self.resident_pages * rustix::param::page_size() as u64
         }
 
-        /// Bytes of memory, of which pages that `n` processes share count one `n`-th (PSS). The resident memory where the system
-        /// does not tell. It costs the time to walk through the page tables.
+        /// Bytes of memory, of which pages that `n` processes share count one `n`-th (PSS). The resident
+        /// memory where the system does not tell. It costs the time to walk through the page tables.
         pub(in super::super) fn proportional(&self) -> u64 {
             let rollup = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.id.pid));
             rollup.ok().and_then(|text| pss(&text)).unwrap_or_else(|| self.resident())
@@ -87,8 +89,8 @@ mod linux {
         parse(pid, &String::from_utf8_lossy(&fs::read(format!("/proc/{pid}/stat")).ok()?))
     }
 
-    /// Fields 3 (state), 4 (parent), 5 (process group), 6 (session), 22 (start) and 24 (resident pages) of proc(5). The second is the
-    /// name in parentheses, in which anything may stand.
+    /// Fields 3 (state), 4 (parent), 5 (process group), 6 (session), 22 (start) and 24 (resident pages) of
+    /// proc(5). The second is the name in parentheses, in which anything may stand.
     fn parse(pid: u32, text: &str) -> Option<Stat> {
         let (_, rest) = text.rsplit_once(')')?;
         let fields: Vec<&str> = rest.split_whitespace().collect();
@@ -103,8 +105,8 @@ mod linux {
         })
     }
 
-    /// The folder of the trial that the environment of a process names. Only that of a process of the same user can be read, and only
-    /// such a process could be signalled.
+    /// The folder of the trial that the environment of a process names. Only that of a process of the same
+    /// user can be read, and only such a process could be signalled.
     pub(in super::super) fn trial_folder(pid: u32) -> Option<PathBuf> {
         let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
         let mut variables = environment.split(|byte| *byte == 0);
@@ -129,8 +131,8 @@ mod linux {
         };
     }
 
-    /// Kills what a run that was killed itself has left running: the processes whose environment names a trial's folder of `root`, and
-    /// their children.
+    /// Kills what a run that was killed itself has left running: the processes whose environment names a
+    /// trial's folder of `root`, and their children.
     pub(in super::super) fn end_leftovers(root: &Path) {
         let Ok(root) = std::path::absolute(root) else { return };
         let trials = root.join("trials");

@@ -34,8 +34,8 @@ impl Program {
     /// Finds the program of a spec that lies at `spec_path`.
     ///
     /// # Errors
-    /// [`CliError::Program`] when it is not there, or has no folder to run in; [`CliError::Usage`] for a limit that this system does not
-    /// know.
+    /// [`CliError::Program`] when it is not there, or has no folder to run in; [`CliError::Usage`] for a
+    /// limit that this system does not know.
     pub(crate) fn find(spec: &TuneSpec, spec_path: &Path) -> Result<Self, CliError> {
         let name = &spec.command.program;
         let fail = |reason: String| CliError::Program { program: name.clone(), reason };

@@ -1,7 +1,7 @@
 //! Why a file that is there and executable cannot be run, from its first bytes.
 //!
-//! The system says "No such file or directory" of a script whose interpreter is missing, as it is after a copy from Windows, and shells
-//! try to run a program for another machine as a script.
+//! The system says "No such file or directory" of a script whose interpreter is missing, as it is after a
+//! copy from Windows, and shells try to run a program for another machine as a script.
 
 use std::fs::File;
 use std::io::Read;

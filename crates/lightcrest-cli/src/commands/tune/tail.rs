@@ -1,7 +1,8 @@
 //! The file of metrics, which the program writes while it is read.
 //!
-//! Programs append to such a file, write it anew with every epoch, or write another one and rename it. What counts is the file as it is:
-//! when what was read before does not stand there any more, all of it is read again. At the end the whole file is compared.
+//! Programs append to such a file, write it anew with every epoch, or write another one and rename it. What
+//! counts is the file as it is: when what was read before does not stand there any more, all of it is read
+//! again. At the end the whole file is compared.
 
 use std::collections::hash_map::DefaultHasher;
 use std::fs::{self, File, Metadata};

@@ -1,7 +1,7 @@
 //! Ends a run in which nothing but failures comes back.
 //!
-//! A configuration may fail; a command that fails under each of the first configurations is wrong, and going on would spend the
-//! budget on nothing.
+//! A configuration may fail; a command that fails under each of the first configurations is wrong, and going
+//! on would spend the budget on nothing.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

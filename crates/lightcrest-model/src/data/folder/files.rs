@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::super::{DataError, PassedOver};
 
-/// Endings of the files that are read: those of torchvision's `ImageFolder`, GIF, and other endings of the same formats.
+/// Endings of the files that are read: those of torchvision's `ImageFolder`, GIF, and other endings of the
+/// same formats.
 const ENDINGS: [&str; 15] = [
     "bmp", "dib", "gif", "jfif", "jpe", "jpeg", "jpg", "pbm", "pgm", "png", "pnm", "ppm", "tif", "tiff",
     "webp",
@@ -45,7 +46,8 @@ pub(super) fn folders(folder: &Path) -> Result<Vec<Entry>, DataError> {
 
 /// The image files of a class, those in sub-folders included, in the order of their paths.
 ///
-/// Links are followed. One that leads back to a folder above it, up to `root`, would never end: it is passed over.
+/// Links are followed. One that leads back to a folder above it, up to `root`, would never end: it is passed
+/// over.
 pub(super) fn images(
     root: &Path,
     class: &Path,

@@ -39,7 +39,8 @@ impl Part {
 /// The splits in `folder`; none when its sub-folders are classes.
 ///
 /// # Errors
-/// [`DataError::Layout`] when it could be either, two folders are the same split, or no split is there to train on.
+/// [`DataError::Layout`] when it could be either, two folders are the same split, or no split is there to
+/// train on.
 pub(super) fn layout(folder: &Path) -> Result<Option<Layout>, DataError> {
     let entries = folders(folder)?;
     let (parts, others): (Vec<&Entry>, Vec<&Entry>) =
@@ -61,7 +62,8 @@ pub(super) fn layout(folder: &Path) -> Result<Option<Layout>, DataError> {
         };
     };
     if validation.is_none() && test.is_none() && !others.is_empty() {
-        // A class of locomotives, unless it looks like a split; then the folders beside it would be classes by mistake.
+        // A class of locomotives, unless it looks like a split; then the folders beside it would be classes
+        // by mistake.
         return match holds_folders(train)? {
             true => refuse(format!(
                 "`{}` holds folders only, as a split does, but beside it are `{}` and no `val` or `test`",

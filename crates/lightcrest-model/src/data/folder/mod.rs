@@ -1,8 +1,9 @@
 //! A folder of images: one sub-folder a class, or `train`, `val` and `test` with one sub-folder a class each.
 //!
-//! `val` and `test` may be absent; `training`, `valid`, `validation` and `testing` are the same names, in any case. The images
-//! of a class lie in its folder or in folders below it, in any of the formats that [`ENDINGS`](files) lists. What is passed
-//! over is counted. Everything is read in the order of its name, so that the order of a file system decides nothing.
+//! `val` and `test` may be absent; `training`, `valid`, `validation` and `testing` are the same names, in any
+//! case. The images of a class lie in its folder or in folders below it, in any of the formats that
+//! [`ENDINGS`](files) lists. What is passed over is counted. Everything is read in the order of its name, so
+//! that the order of a file system decides nothing.
 
 mod files;
 mod layout;
@@ -16,12 +17,13 @@ use lightcrest_graph::network::Shape;
 use super::{Channels, DataError, Dataset, PassedOver, Source};
 use layout::layout;
 
-/// Reads the folder; `image_size` is the side that every image is resized to (bilinear, the sides are scaled apart), and
-/// may be absent when all images have one size. Without `channels`, images are grey when every pixel of all is.
+/// Reads the folder; `image_size` is the side that every image is resized to (bilinear, the sides are scaled
+/// apart), and may be absent when all images have one size. Without `channels`, images are grey when every
+/// pixel of all is.
 ///
 /// # Errors
-/// [`DataError`] names the folder with fewer than two classes, the class without images, the split whose classes are not
-/// those of the others, or the file that cannot be decoded.
+/// [`DataError`] names the folder with fewer than two classes, the class without images, the split whose
+/// classes are not those of the others, or the file that cannot be decoded.
 pub fn load(
     folder: &Path,
     image_size: Option<usize>,

@@ -11,7 +11,8 @@ use super::super::DataError;
 /// Most bytes that one decoded image may take; a file of a few kilobytes can ask for gigabytes.
 const MOST_BYTES: u64 = 512 << 20;
 
-/// Reads an image: the first frame where there are several, turned as its EXIF orientation says, without transparency.
+/// Reads an image: the first frame where there are several, turned as its EXIF orientation says, without
+/// transparency.
 ///
 /// The first bytes tell the format; the ending counts only where they do not.
 ///
@@ -81,10 +82,11 @@ fn is_memory(error: &LimitError) -> bool {
     matches!(error.kind(), LimitErrorKind::InsufficientMemory | LimitErrorKind::DimensionError)
 }
 
-/// Whether a JPEG has an end: the decoder fills the rest of a file that is cut short with grey, which nobody would notice.
+/// Whether a JPEG has an end: the decoder fills the rest of a file that is cut short with grey, which nobody
+/// would notice.
 ///
-/// Segments are walked up to the first scan, because a thumbnail among them has an end of its own. In a scan a byte 0xff
-/// is never followed by 0xd9 (ITU-T T.81, B.1.1.5).
+/// Segments are walked up to the first scan, because a thumbnail among them has an end of its own. In a scan
+/// a byte 0xff is never followed by 0xd9 (ITU-T T.81, B.1.1.5).
 fn ends(jpeg: &[u8]) -> bool {
     let mut at = 2;
     while let [0xff, marker, rest @ ..] = &jpeg[at.min(jpeg.len())..] {
@@ -100,7 +102,8 @@ fn ends(jpeg: &[u8]) -> bool {
     true
 }
 
-/// Whether floating-point pixels are what [`DynamicImage::into_rgb8`] takes them for; others would be cut off in silence.
+/// Whether floating-point pixels are what [`DynamicImage::into_rgb8`] takes them for; others would be cut off
+/// in silence.
 fn within_unit(image: &DynamicImage) -> bool {
     let unit = |values: &[f32]| values.iter().all(|value| (0.0..=1.0).contains(value));
     match image {

@@ -48,7 +48,8 @@ fn corner() -> RgbImage {
     RgbImage::from_fn(16, 16, |x, y| if x < 8 && y < 8 { Rgb([240; 3]) } else { Rgb([16; 3]) })
 }
 
-/// Brightness of the corners of the only image of class `a`: upper left, upper right, lower left, lower right.
+/// Brightness of the corners of the only image of class `a`: upper left, upper right, lower left, lower
+/// right.
 fn corners(data: &Dataset) -> [bool; 4] {
     let pixel = |row: usize, column: usize| data.image(0)[row * 16 + column] > 128;
     [pixel(2, 2), pixel(2, 13), pixel(13, 2), pixel(13, 13)]
@@ -143,7 +144,8 @@ fn the_first_frame_of_an_animation_counts() {
 #[test]
 fn the_orientation_of_cameras_is_applied() {
     let jpeg = encoded(&corner().into(), image::ImageFormat::Jpeg);
-    // What a camera means by 1, 3 (turned by 180 degrees), 6 (to be turned clockwise) and 8 (counterclockwise).
+    // What a camera means by 1, 3 (turned by 180 degrees), 6 (to be turned clockwise) and 8
+    // (counterclockwise).
     for (orientation, bright) in [(1, 0), (3, 3), (6, 1), (8, 2)] {
         // TIFF header, one entry: tag 0x0112, a short, one value.
         let tiff =

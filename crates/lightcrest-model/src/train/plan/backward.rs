@@ -1,8 +1,8 @@
 //! From a network to stages of steps: the backward pass.
 //!
-//! Nodes are visited from the output to the input. The gradient of a node is complete in the stage of its last
-//! contribution; there its own contributions to its inputs begin. Batch normalisation passes its gradient on one stage
-//! later, when its sums over the batch are known.
+//! Nodes are visited from the output to the input. The gradient of a node is complete in the stage of its
+//! last contribution; there its own contributions to its inputs begin. Batch normalisation passes its
+//! gradient on one stage later, when its sums over the batch are known.
 
 use lightcrest_graph::network::{Activation, NodeId, Op, PoolKind};
 

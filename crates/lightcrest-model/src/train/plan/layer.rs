@@ -37,8 +37,8 @@ pub(super) struct ConvLayer<E> {
 }
 
 impl<E: Element> ConvLayer<E> {
-    /// Plans the layer between a map `x` and a map `y`; `gradients` gives the layouts of dx, if it is needed, and
-    /// of dy.
+    /// Plans the layer between a map `x` and a map `y`; `gradients` gives the layouts of dx, if it is needed,
+    /// and of dy.
     pub(super) fn new(
         conv: Conv2d,
         (weight, bias): (usize, Option<usize>),

@@ -1,9 +1,10 @@
 //! From a network to stages of steps: the forward pass.
 //!
-//! Batch normalisation needs statistics of the whole batch, so the pass falls into stages with such a barrier between
-//! them. Inside a stage everything runs chunk after chunk of images, small enough that what one step writes is
-//! still in the second cache when the next reads it. Values that are cheap to compute (normalised, activated, gated)
-//! are never stored: each stage that needs them, forward or backward, computes them anew from what is stored.
+//! Batch normalisation needs statistics of the whole batch, so the pass falls into stages with such a barrier
+//! between them. Inside a stage everything runs chunk after chunk of images, small enough that what one step
+//! writes is still in the second cache when the next reads it. Values that are cheap to compute (normalised,
+//! activated, gated) are never stored: each stage that needs them, forward or backward, computes them anew
+//! from what is stored.
 
 use std::collections::HashMap;
 

@@ -1,12 +1,12 @@
 //! CMA-ES: a normal distribution that moves and stretches towards what was good, generation by generation.
 //!
-//! Numeric and ordered parameters that are always active are adapted, on their scales. Unordered choices and conditional parameters, in which
-//! there is no covariance to learn, are drawn at random, as Optuna 5's sampler of this name does; with many of them another
-//! sampler is the better choice.
+//! Numeric and ordered parameters that are always active are adapted, on their scales. Unordered choices and
+//! conditional parameters, in which there is no covariance to learn, are drawn at random, as Optuna 5's
+//! sampler of this name does; with many of them another sampler is the better choice.
 //!
 //! The state is a function of the history: complete trials in the order of their numbers, without the first
-//! [`n_startup_trials`](CmaEsConfig::n_startup_trials), are the generations, whoever proposed them. Ranked first are those that satisfy the
-//! constraints.
+//! [`n_startup_trials`](CmaEsConfig::n_startup_trials), are the generations, whoever proposed them. Ranked
+//! first are those that satisfy the constraints.
 //!
 //! # References
 //! Hansen 2016 (arXiv 1604.00772); Auger and Hansen 2005 (restarts with growing populations).
@@ -29,7 +29,8 @@ const POINTS: usize = 100;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CmaEsConfig {
-    /// Where to begin: values of some parameters, within their ranges. The others begin in the middle of theirs.
+    /// Where to begin: values of some parameters, within their ranges. The others begin in the middle of
+    /// theirs.
     pub x0: Configuration,
     /// The deviation at first, as a part of each parameter's range.
     pub sigma0: f64,
@@ -39,7 +40,8 @@ pub struct CmaEsConfig {
     /// Trials in a generation; 4 + ⌊3 ln d⌋ unless given, and at least 4.
     #[serde(alias = "population_size")]
     pub popsize: Option<usize>,
-    /// Whether to begin anew elsewhere when the strategy has converged, each time with twice as many trials in a generation (IPOP).
+    /// Whether to begin anew elsewhere when the strategy has converged, each time with twice as many trials
+    /// in a generation (IPOP).
     pub restart: bool,
 }
 

@@ -1,4 +1,5 @@
-//! The covariance matrix adaptation evolution strategy, after Hansen 2016 (arXiv 1604.00772), whose equation numbers are cited.
+//! The covariance matrix adaptation evolution strategy, after Hansen 2016 (arXiv 1604.00772), whose equation
+//! numbers are cited.
 //!
 //! | symbol | meaning |
 //! |---|---|
@@ -148,7 +149,8 @@ impl Strategy {
         });
         let sigma = self.sigma * ((self.c_sigma / self.d_sigma) * (length / self.chi - 1.0)).exp();
         self.mean = mean;
-        // Where a whole generation is equal, there is nothing to learn of its shape: keep the shape that is there.
+        // Where a whole generation is equal, there is nothing to learn of its shape: keep the shape that is
+        // there.
         if let Ok(eigen) = c.self_adjoint_eigen(Side::Lower) {
             let values: Vec<f64> = eigen.S().column_vector().iter().copied().collect();
             if sigma.is_finite() && values.iter().all(|value| value.is_finite()) {
@@ -161,7 +163,8 @@ impl Strategy {
         }
     }
 
-    /// Whether it moves no more: steps of less than 1e-12 in every dimension, or a covariance that is all but flat.
+    /// Whether it moves no more: steps of less than 1e-12 in every dimension, or a covariance that is all but
+    /// flat.
     pub(super) fn has_converged(&self) -> bool {
         let narrow = (0..self.d).all(|i| {
             self.sigma * self.c[(i, i)].max(0.0).sqrt() < 1e-12 && self.sigma * self.p_c[i].abs() < 1e-12

@@ -1,11 +1,12 @@
-//! Where proposals come from: random configurations, mutations, neighbours. All are screened here: a candidate decodes to a
-//! valid configuration, is new, and its preview shows no violation.
+//! Where proposals come from: random configurations, mutations, neighbours. All are screened here: a
+//! candidate decodes to a valid configuration, is new, and its preview shows no violation.
 //!
-//! Where the space has constraints, nothing that breaks them becomes a candidate: random ones are the steps of walks among feasible
-//! configurations, and what is made from another one is led back towards it.
+//! Where the space has constraints, nothing that breaks them becomes a candidate: random ones are the steps
+//! of walks among feasible configurations, and what is made from another one is led back towards it.
 //!
-//! Decoding, comparing and previewing a configuration costs more than scoring its row. So rows are scored first and only the best are
-//! screened, unless the preview has a say in the score or the first few rows show that it turns many away.
+//! Decoding, comparing and previewing a configuration costs more than scoring its row. So rows are scored
+//! first and only the best are screened, unless the preview has a say in the score or the first few rows show
+//! that it turns many away.
 
 use super::trust_region::Region;
 use crate::sampler::Context;
@@ -37,8 +38,8 @@ impl Candidate {
     }
 }
 
-/// Continuous values keep this far from their bounds, in units of the range: at the bound itself many an objective breaks down, such as a penalty of
-/// nothing, and as near to it as this the loss is the same.
+/// Continuous values keep this far from their bounds, in units of the range: at the bound itself many an
+/// objective breaks down, such as a penalty of nothing, and as near to it as this the loss is the same.
 const MARGIN: f64 = 1e-6;
 /// Rows that are screened at once, to see whether many fail.
 const PROBES: usize = 16;
@@ -79,8 +80,9 @@ impl<'a> Source<'a> {
         Self { encoder, context, activity, region, seen: HashSet::new(), eager, probes: 0, walk }
     }
 
-    /// The candidate that a row stands for, if it was not made before and, where that is asked at once, passes. One that breaks
-    /// constraints of the space gives way to one that is nearer to the row `from` which it was made from.
+    /// The candidate that a row stands for, if it was not made before and, where that is asked at once,
+    /// passes. One that breaks constraints of the space gives way to one that is nearer to the row `from`
+    /// which it was made from.
     pub(super) fn admit(&mut self, mut row: Vec<f64>, from: Option<&[f64]>) -> Option<Candidate> {
         for (i, value) in row.iter_mut().enumerate() {
             if !matches!(self.encoder.column(i), Column::Categorical { .. }) {
@@ -269,7 +271,8 @@ impl<'a> Source<'a> {
     }
 }
 
-/// Which columns are active in a row, without decoding it: for each column its parents and the values of theirs that it needs.
+/// Which columns are active in a row, without decoding it: for each column its parents and the values of
+/// theirs that it needs.
 struct Activity {
     needs: Vec<Vec<(usize, Vec<f64>)>>,
     columns: Vec<Column>,

@@ -1,4 +1,5 @@
-//! What final value a trial that was stopped, or still runs, can be expected to reach: a chain of regressions from step to step.
+//! What final value a trial that was stopped, or still runs, can be expected to reach: a chain of regressions
+//! from step to step.
 //!
 //! | symbol | meaning |
 //! |---|---|
@@ -7,16 +8,18 @@
 //! | `b_k` | slope of the regression of `v_{k+1}` on `v_k`, both standardised |
 //! | `σ_k²` | variance of what it leaves open |
 //!
-//! Whether a trial goes on from `a_k` depends on what it has reported by then. So values at `a_{k+1}` are missing at random given `v_k`, in a
-//! monotone pattern, and the regression on those that went on is not biased by the selection, whereas one of final values on `v_k`
-//! would be: those that arrived did better in between than the ones that were stopped (Little & Rubin 2019, *Statistical Analysis with Missing
-//! Data*, sec. 7.4). The expected final value follows link by link, and its variance with it:
+//! Whether a trial goes on from `a_k` depends on what it has reported by then. So values at `a_{k+1}` are
+//! missing at random given `v_k`, in a monotone pattern, and the regression on those that went on is not
+//! biased by the selection, whereas one of final values on `v_k` would be: those that arrived did better in
+//! between than the ones that were stopped (Little & Rubin 2019, *Statistical Analysis with Missing Data*,
+//! sec. 7.4). The expected final value follows link by link, and its variance with it:
 //!
 //! ```text
 //! μ ← b_k μ,   s² ← b_k² s² + σ_k² (1 + 1/n_k) + Var(b_k) μ²      (standardised)
 //! ```
 //!
-//! so that a guess far from what ever went on is a vague one. The slope has the prior N(0.7, 0.3²): reports that are ahead stay ahead, by less.
+//! so that a guess far from what ever went on is a vague one. The slope has the prior N(0.7, 0.3²): reports
+//! that are ahead stay ahead, by less.
 
 /// The fewest trials that a link is learnt from.
 const PAIRS: usize = 3;
@@ -92,7 +95,8 @@ impl Extrapolation {
         Some(Self { anchors, fences, links, best })
     }
 
-    /// Mean and standard deviation of the final value; `None` if the trial did not come to an anchor or too few went on from it.
+    /// Mean and standard deviation of the final value; `None` if the trial did not come to an anchor or too
+    /// few went on from it.
     pub(super) fn expect(&self, curve: &Curve) -> Option<(f64, f64)> {
         let last = curve.reports.last()?.0;
         let first = self.anchors.partition_point(|anchor| *anchor <= last).checked_sub(1)?;
@@ -107,7 +111,8 @@ impl Extrapolation {
 }
 
 impl Link {
-    /// Bayesian linear regression of standardised pairs, its variance from the residuals and one pseudo-observation.
+    /// Bayesian linear regression of standardised pairs, its variance from the residuals and one
+    /// pseudo-observation.
     fn fit(pairs: &[(f64, f64)]) -> Option<Self> {
         if pairs.len() < PAIRS {
             return None;

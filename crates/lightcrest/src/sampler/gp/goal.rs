@@ -1,7 +1,7 @@
 //! What is maximised: from the posterior of each objective to one number.
 //!
-//! All values here are oriented (larger is better) and transformed as the surrogates see them. Objectives that are known exactly
-//! enter with their values, the others with mean and standard deviation.
+//! All values here are oriented (larger is better) and transformed as the surrogates see them. Objectives
+//! that are known exactly enter with their values, the others with mean and standard deviation.
 
 use super::hypervolume_improvement::HypervolumeImprovement;
 use lightcrest_gp::acquisition::{log_ei, log_ei_slopes, log_pi, log_pi_slopes, ucb};
@@ -45,8 +45,9 @@ pub(super) enum Goal {
     LogEi { best: f64 },
     /// One objective, logarithm of the probability of improvement over `best`.
     LogPi { best: f64 },
-    /// Several objectives: augmented Chebyshev distance to the ideal point, of optimistic values (Knowles 2006, ParEGO, eq. 2; with
-    /// confidence bounds, Paria et al. 2020, arXiv 1805.12168): -max_m w_m (1 - v_m) - 0.05 Σ_m w_m (1 - v_m), v_m = (u_m - nadir_m) / range_m.
+    /// Several objectives: augmented Chebyshev distance to the ideal point, of optimistic values (Knowles
+    /// 2006, ParEGO, eq. 2; with confidence bounds, Paria et al. 2020, arXiv 1805.12168): -max_m w_m (1 -
+    /// v_m) - 0.05 Σ_m w_m (1 - v_m), v_m = (u_m - nadir_m) / range_m.
     Chebyshev { weights: Vec<f64>, nadir: Vec<f64>, range: Vec<f64>, kappa: f64 },
     /// Several objectives, logarithm of the expected hypervolume improvement.
     LogHypervolumeImprovement(HypervolumeImprovement),

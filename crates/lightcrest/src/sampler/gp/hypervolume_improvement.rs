@@ -1,13 +1,15 @@
 //! The expected improvement of the dominated hypervolume, in closed form and as its logarithm.
 //!
-//! What no point of the front dominates, above the reference, is cut into disjoint cells [l, u). A result y gains the volume
-//! Π_j (min(y_j, u_j) - l_j)⁺ in a cell. Objectives are estimated independently, so the expectation of each product is the product
-//! of expectations, and each is a difference of two expected improvements:
+//! What no point of the front dominates, above the reference, is cut into disjoint cells [l, u). A result y
+//! gains the volume Π_j (min(y_j, u_j) - l_j)⁺ in a cell. Objectives are estimated independently, so the
+//! expectation of each product is the product of expectations, and each is a difference of two expected
+//! improvements:
 //!
 //! E\[improvement\] = Σ_cells Π_j (EI_j(l_j) - EI_j(u_j)),  EI_j(t) = E[(y_j - t)⁺]
 //!
-//! (Emmerich et al. 2006, IEEE TEVC 10(4); in the form of Daulton et al. 2020, arXiv 2006.05078, eq. 2; logarithms as in Ament et
-//! al. 2023, arXiv 2310.20708, sec. 3.) What is known exactly enters with (min(y, u) - l)⁺ itself.
+//! (Emmerich et al. 2006, IEEE TEVC 10(4); in the form of Daulton et al. 2020, arXiv 2006.05078, eq. 2;
+//! logarithms as in Ament et al. 2023, arXiv 2310.20708, sec. 3.) What is known exactly enters with (min(y,
+//! u) - l)⁺ itself.
 
 use super::goal::{Marginal, Slopes};
 use lightcrest_gp::acquisition::{log_ei, log_ei_slopes};
@@ -131,9 +133,9 @@ impl<'a> Side<'a> {
 
 /// Cuts the region above the reference that no point dominates into disjoint cells.
 ///
-/// A sweep along the last objective: in a slab between two levels, the points above it dominate what their projections dominate in
-/// one objective less. A cell goes on through slabs as long as it stays the same, so that n points give n + 1 cells with two
-/// objectives and O(n) with three, O(n²) with four.
+/// A sweep along the last objective: in a slab between two levels, the points above it dominate what their
+/// projections dominate in one objective less. A cell goes on through slabs as long as it stays the same, so
+/// that n points give n + 1 cells with two objectives and O(n) with three, O(n²) with four.
 fn decompose(points: &[Vec<f64>], reference: &[f64]) -> Vec<Cell> {
     let Some((&bottom, rest)) = reference.split_last() else { return Vec::new() };
     let m = rest.len();

@@ -1,9 +1,10 @@
 //! What the sampler predicts and wants at given configurations: the picture of Bayesian optimisation.
 //!
-//! It is drawn from the very [`Model`] that [`GpSampler::propose`](crate::sampler::Sampler::propose) maximises. The model sees
-//! [transformed](lightcrest_gp::transform) values; a landscape is in the objective's own units, by the monotone inverse of the
-//! transform: `mean` is the inverse of μ (so it is the median), the ends of the band are those of μ ± 2σ. σ is the uncertainty about the
-//! objective itself, without the noise of an observation.
+//! It is drawn from the very [`Model`] that [`GpSampler::propose`](crate::sampler::Sampler::propose)
+//! maximises. The model sees [transformed](lightcrest_gp::transform) values; a landscape is in the
+//! objective's own units, by the monotone inverse of the transform: `mean` is the inverse of μ (so it is the
+//! median), the ends of the band are those of μ ± 2σ. σ is the uncertainty about the objective itself,
+//! without the noise of an observation.
 
 use super::GpSampler;
 use super::candidate::Candidate;
@@ -28,7 +29,8 @@ pub struct Estimate {
     pub lower: f64,
     /// Two standard deviations above, in the objective's units.
     pub upper: f64,
-    /// What is maximised. `None` where nothing is proposed: a constraint is broken, the preview shows a violation, or does not know what the acquisition needs.
+    /// What is maximised. `None` where nothing is proposed: a constraint is broken, the preview shows a
+    /// violation, or does not know what the acquisition needs.
     pub acquisition: Option<f64>,
 }
 
@@ -37,8 +39,8 @@ pub struct Estimate {
 pub struct Landscape {
     /// One for each configuration that was asked for.
     pub estimates: Vec<Estimate>,
-    /// The trials behind the predictions by number, each with its value in the objective's units; of trials that were stopped, failed
-    /// or still run, the value that they count as.
+    /// The trials behind the predictions by number, each with its value in the objective's units; of trials
+    /// that were stopped, failed or still run, the value that they count as.
     pub observations: Vec<(u64, f64)>,
     /// What [`propose`](crate::sampler::Sampler::propose) gives.
     pub next: Configuration,
@@ -51,10 +53,12 @@ pub struct Landscape {
 }
 
 impl GpSampler {
-    /// What is predicted of one objective at `configurations`, and what would be proposed with the same random numbers. `None`
-    /// while fewer than two trials are complete, or if the objective is known without a surrogate.
+    /// What is predicted of one objective at `configurations`, and what would be proposed with the same
+    /// random numbers. `None` while fewer than two trials are complete, or if the objective is known without
+    /// a surrogate.
     ///
-    /// With several objectives the acquisition is that of this proposal: its random weights are those of `rng`.
+    /// With several objectives the acquisition is that of this proposal: its random weights are those of
+    /// `rng`.
     ///
     /// # Errors
     /// As [`propose`](crate::sampler::Sampler::propose).

@@ -1,24 +1,29 @@
-//! Bayesian optimisation: Gaussian processes predict the objectives, an acquisition function weighs prediction against uncertainty.
+//! Bayesian optimisation: Gaussian processes predict the objectives, an acquisition function weighs
+//! prediction against uncertainty.
 //!
 //! # One proposal
-//! 1. The first [`GpConfig::startup_trials`] are random, each the one of a few draws that is farthest from all earlier trials.
-//! 2. Each objective that must be evaluated gets a Gaussian process on its transformed values (`surrogate`), whose hyperparameters are the
-//!    most probable ones or, now and then, drawn; objectives that a preview knows enter with their exact values. What pruned and failed
-//!    trials say is in `observation`.
-//! 3. Trials that are waiting or running are added with their predicted means (kriging believer): the uncertainty near them shrinks, so
-//!    that workers asking at the same time get different points.
-//! 4. Several objectives become one number by the expected hypervolume improvement (`hypervolume_improvement`), or by random weights, drawn
-//!    anew each time (`goal`). Constraints that only an evaluation can tell, and the time that it takes, join it (`terms`).
-//! 5. Random configurations and mutations of the best ones are scored; from the best, local search goes on: single changes for
-//!    discrete columns, L-BFGS along continuous ones. Nothing infeasible, invalid or known is ever proposed (`candidate`).
-//! 6. Where trials of one objective are many, every other proposal is looked for in a trust region only (`trust_region`).
+//! 1. The first [`GpConfig::startup_trials`] are random, each the one of a few draws that is farthest from
+//!    all earlier trials.
+//! 2. Each objective that must be evaluated gets a Gaussian process on its transformed values (`surrogate`),
+//!    whose hyperparameters are the most probable ones or, now and then, drawn; objectives that a preview
+//!    knows enter with their exact values. What pruned and failed trials say is in `observation`.
+//! 3. Trials that are waiting or running are added with their predicted means (kriging believer): the
+//!    uncertainty near them shrinks, so that workers asking at the same time get different points.
+//! 4. Several objectives become one number by the expected hypervolume improvement
+//!    (`hypervolume_improvement`), or by random weights, drawn anew each time (`goal`). Constraints that only
+//!    an evaluation can tell, and the time that it takes, join it (`terms`).
+//! 5. Random configurations and mutations of the best ones are scored; from the best, local search goes on:
+//!    single changes for discrete columns, L-BFGS along continuous ones. Nothing infeasible, invalid or known
+//!    is ever proposed (`candidate`).
+//! 6. Where trials of one objective are many, every other proposal is looked for in a trust region only
+//!    (`trust_region`).
 //!
 //! # Conditional parameters
 //! The kernel compares only values that are active in both configurations ([`Conditional`]).
 //!
 //! # References
-//! Srinivas et al. 2010 (arXiv 0912.3995); Hvarfner et al. 2024 (arXiv 2402.02229); Ament et al. 2023 (arXiv 2310.20708); Paria et al.
-//! 2020 (arXiv 1805.12168); Ginsbourger et al. 2010 (kriging believer).
+//! Srinivas et al. 2010 (arXiv 0912.3995); Hvarfner et al. 2024 (arXiv 2402.02229); Ament et al. 2023 (arXiv
+//! 2310.20708); Paria et al. 2020 (arXiv 1805.12168); Ginsbourger et al. 2010 (kriging believer).
 
 mod candidate;
 mod extrapolation;
@@ -57,17 +62,19 @@ pub enum Acquisition {
     Auto,
     /// Upper confidence bound, μ + κσ. Several objectives: random weights each time.
     Ucb,
-    /// The same with κ growing as in GP-UCB (Srinivas et al. 2010), probability 0.9, κ² divided by 5 as in their experiments.
+    /// The same with κ growing as in GP-UCB (Srinivas et al. 2010), probability 0.9, κ² divided by 5 as in
+    /// their experiments.
     GpUcb,
-    /// Logarithm of the expected improvement; with two to four objectives of the hypervolume, in closed form; beyond as `ucb`.
-    /// The incumbent is the best fitted value, not the best observed one, so that noise does not mislead.
+    /// Logarithm of the expected improvement; with two to four objectives of the hypervolume, in closed form;
+    /// beyond as `ucb`. The incumbent is the best fitted value, not the best observed one, so that noise does
+    /// not mislead.
     LogEi,
     /// The same per second that a trial is predicted to take. Results then depend on measured times.
     LogEiPerSecond,
     /// Logarithm of the probability of improvement. Several objectives: as `ucb`.
     LogPi,
-    /// The best in one draw from the joint posterior, among [`GpConfig::candidates`] configurations. Several objectives: with random
-    /// weights.
+    /// The best in one draw from the joint posterior, among [`GpConfig::candidates`] configurations. Several
+    /// objectives: with random weights.
     Thompson,
 }
 
@@ -77,26 +84,29 @@ pub enum Acquisition {
 pub struct GpConfig {
     /// What is maximised.
     pub acquisition: Acquisition,
-    /// κ of `ucb`: how many standard deviations of uncertainty count as good. Unless given, 2 with one objective and 1/2 with several,
-    /// where the random weights explore as well.
+    /// κ of `ucb`: how many standard deviations of uncertainty count as good. Unless given, 2 with one
+    /// objective and 1/2 with several, where the random weights explore as well.
     pub kappa: Option<f64>,
     /// How many trials are random at first.
     pub startup_trials: usize,
-    /// How many configurations are scored before the local search. Unless given, 400; 1,500 with one objective where no parameter is
-    /// continuous, so that the local search has only single changes to go by.
+    /// How many configurations are scored before the local search. Unless given, 400; 1,500 with one
+    /// objective where no parameter is continuous, so that the local search has only single changes to go by.
     pub candidates: Option<usize>,
-    /// Only that many trials inform the surrogate; unless given, 300 with one objective and 1,000 with several. Beyond them, with one
-    /// objective, the best and those in its neighbourhood inform it, and every other proposal is of a local search in a trust region, which
-    /// begins anew elsewhere when it is exhausted; with several, the best and the latest inform it.
+    /// Only that many trials inform the surrogate; unless given, 300 with one objective and 1,000 with
+    /// several. Beyond them, with one objective, the best and those in its neighbourhood inform it, and every
+    /// other proposal is of a local search in a trust region, which begins anew elsewhere when it is
+    /// exhausted; with several, the best and the latest inform it.
     pub max_trials: Option<usize>,
     /// How configurations are compared that have different active parameters.
     pub conditional: Conditional,
     /// How values far from the others are tamed.
     pub outliers: Outliers,
-    /// Whether columns that are always active are bent to make the function look stationary ([`lightcrest_gp::Warp`]).
+    /// Whether columns that are always active are bent to make the function look stationary
+    /// ([`lightcrest_gp::Warp`]).
     pub warp: bool,
-    /// Whether every third proposal is made with hyperparameters drawn from what the trials leave open, instead of the most probable ones
-    /// ([`lightcrest_gp::draw`]). With one objective and no conditions only: elsewhere it was no better on the benchmark.
+    /// Whether every third proposal is made with hyperparameters drawn from what the trials leave open,
+    /// instead of the most probable ones ([`lightcrest_gp::draw`]). With one objective and no conditions
+    /// only: elsewhere it was no better on the benchmark.
     pub draws: bool,
     /// What stopped trials tell.
     pub reports: Reports,
@@ -144,8 +154,8 @@ impl GpConfig {
         2 * self.startup_trials as u64
     }
 
-    /// Where the local search stands, if this proposal is of it: every other one, once there are more trials than inform the surrogate, because
-    /// the best trial may be the best of the wrong hill.
+    /// Where the local search stands, if this proposal is of it: every other one, once there are more trials
+    /// than inform the surrogate, because the best trial may be the best of the wrong hill.
     fn local(&self, context: &Context<'_>) -> Option<RegionState> {
         let many = context.objectives.len() == 1 && context.number >= self.trials(1) as u64;
         (many && context.number % 2 == 1).then(|| self.state(context))
@@ -160,7 +170,8 @@ pub struct GpSampler {
 }
 
 impl GpSampler {
-    /// A sampler with these settings. A κ that is negative or not finite counts as 0; at least 10 trials inform the surrogate.
+    /// A sampler with these settings. A κ that is negative or not finite counts as 0; at least 10 trials
+    /// inform the surrogate.
     pub fn new(mut config: GpConfig) -> Self {
         config.kappa = config.kappa.map(|kappa| if kappa.is_finite() { kappa.max(0.0) } else { 0.0 });
         config.max_trials = config.max_trials.map(|most| most.max(10));
@@ -257,8 +268,8 @@ fn spread(context: &Context<'_>, rng: &mut ChaCha8Rng) -> Result<Configuration, 
     }
 }
 
-/// Whether any trial has a finite value of an objective that must be evaluated, or no objective must be. Infinite values alone, such as
-/// those of diverging losses, say nothing of where to look.
+/// Whether any trial has a finite value of an objective that must be evaluated, or no objective must be.
+/// Infinite values alone, such as those of diverging losses, say nothing of where to look.
 fn says_anything(context: &Context<'_>) -> bool {
     context.history.complete().any(|trial| {
         let known = |j: usize| trial.known.get(j).copied().flatten().is_some();

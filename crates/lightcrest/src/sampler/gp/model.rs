@@ -188,8 +188,8 @@ impl Model {
         self.total(candidates, &rows, &estimated)
     }
 
-    /// Scores of candidates in one world that the observations allow: the objectives are drawn from their joint posterior (Thompson
-    /// 1933). Cubic in the number of candidates.
+    /// Scores of candidates in one world that the observations allow: the objectives are drawn from their
+    /// joint posterior (Thompson 1933). Cubic in the number of candidates.
     pub(super) fn draw(
         &self,
         candidates: &[Candidate],
@@ -231,7 +231,8 @@ impl Model {
         Ok(scores)
     }
 
-    /// The goal with its terms at a changed row of a candidate, and its derivative in every column; what is known exactly stays as it is.
+    /// The goal with its terms at a changed row of a candidate, and its derivative in every column; what is
+    /// known exactly stays as it is.
     pub(super) fn slope(&self, candidate: &Candidate, row: &[f64]) -> Option<(f64, Vec<f64>)> {
         let mut marginals = Vec::with_capacity(self.roles.len());
         let mut gradients = Vec::with_capacity(self.roles.len());
@@ -343,8 +344,8 @@ fn scaled(role: &Role, oriented: f64) -> f64 {
     }
 }
 
-/// The trials behind a model, in its order, and how many of them come before the last checkpoint: those that are [`limited`], and
-/// running ones whose reports are extrapolated.
+/// The trials behind a model, in its order, and how many of them come before the last checkpoint: those that
+/// are [`limited`], and running ones whose reports are extrapolated.
 pub(super) fn informing<'a>(config: &GpConfig, context: &Context<'a>) -> (Vec<&'a FrozenTrial>, usize) {
     let (mut trials, c) = limited(informative(context), context, config);
     if config.reports.extrapolates(context.objectives.len()) {
@@ -353,9 +354,10 @@ pub(super) fn informing<'a>(config: &GpConfig, context: &Context<'a>) -> (Vec<&'
     (trials, c)
 }
 
-/// The trials that inform the surrogate and how many of them come before the last checkpoint. At most `limit`: of those before it the
-/// best, a quarter, and those nearest to the best one since the restart, or with several objectives the latest; those after it are few. Until a restart
-/// the first part stays the same from one checkpoint to the next, and so does the fit.
+/// The trials that inform the surrogate and how many of them come before the last checkpoint. At most
+/// `limit`: of those before it the best, a quarter, and those nearest to the best one since the restart, or
+/// with several objectives the latest; those after it are few. Until a restart the first part stays the same
+/// from one checkpoint to the next, and so does the fit.
 fn limited<'a>(
     trials: Vec<&'a FrozenTrial>,
     context: &Context<'_>,
@@ -401,8 +403,9 @@ fn limited<'a>(
     (keep.into_iter().map(|i| first[i]).chain(last.iter().copied()).collect(), count)
 }
 
-/// The best few trials, best first, by what is predicted of them: a front and what follows it; and whether they satisfy the
-/// constraints. If no trial does, those that come nearest. Trials count from the number `begin` on.
+/// The best few trials, best first, by what is predicted of them: a front and what follows it; and whether
+/// they satisfy the constraints. If no trial does, those that come nearest. Trials count from the number
+/// `begin` on.
 fn leaders(trials: &[&FrozenTrial], estimated: &[Vec<f64>], begin: u64) -> (Vec<usize>, bool) {
     let complete: Vec<usize> = (0..trials.len())
         .filter(|&i| {
@@ -426,24 +429,26 @@ fn leaders(trials: &[&FrozenTrial], estimated: &[Vec<f64>], begin: u64) -> (Vec<
 /// How many standard deviations of uncertainty count as good.
 fn kappa(config: &GpConfig, context: &Context<'_>) -> f64 {
     let kappa = match config.acquisition {
-        // The effective dimension: the active parameters of the trial that has most. That of the latest would let the bound jump
-        // from branch to branch.
+        // The effective dimension: the active parameters of the trial that has most. That of the latest would
+        // let the bound jump from branch to branch.
         Acquisition::GpUcb => {
             let ended = context.history.trials().iter().filter(|trial| trial.state.is_finished());
             let active = ended.map(|trial| trial.configuration.len()).max().unwrap_or(1).max(1);
-            // Scaled down as in the experiments of Srinivas et al. 2010, sec. 6: the bound of the theory explores too much.
+            // Scaled down as in the experiments of Srinivas et al. 2010, sec. 6: the bound of the theory
+            // explores too much.
             gp_ucb_kappa(context.history.finished(), active, 0.1) / 5f64.sqrt()
         }
         // The draw itself explores.
         Acquisition::Thompson => 0.0,
         _ => config.kappa.unwrap_or(if context.objectives.len() == 1 { 2.0 } else { 0.5 }),
     };
-    // Predicted results of pending trials make the surrogate too sure of itself (Desautels et al. 2014, GP-BUCB, widen the
-    // bounds for that); without this, workers crowd around one optimum.
+    // Predicted results of pending trials make the surrogate too sure of itself (Desautels et al. 2014,
+    // GP-BUCB, widen the bounds for that); without this, workers crowd around one optimum.
     kappa * (1.0 + pending(context).len() as f64).powf(0.25)
 }
 
-/// The largest front whose improvement is computed cell by cell: the cells of four objectives grow with its square.
+/// The largest front whose improvement is computed cell by cell: the cells of four objectives grow with its
+/// square.
 const CELLS_FRONT: [usize; 5] = [0, 0, 400, 200, 60];
 
 fn goal(

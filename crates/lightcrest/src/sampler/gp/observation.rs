@@ -7,12 +7,14 @@
 //! | pruned, without reports | the lower quartile |
 //! | failed | the worst |
 //!
-//! A pruned trial is thus a pessimistic observation on the scale of final values: its last report is only compared with
-//! what others had reported by then, since an early report says little about where training would have ended. Objectives
-//! known from a preview always have their exact values. An infinite value counts as the best or the worst of the finite ones.
+//! A pruned trial is thus a pessimistic observation on the scale of final values: its last report is only
+//! compared with what others had reported by then, since an early report says little about where training
+//! would have ended. Objectives known from a preview always have their exact values. An infinite value counts
+//! as the best or the worst of the finite ones.
 //!
-//! This is [`Reports::Rank`]. With [`Reports::Extrapolate`], trials that were stopped or still run are observed at the final value that their last report lets
-//! expect, with a noise of its own (`extrapolation`), where enough trials went on to tell.
+//! This is [`Reports::Rank`]. With [`Reports::Extrapolate`], trials that were stopped or still run are
+//! observed at the final value that their last report lets expect, with a noise of its own (`extrapolation`),
+//! where enough trials went on to tell.
 
 use super::extrapolation::{Curve, Extrapolation};
 use crate::history::{FrozenTrial, TrialState};
@@ -23,7 +25,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reports {
-    /// `extrapolate` with one objective, where it did better on the benchmark, and `rank` with several, where the two were not compared.
+    /// `extrapolate` with one objective, where it did better on the benchmark, and `rank` with several, where
+    /// the two were not compared.
     #[default]
     Auto,
     /// A pessimistic value by rank among the complete trials.
@@ -134,7 +137,8 @@ fn values(trials: &[&FrozenTrial], objectives: &[ObjectiveInfo], objective: usiz
     trials.iter().map(|trial| known(trial).or_else(|| value(trial))).collect()
 }
 
-/// Where an objective stands in a report: reports hold the first few objectives that are not known beforehand.
+/// Where an objective stands in a report: reports hold the first few objectives that are not known
+/// beforehand.
 fn position(trial: &FrozenTrial, objective: usize) -> usize {
     let known = |m: &usize| trial.known.get(*m).is_some_and(Option::is_some);
     objective - (0..objective).filter(known).count()

@@ -22,7 +22,8 @@ pub(crate) struct Regret {
 }
 
 impl GpSampler {
-    /// A sampler whose acquisition is the confidence bound that limits the regret, and which takes values as they are.
+    /// A sampler whose acquisition is the confidence bound that limits the regret, and which takes values as
+    /// they are.
     pub(crate) fn for_regret() -> Self {
         Self::new(GpConfig {
             acquisition: Acquisition::GpUcb,
@@ -35,7 +36,8 @@ impl GpSampler {
         })
     }
 
-    /// `max UCB - max LCB`, the first over the space and the second over the complete feasible trials; `None` where no surrogate says it.
+    /// `max UCB - max LCB`, the first over the space and the second over the complete feasible trials; `None`
+    /// where no surrogate says it.
     pub(crate) fn regret(
         &mut self,
         context: &Context<'_>,

@@ -1,11 +1,13 @@
 //! One Gaussian process an objective, fitted at checkpoints.
 //!
-//! Hyperparameters are fitted to the first c observations, c growing by 5 %: every trial counts at once, but the costly fit is
-//! not repeated for one trial in many. Since c, the starting point and the data are functions of the history, a sampler that
-//! is rebuilt finds the same fit; the cache only saves time. From `FIT_ROWS` on, the fit sees a part of them.
+//! Hyperparameters are fitted to the first c observations, c growing by 5 %: every trial counts at once, but
+//! the costly fit is not repeated for one trial in many. Since c, the starting point and the data are
+//! functions of the history, a sampler that is rebuilt finds the same fit; the cache only saves time. From
+//! `FIT_ROWS` on, the fit sees a part of them.
 //!
-//! The most probable hyperparameters are too sure of what few trials say. So every third proposal is made with a draw from their approximate posterior
-//! ([`lightcrest_gp::draw`]), where the sampler asks for it and while there are few enough trials and parameters for that to matter and to be quick.
+//! The most probable hyperparameters are too sure of what few trials say. So every third proposal is made
+//! with a draw from their approximate posterior ([`lightcrest_gp::draw`]), where the sampler asks for it and
+//! while there are few enough trials and parameters for that to matter and to be quick.
 
 use super::observation::Observed;
 use crate::sampler::SamplerError;
@@ -89,8 +91,8 @@ pub(super) fn checkpoint(n: usize, step: usize) -> usize {
     }
 }
 
-/// The posterior given what all trials tell, with hyperparameters that are fitted to what those up to the checkpoint tell: `first` is
-/// of as many trials as come before it.
+/// The posterior given what all trials tell, with hyperparameters that are fitted to what those up to the
+/// checkpoint tell: `first` is of as many trials as come before it.
 pub(super) fn surrogate(
     kernel: &Kernel,
     encoded: &[Encoded],
@@ -173,8 +175,8 @@ pub(super) fn inverse(observed: &[Option<f64>], outliers: Outliers) -> Result<In
     Inverse::new(&values, &y).map_err(internal)
 }
 
-/// Variances on the scale of `y`, which a transformation made of `values`: how far it moves what is one deviation away, on the side
-/// where it moves farther.
+/// Variances on the scale of `y`, which a transformation made of `values`: how far it moves what is one
+/// deviation away, on the side where it moves farther.
 fn transformed_noise(values: &[f64], y: &[f64], deviations: &[f64]) -> Vec<f64> {
     let mut pairs: Vec<(f64, f64)> = values.iter().copied().zip(y.iter().copied()).collect();
     pairs.sort_by(|a, b| a.0.total_cmp(&b.0));

@@ -1,5 +1,5 @@
-//! What joins the goal: constraints that only an evaluation can tell, and the time that a trial takes. Each has a Gaussian
-//! process of its own.
+//! What joins the goal: constraints that only an evaluation can tell, and the time that a trial takes. Each
+//! has a Gaussian process of its own.
 //!
 //! | term | joins a logarithmic goal as | joins another as | source |
 //! |---|---|---|---|
@@ -85,7 +85,8 @@ impl Evidence<'_> {
         Ok(Some(posterior))
     }
 
-    /// One term for each constraint whose values differ: a probability where the goal is a logarithm, a penalty elsewhere.
+    /// One term for each constraint whose values differ: a probability where the goal is a logarithm, a
+    /// penalty elsewhere.
     pub(super) fn constraints(
         &self,
         logarithm: bool,
@@ -121,8 +122,9 @@ impl Evidence<'_> {
     }
 }
 
-/// Excess over a bound as slack, larger is better, 0 at the bound: -asinh(excess / its median size), cut off at a thousand times that
-/// size, so that huge and infinite violations do not hide where the bound lies. Absurd sizes, such as 1e300 beside 2, are no sizes.
+/// Excess over a bound as slack, larger is better, 0 at the bound: -asinh(excess / its median size), cut off
+/// at a thousand times that size, so that huge and infinite violations do not hide where the bound lies.
+/// Absurd sizes, such as 1e300 beside 2, are no sizes.
 fn slack(excess: &[Option<f64>]) -> Vec<Option<f64>> {
     let sizes = excess.iter().flatten().map(|v| v.abs()).filter(|v| *v > 0.0 && v.is_finite());
     let mut sizes: Vec<f64> = sizes.collect();
@@ -134,8 +136,8 @@ fn slack(excess: &[Option<f64>]) -> Vec<Option<f64>> {
     excess.iter().map(|v| v.map(|v| -(v / size).clamp(-LARGEST, LARGEST).asinh())).collect()
 }
 
-/// Where the bound, a slack of 0, lies among the transformed values: on the line through the values around it, or through the first and
-/// the last.
+/// Where the bound, a slack of 0, lies among the transformed values: on the line through the values around
+/// it, or through the first and the last.
 fn bound(slack: &[f64]) -> Result<f64, SamplerError> {
     let z = transform(slack, Outliers::Keep).map_err(internal)?;
     let mut pairs: Vec<(f64, f64)> = slack.iter().copied().zip(z).collect();

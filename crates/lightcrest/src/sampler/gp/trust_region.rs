@@ -1,12 +1,15 @@
-//! Where there are more trials than one exact model can use: a trust region, the part of the space that is searched then.
+//! Where there are more trials than one exact model can use: a trust region, the part of the space that is
+//! searched then.
 //!
-//! It is a box around the best trial, whose sides are proportional to the length-scales, with geometric mean L. L follows from the history
-//! alone: it doubles after three improvements in a row and halves after as many trials without one as a trial has parameters. Choices without an order are
-//! not limited, but changed the less often the smaller L is. Once L is too small to matter, the search restarts elsewhere: with random trials, around
-//! the best of which the next region lies.
+//! It is a box around the best trial, whose sides are proportional to the length-scales, with geometric mean
+//! L. L follows from the history alone: it doubles after three improvements in a row and halves after as many
+//! trials without one as a trial has parameters. Choices without an order are not limited, but changed the
+//! less often the smaller L is. Once L is too small to matter, the search restarts elsewhere: with random
+//! trials, around the best of which the next region lies.
 //!
-//! Every trial counts, also those that were proposed for the whole space: an improvement anywhere moves the centre, and a local search
-//! that global proposals outdo has failed as well. So L halves about twice as soon as if only local proposals were counted.
+//! Every trial counts, also those that were proposed for the whole space: an improvement anywhere moves the
+//! centre, and a local search that global proposals outdo has failed as well. So L halves about twice as soon
+//! as if only local proposals were counted.
 //!
 //! # References
 //! Eriksson et al. 2019 (TuRBO, arXiv 1910.01465), sec. 2 and supplement.
@@ -48,8 +51,8 @@ pub(super) struct RegionState {
 }
 
 impl RegionState {
-    /// The state after all trials of a study of one objective, which are searched locally from the number `from` on. The first `startup` proposals of
-    /// each restart are random.
+    /// The state after all trials of a study of one objective, which are searched locally from the number
+    /// `from` on. The first `startup` proposals of each restart are random.
     pub(super) fn of(history: &History, from: u64, startup: u64) -> Self {
         let direction = history.objectives()[0].direction;
         let value = |trial: &FrozenTrial| {

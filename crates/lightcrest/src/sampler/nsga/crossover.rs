@@ -30,18 +30,20 @@ pub enum Crossover {
 pub struct CrossoverConstants {
     /// BLX-α: how far beyond the parents, as a part of what is between them; 1/2 by default.
     pub alpha: f64,
-    /// SBX and vSBX: the index of their distribution, large for children near the parents; 2 for one objective and 20 for several unless
-    /// given.
+    /// SBX and vSBX: the index of their distribution, large for children near the parents; 2 for one
+    /// objective and 20 for several unless given.
     pub eta: Option<f64>,
     /// SBX and vSBX: the probability that a coordinate of one child goes to the other; 1/2 by default.
     pub uniform_crossover_prob: f64,
-    /// SBX and vSBX: the probability that a coordinate is crossed over rather than a parent's; 1/2 by default.
+    /// SBX and vSBX: the probability that a coordinate is crossed over rather than a parent's; 1/2 by
+    /// default.
     pub use_child_gene_prob: f64,
     /// SPX: how many times as large the simplex is; √(d + 2) unless given.
     pub epsilon: Option<f64>,
     /// UNDX: the deviation along the line through two parents, as a part of their distance; 1/2 by default.
     pub sigma_xi: f64,
-    /// UNDX: the deviation across that line, as a part of the third parent's distance from it; 0.35/√d unless given.
+    /// UNDX: the deviation across that line, as a part of the third parent's distance from it; 0.35/√d unless
+    /// given.
     pub sigma_eta: Option<f64>,
 }
 
@@ -103,8 +105,8 @@ fn blend(a: f64, b: f64, alpha: f64, rng: &mut ChaCha8Rng) -> f64 {
     low - reach + rng.random::<f64>() * (high - low + 2.0 * reach)
 }
 
-/// Two children of one coordinate, spread about their parents' mean like theirs: a polynomial distribution of index η, cut off where a
-/// child would leave `[0, 1]` (Deb and Agrawal 1995).
+/// Two children of one coordinate, spread about their parents' mean like theirs: a polynomial distribution of
+/// index η, cut off where a child would leave `[0, 1]` (Deb and Agrawal 1995).
 fn simulated_binary(a: f64, b: f64, eta: f64, rng: &mut ChaCha8Rng) -> (f64, f64) {
     let (low, high) = (a.min(b), a.max(b));
     let (mean, apart) = (0.5 * (low + high), (high - low).max(1e-10));
@@ -117,8 +119,8 @@ fn simulated_binary(a: f64, b: f64, eta: f64, rng: &mut ChaCha8Rng) -> (f64, f64
     (mean - 0.5 * spread(low) * apart, mean + 0.5 * spread(1.0 - high) * apart)
 }
 
-/// Two children of one coordinate by the variant of Ballester and Carter 2003, section 3.2: one beyond a parent, one between the parents or
-/// beyond the other.
+/// Two children of one coordinate by the variant of Ballester and Carter 2003, section 3.2: one beyond a
+/// parent, one between the parents or beyond the other.
 fn reaching(a: f64, b: f64, eta: f64, rng: &mut ChaCha8Rng) -> (f64, f64) {
     let mut near_and_far = || if rng.random_bool(0.5) { (a, b) } else { (b, a) };
     let ((near, far), (other_near, other_far)) = (near_and_far(), near_and_far());
@@ -129,7 +131,8 @@ fn reaching(a: f64, b: f64, eta: f64, rng: &mut ChaCha8Rng) -> (f64, f64) {
     (first, second)
 }
 
-/// One of two children, in which each coordinate is crossed over or taken from a parent, and may change places between the children.
+/// One of two children, in which each coordinate is crossed over or taken from a parent, and may change
+/// places between the children.
 fn exchanged(
     x: &[&[f64]],
     constants: &CrossoverConstants,
@@ -162,8 +165,8 @@ fn simplex(x: &[&[f64]], epsilon: Option<f64>, rng: &mut ChaCha8Rng) -> Vec<f64>
     (0..d).map(|i| corner(x.len() - 1, i) + c[i]).collect()
 }
 
-/// Normal about the middle of two parents: along the line through them as far as they are apart, across it as far as the third is from
-/// that line (Ono and Kobayashi 1999, section 2).
+/// Normal about the middle of two parents: along the line through them as far as they are apart, across it as
+/// far as the third is from that line (Ono and Kobayashi 1999, section 2).
 fn unimodal(x: &[&[f64]], constants: &CrossoverConstants, rng: &mut ChaCha8Rng) -> Vec<f64> {
     let d = x[0].len();
     let along: Vec<f64> = x[0].iter().zip(x[1]).map(|(a, b)| a - b).collect();

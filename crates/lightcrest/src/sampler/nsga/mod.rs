@@ -2,13 +2,16 @@
 //!
 //! # One proposal
 //! 1. The first [`population_size`](NsgaConfig::population_size) complete trials are random.
-//! 2. Every `population_size` complete trials, in the order of their numbers, are a generation (`population`). Its members and their parents
-//!    compete: NSGA-II keeps the better fronts and on the last the lonelier ones; NSGA-III those in emptier niches (`niche`).
-//! 3. Parents win tournaments of two; their child takes from each by the [crossover](Crossover). Each parameter of it is then drawn at
-//!    random with [`mutation_prob`](NsgaConfig::mutation_prob), and where no parent has it.
+//! 2. Every `population_size` complete trials, in the order of their numbers, are a generation
+//!    (`population`). Its members and their parents compete: NSGA-II keeps the better fronts and on the last
+//!    the lonelier ones; NSGA-III those in emptier niches (`niche`).
+//! 3. Parents win tournaments of two; their child takes from each by the [crossover](Crossover). Each
+//!    parameter of it is then drawn at random with [`mutation_prob`](NsgaConfig::mutation_prob), and where no
+//!    parent has it.
 //!
-//! Constraints come before objectives (Deb et al. 2002, definition 1). Defaults are those of Optuna 5's samplers of these names; its UNDX
-//! takes the paper's variances for deviations and its variant of SBX moves what all parents agree in, which is not followed here.
+//! Constraints come before objectives (Deb et al. 2002, definition 1). Defaults are those of Optuna 5's
+//! samplers of these names; its UNDX takes the paper's variances for deviations and its variant of SBX moves
+//! what all parents agree in, which is not followed here.
 //!
 //! # References
 //! Deb et al. 2002 (IEEE TEVC 6(2)); Deb and Jain 2014 (IEEE TEVC 18(4)).

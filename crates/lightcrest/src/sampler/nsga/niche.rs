@@ -1,8 +1,9 @@
-//! Who survives by NSGA-III: on the front that does not fit as a whole, those in the emptiest niches (Deb and Jain 2014, IEEE TEVC
-//! 18(4), section IV).
+//! Who survives by NSGA-III: on the front that does not fit as a whole, those in the emptiest niches (Deb and
+//! Jain 2014, IEEE TEVC 18(4), section IV).
 //!
-//! Losses are scaled such that the ideal point is 0 and the plane through the extreme points cuts every axis at 1. Niches are the lines from 0
-//! through evenly spaced reference points; an individual belongs to the nearest.
+//! Losses are scaled such that the ideal point is 0 and the plane through the extreme points cuts every axis
+//! at 1. Niches are the lines from 0 through evenly spaced reference points; an individual belongs to the
+//! nearest.
 
 use super::population::{Individual, fronts};
 use crate::pareto;
@@ -24,8 +25,8 @@ pub(super) fn niched(pool: &[Individual], size: usize, divisions: usize, rng: &m
     })
 }
 
-/// Picks `room` of the candidates, which come after `taken` others: again and again from the niche with the fewest individuals, the
-/// one closest to its line if there is none yet, a random one otherwise.
+/// Picks `room` of the candidates, which come after `taken` others: again and again from the niche with the
+/// fewest individuals, the one closest to its line if there is none yet, a random one otherwise.
 ///
 /// `nearest` holds each individual's niche and distance. The result counts from the first candidate.
 fn fill(nearest: &[(usize, f64)], taken: usize, room: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
@@ -50,8 +51,8 @@ fn fill(nearest: &[(usize, f64)], taken: usize, room: usize, rng: &mut ChaCha8Rn
     picked
 }
 
-/// The losses relative to the ideal point and to the intercepts of the plane through the extreme points; to the largest of each objective
-/// where there is no such plane.
+/// The losses relative to the ideal point and to the intercepts of the plane through the extreme points; to
+/// the largest of each objective where there is no such plane.
 fn scaled(mut losses: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
     let m = losses.first().map_or(0, Vec::len);
     let over = |losses: &[Vec<f64>], k: usize, f: fn(f64, f64) -> f64, start: f64| {
@@ -74,7 +75,8 @@ fn scaled(mut losses: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
     losses
 }
 
-/// The plane a·x = 1 through m points: a, the inverses of its intercepts. `None` where there is none with intercepts above 0.
+/// The plane a·x = 1 through m points: a, the inverses of its intercepts. `None` where there is none with
+/// intercepts above 0.
 fn plane(mut rows: Vec<Vec<f64>>) -> Option<Vec<f64>> {
     let m = rows.len();
     let size = rows.iter().flatten().fold(0.0f64, |size, x| size.max(x.abs()));
@@ -142,7 +144,8 @@ mod tests {
         assert_eq!(plane(vec![vec![1.0, 1.0], vec![2.0, 2.0]]), None);
     }
 
-    /// A crowd at one end of the front, and one each in the middle and at the other end, on scales that differ by a thousand.
+    /// A crowd at one end of the front, and one each in the middle and at the other end, on scales that
+    /// differ by a thousand.
     #[test]
     fn every_niche_survives() {
         let mut pool: Vec<_> =

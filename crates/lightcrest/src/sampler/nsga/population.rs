@@ -25,7 +25,8 @@ pub(super) fn individuals(context: &Context<'_>, encoder: &Encoder<'_>) -> Vec<I
     context.history.complete().filter_map(individual).collect()
 }
 
-/// Whether `a` is better: it breaks the constraints less, or both satisfy them and it dominates (Deb et al. 2002, definition 1).
+/// Whether `a` is better: it breaks the constraints less, or both satisfy them and it dominates (Deb et al.
+/// 2002, definition 1).
 pub(super) fn dominates(a: &Individual, b: &Individual) -> bool {
     if a.violation > 0.0 || b.violation > 0.0 {
         return a.violation < b.violation;
@@ -58,8 +59,8 @@ pub(super) fn crowded(pool: &[Individual], size: usize) -> Vec<usize> {
     })
 }
 
-/// The parents after some generations. Every `size` complete trials are a generation; who survives it and the parents before it are
-/// the parents of the next.
+/// The parents after some generations. Every `size` complete trials are a generation; who survives it and the
+/// parents before it are the parents of the next.
 #[derive(Debug, Default)]
 pub(super) struct Generations {
     consumed: Vec<Individual>,
@@ -68,8 +69,8 @@ pub(super) struct Generations {
 }
 
 impl Generations {
-    /// The parents of what comes after all whole generations; none in the first. `select` gets a pool and the number of the
-    /// generation that is chosen for.
+    /// The parents of what comes after all whole generations; none in the first. `select` gets a pool and the
+    /// number of the generation that is chosen for.
     pub(super) fn parents(
         &mut self,
         evaluated: &[Individual],

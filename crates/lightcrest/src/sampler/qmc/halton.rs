@@ -1,4 +1,5 @@
-//! Halton sequences: coordinate `d` is the index written backwards in the base of the `d`-th prime (Halton 1960).
+//! Halton sequences: coordinate `d` is the index written backwards in the base of the `d`-th prime (Halton
+//! 1960).
 
 /// A sequence in some dimensions.
 #[derive(Debug)]
@@ -19,8 +20,8 @@ impl Halton {
         Self { primes }
     }
 
-    /// Coordinate `dimension` of point `index`, in `[0, 1)`; `None` beyond the last dimension. With a seed, each digit is shifted by a
-    /// random one of its own, modulo the base (Tuffin 1996).
+    /// Coordinate `dimension` of point `index`, in `[0, 1)`; `None` beyond the last dimension. With a seed,
+    /// each digit is shifted by a random one of its own, modulo the base (Tuffin 1996).
     pub(super) fn coordinate(&self, index: u64, dimension: usize, seed: Option<u32>) -> Option<f64> {
         let base = *self.primes.get(dimension)?;
         let (mut rest, mut place, mut x) = (index, 1.0 / base as f64, 0.0);

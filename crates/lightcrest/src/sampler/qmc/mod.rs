@@ -1,12 +1,15 @@
 //! Quasi-random search: points that cover the space more evenly than random ones.
 //!
-//! Each parameter has a dimension of its own, categorical ones too, but those with conditions are random: the points of the trials that have one
-//! are a part of the sequence that need not be even. The trial's number is the index of its point, so that a run that is resumed goes on where it was. A point that was tried already, or that a constraint forbids, gives way to
-//! the next one; where only a part of the space is feasible, trials begin that much farther apart in the sequence. Bounds that depend on
-//! other parameters take nothing away: points are spread over what they leave. Parameters beyond the 256th of a Sobol sequence are random.
+//! Each parameter has a dimension of its own, categorical ones too, but those with conditions are random: the
+//! points of the trials that have one are a part of the sequence that need not be even. The trial's number is
+//! the index of its point, so that a run that is resumed goes on where it was. A point that was tried
+//! already, or that a constraint forbids, gives way to the next one; where only a part of the space is
+//! feasible, trials begin that much farther apart in the sequence. Bounds that depend on other parameters
+//! take nothing away: points are spread over what they leave. Parameters beyond the 256th of a Sobol sequence
+//! are random.
 //!
-//! Sobol sequences are best at trial counts that are powers of two. Defaults are those of Optuna 5's `QMCSampler`, which differs in
-//! that it draws categorical parameters at random.
+//! Sobol sequences are best at trial counts that are powers of two. Defaults are those of Optuna 5's
+//! `QMCSampler`, which differs in that it draws categorical parameters at random.
 
 mod halton;
 mod sobol;
@@ -41,7 +44,8 @@ pub enum QmcType {
 pub struct QmcConfig {
     /// Which sequence.
     pub qmc_type: QmcType,
-    /// Whether it is scrambled: the same evenness, but another sequence for each seed, and no first point in the corner.
+    /// Whether it is scrambled: the same evenness, but another sequence for each seed, and no first point in
+    /// the corner.
     pub scramble: bool,
     /// What the scrambling derives from.
     pub seed: u64,

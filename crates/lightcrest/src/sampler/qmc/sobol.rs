@@ -20,9 +20,11 @@ impl Sobol {
         Self { directions: directions.collect() }
     }
 
-    /// Coordinate `dimension` of point `index`, in `[0, 1)`: scrambled where there is a seed. `None` beyond the last dimension.
+    /// Coordinate `dimension` of point `index`, in `[0, 1)`: scrambled where there is a seed. `None` beyond
+    /// the last dimension.
     ///
-    /// Points come in the order of the Gray code (Antonov and Saleev 1979): every first 2^k are those of the original order.
+    /// Points come in the order of the Gray code (Antonov and Saleev 1979): every first 2^k are those of the
+    /// original order.
     pub(super) fn coordinate(&self, index: u64, dimension: usize, seed: Option<u32>) -> Option<f64> {
         let directions = self.directions.get(dimension)?;
         let gray = (index ^ (index >> 1)) as u32;
@@ -54,8 +56,8 @@ fn directions(line: &str) -> [u32; BITS] {
     v
 }
 
-/// Owen's nested uniform scrambling by a hash that lets each bit depend on the higher ones only (Burley 2020, JCGT 9(4), section 3,
-/// with Vegdahl's constants).
+/// Owen's nested uniform scrambling by a hash that lets each bit depend on the higher ones only (Burley 2020,
+/// JCGT 9(4), section 3, with Vegdahl's constants).
 fn scramble(x: u32, seed: u32) -> u32 {
     let mut x = x.reverse_bits();
     x ^= x.wrapping_mul(0x3d20_adea);

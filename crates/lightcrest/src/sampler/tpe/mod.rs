@@ -1,19 +1,23 @@
-//! Tree-structured Parzen estimators: one density of the good trials and one of the others; where their ratio is largest is tried next.
+//! Tree-structured Parzen estimators: one density of the good trials and one of the others; where their ratio
+//! is largest is tried next.
 //!
 //! # One proposal
 //! 1. While fewer than [`TpeConfig::n_startup_trials`] are complete or pruned, a random configuration.
-//! 2. The trials are split into good ones and others (`split`); running ones are among the others (constant liar).
-//! 3. Parameters are modelled jointly where [`multivariate`](TpeConfig::multivariate): those that were active in every trial so far, or with
-//!    [`group`](TpeConfig::group) all that were only ever active together. The rest are modelled one by one, from the trials that have them.
-//! 4. [`TpeConfig::n_ei_candidates`] points are drawn from the density of the good trials (`parzen`) and ranked by the ratio of the
-//!    densities; the first that is new and that no constraint forbids is proposed.
+//! 2. The trials are split into good ones and others (`split`); running ones are among the others (constant
+//!    liar).
+//! 3. Parameters are modelled jointly where [`multivariate`](TpeConfig::multivariate): those that were active
+//!    in every trial so far, or with [`group`](TpeConfig::group) all that were only ever active together. The
+//!    rest are modelled one by one, from the trials that have them.
+//! 4. [`TpeConfig::n_ei_candidates`] points are drawn from the density of the good trials (`parzen`) and
+//!    ranked by the ratio of the densities; the first that is new and that no constraint forbids is proposed.
 //!
-//! Defaults, and what they do, are those of Optuna 5's sampler of this name, but for what is proposed twice: nothing here, as long as new
-//! candidates can be found. With several objectives it is MOTPE; a good trial weighs the same as another.
+//! Defaults, and what they do, are those of Optuna 5's sampler of this name, but for what is proposed twice:
+//! nothing here, as long as new candidates can be found. With several objectives it is MOTPE; a good trial
+//! weighs the same as another.
 //!
 //! # References
-//! Bergstra et al. 2011 (NeurIPS); Falkner et al. 2018 (arXiv 1807.01774, the joint kernel); Ozaki et al. 2022 (JAIR 73, several
-//! objectives); Watanabe 2023 (arXiv 2304.11127).
+//! Bergstra et al. 2011 (NeurIPS); Falkner et al. 2018 (arXiv 1807.01774, the joint kernel); Ozaki et al.
+//! 2022 (JAIR 73, several objectives); Watanabe 2023 (arXiv 2304.11127).
 
 mod normal;
 mod observations;
@@ -30,7 +34,8 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use split::Split;
 
-/// How many candidates are looked at before one is drawn at random, in units of [`TpeConfig::n_ei_candidates`].
+/// How many candidates are looked at before one is drawn at random, in units of
+/// [`TpeConfig::n_ei_candidates`].
 const ROUNDS: usize = 4;
 
 /// Settings of the [`TpeSampler`], by their names in Optuna.
@@ -221,7 +226,8 @@ impl Ratio {
     }
 }
 
-/// The weights of `n` trials from the oldest to the latest: 1 for the latest 25, and for those before a ramp that begins at 1/n.
+/// The weights of `n` trials from the oldest to the latest: 1 for the latest 25, and for those before a ramp
+/// that begins at 1/n.
 fn weights(n: usize) -> Vec<f64> {
     let old = n.saturating_sub(25);
     let start = 1.0 / n as f64;

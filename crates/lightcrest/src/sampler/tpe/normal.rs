@@ -56,7 +56,8 @@ mod tests {
 
     #[test]
     fn masses_are_right_on_every_branch() {
-        // log((erfc(-b/√2) - erfc(-a/√2)) / 2) in double precision, mirrored to the left tail; (narrow, straddling, near, far)
+        // log((erfc(-b/√2) - erfc(-a/√2)) / 2) in double precision, mirrored to the left tail; (narrow,
+        // straddling, near, far)
         for (a, b, expected) in [
             (12.0, 12.001, -79.832_687_977),
             (-1.0, 1.0, -0.381_715_146_302),

@@ -4,7 +4,8 @@ use crate::history::{FrozenTrial, TrialState};
 use crate::space::encode::{Encoded, Encoder};
 use crate::space::{Configuration, Space};
 
-/// What a proposal reads of the trials. Kept from one proposal to the next; a trial that is as it was is not encoded again.
+/// What a proposal reads of the trials. Kept from one proposal to the next; a trial that is as it was is not
+/// encoded again.
 #[derive(Debug, Default)]
 pub(super) struct Observations {
     space: Option<Space>,

@@ -6,9 +6,10 @@
 //! | `c` | columns of the space that are modelled jointly |
 //! | `mu`, `sigma` | mean and deviation of a kernel in one column // (n,) |
 //!
-//! A kernel is a product over the columns (Falkner et al. 2018; Watanabe 2023, arXiv 2304.11127, section 3.3): a normal cut off at 0 and
-//! 1 where the column is continuous; its integral over cells where it is discrete; where it is categorical, the observed choice
-//! with some of the prior's weight spread over all. The prior is a normal about the middle as wide as the range, and even over choices.
+//! A kernel is a product over the columns (Falkner et al. 2018; Watanabe 2023, arXiv 2304.11127, section
+//! 3.3): a normal cut off at 0 and 1 where the column is continuous; its integral over cells where it is
+//! discrete; where it is categorical, the observed choice with some of the prior's weight spread over all.
+//! The prior is a normal about the middle as wide as the range, and even over choices.
 
 use super::normal::{draw_in_unit, log_mass, log_mass_in_unit};
 use super::observations::Observations;
@@ -22,7 +23,8 @@ use std::collections::HashMap;
 /// A density over some columns.
 #[derive(Debug)]
 pub(super) struct Parzen {
-    /// Sums of the kernels' weights: where in `[0, 1)` each begins to be drawn is where the one before ends. // (n,)
+    /// Sums of the kernels' weights: where in `[0, 1)` each begins to be drawn is where the one before ends.
+    /// // (n,)
     cumulated: Vec<f64>,
     /// What does not depend on where the density is asked for: log weights and log normalisations. // (n,)
     base: Vec<f64>,
@@ -40,7 +42,8 @@ enum Factor {
     },
     /// Many kernels are equal: each is one of a few `(mu, sigma)`.
     Discrete { grid: Grid, kinds: Vec<(f64, f64)>, kind: Vec<usize> /* (n,) */ },
-    /// The observed choice, beyond all choices for the prior, and the log probabilities of that choice and of others.
+    /// The observed choice, beyond all choices for the prior, and the log probabilities of that choice and of
+    /// others.
     Categorical { choices: usize, observed: Vec<usize> /* (n,) */, hit: f64, miss: f64 },
 }
 
@@ -206,8 +209,9 @@ fn in_order(ordered: &[usize], trials: &[usize]) -> Vec<usize> {
     positions.filter(|k| *k != usize::MAX).collect()
 }
 
-/// The deviation of each kernel: the larger of the distances to its neighbours, the ends of the range being neighbours too (Bergstra et
-/// al. 2011, section 4). With magic clip at least 1/100, or more while there are fewer trials.
+/// The deviation of each kernel: the larger of the distances to its neighbours, the ends of the range being
+/// neighbours too (Bergstra et al. 2011, section 4). With magic clip at least 1/100, or more while there are
+/// fewer trials.
 ///
 /// `order` holds the positions of all but the last of `mu`, the prior, by their means.
 fn deviations(config: &TpeConfig, mu: &[f64], order: &[usize]) -> Vec<f64> {

@@ -18,8 +18,8 @@ pub(super) fn quantile(n: usize, objectives: usize) -> usize {
 
 /// Splits the complete and pruned trials; the running ones, where a liar is wanted, are among the others.
 ///
-/// The good ones are complete feasible trials first, best first; then pruned ones, those that came farthest first; then infeasible
-/// ones, those that break the constraints least first.
+/// The good ones are complete feasible trials first, best first; then pruned ones, those that came farthest
+/// first; then infeasible ones, those that break the constraints least first.
 pub(super) fn split(history: &History, liar: bool) -> Split {
     let (mut complete, mut pruned, mut infeasible, mut running) = (vec![], vec![], vec![], vec![]);
     for trial in history.trials() {
@@ -78,8 +78,8 @@ fn progress(history: &History, trial: &FrozenTrial) -> (f64, f64) {
     (-(*step as f64), values.first().and_then(oriented).map_or(0.0, |value| -value))
 }
 
-/// The best of the complete feasible trials. With several objectives front by front, and of the front that does not fit as a whole
-/// those that together dominate the most (Ozaki et al. 2022, section 4.1).
+/// The best of the complete feasible trials. With several objectives front by front, and of the front that
+/// does not fit as a whole those that together dominate the most (Ozaki et al. 2022, section 4.1).
 fn best(history: &History, trials: &[&FrozenTrial], wanted: usize) -> (Vec<usize>, Vec<usize>) {
     if let [objective] = history.objectives() {
         let value = |trial: &FrozenTrial| trial.values.as_ref().map_or(f64::INFINITY, |values| values[0]);

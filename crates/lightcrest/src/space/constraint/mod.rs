@@ -1,7 +1,7 @@
 //! What rejects a configuration before it is evaluated: sums with limits, and tests written as code.
 //!
-//! Bounds that depend on another parameter belong to the parameter that they bound ([`Bound`]). `rules` holds all of them resolved to
-//! positions and judges configurations.
+//! Bounds that depend on another parameter belong to the parameter that they bound ([`Bound`]). `rules` holds
+//! all of them resolved to positions and judges configurations.
 
 mod bound;
 mod rules;
@@ -41,9 +41,10 @@ pub(crate) type Test = Arc<dyn Fn(&Configuration) -> bool + Send + Sync>;
 ///
 /// A parameter that is not active adds nothing to a sum, and is absent where a test asks for it.
 ///
-/// As JSON: `{"name": ..., "sum": {"a": 1, "b": 2}, "at_least": ..., "at_most": ...}`, where only the sum and one of the limits are
-/// needed. Of a test only the name is kept, as `{"name": ..., "predicate": true}`: code is in no file. Two tests of one name count as
-/// equal, and a study does not go on before it is given a space that has its tests.
+/// As JSON: `{"name": ..., "sum": {"a": 1, "b": 2}, "at_least": ..., "at_most": ...}`, where only the sum and
+/// one of the limits are needed. Of a test only the name is kept, as `{"name": ..., "predicate": true}`: code
+/// is in no file. Two tests of one name count as equal, and a study does not go on before it is given a space
+/// that has its tests.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Written", into = "Written")]
 pub struct Constraint {
@@ -89,8 +90,8 @@ impl Constraint {
         Self { name: String::new(), kind }
     }
 
-    /// A test: `false` rejects the configuration. It must say the same of the same configuration each time, and be quick: samplers ask
-    /// it hundreds of times for one proposal.
+    /// A test: `false` rejects the configuration. It must say the same of the same configuration each time,
+    /// and be quick: samplers ask it hundreds of times for one proposal.
     pub fn predicate(
         name: impl Into<String>,
         test: impl Fn(&Configuration) -> bool + Send + Sync + 'static,
@@ -157,7 +158,8 @@ impl Constraint {
             let before = sum.terms.len();
             sum.terms.retain(|term, _| !gone(term));
             if sum.terms.len() < before {
-                // Nothing may be too much or too little as well; then the sum stays, and no configuration satisfies it.
+                // Nothing may be too much or too little as well; then the sum stays, and no configuration
+                // satisfies it.
                 let within = sum.at_least.is_none_or(|l| l <= 0.0) && sum.at_most.is_none_or(|l| l >= 0.0);
                 if sum.terms.is_empty() && within {
                     return None;

@@ -5,7 +5,8 @@ use crate::space::error::nearest;
 use crate::space::{Configuration, Domain, Parameter, SpaceError, Value};
 use std::collections::{HashMap, HashSet};
 
-/// What a number may differ by that was computed on another way, as a part of it: 0.1 * 3 is not more than 0.3.
+/// What a number may differ by that was computed on another way, as a part of it: 0.1 * 3 is not more than
+/// 0.3.
 const SLACK: f64 = 1e-9;
 
 /// The bounds and constraints of a space.
@@ -112,8 +113,8 @@ impl Rules {
         range
     }
 
-    /// Tells `each` of the rules that a configuration breaks and by how much, in parts of what varies and 1 for a test, until it says
-    /// `false`.
+    /// Tells `each` of the rules that a configuration breaks and by how much, in parts of what varies and 1
+    /// for a test, until it says `false`.
     pub(crate) fn judge(
         &self,
         constraints: &[Constraint],

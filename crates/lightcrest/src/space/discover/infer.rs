@@ -6,21 +6,22 @@
 //! | `A` | the complete trials that did not |
 //! | atom | `parent has one of V`, where V is the smallest set that holds in all of `P` |
 //!
-//! A parent must have been asked for before the parameter in every trial of `P`. Its atom *excludes* the trials of `A` in
-//! which the parent is missing or has another value; a set of atoms explains the parameter if together they exclude all of
-//! `A`. Of the smallest such sets the first is taken in an order of preference: choices before whole numbers, atoms
-//! that say more than "the parent exists" before those that do not, parents of few values before those of many (which
-//! separate any few trials by chance), earlier parents before later ones.
+//! A parent must have been asked for before the parameter in every trial of `P`. Its atom *excludes* the
+//! trials of `A` in which the parent is missing or has another value; a set of atoms explains the parameter
+//! if together they exclude all of `A`. Of the smallest such sets the first is taken in an order of
+//! preference: choices before whole numbers, atoms that say more than "the parent exists" before those that
+//! do not, parents of few values before those of many (which separate any few trials by chance), earlier
+//! parents before later ones.
 //!
-//! V is a set of choices, or a range of whole numbers (`for i in range(layers)` asks for the width of layer `i` where
-//! `layers > i`). A range goes on to the end of the domain if no trial of `A` contradicts. Only what ranges cannot
-//! explain is tried with sets of numbers.
+//! V is a set of choices, or a range of whole numbers (`for i in range(layers)` asks for the width of layer
+//! `i` where `layers > i`). A range goes on to the end of the domain if no trial of `A` contradicts. Only
+//! what ranges cannot explain is tried with sets of numbers.
 
 use super::super::Domain;
 use super::{Activity, Clause};
 
-/// For each known parameter that a trial asked for: its place in the order of asking, and the cell of its value if the
-/// domain has cells.
+/// For each known parameter that a trial asked for: its place in the order of asking, and the cell of its
+/// value if the domain has cells.
 pub(super) type Row = Vec<Option<(usize, Option<u64>)>>;
 
 /// Whole numbers of more values are no parents: no objective branches on each of them.
@@ -143,8 +144,8 @@ impl Evidence<'_> {
         (shape, atom.cells.len() as u64 == size, size, atom.parent)
     }
 
-    /// The cells of a chosen atom; a range reaches to the ends of the domain where no trial of `A` that the rest of the
-    /// conjunction admits stands in the way.
+    /// The cells of a chosen atom; a range reaches to the ends of the domain where no trial of `A` that the
+    /// rest of the conjunction admits stands in the way.
     fn widened(&self, atoms: &[Atom], chosen: &[usize], i: usize, absent: &[&Row]) -> Vec<u64> {
         let atom = &atoms[i];
         let (Shape::Range, Some(&low), Some(&high)) = (atom.shape, atom.cells.first(), atom.cells.last())
@@ -171,7 +172,8 @@ fn admits(row: &Row, parent: usize, cells: &[u64]) -> bool {
     matches!(row[parent], Some((_, Some(cell))) if cells.binary_search(&cell).is_ok())
 }
 
-/// The smallest set of atoms, given in the order of preference, that excludes all `n` trials; of several the first.
+/// The smallest set of atoms, given in the order of preference, that excludes all `n` trials; of several the
+/// first.
 fn smallest_cover(atoms: &[Atom], n: usize) -> Option<Vec<usize>> {
     let mut nothing: Bits = vec![0; n.div_ceil(64)];
     (0..n).for_each(|i| nothing[i / 64] |= 1 << (i % 64));

@@ -1,25 +1,26 @@
 //! The space that an objective shows by asking: define-by-run.
 //!
-//! An objective may ask for its parameters one by one while it runs, and what it asks for may depend on earlier answers. The
-//! union of what trials asked for is the space. When a parameter exists is not said anywhere, but it can be seen: the
-//! conditions are [inferred](Discovery::infer) from the trials that asked for it and those that did not. So every sampler works on a
-//! discovered space as on a declared one.
+//! An objective may ask for its parameters one by one while it runs, and what it asks for may depend on
+//! earlier answers. The union of what trials asked for is the space. When a parameter exists is not said
+//! anywhere, but it can be seen: the conditions are [inferred](Discovery::infer) from the trials that asked
+//! for it and those that did not. So every sampler works on a discovered space as on a declared one.
 //!
 //! - A parameter that no complete trial went without is unconditional.
-//! - Otherwise it gets the smallest conjunction of `parent has one of these values` that holds in every trial that asked
-//!   for it and in no complete trial that did not.
-//! - If there is none (it hangs on a float, or on chance), the parameter stays in the space without a condition: its value
-//!   is proposed always and used when asked for. Its column is masked in the trials that did without.
+//! - Otherwise it gets the smallest conjunction of `parent has one of these values` that holds in every trial
+//!   that asked for it and in no complete trial that did not.
+//! - If there is none (it hangs on a float, or on chance), the parameter stays in the space without a
+//!   condition: its value is proposed always and used when asked for. Its column is masked in the trials that
+//!   did without.
 //!
 //! Only complete trials prove an absence: one that failed or was pruned may have ended before it came to ask.
 //!
-//! An inference may be wrong while trials are few. That does no harm that lasts: a proposal only says what to answer *if* the
-//! objective asks, a parameter that is asked for unexpectedly is drawn at random, and the trial is the evidence against
-//! the mistake.
+//! An inference may be wrong while trials are few. That does no harm that lasts: a proposal only says what to
+//! answer *if* the objective asks, a parameter that is asked for unexpectedly is drawn at random, and the
+//! trial is the evidence against the mistake.
 //!
-//! What is inferred is a function of the finished trials, not of the order in which they ended, so that processes which
-//! share a database agree. [`Discovery::absorb`] costs one pass over the trial's parameters; inference runs again only when
-//! a trial could change its outcome.
+//! What is inferred is a function of the finished trials, not of the order in which they ended, so that
+//! processes which share a database agree. [`Discovery::absorb`] costs one pass over the trial's parameters;
+//! inference runs again only when a trial could change its outcome.
 
 mod infer;
 
@@ -121,8 +122,8 @@ impl Discovery {
         Ok((name, domain))
     }
 
-    /// A configuration, or a part of one, as the engine would have written it. What is out of its range stays as it is: ranges may
-    /// change.
+    /// A configuration, or a part of one, as the engine would have written it. What is out of its range stays
+    /// as it is: ranges may change.
     pub fn conform(&self, configuration: &Configuration) -> Configuration {
         let conformed = |(name, value): (&str, &Value)| {
             let domain = self.asked.get(name).filter(|domain| domain.contains(value));
@@ -139,9 +140,10 @@ impl Discovery {
 
     /// Whether a trial could change the outcome of the inference.
     ///
-    /// Trials that agree with the conditions cannot: they leave the chosen explanation as good as it was, and other explanations
-    /// only get fewer and more complicated with every trial. A trial that asks for the parameter where that was only surmised can:
-    /// the explanation says less than it seemed to, and another one may be preferred.
+    /// Trials that agree with the conditions cannot: they leave the chosen explanation as good as it was, and
+    /// other explanations only get fewer and more complicated with every trial. A trial that asks for the
+    /// parameter where that was only surmised can: the explanation says less than it seemed to, and another
+    /// one may be preferred.
     fn contradicts(&self, sighting: &Sighting<'_>) -> bool {
         // Mirrors what `infer` makes of a trial.
         let mut row: Row = vec![None; self.known.len()];
@@ -178,8 +180,8 @@ impl Discovery {
 
     /// The space that all finished trials show together.
     ///
-    /// Where trials disagree about what a parameter is (two processes with different programs on one study), the
-    /// lowest number decides, and the others count as not having asked for it.
+    /// Where trials disagree about what a parameter is (two processes with different programs on one study),
+    /// the lowest number decides, and the others count as not having asked for it.
     pub fn infer<'a>(&mut self, sightings: impl Iterator<Item = Sighting<'a>> + Clone) -> Space {
         self.known.clear();
         self.index.clear();
@@ -246,8 +248,8 @@ impl Discovery {
             })
         };
         let builder = self.known.iter().map(parameter).fold(Space::builder(), |b, p| b.parameter(p));
-        // Names differ, domains were checked when they were asked for, parents were asked for before their children in
-        // one and the same trial, and conditions name cells of their domains.
+        // Names differ, domains were checked when they were asked for, parents were asked for before their
+        // children in one and the same trial, and conditions name cells of their domains.
         builder.build().expect("what trials asked for makes a space")
     }
 

@@ -1,4 +1,5 @@
-//! From a point that breaks constraints to one that does not: for those that tell by how much they are broken.
+//! From a point that breaks constraints to one that does not: for those that tell by how much they are
+//! broken.
 
 use super::excess;
 use crate::space::Encoder;

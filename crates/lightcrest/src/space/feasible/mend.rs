@@ -8,8 +8,8 @@ use rand::seq::SliceRandom;
 /// How often a line is halved.
 const HALVINGS: usize = 8;
 
-/// A feasible configuration between a row and a feasible anchor: on the line between them as near to the row as constraints allow, and then
-/// parameter by parameter nearer. `None` if the anchor is not feasible.
+/// A feasible configuration between a row and a feasible anchor: on the line between them as near to the row
+/// as constraints allow, and then parameter by parameter nearer. `None` if the anchor is not feasible.
 ///
 /// # Shapes
 /// Both have one number for each parameter of the space.
@@ -50,8 +50,9 @@ pub(crate) fn mend<R: Rng + ?Sized>(
     Some(best)
 }
 
-/// The configuration of a row, or if that is infeasible one on the line from a feasible row to it, on the way to which `halvings` places are
-/// tried; `None` if all are infeasible. Choices without order stay those of `from`.
+/// The configuration of a row, or if that is infeasible one on the line from a feasible row to it, on the way
+/// to which `halvings` places are tried; `None` if all are infeasible. Choices without order stay those of
+/// `from`.
 pub(crate) fn toward(
     encoder: &Encoder<'_>,
     from: &[f64],

@@ -1,12 +1,15 @@
 //! Configurations that satisfy bounds and constraints, found quickly however few there are.
 //!
-//! All of it happens among uniform numbers, one for each parameter: [`Encoder::spread`] reads them as a configuration whose bounds hold (each
-//! parameter is spread over what is left to it), so that only constraints, and bounds that leave nothing, can make a point of the unit cube
-//! infeasible. Conditions need no care there: what is inactive is not read.
+//! All of it happens among uniform numbers, one for each parameter: [`Encoder::spread`] reads them as a
+//! configuration whose bounds hold (each parameter is spread over what is left to it), so that only
+//! constraints, and bounds that leave nothing, can make a point of the unit cube infeasible. Conditions need
+//! no care there: what is inactive is not read.
 //!
-//! 1. When a space is built, points are drawn until [`POOL`] feasible ones are found. If fewer come, those that break least are led to
-//!    where nothing is broken (`descend`), and walks from what was found complete the pool.
-//! 2. [`Feasible::sample`] draws a bounded number of points, which is exact, and where that fails ends a walk from the pool (`walk`).
+//! 1. When a space is built, points are drawn until [`POOL`] feasible ones are found. If fewer come, those
+//!    that break least are led to where nothing is broken (`descend`), and walks from what was found complete
+//!    the pool.
+//! 2. [`Feasible::sample`] draws a bounded number of points, which is exact, and where that fails ends a walk
+//!    from the pool (`walk`).
 //! 3. What a sampler makes beyond the constraints is led back to a feasible neighbour (`mend`).
 
 mod descend;

@@ -1,8 +1,9 @@
 //! A random walk among feasible points, whose steps may be long: slice sampling along a line.
 //!
-//! A step goes along one coordinate, along the way between two points of the pool, or in any direction. A place is drawn on the part of the
-//! line that is in the cube; while it is infeasible, the part is cut off there on the side away from the walker (Neal 2003, Annals of
-//! Statistics 31(3), section 4.1 and figure 5), which leaves the uniform distribution over the feasible points as it is.
+//! A step goes along one coordinate, along the way between two points of the pool, or in any direction. A
+//! place is drawn on the part of the line that is in the cube; while it is infeasible, the part is cut off
+//! there on the side away from the walker (Neal 2003, Annals of Statistics 31(3), section 4.1 and figure 5),
+//! which leaves the uniform distribution over the feasible points as it is.
 
 use super::Feasible;
 use crate::space::{Configuration, Encoder};

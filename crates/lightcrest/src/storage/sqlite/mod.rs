@@ -1,20 +1,22 @@
 //! Studies in one SQLite file.
 //!
-//! A trial costs two transactions: one when it begins, one when it ends. The file is in WAL mode with `synchronous =
-//! NORMAL`: a committed transaction is in the hands of the operating system, so it survives `kill -9`; a power failure
-//! may take the last ones with it, but never damages the file. One fsync a trial would protect those too, and is not
-//! worth its milliseconds: a lost trial is run again.
+//! A trial costs two transactions: one when it begins, one when it ends. The file is in WAL mode with
+//! `synchronous = NORMAL`: a committed transaction is in the hands of the operating system, so it survives
+//! `kill -9`; a power failure may take the last ones with it, but never damages the file. One fsync a trial
+//! would protect those too, and is not worth its milliseconds: a lost trial is run again.
 //!
-//! Several processes may work on one study. Beside the file lies `FILE-lock`, on which each of them holds a shared
-//! lock of the operating system while it lives. Who opens the study and gets the lock for itself alone knows that
-//! nobody else is left, and that trials which are still running were abandoned. (So the file belongs on a local
-//! disk.)
+//! Several processes may work on one study. Beside the file lies `FILE-lock`, on which each of them holds a
+//! shared lock of the operating system while it lives. Who opens the study and gets the lock for itself alone
+//! knows that nobody else is left, and that trials which are still running were abandoned. (So the file
+//! belongs on a local disk.)
 //!
-//! Whoever finds the file locked, or half made by another process, waits: SQLite does so for most locks, and `patiently` for those
-//! that it reports at once (the switch to WAL mode, the recovery of a WAL, a lock that only an exclusive holder can give up).
+//! Whoever finds the file locked, or half made by another process, waits: SQLite does so for most locks, and
+//! `patiently` for those that it reports at once (the switch to WAL mode, the recovery of a WAL, a lock that
+//! only an exclusive holder can give up).
 //!
-//! A file mostly holds one study: [`SqliteStorage::open`] makes it and finds it. [`SqliteStorage::open_study`] tells several apart by
-//! their names, and leaves running trials to whoever will tell them.
+//! A file mostly holds one study: [`SqliteStorage::open`] makes it and finds it.
+//! [`SqliteStorage::open_study`] tells several apart by their names, and leaves running trials to whoever
+//! will tell them.
 
 mod catalog;
 mod number;
@@ -75,14 +77,15 @@ impl SqliteStorage {
     /// The storage in this file, to work on; the file is made if it does not exist.
     ///
     /// # Errors
-    /// If the file is no database, one of another program, or one of a newer version. Nothing is written then.
+    /// If the file is no database, one of another program, or one of a newer version. Nothing is written
+    /// then.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StorageError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
         Self::connect(path.as_ref(), flags, None, None)
     }
 
-    /// The storage of the study of this name among several in this file, to work on. Trials that are running when it is opened
-    /// stay so: they may be told by whoever knows their outcome, also in another process.
+    /// The storage of the study of this name among several in this file, to work on. Trials that are running
+    /// when it is opened stay so: they may be told by whoever knows their outcome, also in another process.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -91,8 +94,8 @@ impl SqliteStorage {
         Self::connect(path.as_ref(), flags, Some(name.into()), None)
     }
 
-    /// As [`open_study`](Self::open_study); while it waits for other processes, now and later, `call_off` is asked about ten times a
-    /// second whether to give up with [`StorageError::CalledOff`]: for Ctrl-C.
+    /// As [`open_study`](Self::open_study); while it waits for other processes, now and later, `call_off` is
+    /// asked about ten times a second whether to give up with [`StorageError::CalledOff`]: for Ctrl-C.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -114,8 +117,8 @@ impl SqliteStorage {
         if !path.exists() {
             return Err(StorageError::Missing { path: path.to_owned() });
         }
-        // A reader that may not write leaves the `-wal` and `-shm` files behind when it is the last one; so the file is opened for
-        // writing where that is possible, and the connection told not to write.
+        // A reader that may not write leaves the `-wal` and `-shm` files behind when it is the last one; so
+        // the file is opened for writing where that is possible, and the connection told not to write.
         let storage = match Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, None, None) {
             Err(StorageError::Io { .. } | StorageError::Sqlite { .. }) => {
                 return Self::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY, None, None);
@@ -166,8 +169,8 @@ impl SqliteStorage {
         }
     }
 
-    /// A transaction, as soon as other processes let it begin. One that writes holds the lock from the start, so that nothing in
-    /// it can be refused for another process's sake.
+    /// A transaction, as soon as other processes let it begin. One that writes holds the lock from the start,
+    /// so that nothing in it can be refused for another process's sake.
     fn begin(&self, behavior: TransactionBehavior) -> Result<Transaction<'_>, StorageError> {
         self.patiently(|| Transaction::new_unchecked(&self.connection, behavior))
     }
@@ -244,8 +247,8 @@ impl SqliteStorage {
         if self.schema < migration { before } else { name }
     }
 
-    /// Takes part in the work, unless the study is one of several. `true`: nobody else did, and running trials were put back to
-    /// waiting.
+    /// Takes part in the work, unless the study is one of several. `true`: nobody else did, and running
+    /// trials were put back to waiting.
     fn join(&mut self) -> Result<bool, StorageError> {
         if self.name.is_some() {
             return Ok(false);

@@ -12,7 +12,8 @@ use rustix::process::{
 use crate::commands::tune::census::Census;
 use crate::commands::tune::process::{self, Id, Stat};
 
-/// The number of a program is kept until all of its family has ended, so a signal to its group reaches no stranger.
+/// The number of a program is kept until all of its family has ended, so a signal to its group reaches no
+/// stranger.
 pub(super) const HOLDS_NUMBERS: bool = true;
 
 /// A process that was asked to end.
@@ -26,8 +27,8 @@ pub(super) struct System {
 
 pub(super) fn lead(command: &mut Command) {
     command.process_group(0);
-    // SAFETY: the closure makes one system call and touches no memory that other threads share, as is right between fork and
-    // exec.
+    // SAFETY: the closure makes one system call and touches no memory that other threads share, as is right
+    // between fork and exec.
     unsafe {
         command.pre_exec(|| Ok(rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?));
     }
@@ -41,7 +42,8 @@ pub(super) fn has_ended(id: u32) -> io::Result<bool> {
     }
 }
 
-/// The sum over the processes. What is resident is never less than the proportional share, and costs nothing to know.
+/// The sum over the processes. What is resident is never less than the proportional share, and costs nothing
+/// to know.
 pub(super) fn memory(members: &[Stat], limit: u64) -> u64 {
     let resident = members.iter().map(Stat::resident).sum();
     if resident <= limit { resident } else { members.iter().map(Stat::proportional).sum() }

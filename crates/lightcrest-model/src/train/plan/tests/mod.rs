@@ -1,5 +1,5 @@
-//! Every operator in small networks: outputs against the definitions, gradients against finite differences in f64,
-//! and every instruction set of this machine against the f64 plan.
+//! Every operator in small networks: outputs against the definitions, gradients against finite differences in
+//! f64, and every instruction set of this machine against the f64 plan.
 
 mod networks;
 mod reference;
@@ -102,11 +102,12 @@ fn gradients_are_those_of_finite_differences() {
                 for index in (0..len).step_by(1 + len / 7) {
                     let value = plan.parameters[parameter].value[index];
                     let found = gradients[parameter][index];
-                    // a value that passes a kink of its activation between the two points spoils a difference, but
-                    // not at every distance; a wrong gradient fails at all of them
+                    // a value that passes a kink of its activation between the two points spoils a
+                    // difference, but not at every distance; a wrong gradient fails at all of them
                     let mut differences = vec![];
                     let agrees = [1e-5, 1e-6, 1e-7].into_iter().any(|h| {
-                        // the running statistics move with every forward pass in training and are not read there
+                        // the running statistics move with every forward pass in training and are not read
+                        // there
                         plan.parameters[parameter].value[index] = value + h;
                         let above = loss(&mut plan);
                         plan.parameters[parameter].value[index] = value - h;

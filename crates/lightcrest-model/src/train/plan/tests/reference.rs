@@ -1,5 +1,5 @@
-//! Operators as their definitions read: f64, one image plane after the other, no SIMD, no layout tricks. What the
-//! plan computes is compared with this.
+//! Operators as their definitions read: f64, one image plane after the other, no SIMD, no layout tricks. What
+//! the plan computes is compared with this.
 
 use lightcrest_graph::network::{
     Activation, BatchNorm, ChannelConv, ChannelShuffle, Linear, Network, Op, PoolKind, Shape, Slice, Weights,
