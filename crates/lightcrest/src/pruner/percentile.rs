@@ -3,9 +3,9 @@
 //!
 //! The median rule of Golovin et al. 2017, *Google Vizier*, KDD, section 3.5.2, for any percentile, and with
 //! the reports of the others in place of running averages. With one objective the percentile is interpolated
-//! between the two reports that surround it, q of the way from the best to the worst of n: at position (n -
-//! 1) q / 100. Only reports at the very step count. Those that are NaN have no place in the order, but count
-//! for `min_trials`; a trial that reported nothing else is stopped.
+//! between the two reports that surround it, q of the way from the best to the worst of n: at position
+//! `(n - 1) q / 100`. Only reports at the very step count. Those that are NaN have no place in the order, but
+//! count for `min_trials`; a trial that reported nothing else is stopped.
 //!
 //! # Several objectives
 //! The best report has the best of each objective so far; of the others, the last report until the step
