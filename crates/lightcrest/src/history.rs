@@ -118,6 +118,7 @@ impl FrozenTrial {
             && self.started.is_none()
             && self.configuration.is_empty()
             && self.suggestions.is_empty()
+            && self.reports.is_empty()
     }
 
     /// Whether every constraint is satisfied.

@@ -158,7 +158,8 @@ mod tests {
 
     #[test]
     fn running_trials_are_bad_for_a_liar_and_failed_ones_nothing() {
-        let state = |state| FrozenTrial { state, ..FrozenTrial::waiting(0, Configuration::new()) };
+        let waiting = FrozenTrial::waiting(0, Configuration::new());
+        let state = |state| FrozenTrial { state, started: Some(1), ..waiting.clone() };
         let trials = vec![complete(&[1.0]), state(TrialState::Running), state(TrialState::Failed)];
         let history = history(vec![ObjectiveInfo::maximize("accuracy")], trials);
         assert_eq!(split(&history, true), Split { below: vec![0], above: vec![1] });
