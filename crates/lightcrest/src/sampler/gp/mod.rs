@@ -33,6 +33,7 @@ mod landscape;
 mod model;
 mod observation;
 mod regret;
+mod role;
 mod search;
 mod surrogate;
 mod terms;

@@ -4,12 +4,12 @@ use super::candidate::Candidate;
 use super::goal::{Goal, Marginal, Slopes, simplex};
 use super::hypervolume_improvement::HypervolumeImprovement;
 use super::observation::observed;
+use super::role::{Objectives, Role, exact_objectives, scaled};
 use super::surrogate::{Cache, checkpoint, internal, is_drawn, surrogate};
 use super::terms::{Evidence, Term};
 use super::trust_region::Region;
 use super::{Acquisition, GpConfig, informative, pending};
 use crate::history::{FrozenTrial, TrialState};
-use crate::objective::Direction;
 use crate::pareto;
 use crate::sampler::admission::distance;
 use crate::sampler::{Context, SamplerError};
@@ -18,16 +18,6 @@ use lightcrest_gp::acquisition::{SIGMA_FLOOR, gp_ucb_kappa};
 use lightcrest_gp::{Column as GpColumn, Family, Kernel, Posterior, Prediction, PredictionGradient, Rows};
 use rand_chacha::ChaCha8Rng;
 use std::collections::HashMap;
-
-/// How one objective is predicted.
-enum Role {
-    /// Known from the preview; its logarithm is used where values span more than a factor of ten.
-    Exact { direction: Direction, log: bool },
-    /// Predicted.
-    Modelled(Box<Posterior>),
-    /// Infinite in all trials: 0 everywhere, so that the other objectives decide.
-    Unknown,
-}
 
 /// What a sampler keeps between proposals, to save time.
 #[derive(Debug, Default)]
@@ -61,69 +51,40 @@ impl Model {
         let (trials, c) = informing(config, context);
         let encoded: Vec<Encoded> = trials.iter().map(|t| encoder.encode(&t.configuration)).collect();
         let pending = pending(context);
-        let mut pending_rows = Rows::new(encoder.columns().len());
-        for row in pending.iter().map(|t| encoder.encode(&t.configuration)) {
-            pending_rows.push(&row.row, &row.active).map_err(internal)?;
-        }
-        let exact = exact_objectives(&trials, context);
-
-        let mut roles = Vec::with_capacity(m);
-        let mut estimated: Vec<Vec<f64>> = vec![vec![f64::NAN; m]; trials.len()];
-        // What pending trials are expected to reach is no improvement any more.
-        let mut fantasised: Vec<Vec<f64>> = vec![vec![f64::NAN; m]; pending.len()];
-        for j in 0..m {
-            let observe = |trials: &[&FrozenTrial]| observed(trials, context.objectives, j, config.reports);
-            let everything = observe(&trials);
-            let all = &everything.values;
-            if exact[j] {
-                let direction = context.objectives[j].direction;
-                let role = exact_role(direction, all);
-                for (i, value) in all.iter().enumerate() {
-                    estimated[i][j] = value.map_or(f64::NAN, |v| scaled(&role, v));
-                }
-                for (fantasised, trial) in fantasised.iter_mut().zip(&pending) {
-                    let known = trial.known.get(j).copied().flatten();
-                    fantasised[j] = known.map_or(f64::NAN, |v| scaled(&role, direction.orient(v)));
-                }
-                roles.push(role);
-                continue;
-            }
-            let here: Vec<usize> = (0..all.len()).filter(|&i| all[i].is_some()).collect();
-            if here.is_empty() {
-                estimated.iter_mut().chain(&mut fantasised).for_each(|values| values[j] = 0.0);
-                roles.push(Role::Unknown);
-                continue;
-            }
-            let (first, cache) = (observe(&trials[..c]), &mut caches.objectives[j]);
-            let drawn = config.draws && m == 1 && !context.space.is_conditional() && is_drawn(context.number);
-            let uncertainty = drawn.then_some(&mut *rng);
-            let mut posterior =
-                surrogate(&kernel, &encoded, &first, &everything, config.outliers, cache, uncertainty)?;
-            for (&i, value) in here.iter().zip(posterior.fitted()) {
-                estimated[i][j] = value;
-            }
-            if !pending_rows.is_empty() {
-                posterior.fantasise(&pending_rows).map_err(internal)?;
-                let fitted = posterior.fitted();
-                for (fantasised, value) in fantasised.iter_mut().zip(&fitted[here.len()..]) {
-                    fantasised[j] = *value;
-                }
-            }
-            roles.push(Role::Modelled(Box::new(posterior)));
-        }
-        let state = config.local(context);
-        let begin = state.map_or(0, |state| state.begin);
-        let (leaders, feasible) = leaders(&trials, &estimated, begin);
-        let goal = match feasible {
-            true => goal(config, context, &exact, &estimated, &fantasised, &leaders, rng),
-            false => Goal::Feasibility,
-        };
+        let pending_rows = encoded_rows(encoder, &pending)?;
         let evidence = Evidence {
             kernel: &kernel,
             trials: &trials,
             encoded: &encoded,
             checkpoint: c,
             pending_rows: &pending_rows,
+        };
+        let exact = exact_objectives(&trials, context);
+        let mut objectives = Objectives::new(trials.len(), pending.len(), m);
+        for (j, (&exact, cache)) in exact.iter().zip(&mut caches.objectives).enumerate() {
+            let observe = |trials: &[&FrozenTrial]| observed(trials, context.objectives, j, config.reports);
+            let all = observe(&trials);
+            if exact {
+                objectives.know(context.objectives[j].direction, &all.values, &pending);
+            } else if all.values.iter().all(Option::is_none) {
+                objectives.leave_open();
+            } else {
+                let drawn =
+                    config.draws && m == 1 && !context.space.is_conditional() && is_drawn(context.number);
+                let uncertainty = drawn.then_some(&mut *rng);
+                let first = observe(&trials[..c]);
+                let posterior =
+                    surrogate(&kernel, &encoded, &first, &all, config.outliers, cache, uncertainty)?;
+                objectives.learn(posterior, &all.values, &pending_rows)?;
+            }
+        }
+        let Objectives { roles, estimated, fantasised } = objectives;
+        let state = config.local(context);
+        let begin = state.map_or(0, |state| state.begin);
+        let (leaders, feasible) = leaders(&trials, &estimated, begin);
+        let goal = match feasible {
+            true => goal(config, context, &exact, &estimated, &fantasised, &leaders, rng),
+            false => Goal::Feasibility,
         };
         let mut terms = evidence.constraints(goal.is_logarithm(), &mut caches.constraints)?;
         if config.acquisition == Acquisition::LogEiPerSecond && goal.is_logarithm() {
@@ -299,6 +260,14 @@ fn rows(candidates: &[Candidate]) -> Result<Option<Rows>, SamplerError> {
     Ok(Some(rows))
 }
 
+fn encoded_rows(encoder: &Encoder<'_>, trials: &[&FrozenTrial]) -> Result<Rows, SamplerError> {
+    let mut rows = Rows::new(encoder.columns().len());
+    for encoded in trials.iter().map(|trial| encoder.encode(&trial.configuration)) {
+        rows.push(&encoded.row, &encoded.active).map_err(internal)?;
+    }
+    Ok(rows)
+}
+
 fn kernel(config: &GpConfig, encoder: &Encoder<'_>) -> Result<Kernel, SamplerError> {
     let columns = encoder.columns().iter().map(|column| match column {
         Column::Categorical { .. } => GpColumn::Categorical,
@@ -316,32 +285,6 @@ fn kernel(config: &GpConfig, encoder: &Encoder<'_>) -> Result<Kernel, SamplerErr
         .conditional(config.conditional, &groups)
         .map_err(internal)?;
     Ok(if config.warp { kernel.warped() } else { kernel })
-}
-
-/// The objectives whose values a preview knows, as the newest trial has it.
-fn exact_objectives(trials: &[&FrozenTrial], context: &Context<'_>) -> Vec<bool> {
-    let known = match trials.last() {
-        Some(trial) if trial.known.is_empty() => (context.preview)(&trial.configuration).objectives,
-        Some(trial) => trial.known.clone(),
-        None => Vec::new(),
-    };
-    (0..context.objectives.len()).map(|j| known.get(j).is_some_and(Option::is_some)).collect()
-}
-
-fn exact_role(direction: Direction, oriented: &[Option<f64>]) -> Role {
-    let raw = || oriented.iter().flatten().map(|v| direction.orient(*v));
-    let (low, high) = raw().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
-    Role::Exact { direction, log: low > 0.0 && high > 10.0 * low }
-}
-
-/// An oriented exact value as the goal sees it.
-fn scaled(role: &Role, oriented: f64) -> f64 {
-    match role {
-        Role::Exact { direction, log: true } => {
-            direction.orient(direction.orient(oriented).max(f64::MIN_POSITIVE).ln())
-        }
-        _ => oriented,
-    }
 }
 
 /// The trials behind a model, in its order, and how many of them come before the last checkpoint: those that
