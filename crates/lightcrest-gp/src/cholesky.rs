@@ -10,6 +10,10 @@ use faer::{Mat, MatMut, MatRef, Par, Side};
 /// succeeds. Duplicated rows with almost no noise need the first steps; the last is close to "all noise".
 pub const JITTER_LADDER: [f64; 6] = [0.0, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4];
 
+/// Relative to the mean diagonal: what is left of the variance of a row, given the rows before it, below
+/// which it is rounding.
+const ROUNDING: f64 = 1e-13;
+
 /// L with L Lᵀ = K + diag(jitter).
 #[derive(Debug, Clone)]
 pub struct Cholesky {
@@ -101,8 +105,8 @@ impl Cholesky {
     /// Adds m rows and columns in O(m n² + m³): `k` holds their covariances with the n rows, (n, m), `own`
     /// those among themselves, (m, m), lower triangle, noise included.
     ///
-    /// Where duplicates and rounding leave a new block that is not positive definite, 1e-6 of its own mean
-    /// diagonal is added.
+    /// Where duplicates leave nothing but rounding of a new row, or a block that is not positive definite,
+    /// 1e-6 of its own mean diagonal is added.
     ///
     /// # Errors
     /// [`GpError::NotPositiveDefinite`] when that does not help either; then nothing is added.
@@ -115,15 +119,20 @@ impl Cholesky {
         let mut rest = own - k.transpose() * &k; // the Schur complement
         let mut jitter = vec![self.common; m];
         (0..m).for_each(|i| rest[(i, i)] += self.common);
-        let corner = Self::new(&rest).or_else(|_| {
-            let mean = (0..m).map(|i| own[(i, i)]).sum::<f64>() / m as f64;
-            for i in 0..m {
-                let lifted = rest[(i, i)].max(0.0) + 1e-6 * mean;
-                jitter[i] += lifted - rest[(i, i)];
-                rest[(i, i)] = lifted;
+        let mean = (0..m).map(|i| own[(i, i)]).sum::<f64>() / m as f64;
+        // The ladder begins at the diagonal of the rest, which may be rounding itself.
+        let is_sound = |corner: &Self| (0..m).all(|i| corner.l[(i, i)].powi(2) > ROUNDING * mean);
+        let corner = match Self::new(&rest) {
+            Ok(corner) if is_sound(&corner) => corner,
+            _ => {
+                for i in 0..m {
+                    let lifted = rest[(i, i)].max(0.0) + 1e-6 * mean;
+                    jitter[i] += lifted - rest[(i, i)];
+                    rest[(i, i)] = lifted;
+                }
+                Self::new(&rest)?
             }
-            Self::new(&rest)
-        })?;
+        };
         self.jitter.extend(jitter.iter().zip(&corner.jitter).map(|(own, ladder)| own + ladder));
         self.l.resize_with(n + m, n + m, |i, j| match (i < n, j < n) {
             (false, true) => k[(j, i - n)],
