@@ -33,9 +33,16 @@ pub fn read<T>(
 ) -> Result<T, SpecErrors> {
     let mut errors = Errors::default();
     let (document, syntax) = DeTable::parse_recoverable(text);
-    for error in syntax {
-        let span = error.span().unwrap_or(0..0);
-        errors.push(span, Problem::Syntax { message: error.message().trim().replace('\n', "; ") });
+    // What is too deep is not read to its end, which looks like more errors.
+    let deep = syntax.iter().find(|error| error.message().contains("recurse"));
+    if let Some(deep) = deep {
+        let message = "arrays and tables lie too many levels inside of each other".to_owned();
+        errors.push(deep.span().unwrap_or(0..0), Problem::Syntax { message });
+    } else {
+        for error in syntax {
+            let span = error.span().unwrap_or(0..0);
+            errors.push(span, Problem::Syntax { message: error.message().trim().replace('\n', "; ") });
+        }
     }
     if !errors.list.is_empty() {
         return Err(SpecErrors::new(path, text, errors.list));
