@@ -35,7 +35,8 @@
 //!         add_group(&mut found, &oven, &[]);
 //!         let space = build(errors, found)?;
 //!         let taste = ObjectiveInfo { name: "taste".into(), direction: Direction::Maximize };
-//!         study.finish(vec![taste], space, fingerprint(document, &[]))
+//!         // Of this version, and of one that may have stored the study.
+//!         study.finish(vec![taste], space, [fingerprint(document, &[]), fingerprint(document, &[])])
 //!     })
 //! };
 //!
