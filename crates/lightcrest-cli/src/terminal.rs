@@ -60,7 +60,7 @@ pub(crate) fn print(text: &str) -> Result<(), CliError> {
 /// Judges an attempt to write to standard output.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub(crate) fn written(result: io::Result<()>) -> Result<(), CliError> {
     match result {
         Err(source) if source.kind() != io::ErrorKind::BrokenPipe => Err(CliError::Output(source)),

@@ -34,7 +34,7 @@ pub fn read<T>(
     let mut errors = Errors::default();
     let (document, syntax) = DeTable::parse_recoverable(text);
     // What is too deep is not read to its end, which looks like more errors.
-    let deep = syntax.iter().find(|error| error.message().contains("recurse"));
+    let deep = syntax.iter().find(|error| error.message().contains("recurs"));
     if let Some(deep) = deep {
         let message = "arrays and tables lie too many levels inside of each other".to_owned();
         errors.push(deep.span().unwrap_or(0..0), Problem::Syntax { message });

@@ -13,8 +13,8 @@
 //! Functions: `min max` (two or more values), `exp log sqrt sigmoid abs` (one value).
 //!
 //! A formula is read, evaluated and dropped by recursion, so that its depth is bounded: what stands inside of
-//! what by [`DEEPEST`], and the length of a chain such as `1 + 1 + ...`, which is a tree of one long branch,
-//! by [`MOST_OPERATORS`].
+//! what by `DEEPEST`, and the length of a chain such as `1 + 1 + ...`, which is a tree of one long branch,
+//! by `MOST_OPERATORS`.
 
 use std::ops::Range;
 

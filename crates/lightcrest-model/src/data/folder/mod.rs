@@ -2,7 +2,7 @@
 //!
 //! `val` and `test` may be absent; `training`, `valid`, `validation` and `testing` are the same names, in any
 //! case. The images of a class lie in its folder or in folders below it, in any of the formats that
-//! [`ENDINGS`](files) lists. What is passed over is counted. Everything is read in the order of its name, so
+//! `ENDINGS` in `files.rs` lists. What is passed over is counted. Everything is read in the order of its name, so
 //! that the order of a file system decides nothing.
 
 mod files;
