@@ -1,9 +1,9 @@
 //! A folder of images: one sub-folder a class, or `train`, `val` and `test` with one sub-folder a class each.
 //!
 //! `val` and `test` may be absent; `training`, `valid`, `validation` and `testing` are the same names, in any
-//! case. The images of a class lie in its folder or in folders below it, in any of the formats that
-//! `ENDINGS` in `files.rs` lists. What is passed over is counted. Everything is read in the order of its name, so
-//! that the order of a file system decides nothing.
+//! case. The images of a class lie in its folder or in folders below it, in any of the formats that `ENDINGS`
+//! in `files.rs` lists. What is passed over is counted. Everything is read in the order of its name, so that
+//! the order of a file system decides nothing.
 
 mod files;
 mod layout;
