@@ -3,7 +3,7 @@
 //! A value has rank 4, (N, c, h, w), or rank 2, (N, features), after operators that make vectors; the layer
 //! graph makes no difference between the two, so that a reshape is put wherever an operator needs the other.
 
-use super::proto::{AttributeKind, AttributeProto, FLOAT, INT64, NodeProto, TensorProto};
+use super::proto::{AttributeKind, AttributeProto, NodeProto, TensorProto, element};
 use crate::shape::Shape;
 use crate::tensor::Weights;
 
@@ -133,6 +133,7 @@ impl<'a> Builder<'a> {
             name: name.into(),
             op_type: op.into(),
             attribute,
+            ..Default::default()
         });
         name.into()
     }
@@ -150,13 +151,13 @@ impl<'a> Builder<'a> {
 
     /// A constant of f32.
     pub(crate) fn floats(&mut self, name: &str, shape: &[i64], values: &[f32]) -> String {
-        self.constant(name, FLOAT, shape, values.iter().flat_map(|v| v.to_le_bytes()).collect())
+        self.constant(name, element::FLOAT, shape, values.iter().flat_map(|v| v.to_le_bytes()).collect())
     }
 
     /// A constant list of i64.
     pub(crate) fn ints(&mut self, name: &str, values: &[i64]) -> String {
         let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        self.constant(name, INT64, &[values.len() as i64], bytes)
+        self.constant(name, element::INT64, &[values.len() as i64], bytes)
     }
 
     /// A constant, written once a name.
@@ -168,6 +169,7 @@ impl<'a> Builder<'a> {
                 data_type,
                 name: name.into(),
                 raw_data,
+                ..Default::default()
             });
         }
         name.into()

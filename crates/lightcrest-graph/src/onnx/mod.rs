@@ -5,7 +5,10 @@
 //! needs (dropout) is left out, and batch normalisation is folded into the convolutions unless
 //! [`ExportConfig::fold_batch_norm`] is off.
 
+mod array;
 pub(crate) mod builder;
+mod index;
+mod model;
 pub mod proto;
 mod write;
 
@@ -16,6 +19,10 @@ use prost::Message;
 use crate::file::write_atomically;
 use crate::network::{Network, NetworkError, Weights};
 use crate::normalization::Normalization;
+
+pub use array::{Array, ArrayError, Data, shape_of};
+pub use index::{Index, subgraphs};
+pub use model::Model;
 
 /// What goes into the file beside the network.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use prost::Message;
 
-use super::proto::{Dimension, ModelProto};
+use super::proto::{Dimension, ModelProto, TypeValue};
 use super::*;
 use crate::network::Op;
 use crate::testing;
@@ -70,8 +70,9 @@ fn the_file_says_what_goes_in_and_what_comes_out() {
     assert_eq!(serde_json::from_str::<Vec<String>>(get("classes")).unwrap(), classes);
     assert_eq!(serde_json::from_str::<Normalization>(get("normalization")).unwrap().std, [0.25; 3]);
     assert!(get("input").starts_with("pixels from 0 to 255, red, green, blue"));
-    let input = model.graph.unwrap().input.remove(0).r#type.unwrap().tensor_type.unwrap().shape.unwrap();
-    let sizes: Vec<Dimension> = input.dim.into_iter().map(|dim| dim.value.unwrap()).collect();
+    let input = model.graph.unwrap().input.remove(0).r#type.unwrap().value.unwrap();
+    let TypeValue::Tensor(input) = input else { panic!("{input:?}") };
+    let sizes: Vec<Dimension> = input.shape.unwrap().dim.into_iter().map(|dim| dim.value.unwrap()).collect();
     let known = |size| Dimension::Value(size);
     assert_eq!(sizes, [Dimension::Param("N".into()), known(3), known(16), known(16)]);
 }

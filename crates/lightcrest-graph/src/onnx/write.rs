@@ -3,8 +3,8 @@
 use super::ExportConfig;
 use super::builder::{Builder, Layer};
 use super::proto::{
-    Dimension, DimensionProto, FLOAT, GraphProto, ModelProto, OperatorSetIdProto, StringStringEntryProto,
-    TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
+    Dimension, DimensionProto, GraphProto, ModelProto, OperatorSetIdProto, StringStringEntryProto,
+    TensorShapeProto, TensorTypeProto, TypeProto, TypeValue, ValueInfoProto, element,
 };
 use crate::network::{Network, Shape, Weights};
 use crate::normalization::Normalization;
@@ -40,12 +40,14 @@ pub(super) fn model(network: &Network, weights: &Weights, config: &ExportConfig)
             initializer: graph.initializers,
             input: vec![value_info(INPUT, network.input_shape(), 4)],
             output: vec![output],
+            ..Default::default()
         }),
         opset_import: vec![OperatorSetIdProto { domain: String::new(), version: OPSET }],
         metadata_props: metadata
             .into_iter()
             .map(|(key, value)| StringStringEntryProto { key: key.into(), value })
             .collect(),
+        ..Default::default()
     }
 }
 
@@ -97,9 +99,10 @@ fn finish(graph: &mut Builder<'_>, network: &Network) -> ValueInfoProto {
 
 fn value_info(name: &str, shape: Shape, rank: usize) -> ValueInfoProto {
     let sizes = [shape.channels, shape.height, shape.width];
-    let mut dim = vec![DimensionProto { value: Some(Dimension::Param("N".into())) }];
-    let known = sizes[..rank - 1].iter().map(|&size| Dimension::Value(size as i64));
-    dim.extend(known.map(|size| DimensionProto { value: Some(size) }));
-    let tensor = TensorTypeProto { elem_type: FLOAT, shape: Some(TensorShapeProto { dim }) };
-    ValueInfoProto { name: name.into(), r#type: Some(TypeProto { tensor_type: Some(tensor) }) }
+    let size = |size| DimensionProto { value: Some(size), ..Default::default() };
+    let mut dim = vec![size(Dimension::Param("N".into()))];
+    dim.extend(sizes[..rank - 1].iter().map(|&known| size(Dimension::Value(known as i64))));
+    let tensor = TensorTypeProto { elem_type: element::FLOAT, shape: Some(TensorShapeProto { dim }) };
+    let kind = TypeProto { value: Some(TypeValue::Tensor(tensor)), ..Default::default() };
+    ValueInfoProto { name: name.into(), r#type: Some(kind), ..Default::default() }
 }

@@ -1,0 +1,230 @@
+//! The elements of a [`TensorProto`] as numbers, whichever of its fields holds them.
+
+use super::proto::{TensorProto, element};
+
+/// A dense array, row-major. Half precision is widened to f32 and narrowed again when it is written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Array {
+    /// Sizes, outermost first; empty for a scalar.
+    pub shape: Vec<usize>,
+    /// The elements; as many as the product of `shape`.
+    pub data: Data,
+}
+
+/// Elements of an [`Array`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Data {
+    /// `FLOAT`.
+    F32(Vec<f32>),
+    /// `DOUBLE`.
+    F64(Vec<f64>),
+    /// `INT64`.
+    I64(Vec<i64>),
+    /// `INT32`.
+    I32(Vec<i32>),
+    /// `INT8`.
+    I8(Vec<i8>),
+    /// `UINT8`.
+    U8(Vec<u8>),
+    /// `BOOL`.
+    Bool(Vec<bool>),
+}
+
+/// Why the elements of a tensor cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ArrayError {
+    /// An element type that is kept as it is, not computed with.
+    #[error("tensor `{tensor}` has elements of type {element}, which is kept but not computed with")]
+    Element {
+        /// Its name.
+        tensor: String,
+        /// Number of the type in `onnx.proto`.
+        element: i32,
+    },
+    /// Sizes that are negative, or whose product is beyond what memory can hold.
+    #[error("tensor `{tensor}` has the sizes {dims:?}, which are not those of an array")]
+    Shape {
+        /// Its name.
+        tensor: String,
+        /// The sizes.
+        dims: Vec<i64>,
+    },
+    /// Sizes and elements that do not agree.
+    #[error("tensor `{tensor}` has {found} elements, where its sizes ask for {expected}")]
+    Length {
+        /// Its name.
+        tensor: String,
+        /// Product of the sizes.
+        expected: usize,
+        /// How many there are.
+        found: usize,
+    },
+    /// Elements in another file that was not read.
+    #[error("the elements of tensor `{tensor}` lie in another file")]
+    External {
+        /// Its name.
+        tensor: String,
+    },
+}
+
+impl Array {
+    /// An array of f32.
+    pub fn f32(shape: impl Into<Vec<usize>>, values: Vec<f32>) -> Self {
+        Self { shape: shape.into(), data: Data::F32(values) }
+    }
+
+    /// A list of i64.
+    pub fn i64(values: Vec<i64>) -> Self {
+        Self { shape: vec![values.len()], data: Data::I64(values) }
+    }
+
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// True when there is no element.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The elements, if they are f32.
+    pub fn as_f32(&self) -> Option<&[f32]> {
+        if let Data::F32(values) = &self.data { Some(values) } else { None }
+    }
+
+    /// The elements as i64, if they are whole numbers by type.
+    pub fn to_i64(&self) -> Option<Vec<i64>> {
+        match &self.data {
+            Data::I64(values) => Some(values.clone()),
+            Data::I32(values) => Some(values.iter().map(|&v| v.into()).collect()),
+            Data::I8(values) => Some(values.iter().map(|&v| v.into()).collect()),
+            Data::U8(values) => Some(values.iter().map(|&v| v.into()).collect()),
+            Data::F32(_) | Data::F64(_) | Data::Bool(_) => None,
+        }
+    }
+
+    /// Number of the element type in `onnx.proto`.
+    pub fn element(&self) -> i32 {
+        match &self.data {
+            Data::F32(_) => element::FLOAT,
+            Data::F64(_) => element::DOUBLE,
+            Data::I64(_) => element::INT64,
+            Data::I32(_) => element::INT32,
+            Data::I8(_) => element::INT8,
+            Data::U8(_) => element::UINT8,
+            Data::Bool(_) => element::BOOL,
+        }
+    }
+
+    /// The elements of a tensor.
+    ///
+    /// # Errors
+    /// [`ArrayError`].
+    pub fn from_proto(tensor: &TensorProto) -> Result<Self, ArrayError> {
+        let name = || tensor.name.clone();
+        let shape = shape_of(tensor)?;
+        let expected = shape.iter().product();
+        if tensor.data_location == 1 {
+            return Err(ArrayError::External { tensor: name() });
+        }
+        let narrow = || tensor.int32_data.as_slice();
+        let data = match tensor.data_type {
+            element::FLOAT => Data::F32(elements(tensor, &tensor.float_data, f32::from_le_bytes)),
+            element::DOUBLE => Data::F64(elements(tensor, &tensor.double_data, f64::from_le_bytes)),
+            element::INT64 => Data::I64(elements(tensor, &tensor.int64_data, i64::from_le_bytes)),
+            element::INT32 => Data::I32(elements(tensor, narrow(), i32::from_le_bytes)),
+            element::INT8 => Data::I8(match &tensor.raw_data {
+                Some(raw) => raw.iter().map(|&byte| byte as i8).collect(),
+                None => narrow().iter().map(|&v| v as i8).collect(),
+            }),
+            element::UINT8 => Data::U8(match &tensor.raw_data {
+                Some(raw) => raw.clone(),
+                None => narrow().iter().map(|&v| v as u8).collect(),
+            }),
+            element::BOOL => Data::Bool(match &tensor.raw_data {
+                Some(raw) => raw.iter().map(|&byte| byte != 0).collect(),
+                None => narrow().iter().map(|&v| v != 0).collect(),
+            }),
+            element => return Err(ArrayError::Element { tensor: name(), element }),
+        };
+        let array = Self { shape, data };
+        let found = array.data.len();
+        // A raw tensor whose bytes do not make whole elements is caught here, too: the rest is dropped above.
+        let whole = tensor.raw_data.as_ref().is_none_or(|raw| raw.len() == found * array.data.width());
+        if found == expected && whole {
+            Ok(array)
+        } else {
+            Err(ArrayError::Length { tensor: name(), expected, found })
+        }
+    }
+
+    /// The array as a tensor of that name, its elements as raw bytes.
+    pub fn to_proto(&self, name: &str) -> TensorProto {
+        let raw: Vec<u8> = match &self.data {
+            Data::F32(values) => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            Data::F64(values) => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            Data::I64(values) => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            Data::I32(values) => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            Data::I8(values) => values.iter().map(|&v| v as u8).collect(),
+            Data::U8(values) => values.clone(),
+            Data::Bool(values) => values.iter().map(|&v| v.into()).collect(),
+        };
+        TensorProto {
+            dims: self.shape.iter().map(|&size| size as i64).collect(),
+            data_type: self.element(),
+            name: name.into(),
+            raw_data: Some(raw),
+            ..Default::default()
+        }
+    }
+}
+
+impl Data {
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        match self {
+            Data::F32(values) => values.len(),
+            Data::F64(values) => values.len(),
+            Data::I64(values) => values.len(),
+            Data::I32(values) => values.len(),
+            Data::I8(values) => values.len(),
+            Data::U8(values) => values.len(),
+            Data::Bool(values) => values.len(),
+        }
+    }
+
+    /// True when there is no element.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes of an element.
+    fn width(&self) -> usize {
+        match self {
+            Data::F64(_) | Data::I64(_) => 8,
+            Data::F32(_) | Data::I32(_) => 4,
+            Data::I8(_) | Data::U8(_) | Data::Bool(_) => 1,
+        }
+    }
+}
+
+/// The sizes of a tensor.
+///
+/// # Errors
+/// [`ArrayError::Shape`].
+pub fn shape_of(tensor: &TensorProto) -> Result<Vec<usize>, ArrayError> {
+    let wrong = || ArrayError::Shape { tensor: tensor.name.clone(), dims: tensor.dims.clone() };
+    let sizes: Result<Vec<usize>, _> = tensor.dims.iter().map(|&size| usize::try_from(size)).collect();
+    let sizes = sizes.map_err(|_| wrong())?;
+    let bytes = sizes.iter().try_fold(8usize, |product, &size| product.checked_mul(size));
+    if bytes.is_some_and(|bytes| bytes <= isize::MAX as usize) { Ok(sizes) } else { Err(wrong()) }
+}
+
+/// The elements, from the raw bytes or else from the field of their type.
+fn elements<T: Copy, const N: usize>(tensor: &TensorProto, typed: &[T], read: fn([u8; N]) -> T) -> Vec<T> {
+    match &tensor.raw_data {
+        Some(raw) => raw.as_chunks().0.iter().map(|&bytes| read(bytes)).collect(),
+        None => typed.to_vec(),
+    }
+}
