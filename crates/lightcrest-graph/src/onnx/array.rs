@@ -139,7 +139,7 @@ impl Array {
                 None => narrow().iter().map(|&v| v as i8).collect(),
             }),
             element::UINT8 => Data::U8(match &tensor.raw_data {
-                Some(raw) => raw.clone(),
+                Some(raw) => raw.to_vec(),
                 None => narrow().iter().map(|&v| v as u8).collect(),
             }),
             element::BOOL => Data::Bool(match &tensor.raw_data {
@@ -174,7 +174,7 @@ impl Array {
             dims: self.shape.iter().map(|&size| size as i64).collect(),
             data_type: self.element(),
             name: name.into(),
-            raw_data: Some(raw),
+            raw_data: Some(raw.into()),
             ..Default::default()
         }
     }
