@@ -1,3 +1,4 @@
 //! Passes that make an ONNX model lighter: a model goes in, another comes out with a report of what was done.
 
 pub mod decompose;
+pub mod prune;
