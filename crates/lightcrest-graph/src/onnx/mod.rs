@@ -7,8 +7,10 @@
 
 mod array;
 pub(crate) mod builder;
+mod facts;
 mod index;
 mod model;
+mod operator;
 pub mod proto;
 mod write;
 
@@ -21,6 +23,7 @@ use crate::network::{Network, NetworkError, Weights};
 use crate::normalization::Normalization;
 
 pub use array::{Array, ArrayError, Data, shape_of};
+pub use facts::{Dim, FOLD_LIMIT, Facts, FactsError};
 pub use index::{Index, subgraphs};
 pub use model::Model;
 
