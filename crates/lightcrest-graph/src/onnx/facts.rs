@@ -10,6 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::array::{Array, ArrayError, shape_of};
+use super::check::node_label;
 use super::model::Model;
 use super::operator::{self, Content, Fact, Site};
 use super::proto::{Dimension, NodeProto, TensorProto, TypeValue, ValueInfoProto};
@@ -50,12 +51,10 @@ impl fmt::Display for Dim {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FactsError {
     /// A node that cannot do what it is asked to.
-    #[error("node {node} ({operator}) of inputs {inputs}: {reason}")]
+    #[error("{node} with inputs of shape {inputs}: {reason}")]
     Node {
-        /// Its name, or that of its first output.
+        /// Its operator, with its name or that of what it writes.
         node: String,
-        /// Its operator.
-        operator: String,
         /// Shapes of what it reads.
         inputs: String,
         /// What does not fit.
@@ -134,8 +133,7 @@ impl Facts {
         let inputs: Vec<Option<&Fact>> =
             node.input.iter().map(|name| self.values.get(name).filter(|_| !name.is_empty())).collect();
         let outputs = operator::infer(&Site { node, opset }, &inputs).map_err(|reason| FactsError::Node {
-            node: node_name(node),
-            operator: node.op_type.clone(),
+            node: node_label(node),
             inputs: shapes(&inputs),
             reason,
         })?;
@@ -185,21 +183,11 @@ impl Facts {
     }
 }
 
-/// Name of a node for messages.
-pub(crate) fn node_name(node: &NodeProto) -> String {
-    let output = node.output.iter().find(|name| !name.is_empty());
-    if node.name.is_empty() {
-        output.map_or_else(|| "?".into(), |name| format!("that writes `{name}`"))
-    } else {
-        format!("`{}`", node.name)
-    }
-}
-
 /// Shapes for messages.
 fn shapes(inputs: &[Option<&Fact>]) -> String {
     let shape = |fact: &Option<&Fact>| match fact {
         None => "-".into(),
-        Some(Fact { shape: None, .. }) => "of unknown rank".into(),
+        Some(Fact { shape: None, .. }) => "unknown".into(),
         Some(Fact { shape: Some(shape), .. }) => bracketed(shape),
     };
     inputs.iter().map(shape).collect::<Vec<_>>().join(", ")
@@ -320,3 +308,7 @@ fn element(value: &ValueInfoProto) -> Option<i32> {
     let Some(TypeValue::Tensor(tensor)) = &value.r#type.as_ref()?.value else { return None };
     Some(tensor.elem_type).filter(|&element| element != 0)
 }
+
+#[cfg(test)]
+#[path = "facts_test.rs"]
+mod test;

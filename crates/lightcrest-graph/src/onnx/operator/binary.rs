@@ -51,12 +51,8 @@ fn shapes(at: &Site<'_>, inputs: &[Option<&Fact>]) -> Result<Option<Vec<Vec<Dim>
             None => return Ok(None),
         }
     }
-    if at.opset < 7
-        && at.node.int_or("broadcast", 0) != 0
-        && let (Some(axis), [a, b]) = (at.node.int("axis"), shapes.as_mut_slice())
-    {
-        let axis = axis_of(axis, a.len())?;
-        let behind = a.len().saturating_sub(axis + b.len());
+    if let [a, b] = shapes.as_mut_slice() {
+        let behind = axes_behind(at, a.len(), b.len())?;
         b.extend(vec![Dim::Known(1); behind]);
     }
     if at.node.op_type == "PRelu"
@@ -77,16 +73,24 @@ fn common(at: &Site<'_>, inputs: &[Option<&Fact>]) -> Result<Option<Vec<Dim>>, S
     broadcast(&shapes).map(Some)
 }
 
-/// An operand with the axes that an old opset's `axis` asks for.
-fn aligned(at: &Site<'_>, a: &Array, b: &mut Array) -> Result<(), String> {
-    if at.opset < 7
-        && at.node.int_or("broadcast", 0) != 0
-        && let Some(axis) = at.node.int("axis")
-    {
-        let axis = axis_of(axis, a.shape.len())?;
-        let behind = a.shape.len().saturating_sub(axis + b.shape.len());
-        b.shape.extend(vec![1; behind]);
+/// How many axes of size 1 an old opset puts behind those of the second input: its `axis` says where they
+/// begin, and a slope of `PRelu` is that of a channel.
+fn axes_behind(at: &Site<'_>, a: usize, b: usize) -> Result<usize, String> {
+    if at.opset >= 7 {
+        return Ok(0);
     }
+    let axis = match (at.node.op_type.as_str(), at.node.int("axis")) {
+        ("PRelu", _) if b == 1 && a > 1 => 1,
+        (_, Some(axis)) if at.node.int_or("broadcast", 0) != 0 => axis_of(axis, a)?,
+        _ => return Ok(0),
+    };
+    Ok(a.saturating_sub(axis + b))
+}
+
+/// An operand with the axes that an old opset puts behind its own.
+fn aligned(at: &Site<'_>, a: &Array, b: &mut Array) -> Result<(), String> {
+    let behind = axes_behind(at, a.shape.len(), b.shape.len())?;
+    b.shape.extend(vec![1; behind]);
     Ok(())
 }
 
@@ -137,7 +141,9 @@ impl Operator for Binary {
             _ => None,
         })?;
         let (a, b) = (a.partial()?, b.partial()?);
-        let at = |list: &[Number], i: usize| if list.len() == 1 { list.first().cloned() } else { list.get(i).cloned() };
+        let at = |list: &[Number], i: usize| {
+            if list.len() == 1 { list.first().cloned() } else { list.get(i).cloned() }
+        };
         (0..count).map(|i| Some(self.free(&at(&a, i)?, &at(&b, i)?))).collect()
     }
 }
@@ -147,7 +153,8 @@ impl Binary {
     fn free(self, a: &Number, b: &Number) -> Number {
         use Number::{Known, Named, Unknown};
         match (self, a, b) {
-            (Binary::Add | Binary::Sum, Known(0), x) | (Binary::Add | Binary::Sum | Binary::Sub, x, Known(0)) => x.clone(),
+            (Binary::Add | Binary::Sum, Known(0), x)
+            | (Binary::Add | Binary::Sum | Binary::Sub, x, Known(0)) => x.clone(),
             (Binary::Mul, Known(1), x) | (Binary::Mul | Binary::Div, x, Known(1)) => x.clone(),
             (Binary::Mul, Known(0), _) | (Binary::Mul, _, Known(0)) => Known(0),
             (Binary::Max | Binary::Min, a, b) if a == b && *a != Unknown => a.clone(),
@@ -216,7 +223,9 @@ impl Binary {
                     Binary::Sub => zipped!($a, $b, |a: $type, b: $type| a - b),
                     Binary::Mul => zipped!($a, $b, |a: $type, b: $type| a * b),
                     Binary::Div => zipped!($a, $b, |a: $type, b: $type| a / b),
-                    Binary::Pow => zipped!($a, $b, |a: $type, b: $type| if b == 2.0 { a * a } else { a.powf(b) }),
+                    Binary::Pow => {
+                        zipped!($a, $b, |a: $type, b: $type| if b == 2.0 { a * a } else { a.powf(b) })
+                    }
                     Binary::Mod if remainder_of_c => zipped!($a, $b, |a: $type, b: $type| a % b),
                     Binary::Mod => zipped!($a, $b, |a: $type, b: $type| {
                         let rest = a % b;
@@ -323,7 +332,9 @@ impl Operator for Where {
         let out = super::sizes(outputs, 0)?;
         let condition = expanded(inputs.need(0)?, &out);
         let (a, b) = (expanded(inputs.need(1)?, &out), expanded(inputs.need(2)?, &out));
-        let Data::Bool(condition) = condition.data else { return Err("of a condition that is not BOOL".into()) };
+        let Data::Bool(condition) = condition.data else {
+            return Err("of a condition that is not BOOL".into());
+        };
         macro_rules! chosen {
             ($($kind:ident),*) => {
                 match (a.data, b.data) {

@@ -99,11 +99,7 @@ pub(crate) fn zip<A: Copy, B: Copy, R>(
 
 /// Axes of `out` as few as the steps allow, and the innermost of them.
 #[allow(clippy::type_complexity, reason = "sizes and two steps, used once")]
-fn collapsed(
-    a: &[isize],
-    b: &[isize],
-    out: &[usize],
-) -> (Vec<(usize, isize, isize)>, (usize, usize, usize)) {
+fn collapsed(a: &[isize], b: &[isize], out: &[usize]) -> (Vec<(usize, isize, isize)>, (usize, usize, usize)) {
     let mut axes: Vec<(usize, isize, isize)> = Vec::with_capacity(out.len());
     for axis in (0..out.len()).filter(|&axis| out[axis] != 1) {
         let size = out[axis];

@@ -38,20 +38,26 @@ impl Constant {
                     match Array::from_proto(tensor) {
                         Ok(array) => constant(array),
                         Err(_) => {
-                            let shape = super::super::array::shape_of(tensor).map_err(|error| error.to_string())?;
+                            let shape =
+                                super::super::array::shape_of(tensor).map_err(|error| error.to_string())?;
                             Fact::new(Some(tensor.data_type), known(shape))
                         }
                     }
                 }
                 "value_float" => constant(Array::f32([], vec![attribute.f.unwrap_or(0.0)])),
-                "value_int" => constant(Array { shape: vec![], data: Data::I64(vec![attribute.i.unwrap_or(0)]) }),
-                "value_floats" => constant(Array::f32(list(attribute.floats.len()), attribute.floats.clone())),
+                "value_int" => {
+                    constant(Array { shape: vec![], data: Data::I64(vec![attribute.i.unwrap_or(0)]) })
+                }
+                "value_floats" => {
+                    constant(Array::f32(list(attribute.floats.len()), attribute.floats.clone()))
+                }
                 "value_ints" => constant(Array::i64(attribute.ints.clone())),
                 "value_string" => Fact::new(Some(element::STRING), vec![]),
                 "value_strings" => Fact::new(Some(element::STRING), known([attribute.strings.len()])),
                 "sparse_value" => {
                     let Some(sparse) = &attribute.sparse_tensor else { continue };
-                    let shape: Option<Vec<usize>> = sparse.dims.iter().map(|&s| usize::try_from(s).ok()).collect();
+                    let shape: Option<Vec<usize>> =
+                        sparse.dims.iter().map(|&s| usize::try_from(s).ok()).collect();
                     Fact::maybe(sparse.values.as_ref().map(|values| values.data_type), shape.map(known))
                 }
                 _ => continue,
@@ -287,7 +293,8 @@ impl Operator for Random {
         let declared = at.node.int("dtype").map(|kind| kind as i32);
         let (element, shape) = match (at.node.ints("shape"), maybe(inputs, 0)) {
             (Some(shape), _) => {
-                let sizes: Option<Vec<usize>> = shape.iter().map(|&size| usize::try_from(size).ok()).collect();
+                let sizes: Option<Vec<usize>> =
+                    shape.iter().map(|&size| usize::try_from(size).ok()).collect();
                 (Some(element::FLOAT), Some(known(sizes.ok_or_else(|| format!("the shape {shape:?}"))?)))
             }
             (None, Some(like)) => (like.element, like.shape.clone()),

@@ -85,7 +85,10 @@ impl Operator for QLinearConv {
 /// The attribute `group`.
 pub(super) fn groups(at: &Site<'_>) -> Result<usize, String> {
     let group = at.node.int_or("group", 1);
-    usize::try_from(group).ok().filter(|&g| g > 0).ok_or_else(|| format!("group {group}, which must be at least 1"))
+    usize::try_from(group)
+        .ok()
+        .filter(|&g| g > 0)
+        .ok_or_else(|| format!("group {group}, which must be at least 1"))
 }
 
 /// The window of a convolution whose weight has these sizes.
@@ -122,7 +125,9 @@ fn output_shape(at: &Site<'_>, x: &Fact, w: &Fact, bias: Option<&Fact>) -> Resul
         if let (Dim::Known(c), Dim::Known(each)) = (&x[1], &w[1])
             && each.checked_mul(groups) != Some(*c)
         {
-            return Err(format!("{c} channels are read, but the weight asks for {each} in each of {groups} groups"));
+            return Err(format!(
+                "{c} channels are read, but the weight asks for {each} in each of {groups} groups"
+            ));
         }
         if let Dim::Known(filters) = w[0]
             && filters % groups != 0
@@ -216,7 +221,11 @@ impl Spread {
             "SAME_LOWER" => Some(false),
             _ => None,
         };
-        let pads = if at.node.string_or("auto_pad", "NOTSET") == "NOTSET" { pads(at, rank)? } else { vec![(0, 0); rank] };
+        let pads = if at.node.string_or("auto_pad", "NOTSET") == "NOTSET" {
+            pads(at, rank)?
+        } else {
+            vec![(0, 0); rank]
+        };
         Ok(Self {
             window: Window::of(at, kernel)?,
             pads,

@@ -1,6 +1,6 @@
 //! Arrays joined and cut: `Concat`, `Split`, `Slice`, `Pad`, `Tile`.
 
-use super::super::array::{Array, Data};
+use super::super::array::Array;
 use super::super::facts::{Dim, bracketed};
 use super::view::{concatenated, strides, take, view};
 use super::{Fact, Operands, Operator, Site, axis_of, maybe, merged, need, sizes};
@@ -52,7 +52,9 @@ impl Operator for Concat {
     ) -> Result<Vec<Array>, String> {
         let arrays = (0..inputs.len()).map(|slot| inputs.need(slot)).collect::<Result<Vec<_>, _>>()?;
         let axis = at.axis(1, arrays[0].shape.len())?;
-        concatenated(&arrays, axis).map(|array| vec![array]).ok_or_else(|| "of elements of several types".into())
+        concatenated(&arrays, axis)
+            .map(|array| vec![array])
+            .ok_or_else(|| "of elements of several types".into())
     }
 
     fn moves(&self) -> bool {
@@ -163,7 +165,9 @@ impl Slice {
         let steps = steps.unwrap_or_else(|| vec![1; starts.len()]);
         let count = starts.len();
         if [ends.len(), axes.len(), steps.len()] != [count; 3] || axes.iter().any(|&axis| axis >= rank) {
-            return Err(format!("starts {starts:?}, ends {ends:?}, axes {axes:?}, steps {steps:?} of {rank} axes"));
+            return Err(format!(
+                "starts {starts:?}, ends {ends:?}, axes {axes:?}, steps {steps:?} of {rank} axes"
+            ));
         }
         if steps.contains(&0) {
             return Err("a step of 0".into());
@@ -214,7 +218,10 @@ impl Operator for Slice {
             out[axis] = match &shape[axis] {
                 Dim::Known(size) => Dim::Known(Self::range(&bounds, entry, *size).count),
                 // All of a free size is itself.
-                dim if bounds.starts[entry] == 0 && endless(bounds.ends[entry]) && bounds.steps[entry] == 1 => {
+                dim if bounds.starts[entry] == 0
+                    && endless(bounds.ends[entry])
+                    && bounds.steps[entry] == 1 =>
+                {
                     dim.clone()
                 }
                 _ => Dim::Unknown,
@@ -230,7 +237,9 @@ impl Operator for Slice {
         outputs: &[Fact],
     ) -> Result<Vec<Array>, String> {
         let facts: Vec<Option<Fact>> = (0..inputs.len())
-            .map(|slot| inputs.get(slot).filter(|_| slot > 0).map(|a| Fact::constant(std::sync::Arc::new(a.clone()))))
+            .map(|slot| {
+                inputs.get(slot).filter(|_| slot > 0).map(|a| Fact::constant(std::sync::Arc::new(a.clone())))
+            })
             .collect();
         let facts: Vec<Option<&Fact>> = facts.iter().map(Option::as_ref).collect();
         let x = inputs.need(0)?;
@@ -255,7 +264,9 @@ impl Pad {
     fn pads(at: &Site<'_>, inputs: &[Option<&Fact>], rank: usize) -> Result<Option<Vec<(i64, i64)>>, String> {
         // Opset 1 had another name for them.
         let name = if at.node.ints("paddings").is_some() { "paddings" } else { "pads" };
-        let (Ok(pads), Ok(axes)) = (at.list(name, inputs, 1), at.list("axes", inputs, 3)) else { return Ok(None) };
+        let (Ok(pads), Ok(axes)) = (at.list(name, inputs, 1), at.list("axes", inputs, 3)) else {
+            return Ok(None);
+        };
         let pads = pads.ok_or("pads are missing")?;
         let axes = match axes {
             Some(axes) => axes.iter().map(|&axis| axis_of(axis, rank)).collect::<Result<Vec<_>, _>>()?,
@@ -285,7 +296,9 @@ impl Operator for Pad {
                 Dim::Known(size) => {
                     let padded = (*size as i64).saturating_add(before).saturating_add(behind);
                     let size = usize::try_from(padded);
-                    Dim::Known(size.map_err(|_| format!("pads {before} and {behind} of an axis of size {size:?}"))?)
+                    Dim::Known(
+                        size.map_err(|_| format!("pads {before} and {behind} of an axis of size {size:?}"))?,
+                    )
                 }
                 _ if before == 0 && behind == 0 => dim.clone(),
                 _ => Dim::Unknown,
@@ -301,7 +314,9 @@ impl Operator for Pad {
         outputs: &[Fact],
     ) -> Result<Vec<Array>, String> {
         let facts: Vec<Option<Fact>> = (0..inputs.len())
-            .map(|slot| inputs.get(slot).filter(|_| slot > 0).map(|a| Fact::constant(std::sync::Arc::new(a.clone()))))
+            .map(|slot| {
+                inputs.get(slot).filter(|_| slot > 0).map(|a| Fact::constant(std::sync::Arc::new(a.clone())))
+            })
             .collect();
         let facts: Vec<Option<&Fact>> = facts.iter().map(Option::as_ref).collect();
         let out = sizes(outputs, 0)?;
@@ -315,7 +330,9 @@ impl Operator for Pad {
         if mode == "constant" {
             return constant_pad(x, &pads, value).map(|array| vec![array]);
         }
-        for (axis, &(before, _)) in pads.iter().enumerate().filter(|(axis, pad)| out[*axis] > 0 && **pad != (0, 0)) {
+        for (axis, &(before, _)) in
+            pads.iter().enumerate().filter(|(axis, pad)| out[*axis] > 0 && **pad != (0, 0))
+        {
             let size = x.shape[axis] as i64;
             if size == 0 {
                 return Err(format!("axis {axis} is empty, and has nothing to repeat"));

@@ -42,7 +42,9 @@ fn fill(operator: &dyn Operator, at: &Site<'_>, inputs: &[Option<&Fact>], output
     if !outputs.iter().all(small) {
         return;
     }
-    if let Some(arrays) = inputs.iter().map(|fact| fact.map(Fact::array)).map(whole).collect::<Option<Vec<_>>>() {
+    if let Some(arrays) =
+        inputs.iter().map(|fact| fact.map(Fact::array)).map(whole).collect::<Option<Vec<_>>>()
+    {
         let mut operands = Operands::new(arrays.into_iter().map(|array| array.map(Cow::Borrowed)).collect());
         if let Ok(arrays) = operator.evaluate(at, &mut operands, outputs) {
             for (output, array) in outputs.iter_mut().zip(arrays) {

@@ -27,7 +27,9 @@ fn places(indices: &Array, size: usize) -> Result<Vec<usize>, String> {
     let from_front = |index: i64| if index < 0 { index.saturating_add(size as i64) } else { index };
     indices
         .into_iter()
-        .map(|index| usize::try_from(from_front(index)).ok().filter(|&i| i < size).ok_or_else(|| wrong(index)))
+        .map(|index| {
+            usize::try_from(from_front(index)).ok().filter(|&i| i < size).ok_or_else(|| wrong(index))
+        })
         .collect()
 }
 
@@ -206,8 +208,20 @@ impl Operator for Scatter {
                         "none" => update,
                         "add" => *value + update,
                         "mul" => *value * update,
-                        "max" => if *value > update { *value } else { update },
-                        "min" => if *value < update { *value } else { update },
+                        "max" => {
+                            if *value > update {
+                                *value
+                            } else {
+                                update
+                            }
+                        }
+                        "min" => {
+                            if *value < update {
+                                *value
+                            } else {
+                                update
+                            }
+                        }
                         other => return Err(format!("reduction {other:?}")),
                     };
                 }
@@ -249,7 +263,9 @@ impl Operator for OneHot {
                 let axis = at.axis(-1, shape.len() + 1)?;
                 let mut shape = shape.clone();
                 let depth = match depth {
-                    Some(depth) => Dim::Known(usize::try_from(depth).map_err(|_| format!("a depth of {depth}"))?),
+                    Some(depth) => {
+                        Dim::Known(usize::try_from(depth).map_err(|_| format!("a depth of {depth}"))?)
+                    }
                     None => Dim::Unknown,
                 };
                 shape.insert(axis, depth);
@@ -305,7 +321,8 @@ impl Operator for NonZero {
         let Data::Bool(set) = super::cast::converted(x, element::BOOL)?.data else {
             return Err("of these elements".into());
         };
-        let found: Vec<usize> = set.iter().enumerate().filter(|(_, set)| **set).map(|(place, _)| place).collect();
+        let found: Vec<usize> =
+            set.iter().enumerate().filter(|(_, set)| **set).map(|(place, _)| place).collect();
         let steps = super::view::strides(&x.shape);
         let mut indices = Vec::with_capacity(found.len() * x.shape.len());
         for (axis, &size) in x.shape.iter().enumerate() {

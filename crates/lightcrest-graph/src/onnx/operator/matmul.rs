@@ -44,7 +44,10 @@ impl Operator for Gemm {
         if let Some(Fact { shape: Some(c), .. }) = maybe(inputs, 2) {
             let whole = broadcast(&[&shape, c])?;
             let grown = whole.len() > 2
-                || whole.iter().zip(&shape).any(|(whole, own)| own.known().is_some() && whole.known() != own.known());
+                || whole
+                    .iter()
+                    .zip(&shape)
+                    .any(|(whole, own)| own.known().is_some() && whole.known() != own.known());
             if grown {
                 return Err(format!("C has the shape {}, the product {}", bracketed(c), bracketed(&shape)));
             }

@@ -119,7 +119,10 @@ impl<'a> Operands<'a> {
 /// The elements of an array that must be f32.
 pub(crate) fn floats(array: &Array, slot: usize) -> Result<&[f32], String> {
     array.as_f32().ok_or_else(|| {
-        format!("input {slot} has elements of type {}, where only FLOAT (1) is computed with", array.element())
+        format!(
+            "input {slot} has elements of type {}, where only FLOAT (1) is computed with",
+            array.element()
+        )
     })
 }
 

@@ -2,8 +2,8 @@
 //! neighbouring channels, one axis.
 
 use super::super::array::Array;
-use super::{Fact, Operands, Operator, Site, maybe, merged, need};
 use super::super::facts::Dim;
+use super::{Fact, Operands, Operator, Site, maybe, merged, need};
 
 /// `BatchNormalization`.
 pub(super) struct BatchNorm;

@@ -133,7 +133,9 @@ impl Operator for Regions {
             Some([height, width]) => (*height, *width),
             _ => (at.node.int_or("output_height", 1), at.node.int_or("output_width", 1)),
         };
-        let size = |size: i64| usize::try_from(size).map(Dim::Known).map_err(|_| format!("an output of size {size}"));
+        let size = |size: i64| {
+            usize::try_from(size).map(Dim::Known).map_err(|_| format!("an output of size {size}"))
+        };
         let count = regions.shape.as_ref().and_then(|shape| shape.first().cloned()).unwrap_or(Dim::Unknown);
         let channels = x.shape.as_ref().and_then(|shape| shape.get(1).cloned()).unwrap_or(Dim::Unknown);
         Ok(vec![Fact::new(x.element, vec![count, channels, size(height)?, size(width)?])])

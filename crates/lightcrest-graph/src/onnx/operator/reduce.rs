@@ -37,7 +37,12 @@ pub(super) struct TopK;
 
 impl Reduce {
     /// The axes that go; `None` when they are not known yet.
-    fn axes(self, at: &Site<'_>, inputs: &[Option<&Fact>], rank: usize) -> Result<Option<Vec<usize>>, String> {
+    fn axes(
+        self,
+        at: &Site<'_>,
+        inputs: &[Option<&Fact>],
+        rank: usize,
+    ) -> Result<Option<Vec<usize>>, String> {
         let Ok(axes) = at.list("axes", inputs, 1) else { return Ok(None) };
         let axes = axes.unwrap_or_default();
         if axes.is_empty() {
@@ -82,7 +87,8 @@ impl Operator for Reduce {
         let out = sizes(outputs, 0)?;
         let axes_array = inputs.get(1).cloned().map(|array| Fact::constant(std::sync::Arc::new(array)));
         let x = inputs.take(0)?;
-        let axes = self.axes(at, &[None, axes_array.as_ref()], x.shape.len())?.ok_or("the axes are not known")?;
+        let axes =
+            self.axes(at, &[None, axes_array.as_ref()], x.shape.len())?.ok_or("the axes are not known")?;
         if axes.is_empty() && !matches!(self, Reduce::L1 | Reduce::L2 | Reduce::LogSum | Reduce::SumSquare) {
             return Ok(vec![x]);
         }
@@ -105,11 +111,15 @@ impl Operator for Reduce {
                 let wide: Vec<i64> = block.iter().map(|&v| v.into()).collect();
                 self.whole(&wide) as u8
             })),
-            (Data::Bool(values), Reduce::Max) => Data::Bool(blocks(&values, count, |block| block.contains(&true))),
+            (Data::Bool(values), Reduce::Max) => {
+                Data::Bool(blocks(&values, count, |block| block.contains(&true)))
+            }
             (Data::Bool(values), Reduce::Min) => {
                 Data::Bool(blocks(&values, count, |block| !block.contains(&false)))
             }
-            (data, _) => return Err(format!("of elements of type {}", Array { shape: vec![], data }.element())),
+            (data, _) => {
+                return Err(format!("of elements of type {}", Array { shape: vec![], data }.element()));
+            }
         };
         Ok(vec![Array { shape: out, data }])
     }
@@ -170,7 +180,9 @@ impl Reduce {
             Reduce::Prod => block.iter().fold(1i64, |product, &v| product.wrapping_mul(v)),
             Reduce::L1 => block.iter().fold(0i64, |sum, &v| sum.wrapping_add(v.wrapping_abs())),
             Reduce::SumSquare => block.iter().fold(0i64, |sum, &v| sum.wrapping_add(v.wrapping_mul(v))),
-            Reduce::L2 | Reduce::LogSum | Reduce::LogSumExp => self.wide(block.iter().map(|&v| v as f64)) as i64,
+            Reduce::L2 | Reduce::LogSum | Reduce::LogSumExp => {
+                self.wide(block.iter().map(|&v| v as f64)) as i64
+            }
         }
     }
 }
@@ -304,7 +316,8 @@ impl Along {
 }
 
 fn running_sum(at: &Site<'_>, inputs: &mut Operands<'_>) -> Result<Vec<Array>, String> {
-    let axis = inputs.need(1)?.to_i64().and_then(|axis| axis.first().copied()).ok_or("the axis is not known")?;
+    let axis =
+        inputs.need(1)?.to_i64().and_then(|axis| axis.first().copied()).ok_or("the axis is not known")?;
     let mut x = inputs.take(0)?;
     let axis = axis_of(axis, x.shape.len())?;
     let (exclusive, reverse) = (at.node.int_or("exclusive", 0) != 0, at.node.int_or("reverse", 0) != 0);

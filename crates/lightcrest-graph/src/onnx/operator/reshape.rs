@@ -144,7 +144,8 @@ impl Operator for Flatten {
         };
         let axis = at.node.int_or("axis", 1);
         // The axis may be behind the last.
-        let axis = if usize::try_from(axis) == Ok(shape.len()) { shape.len() } else { axis_of(axis, shape.len())? };
+        let axis =
+            if usize::try_from(axis) == Ok(shape.len()) { shape.len() } else { axis_of(axis, shape.len())? };
         Ok(vec![Fact::new(x.element, vec![folded(&shape[..axis]), folded(&shape[axis..])])])
     }
 
@@ -346,7 +347,10 @@ impl Operator for Dropout {
         }
         let x = inputs.take(0)?;
         let kept = if at.opset < 10 {
-            super::cast::converted(&Array { shape: x.shape.clone(), data: Data::Bool(vec![true; x.len()]) }, x.element())?
+            super::cast::converted(
+                &Array { shape: x.shape.clone(), data: Data::Bool(vec![true; x.len()]) },
+                x.element(),
+            )?
         } else {
             Array { shape: x.shape.clone(), data: Data::Bool(vec![true; x.len()]) }
         };
@@ -377,8 +381,9 @@ impl Operator for Depth {
             Dim::Known(size) => Err(format!("size {size} is no multiple of {by}")),
             _ => Ok(Dim::Unknown),
         };
-        let multiplied =
-            |dim: &Dim, by: usize| dim.known().and_then(|size| size.checked_mul(by)).map_or(Dim::Unknown, Dim::Known);
+        let multiplied = |dim: &Dim, by: usize| {
+            dim.known().and_then(|size| size.checked_mul(by)).map_or(Dim::Unknown, Dim::Known)
+        };
         let shape = if self.0 {
             vec![n.clone(), divided(c, block * block)?, multiplied(h, block), multiplied(w, block)]
         } else {

@@ -1,5 +1,6 @@
 //! Which operator a name stands for.
 
+use super::Operator;
 use super::binary::{Binary, Compare, Where};
 use super::cast::{Cast, Clip};
 use super::constant::{Constant, ConstantOfShape, EyeLike, Random, Range, Shape, Size, Trilu};
@@ -14,7 +15,6 @@ use super::reduce::{Along, Arg, Reduce, TopK};
 use super::reshape::{Depth, Dropout, Expand, Flatten, Identity, Reshape, Squeeze, Transpose, Unsqueeze};
 use super::resize::Resize;
 use super::unary::{Test, Unary};
-use super::Operator;
 
 pub(super) fn find(op_type: &str) -> Option<&'static dyn Operator> {
     Some(match op_type {

@@ -78,8 +78,12 @@ impl Operator for Unary {
                     *value = self.exact(*value).unwrap_or_else(|| narrow.into());
                 }
             }
-            Data::I64(values) => self.whole(values, |v| v.wrapping_abs(), |v| v.wrapping_neg(), i64::signum)?,
-            Data::I32(values) => self.whole(values, |v| v.wrapping_abs(), |v| v.wrapping_neg(), i32::signum)?,
+            Data::I64(values) => {
+                self.whole(values, |v| v.wrapping_abs(), |v| v.wrapping_neg(), i64::signum)?
+            }
+            Data::I32(values) => {
+                self.whole(values, |v| v.wrapping_abs(), |v| v.wrapping_neg(), i32::signum)?
+            }
             Data::I8(values) => self.whole(values, |v| v.wrapping_abs(), |v| v.wrapping_neg(), i8::signum)?,
             Data::U8(values) => self.whole(values, |v| v, |v| v.wrapping_neg(), |v| v.min(1))?,
             Data::Bool(_) => return Err("of BOOL elements".into()),
@@ -171,7 +175,15 @@ impl Unary {
             }
             Unary::Shrink => {
                 let (bias, lambda) = (float("bias", 0.0), float("lambd", 0.5));
-                each(values, |x| if x < -lambda { x + bias } else if x > lambda { x - bias } else { 0.0 });
+                each(values, |x| {
+                    if x < -lambda {
+                        x + bias
+                    } else if x > lambda {
+                        x - bias
+                    } else {
+                        0.0
+                    }
+                });
             }
             Unary::Sigmoid => each(values, sigmoid),
             Unary::Sign => each(values, |x| if x == 0.0 || x.is_nan() { x } else { x.signum() }),
@@ -203,7 +215,13 @@ impl Unary {
             Unary::Log => x.ln(),
             Unary::Neg => -x,
             Unary::Reciprocal => 1.0 / x,
-            Unary::Relu => if x < 0.0 { 0.0 } else { x },
+            Unary::Relu => {
+                if x < 0.0 {
+                    0.0
+                } else {
+                    x
+                }
+            }
             Unary::Round => x.round_ties_even(),
             Unary::Sqrt => x.sqrt(),
             _ => return None,

@@ -42,7 +42,9 @@ impl Window {
             "SAME_UPPER" => Padding::SameUpper,
             "SAME_LOWER" => Padding::SameLower,
             other => {
-                return Err(format!("auto_pad {other:?}, which is none of NOTSET, VALID, SAME_UPPER, SAME_LOWER"));
+                return Err(format!(
+                    "auto_pad {other:?}, which is none of NOTSET, VALID, SAME_UPPER, SAME_LOWER"
+                ));
             }
         };
         Ok(Self { kernel, stride, dilation, padding, ceil: at.node.int_or("ceil_mode", 0) != 0 })
