@@ -21,10 +21,10 @@ mod shuffle;
 mod surgery;
 mod trace;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use crate::onnx::proto::NodeProto;
-use crate::onnx::{Facts, FactsError, Index, Model};
+use crate::onnx::proto::{NodeProto, TensorProto, element};
+use crate::onnx::{Cost, Facts, FactsError, Index, Model, cost};
 use choice::Amount;
 use group::Group;
 pub use importance::Importance;
@@ -126,7 +126,7 @@ pub enum PruneError {
         reached: f64,
     },
     /// Multiply-accumulates are not known.
-    #[error("multiply-accumulates are not known: {reason}")]
+    #[error("a share of multiply-accumulates needs their number: {reason}")]
     Cost {
         /// Why.
         reason: String,
@@ -177,12 +177,69 @@ pub fn groups(model: &Model, keep: &[String]) -> Result<Vec<ChannelGroup>, Prune
 /// [`PruneError`].
 pub fn prune(model: &Model, config: &PruneConfig) -> Result<(Model, PruneReport), PruneError> {
     check(config)?;
+    let before = cost_of(model);
+    let (pruned, mut report) = match config.macs {
+        None => steps(model, config)?,
+        Some(share) => {
+            let macs = before.as_ref().map_err(|reason| PruneError::Cost { reason: reason.clone() })?.macs;
+            to_macs(model, config, share, macs)?
+        }
+    };
+    report.macs_before = before.as_ref().ok().map(|cost| cost.macs);
+    report.macs_after = cost_of(&pruned).ok().map(|cost| cost.macs);
+    report.parameters_before = parameters(model);
+    report.parameters_after = parameters(&pruned);
+    Ok((pruned, report))
+}
+
+/// The least share of channels that brings the multiply-accumulates down to a share of `macs`, by bisection.
+fn to_macs(
+    model: &Model,
+    config: &PruneConfig,
+    share: f64,
+    macs: u64,
+) -> Result<(Model, PruneReport), PruneError> {
+    let at = |ratio: f64| -> Result<(f64, Model, PruneReport), PruneError> {
+        let (pruned, report) = steps(model, &PruneConfig { ratio, ..config.clone() })?;
+        let cost = cost_of(&pruned).map_err(|reason| PruneError::Cost { reason })?;
+        Ok((cost.macs as f64 / macs.max(1) as f64, pruned, report))
+    };
+    let (mut low, mut high) = (0.0, LARGEST_RATIO);
+    let (reached, pruned, report) = at(high)?;
+    if reached > share {
+        return Err(PruneError::Macs { wanted: share, reached });
+    }
+    let mut best = (pruned, report);
+    for _ in 0..BISECTIONS {
+        let middle = (low + high) / 2.0;
+        let (reached, pruned, report) = at(middle)?;
+        if reached > share {
+            low = middle;
+        } else {
+            high = middle;
+            best = (pruned, report);
+        }
+    }
+    Ok(best)
+}
+
+/// As many halvings find the share of channels to a ten-thousandth.
+const BISECTIONS: usize = 13;
+
+/// Beyond this, layers are left with their last channels anyway.
+const LARGEST_RATIO: f64 = 0.99;
+
+/// What the model costs, or why that is not known.
+fn cost_of(model: &Model) -> Result<Cost, String> {
+    cost(model, &HashMap::new()).map_err(|error| error.to_string())
+}
+
+fn steps(model: &Model, config: &PruneConfig) -> Result<(Model, PruneReport), PruneError> {
     let mut current = model.clone();
     let mut report: Option<PruneReport> = None;
-    let steps = config.steps as f64;
     for _ in 0..config.steps {
         // The shares that are left after each step multiply to what is left in the end.
-        let share = |ratio: f64| 1.0 - (1.0 - ratio).powf(1.0 / steps);
+        let share = |ratio: f64| 1.0 - (1.0 - ratio).powf(1.0 / config.steps as f64);
         let (next, done) = step(&current, config, &share)?;
         current = next;
         report = Some(match report.take() {
@@ -354,3 +411,18 @@ fn distance(a: &str, b: &str) -> usize {
 fn layer_name(node: &NodeProto) -> String {
     if node.name.is_empty() { node.output.first().cloned().unwrap_or_default() } else { node.name.clone() }
 }
+
+/// Elements of the constants that are numbers, if what outputs depend on is not known.
+fn parameters(model: &Model) -> u64 {
+    let float = |tensor: &&TensorProto| {
+        matches!(tensor.data_type, element::FLOAT | element::FLOAT16 | element::DOUBLE)
+    };
+    let size = |tensor: &TensorProto| tensor.dims.iter().map(|&size| size.max(0) as u64).product::<u64>();
+    cost_of(model).map_or_else(
+        |_| model.graph().initializer.iter().filter(float).map(size).sum(),
+        |cost| cost.parameters,
+    )
+}
+
+#[cfg(test)]
+mod test;
