@@ -6,14 +6,14 @@ mod common;
 
 use common::{Place, TINY};
 use lightcrest_graph::onnx::proto::{
-    Dimension, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, ShapeProto,
+    Dimension, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorShapeProto,
     TensorTypeProto, TypeProto, TypeValue, ValueInfoProto,
 };
 use lightcrest_graph::onnx::{Array, Model};
 
 fn value(name: &str, channels: i64) -> ValueInfoProto {
     let dim = |size| DimensionProto { value: Some(Dimension::Value(size)), ..Default::default() };
-    let shape = ShapeProto { dim: vec![dim(1), dim(channels), dim(4), dim(4)] };
+    let shape = TensorShapeProto { dim: vec![dim(1), dim(channels), dim(4), dim(4)] };
     let tensor = TensorTypeProto { elem_type: 1, shape: Some(shape) };
     let r#type = TypeProto { value: Some(TypeValue::Tensor(tensor)), ..Default::default() };
     ValueInfoProto { name: name.into(), r#type: Some(r#type), ..Default::default() }

@@ -24,6 +24,7 @@ use super::group::Group;
 use super::label::Axis;
 use super::trace::{Layer, Trace};
 use super::{PruneError, layer_name};
+use crate::onnx::proto::{TensorProto, element};
 use crate::onnx::{Array, Data};
 
 /// How channels are ranked.
@@ -199,9 +200,37 @@ fn read_by(trace: &Trace<'_>, layer: &Layer) -> String {
 
 fn array(trace: &Trace<'_>, value: &str) -> Option<Array> {
     match trace.index.initializer(value) {
-        Some(at) => Array::from_proto(&trace.model.graph().initializer[at]).ok(),
+        Some(at) => {
+            let tensor = &trace.model.graph().initializer[at];
+            widened(tensor).or_else(|| Array::from_proto(tensor).ok())
+        }
         None => trace.facts.constant(value).cloned(),
     }
+}
+
+/// Numbers of half precision as f32.
+fn widened(tensor: &TensorProto) -> Option<Array> {
+    let bits: Vec<u16> = match &tensor.raw_data {
+        Some(raw) => raw.as_chunks().0.iter().map(|&bytes| u16::from_le_bytes(bytes)).collect(),
+        None => tensor.int32_data.iter().map(|&bits| bits as u16).collect(),
+    };
+    let read = match tensor.data_type {
+        element::BFLOAT16 => |bits: u16| f32::from_bits(u32::from(bits) << 16),
+        element::FLOAT16 => |bits: u16| {
+            let (sign, exponent) = (u32::from(bits & 0x8000) << 16, u32::from(bits >> 10 & 31));
+            let fraction = u32::from(bits & 0x3ff);
+            let magnitude = match exponent {
+                0 => f32::from(bits & 0x3ff) * 2f32.powi(-24),
+                31 => f32::from_bits(0xff << 23 | fraction << 13),
+                _ => f32::from_bits(exponent + 112 << 23 | fraction << 13),
+            };
+            if sign == 0 { magnitude } else { -magnitude }
+        },
+        _ => return None,
+    };
+    let shape = tensor.dims.iter().map(|&size| usize::try_from(size).ok()).collect::<Option<Vec<_>>>()?;
+    let values: Vec<f32> = bits.into_iter().map(read).collect();
+    (values.len() == shape.iter().product::<usize>()).then(|| Array::f32(shape, values))
 }
 
 fn finite(trace: &Trace<'_>, value: &str, axis: &Axis, scores: Vec<f64>) -> Result<Member, PruneError> {
@@ -278,6 +307,20 @@ mod test {
         let array = Array::f32(vec![2, 3], vec![1.0, -2.0, 3.0, 4.0, 5.0, -6.0]);
         assert_eq!(along(&array, 0, f64::abs), [6.0, 15.0]);
         assert_eq!(along(&array, 1, f64::abs), [5.0, 7.0, 9.0]);
+    }
+
+    #[test]
+    fn half_precision_is_read() {
+        let bits = [0x3c00u16, 0xc000, 0x3555, 0x0001, 0x7bff];
+        let raw: Vec<u8> = bits.iter().flat_map(|bits| bits.to_le_bytes()).collect();
+        let tensor = TensorProto {
+            dims: vec![5],
+            data_type: element::FLOAT16,
+            raw_data: Some(raw.into()),
+            ..Default::default()
+        };
+        let array = widened(&tensor).unwrap();
+        assert_eq!(array.as_f32().unwrap(), [1.0, -2.0, 0.33325195, 5.9604645e-8, 65504.0]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::*;
 use crate::onnx::Array;
 use crate::onnx::proto::{
     AttributeKind, AttributeProto, Dimension, DimensionProto, GraphProto, ModelProto, OperatorSetIdProto,
-    ShapeProto, TensorTypeProto, TypeProto, TypeValue, ValueInfoProto,
+    TensorShapeProto, TensorTypeProto, TypeProto, TypeValue, ValueInfoProto,
 };
 
 /// A graph under construction.
@@ -22,7 +22,8 @@ impl Builder {
             dim(Dimension::Value(4)),
             dim(Dimension::Value(4)),
         ];
-        let tensor = TensorTypeProto { elem_type: element::FLOAT, shape: Some(ShapeProto { dim: shape }) };
+        let tensor =
+            TensorTypeProto { elem_type: element::FLOAT, shape: Some(TensorShapeProto { dim: shape }) };
         ValueInfoProto {
             name: name.into(),
             r#type: Some(TypeProto { value: Some(TypeValue::Tensor(tensor)), ..Default::default() }),
