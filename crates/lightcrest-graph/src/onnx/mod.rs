@@ -11,6 +11,7 @@
 mod array;
 pub(crate) mod builder;
 mod check;
+mod cost;
 mod error;
 mod external;
 mod facts;
@@ -21,6 +22,7 @@ mod note;
 mod operator;
 pub mod proto;
 mod read;
+mod run;
 mod save;
 mod wire;
 mod write;
@@ -35,12 +37,14 @@ use crate::normalization::Normalization;
 
 pub use array::{Array, ArrayError, Data, shape_of};
 pub use check::node_label;
+pub use cost::{Cost, CostError, NodeCost, cost};
 pub use error::{ModelError, ReadError};
 pub use facts::{Dim, FOLD_LIMIT, Facts, FactsError};
 pub use index::{Index, subgraphs};
 pub use model::Model;
 pub use note::{Level, Note};
 pub use read::{NEWEST_IR, NEWEST_OPSET, OLDEST_OPSET};
+pub use run::{RunError, Runner};
 pub use save::SaveError;
 
 /// What goes into the file beside the network.
