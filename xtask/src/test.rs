@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use crate::bench;
 use crate::process::{cargo, root, run, target_folder};
 use crate::python;
 
@@ -72,7 +73,8 @@ fn packaged_images() -> Result<(), String> {
 }
 
 /// Every operator and module, written as ONNX, must pass the ONNX checker and give the same output in
-/// onnxruntime.
+/// onnxruntime; and models in the spellings of other programs, read, normalised and written, that of the
+/// original.
 fn onnx() -> Result<(), String> {
     let files = target_folder().join("onnx-check");
     let _ = std::fs::remove_dir_all(&files);
@@ -82,6 +84,10 @@ fn onnx() -> Result<(), String> {
     let python = python::environment("onnx")?;
     let script = root().join("crates/lightcrest-model/tests/onnx/check_onnx.py");
     run(Command::new(&python).arg(script).arg(&files))?;
+    let made = target_folder().join("onnx-spellings");
+    let _ = std::fs::remove_dir_all(&made);
+    run(Command::new(&python).arg(root().join("xtask/python/make_onnx.py")).arg(&made))?;
+    bench::rewrite_and_compare(&python, "normalize", &bench::find(&made, "onnx"), &[], &["--quiet"])?;
     vectors(&python)
 }
 
