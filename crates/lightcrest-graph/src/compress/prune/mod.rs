@@ -15,21 +15,19 @@ mod choice;
 mod group;
 mod importance;
 mod label;
-mod measure;
 mod prepare;
 mod report;
 mod shuffle;
 mod surgery;
 mod trace;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use crate::onnx::proto::NodeProto;
-use crate::onnx::{Facts, FactsError, Index, Model};
+use crate::onnx::proto::{NodeProto, TensorProto, element};
+use crate::onnx::{Cost, Facts, FactsError, Index, Model, cost};
 use choice::Amount;
 use group::Group;
 pub use importance::Importance;
-use measure::{cost, parameters};
 use prepare::Prepared;
 pub use report::{PruneReport, PrunedLayer};
 use trace::Trace;
@@ -179,7 +177,7 @@ pub fn groups(model: &Model, keep: &[String]) -> Result<Vec<ChannelGroup>, Prune
 /// [`PruneError`].
 pub fn prune(model: &Model, config: &PruneConfig) -> Result<(Model, PruneReport), PruneError> {
     check(config)?;
-    let before = cost(model);
+    let before = cost_of(model);
     let (pruned, mut report) = match config.macs {
         None => steps(model, config)?,
         Some(share) => {
@@ -187,10 +185,11 @@ pub fn prune(model: &Model, config: &PruneConfig) -> Result<(Model, PruneReport)
             to_macs(model, config, share, macs)?
         }
     };
+    let after = cost_of(&pruned);
     report.macs_before = before.as_ref().ok().map(|cost| cost.macs);
-    report.macs_after = cost(&pruned).ok().map(|cost| cost.macs);
-    report.parameters_before = parameters(model);
-    report.parameters_after = parameters(&pruned);
+    report.macs_after = after.as_ref().ok().map(|cost| cost.macs);
+    report.parameters_before = before.map_or_else(|_| parameters(model), |cost| cost.parameters);
+    report.parameters_after = after.map_or_else(|_| parameters(&pruned), |cost| cost.parameters);
     Ok((pruned, report))
 }
 
@@ -203,7 +202,7 @@ fn to_macs(
 ) -> Result<(Model, PruneReport), PruneError> {
     let at = |ratio: f64| -> Result<(f64, Model, PruneReport), PruneError> {
         let (pruned, report) = steps(model, &PruneConfig { ratio, ..config.clone() })?;
-        let cost = cost(&pruned).map_err(|reason| PruneError::Cost { reason })?;
+        let cost = cost_of(&pruned).map_err(|reason| PruneError::Cost { reason })?;
         Ok((cost.macs as f64 / macs.max(1) as f64, pruned, report))
     };
     let (mut low, mut high) = (0.0, LARGEST_RATIO);
@@ -230,6 +229,20 @@ const BISECTIONS: usize = 13;
 
 /// Beyond this, layers are left with their last channels anyway.
 const LARGEST_RATIO: f64 = 0.99;
+
+/// What the model costs for one input, or why that is not known.
+fn cost_of(model: &Model) -> Result<Cost, String> {
+    cost(model, &HashMap::new()).map_err(|error| error.to_string())
+}
+
+/// Elements of the constants that are numbers, where what outputs depend on is not known.
+fn parameters(model: &Model) -> u64 {
+    let float = |tensor: &&TensorProto| {
+        matches!(tensor.data_type, element::FLOAT | element::FLOAT16 | element::DOUBLE)
+    };
+    let size = |tensor: &TensorProto| tensor.dims.iter().map(|&size| size.max(0) as u64).product::<u64>();
+    model.graph().initializer.iter().filter(float).map(size).sum()
+}
 
 fn steps(model: &Model, config: &PruneConfig) -> Result<(Model, PruneReport), PruneError> {
     let mut current = model.clone();
