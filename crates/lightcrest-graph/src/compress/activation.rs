@@ -14,7 +14,8 @@ pub type Feed = Vec<(String, Array)>;
 
 /// Whatever runs models: the runner of this crate, or a runtime outside.
 pub trait Executor {
-    /// Runs the model on each feed, in their order, and hands over the wanted values, which may be values in between.
+    /// Runs the model on each feed, in their order, and hands over the wanted values, which may be values in
+    /// between.
     ///
     /// # Errors
     /// What cannot be run, and the first error of `visit`.

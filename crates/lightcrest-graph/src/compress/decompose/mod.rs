@@ -1,8 +1,8 @@
 //! Low rank: a layer becomes a chain of smaller ones.
 //!
-//! [`decompose`] finds the layers ([`layer`]), chooses ranks ([`rank`]), truncates their kernels ([`method`]; with
-//! [`Calibration`] weighted by what they read, [`whiten`]) and puts the chains in their places. The numerics know
-//! nothing of models: [`kernel`] in, stages out.
+//! [`decompose`] finds the layers ([`layer`]), chooses ranks ([`rank`]), truncates their kernels ([`method`];
+//! with [`Calibration`] weighted by what they read, [`whiten`]) and puts the chains in their places. The
+//! numerics know nothing of models: [`kernel`] in, stages out.
 
 mod cp;
 pub mod evbmf;
