@@ -4,3 +4,4 @@ pub mod activation;
 pub mod decompose;
 mod edit;
 mod parallel;
+pub mod repair;

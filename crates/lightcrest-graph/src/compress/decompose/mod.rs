@@ -30,4 +30,6 @@ pub use report::{Change, LayerReport, Outcome, Report};
 #[cfg(test)]
 mod pass_test;
 #[cfg(test)]
+mod run_test;
+#[cfg(test)]
 mod test;
