@@ -260,8 +260,11 @@ impl Binary {
             Binary::BitAnd => |a, b| a & b,
             Binary::BitOr => |a, b| a | b,
             Binary::BitXor => |a, b| a ^ b,
-            Binary::BitShift if left => |a, b| a.checked_shl(b as u32).unwrap_or(0),
-            Binary::BitShift => |a, b| a.checked_shr(b as u32).unwrap_or(0),
+            Binary::BitShift if left => {
+                |a, b| u32::try_from(b).ok().and_then(|b| a.checked_shl(b)).unwrap_or(0)
+            }
+            // A shift by more than the width, or by a number that is no width, leaves the sign.
+            Binary::BitShift => |a, b| a >> u32::try_from(b).unwrap_or(63).min(63),
             Binary::Pow | Binary::Mean => return Err("of whole numbers".into()),
         })
     }
@@ -304,7 +307,9 @@ impl Operator for Compare {
             (Data::F32(_), Data::F32(_)) | (Data::F64(_), Data::F64(_)) => {
                 // Every f32 is an f64.
                 let wide = |array| super::cast::converted(array, element::DOUBLE);
-                let (Data::F64(x), Data::F64(y)) = (wide(&a)?.data, wide(&b)?.data) else { return Err(wrong()) };
+                let (Data::F64(x), Data::F64(y)) = (wide(&a)?.data, wide(&b)?.data) else {
+                    return Err(wrong());
+                };
                 zip((&x, &a.shape), (&y, &b.shape), &out, self.order::<f64>().ok_or_else(wrong)?)
             }
             _ => {
