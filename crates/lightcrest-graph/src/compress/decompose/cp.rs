@@ -17,9 +17,11 @@ use super::singular::{NumericError, left_singular};
 
 /// Starts, of which the best after a few sweeps goes on: the error has many local minima.
 const STARTS: u64 = 3;
+/// Rank above which there is one start: local minima of large ranks hardly differ, and their sweeps take long.
+const MANY: usize = 48;
 /// Sweeps at most of each start, and of the best of them.
-const TRIAL_SWEEPS: usize = 12;
-const SWEEPS: usize = 100;
+const TRIAL_SWEEPS: usize = 10;
+const SWEEPS: usize = 60;
 /// Fall of the error, relative, over so many sweeps below which sweeping ends.
 const TOLERANCE: f64 = 1e-3;
 const WINDOW: usize = 6;
@@ -41,7 +43,8 @@ pub(super) fn cp(kernel: &Kernel, rank: usize) -> Result<Vec<Stage>, NumericErro
         return Ok(stages(kernel, &exact(kernel)));
     }
     let mut best: Option<Run> = None;
-    for seed in 0..STARTS {
+    let starts = if rank > MANY { 1 } else { STARTS };
+    for seed in 0..starts {
         let mut run = Run::new(start(kernel, rank, seed)?);
         run.sweep(kernel, TRIAL_SWEEPS)?;
         if best.as_ref().is_none_or(|best| run.least < best.least) {
