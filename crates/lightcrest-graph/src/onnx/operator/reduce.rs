@@ -93,6 +93,12 @@ impl Operator for Reduce {
             return Ok(vec![x]);
         }
         let (values, count) = gathered(&x, &axes);
+        let total: usize = out.iter().product();
+        // Runs of nothing: the value of an empty sum, product or maximum.
+        if count == 0 {
+            let none = Array { shape: out.clone(), data: Data::F64(vec![self.wide(std::iter::empty()); total]) };
+            return Ok(vec![super::cast::converted(&none, x.element())?]);
+        }
         let data = match (values, self) {
             (Data::F32(values), _) => Data::F32(blocks(&values, count, |block| self.real(block))),
             (Data::F64(values), _) => {
@@ -134,8 +140,7 @@ fn gathered(x: &Array, axes: &[usize]) -> (Data, usize) {
     (super::reshape::transposed(x, &order).data, count)
 }
 
-/// `f` of each run of `count` values. Of nothing at all there is one value, that of an empty run, which only
-/// `outputs` can tell from none: `chunks` of an empty list is empty, as its output is.
+/// `f` of each run of `count` values.
 fn blocks<T, R>(values: &[T], count: usize, f: impl Fn(&[T]) -> R) -> Vec<R> {
     if count == 0 { vec![] } else { values.chunks(count).map(f).collect() }
 }
