@@ -45,7 +45,9 @@ fn main() -> ExitCode {
     }
     let count: usize = declined.values().map(Vec::len).sum();
     if std::env::var_os("DECLINED").is_some() {
-        declined.iter().for_each(|(reason, names)| println!("declined: {} {reason}: {}", names.len(), names.join(" ")));
+        declined
+            .iter()
+            .for_each(|(reason, names)| println!("declined: {} {reason}: {}", names.len(), names.join(" ")));
     }
     println!("{passed} of {} ONNX vectors pass, {count} are declined, {wrong} are wrong", cases.len());
     if wrong == 0 && passed >= wanted { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -69,7 +71,9 @@ fn check(case: &Path) -> Verdict {
             Ok(array) => inputs.push((input.name.clone(), array)),
             Err(error) => {
                 let text = error.to_string();
-                return Verdict::Declined(text.split_once("has").map_or(text.clone(), |(_, text)| text.to_owned()));
+                return Verdict::Declined(
+                    text.split_once("has").map_or(text.clone(), |(_, text)| text.to_owned()),
+                );
             }
         }
     }

@@ -22,8 +22,7 @@ pub(crate) fn cost(arguments: &CostArguments) -> Result<(), CliError> {
     };
     let model = Model::load(&arguments.model).map_err(|error| failed("cannot be read")(error.into()))?;
     let sizes: HashMap<String, usize> = arguments.size.iter().cloned().collect();
-    let found =
-        cost_of(&model, &sizes).map_err(|error| failed("its cost cannot be told")(error.into()))?;
+    let found = cost_of(&model, &sizes).map_err(|error| failed("its cost cannot be told")(error.into()))?;
     let notes: Vec<&Note> = model.notes().iter().collect();
     if arguments.json {
         return print(&format!("{:#}", as_json(&model, &found, &notes)));

@@ -76,7 +76,7 @@ pub enum CostError {
 /// # Errors
 /// [`CostError`].
 pub fn cost(model: &Model, sizes: &HashMap<String, usize>) -> Result<Cost, CostError> {
-    let facts = Facts::infer_with(model, &shapes(model, sizes)?)?;
+    let facts = Facts::infer_with(model, &input_shapes(model, sizes)?)?;
     let graph = model.graph();
     let live = live(graph);
     let mut constants = Constants::default();
@@ -92,7 +92,11 @@ pub fn cost(model: &Model, sizes: &HashMap<String, usize>) -> Result<Cost, CostE
     for node in live.iter().map(|&at| &graph.node[at]) {
         let macs = macs(node, model.opset(), &facts);
         let (parameters, bytes) = constants.read(node);
-        let name = if node.name.is_empty() { node.output.first().cloned().unwrap_or_default() } else { node.name.clone() };
+        let name = if node.name.is_empty() {
+            node.output.first().cloned().unwrap_or_default()
+        } else {
+            node.name.clone()
+        };
         let outputs = node.output.iter().filter(|name| !name.is_empty()).map(|name| facts.known_shape(name));
         let entry = NodeCost {
             name,
@@ -112,8 +116,14 @@ pub fn cost(model: &Model, sizes: &HashMap<String, usize>) -> Result<Cost, CostE
     Ok(cost)
 }
 
-/// Shapes of the inputs.
-fn shapes(model: &Model, sizes: &HashMap<String, usize>) -> Result<HashMap<String, Vec<usize>>, CostError> {
+/// Shapes of the inputs, with `sizes` for those that are free; see [`cost`].
+///
+/// # Errors
+/// [`CostError`].
+pub fn input_shapes(
+    model: &Model,
+    sizes: &HashMap<String, usize>,
+) -> Result<HashMap<String, Vec<usize>>, CostError> {
     let facts = Facts::infer(model)?;
     let graph = model.graph();
     let constant: HashSet<&str> = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
@@ -213,7 +223,8 @@ impl Constants {
                     },
                     // Weights that are written as one number and a shape.
                     ("ConstantOfShape", Some(shape)) if self.behind.contains_key(&node.input[0]) => {
-                        let elements = shape.iter().fold(1u64, |product, &size| product.saturating_mul(size as u64));
+                        let elements =
+                            shape.iter().fold(1u64, |product, &size| product.saturating_mul(size as u64));
                         let element = facts.element(output).unwrap_or(element::FLOAT);
                         self.push(output, elements, 0, element, false);
                     }
@@ -225,7 +236,8 @@ impl Constants {
     }
 
     fn tensor(&mut self, name: &str, tensor: &TensorProto) {
-        let elements = tensor.dims.iter().fold(1u64, |product, &size| product.saturating_mul(size.max(0) as u64));
+        let elements =
+            tensor.dims.iter().fold(1u64, |product, &size| product.saturating_mul(size.max(0) as u64));
         let bits = super::array::bits(tensor.data_type).unwrap_or(0);
         let bytes = elements.saturating_mul(bits).div_ceil(8);
         self.push(name, elements, bytes, tensor.data_type, tensor.dims.is_empty());
@@ -330,7 +342,8 @@ fn peak(graph: &GraphProto, facts: &Facts, live: &[usize]) -> u64 {
     let held = |name: &str| !name.is_empty() && !constant.contains(name) && facts.constant(name).is_none();
     let bytes = |name: &str| {
         let bits = facts.element(name).and_then(super::array::bits).unwrap_or(32);
-        let elements = facts.known_shape(name).map_or(0, |shape| shape.iter().map(|&size| size as u64).product());
+        let elements =
+            facts.known_shape(name).map_or(0, |shape| shape.iter().map(|&size| size as u64).product());
         u64::saturating_mul(elements, bits).div_ceil(8)
     };
     // Whose memory a value lies in.
@@ -359,7 +372,9 @@ fn peak(graph: &GraphProto, facts: &Facts, live: &[usize]) -> u64 {
     let mut peak = now;
     for (step, node) in live.iter().map(|&at| &graph.node[at]).enumerate() {
         let mut idle = 0;
-        for output in node.output.iter().map(String::as_str).filter(|name| held(name) && !owner.contains_key(name)) {
+        for output in
+            node.output.iter().map(String::as_str).filter(|name| held(name) && !owner.contains_key(name))
+        {
             now = now.saturating_add(bytes(output));
             idle += if last.contains_key(output) { 0 } else { bytes(output) };
         }

@@ -140,7 +140,8 @@ impl Runner {
         if kind && shape && array.data.len() == array.len() {
             return Ok(name);
         }
-        let declared = input.shape.as_ref().map_or_else(|| "any".into(), |shape| super::facts::bracketed(shape));
+        let declared =
+            input.shape.as_ref().map_or_else(|| "any".into(), |shape| super::facts::bracketed(shape));
         let element = input.element.unwrap_or(element::FLOAT);
         Err(RunError::Input {
             name: name.into(),
@@ -200,7 +201,8 @@ impl<'a> Frame<'a> {
         }
         let kept: HashSet<&str> = wanted.iter().copied().collect();
         for (at, node) in nodes.iter().enumerate().filter(|(at, _)| active[*at]) {
-            let outputs = self.node(node, opset, |name| last.get(name) == Some(&at) && !kept.contains(name))?;
+            let outputs =
+                self.node(node, opset, |name| last.get(name) == Some(&at) && !kept.contains(name))?;
             for (name, array) in node.output.iter().zip(outputs) {
                 if kept.contains(name.as_str()) || last.get(name).is_some_and(|&reader| reader > at) {
                     self.values.insert(name.clone(), Cow::Owned(array));
@@ -267,7 +269,9 @@ impl<'a> Frame<'a> {
             graph.ok_or_else(|| wrong(&format!("the attribute `{name}` is missing")))
         };
         let flag = |array: Option<&Array>| match array.map(|array| &array.data) {
-            Some(Data::Bool(values)) => values.first().copied().ok_or_else(|| wrong("the condition is empty")),
+            Some(Data::Bool(values)) => {
+                values.first().copied().ok_or_else(|| wrong("the condition is empty"))
+            }
             Some(_) => Err(wrong("the condition is not BOOL")),
             None => Ok(true),
         };
@@ -278,7 +282,9 @@ impl<'a> Frame<'a> {
         let graph = body("body")?;
         let limit = match inputs.first().copied().flatten().map(Array::to_i64) {
             None => i64::MAX,
-            Some(limit) => limit.and_then(|l| l.first().copied()).ok_or_else(|| wrong("no number of turns"))?,
+            Some(limit) => {
+                limit.and_then(|l| l.first().copied()).ok_or_else(|| wrong("no number of turns"))?
+            }
         };
         let mut go = flag(inputs.get(1).copied().flatten())?;
         let mut carried: Vec<Array> = inputs.iter().skip(2).flatten().map(|array| (*array).clone()).collect();
@@ -319,6 +325,7 @@ impl<'a> Frame<'a> {
 
 /// Shapes for messages.
 fn shapes<'a>(arrays: impl Iterator<Item = Option<&'a Array>>) -> String {
-    let shape = |array: Option<&Array>| array.map_or_else(|| "-".into(), |array| format!("{:?}", array.shape));
+    let shape =
+        |array: Option<&Array>| array.map_or_else(|| "-".into(), |array| format!("{:?}", array.shape));
     arrays.map(shape).collect::<Vec<_>>().join(", ")
 }

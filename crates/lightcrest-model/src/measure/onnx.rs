@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use lightcrest_graph::network::NetworkError;
 use lightcrest_graph::onnx::proto::{
-    Dimension, DimensionProto, GraphProto, ModelProto, NodeProto, TensorShapeProto, TensorTypeProto, TypeProto,
-    TypeValue, ValueInfoProto, element,
+    Dimension, DimensionProto, GraphProto, ModelProto, NodeProto, TensorShapeProto, TensorTypeProto,
+    TypeProto, TypeValue, ValueInfoProto, element,
 };
 use lightcrest_graph::onnx::{Array, CostError, Data, Facts, Model, RunError, Runner, input_shapes};
 
@@ -90,7 +90,8 @@ pub fn inputs(
 ) -> Result<Vec<(String, Array)>, OnnxLatencyError> {
     let shapes = input_shapes(model, sizes)?;
     let facts = Facts::infer(model).map_err(CostError::from)?;
-    let constant: HashSet<&str> = model.graph().initializer.iter().map(|tensor| tensor.name.as_str()).collect();
+    let constant: HashSet<&str> =
+        model.graph().initializer.iter().map(|tensor| tensor.name.as_str()).collect();
     let given = model.graph().input.iter().filter(|input| !constant.contains(input.name.as_str()));
     given
         .map(|input| {

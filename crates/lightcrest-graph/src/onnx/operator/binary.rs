@@ -304,7 +304,9 @@ impl Operator for Compare {
             (Data::F32(_), Data::F32(_)) | (Data::F64(_), Data::F64(_)) => {
                 // Every f32 is an f64.
                 let wide = |array| super::cast::converted(array, element::DOUBLE);
-                let (Data::F64(x), Data::F64(y)) = (wide(&a)?.data, wide(&b)?.data) else { return Err(wrong()) };
+                let (Data::F64(x), Data::F64(y)) = (wide(&a)?.data, wide(&b)?.data) else {
+                    return Err(wrong());
+                };
                 zip((&x, &a.shape), (&y, &b.shape), &out, self.order::<f64>().ok_or_else(wrong)?)
             }
             _ => {

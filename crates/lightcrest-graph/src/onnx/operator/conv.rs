@@ -110,7 +110,9 @@ impl Operator for QLinearConv {
         let w = centered(inputs.need(3)?, inputs.get(5), Some(0))?;
         let (x_shape, w_shape) = (&inputs.need(0)?.shape, &inputs.need(3)?.shape);
         let bias: Option<Vec<f64>> = match inputs.get(8) {
-            Some(bias) => Some(bias.to_i64().ok_or("the bias is not whole")?.iter().map(|&v| v as f64).collect()),
+            Some(bias) => {
+                Some(bias.to_i64().ok_or("the bias is not whole")?.iter().map(|&v| v as f64).collect())
+            }
             None => None,
         };
         let mut sums = convolved(at, (&x, x_shape), (&w, w_shape), bias.as_deref(), &out)?;

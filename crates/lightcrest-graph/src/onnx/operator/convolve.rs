@@ -86,7 +86,11 @@ impl Geometry {
         let last = self.input[2] as i64 - shift;
         let end = if last <= 0 { 0 } else { (last + stride - 1) / stride };
         let end = end.min(self.output[2] as i64);
-        if first >= end { (0, 0, 0) } else { (first as usize, end as usize, (first * stride + shift) as usize) }
+        if first >= end {
+            (0, 0, 0)
+        } else {
+            (first as usize, end as usize, (first * stride + shift) as usize)
+        }
     }
 
     /// Calls `f(line, tap, first, end, place)` for every line of the output in `lines` and every tap that has
@@ -250,7 +254,8 @@ pub(crate) fn spread<T: Real>(
         let map = &mut out[filter * size..(filter + 1) * size];
         geometry.each(0..geometry.output[0] * geometry.output[1], |line, tap, first, end, place| {
             let row = (filter * taps + tap) * pixels + line * width;
-            for (value, from) in map[place..].iter_mut().step_by(stride).zip(&columns[row + first..row + end]) {
+            for (value, from) in map[place..].iter_mut().step_by(stride).zip(&columns[row + first..row + end])
+            {
                 *value += *from;
             }
         });

@@ -46,7 +46,9 @@ fn fill(operator: &dyn Operator, at: &Site<'_>, inputs: &[Option<&Fact>], output
         inputs.iter().map(|fact| fact.map(Fact::array)).map(whole).collect::<Option<Vec<_>>>()
     {
         let mut operands = Operands::new(arrays.into_iter().map(|array| array.map(Cow::Borrowed)).collect());
-        if let Ok(arrays) = operator.evaluate(at, &mut operands, outputs).and_then(|arrays| checked(arrays, outputs)) {
+        if let Ok(arrays) =
+            operator.evaluate(at, &mut operands, outputs).and_then(|arrays| checked(arrays, outputs))
+        {
             for (output, array) in outputs.iter_mut().zip(arrays) {
                 *output = Fact::constant(Arc::new(array));
             }

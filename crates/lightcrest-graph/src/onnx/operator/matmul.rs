@@ -124,7 +124,8 @@ impl Operator for MatMul {
                 }
                 (Data::I64(_) | Data::I32(_), Data::I64(_) | Data::I32(_)) => {
                     let element = inputs.need(0)?.element();
-                    let (a, b) = (centered(inputs.need(0)?, None, None)?, centered(inputs.need(1)?, None, None)?);
+                    let (a, b) =
+                        (centered(inputs.need(0)?, None, None)?, centered(inputs.need(1)?, None, None)?);
                     let sums = products((&a, &inputs.need(0)?.shape), (&b, &inputs.need(1)?.shape), &out);
                     let sums = Array { shape: out.clone(), data: Data::F64(sums) };
                     super::cast::converted(&sums, element)?.data
@@ -187,7 +188,11 @@ fn product_shape(a: &[Dim], b: &[Dim]) -> Result<Vec<Dim>, String> {
 }
 
 /// Products of matrices that lie behind each other, of shapes that fit.
-fn products<T: Real>((a, a_shape): (&[T], &[usize]), (b, b_shape): (&[T], &[usize]), out: &[usize]) -> Vec<T> {
+fn products<T: Real>(
+    (a, a_shape): (&[T], &[usize]),
+    (b, b_shape): (&[T], &[usize]),
+    out: &[usize],
+) -> Vec<T> {
     // Lists as a row and as a column.
     let a_full = if a_shape.len() == 1 { vec![1, a_shape[0]] } else { a_shape.to_vec() };
     let b_full = if b_shape.len() == 1 { vec![b_shape[0], 1] } else { b_shape.to_vec() };

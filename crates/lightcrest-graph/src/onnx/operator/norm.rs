@@ -6,7 +6,6 @@ use super::super::facts::Dim;
 use super::broadcast::expanded;
 use super::{Fact, Operands, Operator, Site, axis_of, floats, maybe, merged, need, sizes};
 
-
 /// `BatchNormalization`.
 pub(super) struct BatchNorm;
 
@@ -136,7 +135,8 @@ impl Operator for LayerNorm {
         let Data::F32(values) = &mut x.data else { return Err("of elements that are not FLOAT".into()) };
         let (mut means, mut inverses) = (Vec::new(), Vec::new());
         for row in values.chunks_mut(width.max(1)) {
-            let mean = if centered { row.iter().map(|&v| f64::from(v)).sum::<f64>() / width as f64 } else { 0.0 };
+            let mean =
+                if centered { row.iter().map(|&v| f64::from(v)).sum::<f64>() / width as f64 } else { 0.0 };
             let var = row.iter().map(|&v| (f64::from(v) - mean).powi(2)).sum::<f64>() / width as f64;
             let inverse = 1.0 / (var + epsilon).sqrt();
             for (place, value) in row.iter_mut().enumerate() {
@@ -220,7 +220,8 @@ fn by_groups(at: &Site<'_>, inputs: &mut Operands<'_>, groups: Option<usize>) ->
     let groups = groups.unwrap_or(channels);
     // Opset 18 has a scale for each group, 21 for each channel.
     let each = if scale.len() == channels { 1 } else { channels / groups.max(1) };
-    let fits = groups > 0 && channels % groups == 0 && scale.len() * each == channels && bias.len() == scale.len();
+    let fits =
+        groups > 0 && channels % groups == 0 && scale.len() * each == channels && bias.len() == scale.len();
     if !fits {
         return Err(format!("{} scales for {channels} channels in {groups} groups", scale.len()));
     }

@@ -72,7 +72,8 @@ impl Operator for Pool {
         let size = geometry.input_pixels();
         let order = at.node.int_or("p", 2);
         let padded = at.node.int_or("count_include_pad", 0) != 0;
-        let behind: Vec<i64> = (0..window.kernel.len()).map(|axis| window.padding(axis, x.shape[axis + 2]).1).collect();
+        let behind: Vec<i64> =
+            (0..window.kernel.len()).map(|axis| window.padding(axis, x.shape[axis + 2]).1).collect();
         let mut result = Vec::with_capacity(maps * geometry.pixels());
         for map in 0..maps {
             let map = &values[map * size..(map + 1) * size];
@@ -190,7 +191,9 @@ impl Operator for GlobalPool {
         let maps = values.chunks(count.max(1)).take(if count == 0 { 0 } else { usize::MAX });
         let result: Vec<f32> = maps
             .map(|map| match self.0 {
-                Kind::Max => map.iter().fold(f32::NEG_INFINITY, |a, &b| if a.is_nan() || a > b { a } else { b }),
+                Kind::Max => {
+                    map.iter().fold(f32::NEG_INFINITY, |a, &b| if a.is_nan() || a > b { a } else { b })
+                }
                 Kind::Average => (map.iter().map(|&v| f64::from(v)).sum::<f64>() / count as f64) as f32,
                 Kind::Norm => map.iter().map(|v| v.abs().powf(order)).sum::<f32>().powf(1.0 / order),
             })
@@ -233,12 +236,16 @@ impl Operator for MaxUnpool {
         outputs: &[Fact],
     ) -> Result<Vec<Array>, String> {
         let out = sizes(outputs, 0)?;
-        let (values, indices) = (inputs.f32(0)?, inputs.need(1)?.to_i64().ok_or("of indices that are not whole")?);
+        let (values, indices) =
+            (inputs.f32(0)?, inputs.need(1)?.to_i64().ok_or("of indices that are not whole")?);
         let x = inputs.need(0)?;
         // The indices are those of the array that was pooled, whose size the window says; the output may be larger.
         let mut plain = at.node.clone();
         plain.input.truncate(1);
-        let inferred = self.infer(&Site { node: &plain, opset: at.opset }, &[Some(&Fact::new(None, super::super::facts::known(x.shape.iter().copied())))]);
+        let inferred = self.infer(
+            &Site { node: &plain, opset: at.opset },
+            &[Some(&Fact::new(None, super::super::facts::known(x.shape.iter().copied())))],
+        );
         let pooled = inferred?.first().and_then(Fact::known_shape).ok_or("the pooled shape is not known")?;
         let mut result = vec![0.0; pooled.iter().product()];
         for (&value, &index) in values.iter().zip(&indices) {

@@ -62,7 +62,10 @@ pub(crate) fn multiply<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>, out: &mut [T
     if m * n == 0 {
         return;
     }
-    assert!(a.lies_inside() && b.lies_inside() && (m - 1) * step + n <= out.len(), "matrices lie in their slices");
+    assert!(
+        a.lies_inside() && b.lies_inside() && (m - 1) * step + n <= out.len(),
+        "matrices lie in their slices"
+    );
     if k == 0 {
         if !add {
             (0..m).for_each(|row| out[row * step..row * step + n].fill(T::default()));

@@ -56,7 +56,8 @@ impl Operator for Quantize {
         if zero.is_none() && !matches!(at.node.int_or("output_dtype", 0), 0 | 2) {
             return Err(format!("to elements of type {}", at.node.int_or("output_dtype", 0)));
         }
-        let ratios: Vec<f64> = values.iter().zip(scales).map(|(&value, &scale)| f64::from(value / scale)).collect();
+        let ratios: Vec<f64> =
+            values.iter().zip(scales).map(|(&value, &scale)| f64::from(value / scale)).collect();
         Ok(vec![saturated(&ratios, &x.shape, zero.as_ref())?])
     }
 }
@@ -89,7 +90,8 @@ impl Operator for Dequantize {
             return Err("to elements that are not FLOAT".into());
         }
         let scales = floats(&scales, 1)?;
-        let numbers = values.iter().zip(&zeros).zip(scales).map(|((value, zero), scale)| (value - zero) as f32 * scale);
+        let numbers =
+            values.iter().zip(&zeros).zip(scales).map(|((value, zero), scale)| (value - zero) as f32 * scale);
         Ok(vec![Array::f32(x.shape.clone(), numbers.collect())])
     }
 }

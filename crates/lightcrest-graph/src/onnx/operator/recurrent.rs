@@ -96,7 +96,8 @@ impl Operator for Recurrent {
             Some(lengths) => lengths.to_i64().ok_or("sequence_lens is not whole")?,
             None => vec![steps as i64; batch],
         };
-        let lengths: Vec<usize> = lengths.iter().map(|&length| length.clamp(0, steps as i64) as usize).collect();
+        let lengths: Vec<usize> =
+            lengths.iter().map(|&length| length.clamp(0, steps as i64) as usize).collect();
         if lengths.len() != batch {
             return Err(format!("{} sequence_lens for a batch of {batch}", lengths.len()));
         }
@@ -107,14 +108,16 @@ impl Operator for Recurrent {
             values.map(<[f32]>::to_vec).ok_or_else(|| format!("input {slot} has the shape {:?}", array.shape))
         };
         let (mut h, mut c) = (state(5)?, if *self == Recurrent::Lstm { state(6)? } else { vec![] });
-        let peepholes = if *self == Recurrent::Lstm { inputs.get(7).map(|_| inputs.f32(7)).transpose()? } else { None };
+        let peepholes =
+            if *self == Recurrent::Lstm { inputs.get(7).map(|_| inputs.f32(7)).transpose()? } else { None };
         if peepholes.is_some_and(|p| p.len() != directions * 3 * hidden) {
             return Err("peepholes of another size".into());
         }
         let mut y = vec![0.0f32; steps * directions * batch * hidden];
         let (x_values, w, r) = (x.as_f32().unwrap_or_default(), inputs.f32(1)?, inputs.f32(2)?);
         for direction in 0..directions {
-            let part = |values: &[f32], size: usize| values[direction * size..(direction + 1) * size].to_vec();
+            let part =
+                |values: &[f32], size: usize| values[direction * size..(direction + 1) * size].to_vec();
             let cell = Cell {
                 kind: *self,
                 hidden,
@@ -180,11 +183,29 @@ impl Function {
             "tanh" => x.tanh(),
             "sigmoid" => sigmoid(x),
             "affine" => alpha * x + beta,
-            "leakyrelu" => if x < 0.0 { alpha * x } else { x },
-            "thresholdedrelu" => if x > alpha { x } else { 0.0 },
+            "leakyrelu" => {
+                if x < 0.0 {
+                    alpha * x
+                } else {
+                    x
+                }
+            }
+            "thresholdedrelu" => {
+                if x > alpha {
+                    x
+                } else {
+                    0.0
+                }
+            }
             "scaledtanh" => alpha * (beta * x).tanh(),
             "hardsigmoid" => (alpha * x + beta).clamp(0.0, 1.0),
-            "elu" => if x < 0.0 { alpha * x.exp_m1() } else { x },
+            "elu" => {
+                if x < 0.0 {
+                    alpha * x.exp_m1()
+                } else {
+                    x
+                }
+            }
             "softsign" => x / (1.0 + x.abs()),
             _ => x.max(0.0) + (-x.abs()).exp().ln_1p(),
         }
@@ -205,7 +226,9 @@ fn functions(at: &Site<'_>, kind: Recurrent, direction: usize) -> Result<Vec<Fun
             let (alpha, beta) = match name.as_str() {
                 "leakyrelu" => (0.01, 0.0),
                 "hardsigmoid" => (0.2, 0.5),
-                "affine" | "elu" | "thresholdedrelu" | "scaledtanh" => (1.0, if name == "scaledtanh" { 1.0 } else { 0.0 }),
+                "affine" | "elu" | "thresholdedrelu" | "scaledtanh" => {
+                    (1.0, if name == "scaledtanh" { 1.0 } else { 0.0 })
+                }
                 "relu" | "tanh" | "sigmoid" | "softsign" | "softplus" => (0.0, 0.0),
                 other => return Err(format!("of the activation {other:?}")),
             };
@@ -255,8 +278,10 @@ impl Cell {
             }
             Recurrent::Gru => {
                 let gates = self.recurrent(0..2 * n, h);
-                let gate = |row: usize| self.apply(0, given[row] + gates[row] + input_bias[row] + state_bias[row]);
-                let (update, reset): (Vec<f32>, Vec<f32>) = (0..n).map(|unit| (gate(unit), gate(n + unit))).unzip();
+                let gate =
+                    |row: usize| self.apply(0, given[row] + gates[row] + input_bias[row] + state_bias[row]);
+                let (update, reset): (Vec<f32>, Vec<f32>) =
+                    (0..n).map(|unit| (gate(unit), gate(n + unit))).unzip();
                 let state = if self.linear_before_reset {
                     let state = self.recurrent(2 * n..3 * n, h);
                     (0..n).map(|unit| reset[unit] * (state[unit] + state_bias[2 * n + unit])).collect()

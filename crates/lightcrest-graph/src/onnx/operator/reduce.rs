@@ -96,7 +96,8 @@ impl Operator for Reduce {
         let total: usize = out.iter().product();
         // Runs of nothing: the value of an empty sum, product or maximum.
         if count == 0 {
-            let none = Array { shape: out.clone(), data: Data::F64(vec![self.wide(std::iter::empty()); total]) };
+            let none =
+                Array { shape: out.clone(), data: Data::F64(vec![self.wide(std::iter::empty()); total]) };
             return Ok(vec![super::cast::converted(&none, x.element())?]);
         }
         let data = match (values, self) {

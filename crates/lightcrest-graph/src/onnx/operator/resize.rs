@@ -127,7 +127,9 @@ impl Operator for Resize {
     ) -> Result<Vec<Array>, String> {
         let out = sizes(outputs, 0)?;
         let facts: Vec<Option<Fact>> = (0..inputs.len())
-            .map(|slot| inputs.get(slot).filter(|_| slot > 0).map(|a| Fact::constant(std::sync::Arc::new(a.clone()))))
+            .map(|slot| {
+                inputs.get(slot).filter(|_| slot > 0).map(|a| Fact::constant(std::sync::Arc::new(a.clone())))
+            })
             .collect();
         let facts: Vec<Option<&Fact>> = facts.iter().map(Option::as_ref).collect();
         let mut x = inputs.take(0)?;
@@ -152,7 +154,8 @@ impl Operator for Resize {
                 f64::from(roi.get(entry + count).copied().unwrap_or(1.0)),
             );
             let axis = Axis { size, new, scale: f64::from(target.scale.unwrap_or(1.0)), crop };
-            let taps: Vec<Option<Vec<(usize, f32)>>> = (0..new).map(|place| rule.taps(&axis, place)).collect();
+            let taps: Vec<Option<Vec<(usize, f32)>>> =
+                (0..new).map(|place| rule.taps(&axis, place)).collect();
             outside.push((target.axis, taps.iter().map(Option::is_none).collect::<Vec<bool>>()));
             x = resampled(&x, target.axis, &taps)?;
         }
