@@ -3,6 +3,7 @@
 mod check;
 mod cost;
 mod latency;
+mod prune;
 mod report;
 mod schema;
 mod search;
@@ -14,6 +15,7 @@ mod tune;
 pub(crate) use check::check;
 pub(crate) use cost::cost;
 pub(crate) use latency::latency;
+pub(crate) use prune::prune;
 pub(crate) use report::report;
 pub(crate) use schema::schema;
 pub(crate) use search::search;

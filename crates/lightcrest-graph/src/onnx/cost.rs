@@ -384,3 +384,7 @@ fn peak(graph: &GraphProto, facts: &Facts, live: &[usize]) -> u64 {
     }
     peak
 }
+
+#[cfg(test)]
+#[path = "cost_test.rs"]
+mod test;

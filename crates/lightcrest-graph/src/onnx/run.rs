@@ -329,3 +329,7 @@ fn shapes<'a>(arrays: impl Iterator<Item = Option<&'a Array>>) -> String {
         |array: Option<&Array>| array.map_or_else(|| "-".into(), |array| format!("{:?}", array.shape));
     arrays.map(shape).collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+#[path = "run_test.rs"]
+mod test;

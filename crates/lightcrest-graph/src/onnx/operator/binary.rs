@@ -260,8 +260,11 @@ impl Binary {
             Binary::BitAnd => |a, b| a & b,
             Binary::BitOr => |a, b| a | b,
             Binary::BitXor => |a, b| a ^ b,
-            Binary::BitShift if left => |a, b| a.checked_shl(b as u32).unwrap_or(0),
-            Binary::BitShift => |a, b| a.checked_shr(b as u32).unwrap_or(0),
+            Binary::BitShift if left => {
+                |a, b| u32::try_from(b).ok().and_then(|b| a.checked_shl(b)).unwrap_or(0)
+            }
+            // A shift by more than the width, or by a number that is no width, leaves the sign.
+            Binary::BitShift => |a, b| a >> u32::try_from(b).unwrap_or(63).min(63),
             Binary::Pow | Binary::Mean => return Err("of whole numbers".into()),
         })
     }

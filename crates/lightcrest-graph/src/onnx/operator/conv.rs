@@ -397,6 +397,10 @@ impl Spread {
         };
         let Some(wanted) = wanted else { return (full, self.pads[axis].0, self.pads[axis].1) };
         let total = full.saturating_sub(wanted);
+        if total < 0 {
+            // What is wanted beyond the end is zeros.
+            return (full, 0, total);
+        }
         // The standard's formula: what is odd goes before, for SAME_UPPER behind.
         let half = total / 2;
         if self.same == Some(true) { (full, half, total - half) } else { (full, total - half, half) }

@@ -255,13 +255,11 @@ impl Operator for MaxUnpool {
         if pooled == out {
             return Ok(vec![Array::f32(out, result)]);
         }
-        // In a larger output the indices count as they are.
-        let mut result = vec![0.0; out.iter().product()];
-        for (&value, &index) in values.iter().zip(&indices) {
-            let place = usize::try_from(index).ok().and_then(|index| result.get_mut(index));
-            *place.ok_or_else(|| format!("index {index} of {out:?}"))? = value;
-        }
-        Ok(vec![Array::f32(out, result)])
+        // A larger output has zeros behind.
+        let pads: Vec<(i64, i64)> =
+            out.iter().zip(&pooled).map(|(&out, &own)| (0, out as i64 - own as i64)).collect();
+        let padded = super::cut::constant_pad(Array::f32(pooled, result), &pads, None)?;
+        Ok(vec![padded])
     }
 }
 
