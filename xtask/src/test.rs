@@ -7,7 +7,7 @@ use crate::bench;
 use crate::process::{cargo, root, run, target_folder};
 use crate::python;
 
-/// Format, lints, tests, documentation, exported files, the Python package.
+/// Format, lints, tests, documentation, exported and pruned files, the Python package.
 ///
 /// # Errors
 /// The first command that fails.
@@ -19,6 +19,7 @@ pub(crate) fn run_all() -> Result<(), String> {
     packaged_images()?;
     run(cargo().args(["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))?;
     onnx()?;
+    pruning()?;
     package()
 }
 
@@ -104,6 +105,16 @@ fn vectors(python: &Path) -> Result<(), String> {
         .args(["run", "--quiet", "--package", "lightcrest-graph", "--example", "onnx_vectors", "--"])
         .arg(&folder)
         .arg(VECTORS))
+}
+
+/// What is pruned must be the original with zeros in place of what is gone, on graphs that are known to break
+/// tools.
+fn pruning() -> Result<(), String> {
+    run(cargo().args(["build", "--quiet", "--package", "lightcrest-cli"]))?;
+    let program = target_folder().join("debug/lightcrest");
+    let python = python::environment("onnx")?;
+    let script = root().join("xtask/python/prune_check.py");
+    run(Command::new(python).arg(script).arg(program).arg(target_folder().join("prune-check")))
 }
 
 /// The Python package, built as a wheel and installed into an environment of its own, must pass its tests

@@ -4,3 +4,5 @@ pub mod activation;
 pub mod decompose;
 mod edit;
 mod parallel;
+pub mod prune;
+pub mod repair;
