@@ -258,6 +258,9 @@ pub(crate) struct StudyArguments {
     /// Start anew; an earlier run is moved aside, to DIR.old-N
     #[arg(long)]
     pub(crate) fresh: bool,
+    /// Earlier runs that a new study learns from, beside those of the spec: folders or databases
+    #[arg(long, value_name = "RUN", num_args = 1..)]
+    pub(crate) learn_from: Vec<PathBuf>,
     /// Trials that run at once [default: the spec's, or one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) workers: Option<u16>,
