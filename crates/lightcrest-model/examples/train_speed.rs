@@ -77,7 +77,7 @@ fn network(name: &str) -> Result<Network, Failure> {
                 x = stage(&mut network, &format!("stage{index}"), &module, 2, x)?;
                 // modules without a stride
                 if stride == 2 && network.shape(x).height > 28 >> index {
-                    x = network.push(format!("pool{index}"), Op::Pool2d(HALF), &[x])?;
+                    x = network.push(format!("pool{index}"), Op::Pool2d(Pool2d::new(PoolKind::Max, 2, 2, 0)), &[x])?;
                 }
             }
             x
@@ -92,8 +92,6 @@ fn network(name: &str) -> Result<Network, Failure> {
     )?;
     Ok(network)
 }
-
-const HALF: Pool2d = Pool2d { kind: PoolKind::Max, kernel: (2, 2), stride: (2, 2), padding: (0, 0) };
 
 fn conv_norm(
     network: &mut Network,
@@ -113,7 +111,7 @@ fn net_a(network: &mut Network) -> Result<NodeId, NetworkError> {
     for (index, (from, to)) in [(1, 16), (16, 32), (32, 64)].into_iter().enumerate() {
         x = conv_norm(network, &format!("layer{index}"), x, Conv2d::new(from, to, 3, 1), true)?;
         if index < 2 {
-            x = network.push(format!("layer{index}.pool"), Op::Pool2d(HALF), &[x])?;
+            x = network.push(format!("layer{index}.pool"), Op::Pool2d(Pool2d::new(PoolKind::Max, 2, 2, 0)), &[x])?;
         }
     }
     Ok(x)
@@ -208,7 +206,7 @@ fn speed(name: &str) -> Result<Value, Failure> {
 
 /// The layer graph as JSON, one object a node with the fields that `torch_network.py` reads.
 fn description(network: &Network) -> Value {
-    let pool = |p: &Pool2d| json!({ "kernel": p.kernel, "stride": p.stride, "padding": p.padding });
+    let pool = |p: &Pool2d| json!({ "kernel": p.kernel, "stride": p.stride, "padding": p.padding.before() });
     let nodes: Vec<Value> = network
         .nodes()
         .iter()
@@ -216,7 +214,7 @@ fn description(network: &Network) -> Value {
             let mut fields = match &node.op {
                 Op::Conv2d(c) => json!({
                     "in_channels": c.in_channels, "out_channels": c.out_channels, "kernel": c.kernel,
-                    "stride": c.stride, "padding": c.padding, "dilation": c.dilation, "groups": c.groups,
+                    "stride": c.stride, "padding": c.padding.before(), "dilation": c.dilation, "groups": c.groups,
                     "bias": c.bias,
                 }),
                 Op::BatchNorm(norm) => json!({ "channels": norm.channels }),
@@ -235,6 +233,16 @@ fn description(network: &Network) -> Value {
                 | Op::Add
                 | Op::Gate
                 | Op::Concat => json!({}),
+                Op::Mul
+                | Op::ConvTranspose2d(_)
+                | Op::Affine(_)
+                | Op::LayerNorm(_)
+                | Op::LocalNorm(_)
+                | Op::PRelu(_)
+                | Op::Gather(_)
+                | Op::Pad(_)
+                | Op::Upsample(_)
+                | Op::PixelShuffle(_) => unreachable!("no module of the vocabulary has one"),
             };
             let op = if matches!(node.op, Op::Conv2d(_)) { "Conv2d" } else { node.op.name() };
             fields["op"] = json!(op);

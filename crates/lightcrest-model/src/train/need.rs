@@ -66,7 +66,7 @@ impl Need {
         let readers = network
             .nodes()
             .iter()
-            .filter(|node| matches!(node.op, Op::Conv2d(_) | Op::Linear(_) | Op::ChannelConv(_)));
+            .filter(|node| matches!(node.op, Op::Conv2d(_) | Op::Linear(_) | Op::ConvTranspose2d(_) | Op::ChannelConv(_)));
         let mut inputs: Vec<NodeId> = readers.map(|node| node.inputs[0]).collect();
         inputs.sort_unstable();
         inputs.dedup();
