@@ -133,6 +133,41 @@ fn a_search_does_not_go_on_with_other_images() {
     place.succeed(&fresh);
 }
 
+/// The four files of an IDX data set: `count` images a split, of two shades by class; `last` is a pixel of the
+/// last one.
+fn idx(place: &Place, count: u32, last: u8) {
+    for split in ["train", "t10k"] {
+        let mut images = vec![0, 0, 8, 3];
+        [count, 8, 8].iter().for_each(|size| images.extend(size.to_be_bytes()));
+        (0..count).for_each(|i| images.extend([(i % 2 * 200) as u8; 64]));
+        *images.last_mut().unwrap() = last;
+        place.write(&format!("idx/{split}-images-idx3-ubyte"), images);
+        let mut labels = vec![0, 0, 8, 1];
+        labels.extend(count.to_be_bytes());
+        labels.extend((0..count).map(|i| (i % 2) as u8));
+        place.write(&format!("idx/{split}-labels-idx1-ubyte"), labels);
+    }
+}
+
+#[test]
+fn a_search_does_not_go_on_with_other_idx_files() {
+    let spec = SPEC.replace("\"folder\"", "\"idx\"").replace("\"photos\"", "\"idx\"");
+    let place = Place::new(&spec);
+    idx(&place, 40, 7);
+    place.succeed(&["search", "spec.toml"]);
+    place.write("spec.toml", spec.replace("trials = 2", "trials = 3"));
+    idx(&place, 40, 8);
+    let refused = place.run(&["search", "spec.toml"]);
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(refused.stderr.contains("class 1 (train) has as many images, but others"), "{}", refused.stderr);
+    idx(&place, 42, 7);
+    let refused = place.run(&["search", "spec.toml"]);
+    assert!(refused.stderr.contains("class 0 (train) had 20 images, has 21"), "{}", refused.stderr);
+    idx(&place, 40, 7);
+    let went_on = place.succeed(&["search", "spec.toml"]);
+    assert!(went_on.stderr.contains("goes on after 2 trials"), "{}", went_on.stderr);
+}
+
 #[test]
 fn what_is_passed_over_is_said() {
     let place = project();

@@ -344,3 +344,18 @@ fn a_search_in_which_every_trial_failed_is_a_failure() {
     assert!(result.stderr.contains("all 2 trials failed; trial 1: diverged"), "{}", result.stderr);
     assert!(place.path("runs/tiny/report.html").exists());
 }
+
+#[test]
+fn a_run_whose_database_is_damaged_is_said_to_be() {
+    let place = Place::new(TINY);
+    place.succeed(&["search", "spec.toml"]);
+    let database = rusqlite::Connection::open(place.path("runs/tiny/study.db")).unwrap();
+    database.execute("DELETE FROM trial WHERE number = 3", []).unwrap();
+    drop(database);
+    for command in ["show", "report"] {
+        let refused = place.run(&[command, "runs/tiny"]);
+        assert_ne!(refused.code, Some(0), "{command}");
+        let told = &refused.stderr;
+        assert!(told.contains("trial 3 is missing") && !told.contains("panicked"), "{command}: {told}");
+    }
+}

@@ -10,6 +10,17 @@ use std::path::Path;
 /// # Errors
 /// The first failure of the file system.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_atomically_with(path, |file| file.write_all(bytes))
+}
+
+/// [`write_atomically`] of what `content` writes.
+///
+/// # Errors
+/// The first failure of the file system or of `content`.
+pub fn write_atomically_with(
+    path: &Path,
+    content: impl FnOnce(&mut File) -> io::Result<()>,
+) -> io::Result<()> {
     let name = path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no file name"))?;
     let mut temporary = std::ffi::OsString::from(".");
     temporary.push(name);
@@ -17,7 +28,7 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = path.with_file_name(temporary);
     let write = || {
         let mut file = File::create(&temporary)?;
-        file.write_all(bytes)?;
+        content(&mut file)?;
         file.sync_all()?;
         fs::rename(&temporary, path)
     };

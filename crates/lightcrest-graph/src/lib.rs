@@ -5,6 +5,7 @@
 //! Nothing here knows of data sets, of training or of spec files: what builds, trains or compresses a network
 //! imports this crate, and it imports none of ours.
 
+pub mod compress;
 pub mod file;
 pub mod network;
 mod normalization;

@@ -67,6 +67,21 @@ def test_several_objectives_failures_pruned_trials_and_threads():
     assert single.best_value < 0.2
 
 
+@pytest.mark.parametrize("directions", [["minimize"], ["minimize", "minimize"]])
+def test_infinite_values_count_as_the_worst(directions):
+    study = optuna.create_study(directions=directions, sampler=lightcrest.optuna.GPSampler(seed=0))
+
+    def objective(trial):
+        x = trial.suggest_float("x", 0, 1)
+        value = float("inf") if x > 0.6 else (x - 0.3) ** 2
+        return value if len(directions) == 1 else (value, 1 - x)
+
+    study.optimize(objective, n_trials=25)
+    late = [trial.params["x"] for trial in study.trials[10:]]
+    assert sum(x > 0.6 for x in late) <= 5
+    assert min(trial.values[0] for trial in study.trials) < 1e-3
+
+
 def test_what_is_no_sampler_is_refused():
     with pytest.raises(ValueError, match="there is no sampler 'tree'"):
         lightcrest.optuna.Sampler("tree")

@@ -50,7 +50,7 @@ pub enum ArrayError {
         dims: Vec<i64>,
     },
     /// Sizes and elements that do not agree.
-    #[error("tensor `{tensor}` has {found} elements, where its sizes ask for {expected}")]
+    #[error("tensor `{tensor}` has {found} whole elements, where its sizes ask for {expected}")]
     Length {
         /// Its name.
         tensor: String,
@@ -134,15 +134,15 @@ impl Array {
             element::DOUBLE => Data::F64(elements(tensor, &tensor.double_data, f64::from_le_bytes)),
             element::INT64 => Data::I64(elements(tensor, &tensor.int64_data, i64::from_le_bytes)),
             element::INT32 => Data::I32(elements(tensor, narrow(), i32::from_le_bytes)),
-            element::INT8 => Data::I8(match &tensor.raw_data {
+            element::INT8 => Data::I8(match raw(tensor) {
                 Some(raw) => raw.iter().map(|&byte| byte as i8).collect(),
                 None => narrow().iter().map(|&v| v as i8).collect(),
             }),
-            element::UINT8 => Data::U8(match &tensor.raw_data {
-                Some(raw) => raw.clone(),
+            element::UINT8 => Data::U8(match raw(tensor) {
+                Some(raw) => raw.to_vec(),
                 None => narrow().iter().map(|&v| v as u8).collect(),
             }),
-            element::BOOL => Data::Bool(match &tensor.raw_data {
+            element::BOOL => Data::Bool(match raw(tensor) {
                 Some(raw) => raw.iter().map(|&byte| byte != 0).collect(),
                 None => narrow().iter().map(|&v| v != 0).collect(),
             }),
@@ -151,7 +151,7 @@ impl Array {
         let array = Self { shape, data };
         let found = array.data.len();
         // A raw tensor whose bytes do not make whole elements is caught here, too: the rest is dropped above.
-        let whole = tensor.raw_data.as_ref().is_none_or(|raw| raw.len() == found * array.data.width());
+        let whole = raw(tensor).is_none_or(|raw| raw.len() == found * array.data.width());
         if found == expected && whole {
             Ok(array)
         } else {
@@ -174,7 +174,7 @@ impl Array {
             dims: self.shape.iter().map(|&size| size as i64).collect(),
             data_type: self.element(),
             name: name.into(),
-            raw_data: Some(raw),
+            raw_data: Some(raw.into()),
             ..Default::default()
         }
     }
@@ -221,9 +221,63 @@ pub fn shape_of(tensor: &TensorProto) -> Result<Vec<usize>, ArrayError> {
     if bytes.is_some_and(|bytes| bytes <= isize::MAX as usize) { Ok(sizes) } else { Err(wrong()) }
 }
 
+/// The raw bytes, unless there are none: some programs set the field and fill another.
+fn raw(tensor: &TensorProto) -> Option<&[u8]> {
+    tensor.raw_data.as_deref().filter(|raw| !raw.is_empty())
+}
+
+/// Bits of an element of that type; `None` for text and for what is not known.
+pub(super) fn bits(data_type: i32) -> Option<u64> {
+    Some(match data_type {
+        15 => 128,
+        element::DOUBLE | element::INT64 | element::UINT64 | 14 => 64,
+        element::FLOAT | element::INT32 | element::UINT32 => 32,
+        element::FLOAT16 | element::BFLOAT16 | element::INT16 | element::UINT16 => 16,
+        element::INT8 | element::UINT8 | element::BOOL | 17..=20 | 24 => 8,
+        21..=23 => 4,
+        25 | 26 => 2,
+        _ => return None,
+    })
+}
+
+/// Whether a tensor of any element type has as many elements as its sizes ask for; of types that are not
+/// known, nothing is said.
+///
+/// # Errors
+/// [`ArrayError::Shape`], [`ArrayError::Length`], or [`ArrayError::Element`] when it names no type.
+pub(super) fn check_elements(tensor: &TensorProto) -> Result<(), ArrayError> {
+    let expected: usize = shape_of(tensor)?.iter().product();
+    let wrong = |found| ArrayError::Length { tensor: tensor.name.clone(), expected, found };
+    let typed = match tensor.data_type {
+        0 => return Err(ArrayError::Element { tensor: tensor.name.clone(), element: 0 }),
+        element::STRING => tensor.string_data.len(),
+        element::FLOAT => tensor.float_data.len(),
+        element::DOUBLE => tensor.double_data.len(),
+        element::INT64 => tensor.int64_data.len(),
+        element::UINT64 | element::UINT32 => tensor.uint64_data.len(),
+        // Complex numbers are pairs.
+        14 => tensor.float_data.len() / 2,
+        15 => tensor.double_data.len() / 2,
+        // Two or four elements a byte, the last of which may be filled up.
+        21..=23 => (2 * tensor.int32_data.len()).min(expected),
+        25 | 26 => (4 * tensor.int32_data.len()).min(expected),
+        _ => tensor.int32_data.len(),
+    };
+    match (&tensor.raw_data, bits(tensor.data_type)) {
+        (Some(raw), Some(bits)) if typed == 0 || !raw.is_empty() => {
+            let bytes = (expected as u128 * u128::from(bits)).div_ceil(8);
+            let found = (raw.len() as u128 * 8 / u128::from(bits)) as usize;
+            if raw.len() as u128 == bytes { Ok(()) } else { Err(wrong(found)) }
+        }
+        (_, None) if tensor.data_type != element::STRING => Ok(()),
+        _ if typed == expected => Ok(()),
+        _ => Err(wrong(typed)),
+    }
+}
+
 /// The elements, from the raw bytes or else from the field of their type.
 fn elements<T: Copy, const N: usize>(tensor: &TensorProto, typed: &[T], read: fn([u8; N]) -> T) -> Vec<T> {
-    match &tensor.raw_data {
+    match raw(tensor) {
         Some(raw) => raw.as_chunks().0.iter().map(|&bytes| read(bytes)).collect(),
         None => typed.to_vec(),
     }

@@ -169,7 +169,7 @@ impl<'a> Builder<'a> {
     /// A constant, written once a name.
     fn constant(&mut self, name: &str, data_type: i32, shape: &[i64], bytes: Vec<u8>) -> String {
         if self.initializers.iter().all(|tensor| tensor.name != name) {
-            let raw_data = Some(bytes);
+            let raw_data = Some(bytes.into());
             self.initializers.push(TensorProto {
                 dims: shape.into(),
                 data_type,

@@ -79,7 +79,7 @@ impl Index {
 }
 
 /// Values of outer graphs that the subgraphs of a node read, each once.
-fn free_names(node: &NodeProto) -> Vec<String> {
+pub(super) fn free_names(node: &NodeProto) -> Vec<String> {
     let mut free = Vec::new();
     for graph in subgraphs(node) {
         let mut bound: HashSet<&str> = graph.input.iter().map(|value| value.name.as_str()).collect();

@@ -1,15 +1,28 @@
-//! ONNX files: a network with its weights as other programs read it.
+//! ONNX files: a network with its weights as other programs read it, and models that other programs wrote.
 //!
-//! Written are operators of opset 17 in the NCHW layout: a float input `image` of shape (N, channels, height,
+//! A [`Model`] is everything that a file holds: it is read and checked ([`Model::load`]), changed by passes,
+//! and written again ([`Model::save`]), and what no pass changes is the same as before.
+//!
+//! [`export`] writes a network of this library. Written are operators of opset 17 in the NCHW layout: a float input `image` of shape (N, channels, height,
 //! width), with a batch `N` that is free, and an output `logits` of shape (N, classes). What training alone
 //! needs (dropout) is left out, and batch normalisation is folded into the convolutions unless
 //! [`ExportConfig::fold_batch_norm`] is off.
 
 mod array;
 pub(crate) mod builder;
+mod check;
+mod error;
+mod external;
+mod facts;
+mod foreign;
 mod index;
 mod model;
+mod note;
+mod operator;
 pub mod proto;
+mod read;
+mod save;
+mod wire;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -21,8 +34,14 @@ use crate::network::{Network, NetworkError, Weights};
 use crate::normalization::Normalization;
 
 pub use array::{Array, ArrayError, Data, shape_of};
+pub use check::node_label;
+pub use error::{ModelError, ReadError};
+pub use facts::{Dim, FOLD_LIMIT, Facts, FactsError};
 pub use index::{Index, subgraphs};
 pub use model::Model;
+pub use note::{Level, Note};
+pub use read::{NEWEST_IR, NEWEST_OPSET, OLDEST_OPSET};
+pub use save::SaveError;
 
 /// What goes into the file beside the network.
 #[derive(Clone, Debug, PartialEq)]
@@ -118,4 +137,8 @@ pub fn save(
 }
 
 #[cfg(test)]
+mod read_test;
+#[cfg(test)]
 mod test;
+#[cfg(test)]
+pub(crate) mod testing;

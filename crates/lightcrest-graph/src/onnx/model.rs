@@ -1,17 +1,27 @@
 //! An ONNX file in memory: everything that it holds, and the graph at hand.
 
+use super::note::Note;
 use super::proto::{AttributeProto, GraphProto, ModelProto, NodeProto};
 
 /// An ONNX model whose graph is there.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Model {
     proto: ModelProto,
+    /// What reading it found.
+    pub(super) notes: Vec<Note>,
+}
+
+/// Models are equal when their files are.
+impl PartialEq for Model {
+    fn eq(&self, other: &Self) -> bool {
+        self.proto == other.proto
+    }
 }
 
 impl Model {
     /// The model; `None` when it has no graph.
     pub fn new(proto: ModelProto) -> Option<Self> {
-        proto.graph.is_some().then_some(Self { proto })
+        proto.graph.is_some().then_some(Self { proto, notes: vec![] })
     }
 
     /// Everything.
@@ -22,6 +32,11 @@ impl Model {
     /// Everything, to be changed; the graph must stay.
     pub fn proto_mut(&mut self) -> &mut ModelProto {
         &mut self.proto
+    }
+
+    /// What is to be known of how it was read: fields that were dropped, operators newer than those known.
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
     }
 
     /// The graph.

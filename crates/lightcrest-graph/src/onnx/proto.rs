@@ -2,6 +2,8 @@
 //! of the standard. Every field is here, because what is not declared is lost when a file is read and written
 //! again.
 
+pub use prost::bytes::Bytes;
+
 /// Element types of [`TensorProto::data_type`] and [`TensorTypeProto::elem_type`].
 pub mod element {
     /// 32-bit floating point.
@@ -436,9 +438,10 @@ pub struct TensorProto {
     /// Name.
     #[prost(string, tag = "8")]
     pub name: String,
-    /// Elements of anything but strings, little-endian.
-    #[prost(bytes = "vec", optional, tag = "9")]
-    pub raw_data: Option<Vec<u8>>,
+    /// Elements of anything but strings, little-endian. Copies share them, those of a file that was read with
+    /// the file's bytes.
+    #[prost(bytes = "bytes", optional, tag = "9")]
+    pub raw_data: Option<Bytes>,
     /// Elements of double and complex128.
     #[prost(double, repeated, tag = "10")]
     pub double_data: Vec<f64>,

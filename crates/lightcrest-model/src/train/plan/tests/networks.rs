@@ -295,7 +295,7 @@ fn wide() -> Network {
     m.head(x)
 }
 
-/// What only networks that were read have, bare and after a norm.
+/// What only networks that were read have.
 fn read_activations() -> Network {
     let mut m = Maker::new(2, 4, 4);
     let mut x = 0;
@@ -311,12 +311,15 @@ fn read_activations() -> Network {
     ] {
         x = m.push(Op::Conv2d(Conv2d { bias: true, ..Conv2d::new(m.channels(x), 5, 3, 1) }), &[x]);
         x = m.act(x, activation);
-        x = m.norm(x);
+        x = m.depthwise(x, 3, 1);
         x = m.act(x, activation);
     }
     x = m.conv(x, 6, 3, 1);
-    x = m.push(Op::PRelu(PRelu { slopes: 6 }), &[x]);
+    // not fused with the norm
     x = m.norm(x);
+    x = m.act(x, Activation::Gelu);
+    x = m.push(Op::PRelu(PRelu { slopes: 6 }), &[x]);
+    x = m.conv(x, 6, 1, 1);
     x = m.push(Op::PRelu(PRelu { slopes: 1 }), &[x]);
     m.head(x)
 }

@@ -1,0 +1,3 @@
+//! Passes that make an ONNX model lighter: a model goes in, another comes out with a report of what was done.
+
+pub mod decompose;

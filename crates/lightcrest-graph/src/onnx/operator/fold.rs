@@ -1,0 +1,118 @@
+//! One node: inference, and what can be computed from constants.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::super::array::{Array, Data};
+use super::super::facts::{Dim, FOLD_LIMIT};
+use super::super::proto::element;
+use super::{Content, Fact, Number, Operands, Operator, Site, find};
+
+/// What is known of the outputs of a node.
+///
+/// # Errors
+/// A fragment that says what does not fit, with the values.
+pub(crate) fn infer(at: &Site<'_>, inputs: &[Option<&Fact>]) -> Result<Vec<Fact>, String> {
+    if !at.node.is_standard() {
+        return Ok(vec![]);
+    }
+    let Some(operator) = find(&at.node.op_type) else { return Ok(vec![]) };
+    // A node that reads what nobody writes has inputs all the same.
+    let unknown = Fact::default();
+    let named = |slot: usize| at.node.input_name(slot).is_some();
+    let inputs: Vec<Option<&Fact>> = inputs
+        .iter()
+        .enumerate()
+        .map(|(slot, fact)| fact.or_else(|| named(slot).then_some(&unknown)))
+        .collect();
+    let mut outputs = operator.infer(at, &inputs)?;
+    fill(operator, at, &inputs, &mut outputs);
+    Ok(outputs)
+}
+
+/// Adds elements that follow from those of the inputs.
+fn fill(operator: &dyn Operator, at: &Site<'_>, inputs: &[Option<&Fact>], outputs: &mut [Fact]) {
+    if outputs.is_empty() || outputs.iter().any(|output| output.content.is_some()) {
+        return;
+    }
+    let elements = |fact: &Fact| fact.known_shape().map(|shape| count(&shape));
+    let read: usize = inputs.iter().flatten().filter_map(|fact| fact.array().map(Array::len)).sum();
+    let limit = FOLD_LIMIT + read;
+    let small = |fact: &Fact| elements(fact).is_none_or(|elements| elements <= limit);
+    if !outputs.iter().all(small) {
+        return;
+    }
+    if let Some(arrays) =
+        inputs.iter().map(|fact| fact.map(Fact::array)).map(whole).collect::<Option<Vec<_>>>()
+    {
+        let mut operands = Operands::new(arrays.into_iter().map(|array| array.map(Cow::Borrowed)).collect());
+        if let Ok(arrays) = operator.evaluate(at, &mut operands, outputs) {
+            for (output, array) in outputs.iter_mut().zip(arrays) {
+                *output = Fact::constant(Arc::new(array));
+            }
+        }
+        return;
+    }
+    if let Some(numbers) = operator.partial(at, inputs, &outputs[0]) {
+        outputs[0].content = Some(Content::Partial(numbers));
+    } else if operator.moves() {
+        moved(operator, at, inputs, outputs);
+    }
+}
+
+/// An input that is left out, or all of one that is there.
+fn whole(array: Option<Option<&Array>>) -> Option<Option<&Array>> {
+    match array {
+        None => Some(None),
+        Some(array) => array.map(Some),
+    }
+}
+
+fn count(shape: &[usize]) -> usize {
+    shape.iter().fold(1usize, |product, &size| product.saturating_mul(size))
+}
+
+/// Runs an operator that only moves elements on codes that stand for free numbers.
+fn moved(operator: &dyn Operator, at: &Site<'_>, inputs: &[Option<&Fact>], outputs: &mut [Fact]) {
+    let mut free: Vec<Number> = Vec::new();
+    let mut arrays = Vec::with_capacity(inputs.len());
+    for fact in inputs {
+        let Some(fact) = fact else {
+            arrays.push(None);
+            continue;
+        };
+        let array = match (&fact.content, fact.known_shape()) {
+            (Some(Content::Known(array)), _) => Cow::Borrowed(array.as_ref()),
+            (Some(Content::Partial(numbers)), Some(shape)) => {
+                let codes = numbers.iter().map(|number| code(number, &mut free)).collect();
+                Cow::Owned(Array { shape, data: Data::I64(codes) })
+            }
+            _ => return,
+        };
+        arrays.push(Some(array));
+    }
+    let Ok(arrays) = operator.evaluate(at, &mut Operands::new(arrays), outputs) else { return };
+    for (output, array) in outputs.iter_mut().zip(arrays) {
+        let Data::I64(codes) = array.data else { return };
+        let numbers = codes.into_iter().map(|code| decoded(code, &free)).collect();
+        let element = output.element.unwrap_or(element::INT64);
+        let shape = array.shape.into_iter().map(Dim::Known).collect();
+        *output = Fact { element: Some(element), ..Fact::numbers(numbers, shape) };
+    }
+}
+
+/// Codes begin here: no size and no index comes near.
+const CODES: i64 = i64::MIN / 2;
+
+fn code(number: &Number, free: &mut Vec<Number>) -> i64 {
+    if let Number::Known(value) = number {
+        return *value;
+    }
+    free.push(number.clone());
+    CODES - free.len() as i64
+}
+
+fn decoded(code: i64, free: &[Number]) -> Number {
+    let at = usize::try_from(CODES - 1 - code).ok();
+    at.and_then(|at| free.get(at).cloned()).unwrap_or(Number::Known(code))
+}
