@@ -11,6 +11,7 @@ use std::collections::HashMap;
 
 mod cost;
 mod fold;
+mod import;
 pub mod reference;
 mod safetensors;
 mod summary;
@@ -24,6 +25,7 @@ pub use crate::operator::{
 pub use crate::shape::Shape;
 pub use crate::tensor::{Tensor, Weights};
 pub use cost::Cost;
+pub use import::{ImportConfig, ImportError, Imported, Origin, Unclear, WriteBackError, write_back};
 pub use safetensors::SafetensorsError;
 pub use summary::SummaryRow;
 

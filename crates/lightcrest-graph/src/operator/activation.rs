@@ -60,6 +60,9 @@ pub enum Activation {
     /// Its approximation x / 2 * (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))
     #[serde(skip)]
     GeluTanh,
+    /// erf(x) = 2 Phi(sqrt(2) x) - 1
+    #[serde(skip)]
+    Erf,
     /// tanh(x)
     #[serde(skip)]
     Tanh,
@@ -86,6 +89,7 @@ impl Activation {
             Self::Ramp { slope, offset } => (f64::from(slope) * x + f64::from(offset)).clamp(0.0, 1.0),
             Self::Gelu => 0.5 * x * libm::erfc(-x * FRAC_1_SQRT_2),
             Self::GeluTanh => 0.5 * x * (1.0 + ((2.0 / PI).sqrt() * (x + 0.044_715 * x.powi(3))).tanh()),
+            Self::Erf => libm::erf(x),
             Self::Tanh => x.tanh(),
             Self::Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p(),
         }
@@ -107,6 +111,7 @@ impl Operator for Activation {
             Self::Ramp { .. } => "Ramp",
             Self::Gelu => "GELU",
             Self::GeluTanh => "GELU tanh",
+            Self::Erf => "Erf",
             Self::Tanh => "Tanh",
             Self::Softplus => "Softplus",
         }
@@ -126,6 +131,7 @@ impl Operator for Activation {
             | Self::Sigmoid
             | Self::Gelu
             | Self::GeluTanh
+            | Self::Erf
             | Self::Tanh
             | Self::Softplus => String::new(),
         }
@@ -183,6 +189,7 @@ impl Operator for Activation {
             }
             Self::Gelu => gelu(graph, name, x),
             Self::GeluTanh => gelu_tanh(graph, name, x),
+            Self::Erf => graph.emit("Erf", name, vec![x], vec![]),
             Self::Tanh => graph.emit("Tanh", name, vec![x], vec![]),
             Self::Softplus => graph.emit("Softplus", name, vec![x], vec![]),
         };

@@ -135,6 +135,8 @@ pub(crate) struct Gelu;
 #[derive(Clone, Copy)]
 pub(crate) struct GeluTanh;
 #[derive(Clone, Copy)]
+pub(crate) struct Erf;
+#[derive(Clone, Copy)]
 pub(crate) struct Tanh;
 #[derive(Clone, Copy)]
 pub(crate) struct Softplus;
@@ -237,6 +239,19 @@ impl GeluTanh {
     }
 }
 
+impl Pointwise for Erf {
+    #[inline(always)]
+    fn value<I: Isa>(self, isa: I, x: I::V) -> I::V {
+        let phi = isa.normal_cdf(isa.mul(x, number(isa, std::f64::consts::SQRT_2)));
+        isa.sub(isa.add(phi, phi), number(isa, 1.0))
+    }
+    #[inline(always)]
+    fn gradient<I: Isa>(self, isa: I, x: I::V, dy: I::V) -> I::V {
+        let density = isa.exp(isa.sub(isa.zero(), isa.mul(x, x)));
+        isa.mul(dy, isa.mul(density, number(isa, std::f64::consts::FRAC_2_SQRT_PI)))
+    }
+}
+
 impl Pointwise for Tanh {
     #[inline(always)]
     fn value<I: Isa>(self, isa: I, x: I::V) -> I::V {
@@ -292,6 +307,7 @@ pub(crate) fn is_fused(activation: &Activation) -> bool {
         | Activation::Ramp { .. }
         | Activation::Gelu
         | Activation::GeluTanh
+        | Activation::Erf
         | Activation::Tanh
         | Activation::Softplus => false,
     }
@@ -323,6 +339,7 @@ macro_rules! with_fused {
                 | A::Ramp { .. }
                 | A::Gelu
                 | A::GeluTanh
+                | A::Erf
                 | A::Tanh
                 | A::Softplus,
             ) => unreachable!("the plan fuses none of these"),
@@ -355,6 +372,7 @@ macro_rules! with_activation {
             A::Ramp { slope, offset } => run!(kinds::Ramp(slope, offset)),
             A::Gelu => run!(kinds::Gelu),
             A::GeluTanh => run!(kinds::GeluTanh),
+            A::Erf => run!(kinds::Erf),
             A::Tanh => run!(kinds::Tanh),
             A::Softplus => run!(kinds::Softplus),
         }

@@ -306,6 +306,7 @@ fn read_activations() -> Network {
         Activation::Ramp { slope: 0.2, offset: 0.5 },
         Activation::Gelu,
         Activation::GeluTanh,
+        Activation::Erf,
         Activation::Tanh,
         Activation::Softplus,
     ] {
