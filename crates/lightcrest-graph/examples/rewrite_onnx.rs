@@ -1,5 +1,6 @@
-//! `rewrite_onnx round-trip FOLDER FILE...`: reads each file and writes it to FOLDER under its own name, with a
-//! line of JSON about it. `cargo xtask bench compress --part round-trip` compares the two.
+//! `rewrite_onnx round-trip|normalize FOLDER FILE...`: reads each file and writes it to FOLDER, as it is or
+//! normalised, with a line of JSON about it. `cargo xtask bench compress --part round-trip` and the stage
+//! "onnx" of `cargo xtask test` compare the two in onnxruntime.
 #![allow(clippy::print_stdout)]
 
 use std::collections::BTreeMap;
@@ -8,16 +9,18 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use lightcrest_graph::onnx::Model;
+use lightcrest_graph::onnx::{Model, normalize, opaque};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [mode, folder, files @ ..] = arguments.as_slice() else {
-        println!("rewrite_onnx round-trip FOLDER FILE...");
+        println!("rewrite_onnx round-trip|normalize FOLDER FILE...");
         return ExitCode::from(2);
     };
-    for file in files {
-        let out = Path::new(folder).join(Path::new(file).file_name().unwrap_or_default());
+    for (number, file) in files.iter().enumerate() {
+        // Many files of one name lie in folders of their own.
+        let name = Path::new(file).file_name().unwrap_or_default().to_string_lossy();
+        let out = Path::new(folder).join(format!("{number}-{name}"));
         let line = match rewrite(mode, Path::new(file), &out) {
             Ok(line) => line,
             Err(error) => serde_json::json!({ "file": file, "error": chain(&*error) }),
@@ -29,27 +32,31 @@ fn main() -> ExitCode {
 
 fn rewrite(mode: &str, file: &Path, out: &Path) -> Result<serde_json::Value, Box<dyn Error>> {
     let started = Instant::now();
-    let model = Model::load(file)?;
-    match mode {
-        "round-trip" => {}
+    let read = Model::load(file)?;
+    let (model, notes) = match mode {
+        "round-trip" => (read.clone(), read.notes().to_vec()),
+        "normalize" => normalize(&read),
         other => return Err(format!("there is no mode `{other}`").into()),
-    }
+    };
     model.save(out)?;
     let seconds = started.elapsed().as_secs_f64();
     let again = Model::load(out)?;
     let same_bytes = std::fs::read(file)? == std::fs::read(out)?;
     let mut operators: BTreeMap<&str, usize> = BTreeMap::new();
     model.graph().node.iter().for_each(|node| *operators.entry(&node.op_type).or_default() += 1);
+    let opaque: Vec<String> = opaque(&model).into_iter().map(|opaque| opaque.label).collect();
     Ok(serde_json::json!({
         "file": file,
         "out": out,
         "opset": model.opset(),
+        "nodes_read": read.graph().node.len(),
         "nodes": model.graph().node.len(),
+        "opaque": opaque,
         "operators": operators,
         "seconds": seconds,
         "same_bytes": same_bytes,
         "same_model": model == again,
-        "notes": model.notes(),
+        "notes": notes,
     }))
 }
 

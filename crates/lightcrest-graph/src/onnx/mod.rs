@@ -11,12 +11,14 @@
 mod array;
 pub(crate) mod builder;
 mod check;
+mod edit;
 mod error;
 mod external;
 mod facts;
 mod foreign;
 mod index;
 mod model;
+mod normalize;
 mod note;
 mod operator;
 pub mod proto;
@@ -35,10 +37,12 @@ use crate::normalization::Normalization;
 
 pub use array::{Array, ArrayError, Data, shape_of};
 pub use check::node_label;
+pub use edit::{Names, set_constant, unshare};
 pub use error::{ModelError, ReadError};
 pub use facts::{Dim, FOLD_LIMIT, Facts, FactsError};
 pub use index::{Index, subgraphs};
 pub use model::Model;
+pub use normalize::{NormalizeConfig, Opaque, normalize, normalize_with, opaque};
 pub use note::{Level, Note};
 pub use read::{NEWEST_IR, NEWEST_OPSET, OLDEST_OPSET};
 pub use save::SaveError;
