@@ -8,14 +8,14 @@
 //!     logits and the gradient of every constant of the file, under its name there and in its layout; batch
 //!     normalisation uses its running statistics. NAMES.json lists the constants that were trained.
 //! read_onnx back MODEL.onnx OUT.onnx
-//!     reads the file, and writes it with the weights as they came back
+//!     reads the file, and writes it, normalised, with the weights as they came back
 //! ```
 #![allow(clippy::print_stdout)] // its output is what it is for
 
 use std::path::Path;
 
 use lightcrest_graph::network::{ImportConfig, Imported, Network, Tensor, Weights, write_back};
-use lightcrest_graph::onnx::Model;
+use lightcrest_graph::onnx::{Model, normalize};
 use lightcrest_model::train::{Plan, PlanMode};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -23,8 +23,9 @@ use rand_chacha::ChaCha8Rng;
 type Failure = Box<dyn std::error::Error>;
 
 fn read(path: &str, shape: Option<&str>) -> Result<(Model, Imported), Failure> {
-    let model = Model::load(path)?;
-    let shape = shape.map(|text| text.split(',').map(str::parse).collect::<Result<Vec<usize>, _>>()).transpose()?;
+    let (model, _) = normalize(&Model::load(path)?);
+    let shape =
+        shape.map(|text| text.split(',').map(str::parse).collect::<Result<Vec<usize>, _>>()).transpose()?;
     let imported = Network::from_onnx_with(&model, &ImportConfig { shape, output: None })?;
     Ok((model, imported))
 }
@@ -54,12 +55,15 @@ fn gradients(files: [&str; 6], shape: Option<&str>) -> Result<(), Failure> {
         found.insert(p.name, tensor);
     }
     // as the file has them
-    let trained: Vec<(&String, _)> = imported.origins.iter().filter(|(name, _)| found.get(name).is_some()).collect();
+    let trained: Vec<(&String, _)> =
+        imported.origins.iter().filter(|(name, _)| found.get(name).is_some()).collect();
     let mut stored = Weights::new();
     for (name, origin) in &trained {
         let tensor = found.get(name).expect("it was just found");
         let (rows, columns) = (tensor.shape[0], tensor.data.len() / tensor.shape[0]);
-        let at = |i: usize| if origin.transposed { tensor.data[i % rows * columns + i / rows] } else { tensor.data[i] };
+        let at = |i: usize| {
+            if origin.transposed { tensor.data[i % rows * columns + i / rows] } else { tensor.data[i] }
+        };
         let data = (0..tensor.data.len()).map(at).collect();
         stored.insert(origin.value.clone(), Tensor { shape: origin.shape.clone(), data });
     }
@@ -76,7 +80,10 @@ fn main() -> Result<(), Failure> {
         ["layers", path] => {
             let (_, imported) = read(path, None)?;
             for row in imported.network.summary() {
-                println!("{:<48} {:<24} {:>12} {:>10} {:>12}", row.path, row.operator, row.output, row.parameters, row.macs);
+                println!(
+                    "{:<48} {:<24} {:>12} {:>10} {:>12}",
+                    row.path, row.operator, row.output, row.parameters, row.macs
+                );
             }
         }
         ["gradients", a, b, c, d, e, f] => gradients([a, b, c, d, e, f], None)?,

@@ -83,8 +83,20 @@ impl Activation {
             Self::Hardsigmoid => hard,
             Self::Swish => x * sigmoid,
             Self::Sigmoid => sigmoid,
-            Self::LeakyReLU { slope } => if x > 0.0 { x } else { x * f64::from(slope) },
-            Self::Elu { alpha } => if x > 0.0 { x } else { f64::from(alpha) * x.exp_m1() },
+            Self::LeakyReLU { slope } => {
+                if x > 0.0 {
+                    x
+                } else {
+                    x * f64::from(slope)
+                }
+            }
+            Self::Elu { alpha } => {
+                if x > 0.0 {
+                    x
+                } else {
+                    f64::from(alpha) * x.exp_m1()
+                }
+            }
             Self::Clip { low, high } => x.max(low.into()).min(high.into()),
             Self::Ramp { slope, offset } => (f64::from(slope) * x + f64::from(offset)).clamp(0.0, 1.0),
             Self::Gelu => 0.5 * x * libm::erfc(-x * FRAC_1_SQRT_2),
@@ -175,9 +187,7 @@ impl Operator for Activation {
                 graph.emit("Mul", name, vec![x, gate], vec![])
             }
             Self::Sigmoid => graph.emit("Sigmoid", name, vec![x], vec![]),
-            Self::LeakyReLU { slope } => {
-                graph.emit("LeakyRelu", name, vec![x], vec![float("alpha", slope)])
-            }
+            Self::LeakyReLU { slope } => graph.emit("LeakyRelu", name, vec![x], vec![float("alpha", slope)]),
             Self::Elu { alpha } => graph.emit("Elu", name, vec![x], vec![float("alpha", alpha)]),
             Self::Clip { low, high } => {
                 let low = graph.floats(&format!("{name}/low"), &[], &[low]);

@@ -73,8 +73,10 @@ impl Operator for Conv2d {
                 "groups = {groups} must divide in_channels = {in_channels} and out_channels = {out_channels}"
             ));
         }
-        let height = window::count(x.height, self.kernel.0, self.stride.0, self.padding.rows(), self.dilation.0)?;
-        let width = window::count(x.width, self.kernel.1, self.stride.1, self.padding.columns(), self.dilation.1)?;
+        let height =
+            window::count(x.height, self.kernel.0, self.stride.0, self.padding.rows(), self.dilation.0)?;
+        let width =
+            window::count(x.width, self.kernel.1, self.stride.1, self.padding.columns(), self.dilation.1)?;
         Ok(Shape::new(out_channels, height, width))
     }
 

@@ -56,7 +56,9 @@ impl ConvTranspose2d {
         // the bounds are those of any window
         window::count(kernel.saturating_mul(dilation), kernel, stride, (before, after), dilation)?;
         if behind >= stride.max(dilation) {
-            return Err(format!("the output padding {behind} must be smaller than the stride or the dilation"));
+            return Err(format!(
+                "the output padding {behind} must be smaller than the stride or the dilation"
+            ));
         }
         let reach = (size - 1) * stride + dilation * (kernel - 1) + 1 + behind;
         match reach.checked_sub(before + after) {
@@ -103,9 +105,10 @@ impl Operator for ConvTranspose2d {
 
     /// Hi Wi kh kw (Cout / groups) Cin, counted from the output: taps that are cut off count, as in tables.
     fn macs(&self, output: Shape) -> u64 {
-        let side = |size: usize, stride: usize, kernel: usize, dilation: usize, padding: usize, behind: usize| {
-            (size + padding).saturating_sub(behind + dilation * (kernel - 1) + 1) / stride + 1
-        };
+        let side =
+            |size: usize, stride: usize, kernel: usize, dilation: usize, padding: usize, behind: usize| {
+                (size + padding).saturating_sub(behind + dilation * (kernel - 1) + 1) / stride + 1
+            };
         let (top, bottom) = self.padding.rows();
         let (left, right) = self.padding.columns();
         let height = side(
@@ -124,7 +127,14 @@ impl Operator for ConvTranspose2d {
             left + right,
             self.output_padding.1,
         );
-        product(&[height, width, self.kernel.0, self.kernel.1, self.out_channels / self.groups, self.in_channels])
+        product(&[
+            height,
+            width,
+            self.kernel.0,
+            self.kernel.1,
+            self.out_channels / self.groups,
+            self.in_channels,
+        ])
     }
 
     fn placement(&self) -> Placement {

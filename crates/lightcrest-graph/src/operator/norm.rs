@@ -51,7 +51,9 @@ impl Operator for BatchNorm {
         let Self { epsilon, momentum, .. } = *self;
         // an epsilon of zero is allowed: some programs write it when they fold the true one into the variance
         if !(0.0..1.0).contains(&epsilon) || !(0.0..=1.0).contains(&momentum) {
-            return Err(format!("epsilon must be in [0, 1) and momentum in [0, 1], got {epsilon}, {momentum}"));
+            return Err(format!(
+                "epsilon must be in [0, 1) and momentum in [0, 1], got {epsilon}, {momentum}"
+            ));
         }
         Ok(x)
     }
@@ -196,7 +198,11 @@ impl Operator for LayerNorm {
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, String> {
         let x = one(inputs)?;
         expect_channels(x, self.channels)?;
-        if self.epsilon > 0.0 { Ok(x) } else { Err(format!("epsilon must be positive, but is {}", self.epsilon)) }
+        if self.epsilon > 0.0 {
+            Ok(x)
+        } else {
+            Err(format!("epsilon must be positive, but is {}", self.epsilon))
+        }
     }
 
     fn tensors(&self, visit: &mut dyn FnMut(Role<'_>)) {
@@ -283,7 +289,9 @@ impl Operator for LocalNorm {
         let x = one(inputs)?;
         if self.size == 0 || self.offset <= 0.0 || self.alpha < 0.0 {
             let Self { size, alpha, offset, .. } = self;
-            return Err(format!("size and offset must be positive and alpha not negative, got {size}, {offset}, {alpha}"));
+            return Err(format!(
+                "size and offset must be positive and alpha not negative, got {size}, {offset}, {alpha}"
+            ));
         }
         Ok(x)
     }

@@ -60,7 +60,13 @@ impl Pool2d {
     }
 
     /// Windows along one side.
-    fn count(&self, size: usize, kernel: usize, stride: usize, padding: (usize, usize)) -> Result<usize, String> {
+    fn count(
+        &self,
+        size: usize,
+        kernel: usize,
+        stride: usize,
+        padding: (usize, usize),
+    ) -> Result<usize, String> {
         let floor = window::count(size, kernel, stride, padding, 1)?;
         let rest = !(size + padding.0 + padding.1 - kernel).is_multiple_of(stride);
         let begins_inside = floor * stride < size + padding.0;

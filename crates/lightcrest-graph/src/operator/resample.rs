@@ -29,7 +29,8 @@ impl Operator for Pad {
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, String> {
         let x = one(inputs)?;
         let Padding { top, left, bottom, right } = self.padding;
-        let add = |size: usize, before: usize, after: usize| size.saturating_add(before).saturating_add(after);
+        let add =
+            |size: usize, before: usize, after: usize| size.saturating_add(before).saturating_add(after);
         Ok(Shape::new(
             add(x.channels, self.channels.0, self.channels.1),
             add(x.height, top, bottom),
@@ -67,7 +68,8 @@ impl Operator for Pad {
     fn export(&self, graph: &mut Builder<'_>, layer: &Layer<'_>) -> Value {
         let x = graph.map(layer.inputs[0], layer.name);
         let Padding { top, left, bottom, right } = self.padding;
-        let sides = [0, self.channels.0, top, left, 0, self.channels.1, bottom, right].map(|side| side as i64);
+        let sides =
+            [0, self.channels.0, top, left, 0, self.channels.1, bottom, right].map(|side| side as i64);
         let sides = graph.ints(&format!("{}/pads", layer.name), &sides);
         let value = graph.floats(&format!("{}/value", layer.name), &[], &[self.value]);
         layer.output(graph.emit("Pad", layer.name, vec![x, sides, value], vec![]), 4)

@@ -51,7 +51,14 @@ impl DistillationConfig {
     ///
     /// # Shapes
     /// `outputs`, `teacher`, `gradient`: (n, classes).
-    pub fn mix(&self, loss: f64, outputs: &[f32], teacher: &[f32], classes: usize, gradient: &mut [f32]) -> f64 {
+    pub fn mix(
+        &self,
+        loss: f64,
+        outputs: &[f32],
+        teacher: &[f32],
+        classes: usize,
+        gradient: &mut [f32],
+    ) -> f64 {
         debug_assert!(outputs.len() == teacher.len() && outputs.len() == gradient.len());
         let (t, w) = (self.temperature, self.weight);
         let n = (outputs.len() / classes) as f64;
@@ -193,7 +200,11 @@ mod tests {
                     reference(config, loss(&z), &z, &teacher)
                 };
                 let slope = (at(1e-5) - at(-1e-5)) / 2e-5;
-                assert!((slope - f64::from(gradient[i])).abs() < 1e-6, "{config:?} {i}: {slope} {}", gradient[i]);
+                assert!(
+                    (slope - f64::from(gradient[i])).abs() < 1e-6,
+                    "{config:?} {i}: {slope} {}",
+                    gradient[i]
+                );
             }
         }
     }

@@ -13,7 +13,8 @@ use super::augmentation::{AugmentationConfig, Batcher};
 use super::fit::{check_shapes, train_with};
 use super::plan::{Plan, PlanMode};
 use super::{
-    DistillationConfig, Metrics, Observer, ScheduleConfig, Teacher, TrainConfig, TrainError, Trained, evaluate,
+    DistillationConfig, Metrics, Observer, ScheduleConfig, Teacher, TrainConfig, TrainError, Trained,
+    evaluate,
 };
 use crate::data::Splits;
 use crate::gate::GATE;

@@ -96,6 +96,16 @@ impl Plan {
         self.executor.backward(d_output);
     }
 
+    /// Sets the weight of the newest batch in the running statistics of every batch normalisation that is not
+    /// frozen.
+    pub fn set_momentum(&mut self, momentum: f64) {
+        for norm in &mut self.executor.norms {
+            if let NormKind::Batch(norm) = &mut norm.kind {
+                norm.momentum = momentum;
+            }
+        }
+    }
+
     /// Every tensor that is trained, in the order of the network; those of frozen layers are not.
     pub fn parameters_mut(&mut self) -> impl Iterator<Item = ParameterMut<'_>> {
         self.executor.parameters.iter_mut().filter(|p| p.trained).map(|p| ParameterMut {

@@ -13,7 +13,8 @@ impl<'a> Importer<'a> {
         if node.input.len() != 2 {
             return self.sum(at);
         }
-        let constant = |slot: usize| node.input_name(slot).and_then(|value| self.facts.constant(value)).cloned();
+        let constant =
+            |slot: usize| node.input_name(slot).and_then(|value| self.facts.constant(value)).cloned();
         match (constant(0), constant(1)) {
             (None, None) => self.of_maps(at),
             (None, Some(array)) => self.with_constant(at, (0, 1), &array),
@@ -68,7 +69,8 @@ impl<'a> Importer<'a> {
             (a, b) = (b, a);
         }
         let shifted = a.rank().checked_sub(b.rank()).ok_or("the smaller map has more axes")?;
-        let fits = |at: usize| at < shifted || b.axes[at - shifted].is_empty() || b.axes[at - shifted] == a.axes[at];
+        let fits =
+            |at: usize| at < shifted || b.axes[at - shifted].is_empty() || b.axes[at - shifted] == a.axes[at];
         if !(0..a.rank()).all(fits) || shifted > 0 {
             return Err(format!("{:?} and {:?} do not go together", a.sizes(), b.sizes()));
         }
@@ -135,7 +137,9 @@ impl<'a> Importer<'a> {
         let Op::Affine(Affine { trained: false, .. }) = layer.op else { return None };
         let same = |role: &str, neutral: f32| match self.weights.get(&format!("{}.{role}", layer.name)) {
             None => Some(neutral),
-            Some(tensor) => tensor.data.first().copied().filter(|first| tensor.data.iter().all(|v| v == first)),
+            Some(tensor) => {
+                tensor.data.first().copied().filter(|first| tensor.data.iter().all(|v| v == first))
+            }
         };
         Some((layer.inputs[0], same("weight", 1.0)?, same("bias", 0.0)?))
     }
@@ -145,7 +149,8 @@ impl<'a> Importer<'a> {
         let x = self.view(at, slots.0)?;
         let node = &self.model.graph().node[at];
         let value = node.input_name(slots.1).unwrap_or_default().to_owned();
-        let numbers = self.numbers(&value).ok_or_else(|| format!("its constant `{value}` holds no numbers"))?;
+        let numbers =
+            self.numbers(&value).ok_or_else(|| format!("its constant `{value}` holds no numbers"))?;
         let (op, first) = (node.op_type.as_str(), slots.1 == 0);
         if op == "Div" && first {
             return Err("a constant is divided by a map".into());
@@ -163,7 +168,14 @@ impl<'a> Importer<'a> {
         self.apply(at, &x, op, first, numbers)
     }
 
-    fn apply(&mut self, at: usize, x: &View, op: &str, first: bool, numbers: Vec<f32>) -> Result<View, String> {
+    fn apply(
+        &mut self,
+        at: usize,
+        x: &View,
+        op: &str,
+        first: bool,
+        numbers: Vec<f32>,
+    ) -> Result<View, String> {
         let minus = |values: Vec<f32>| values.into_iter().map(|v| -v).collect::<Vec<f32>>();
         match (op, first) {
             ("Mul", _) => self.scale_by(at, x, Some(numbers), None),
@@ -212,7 +224,10 @@ impl<'a> Importer<'a> {
             if values.iter().any(|v| !v.is_finite()) {
                 return Err("a constant is not finite".into());
             }
-            self.fix(&format!("{path}.{role}"), if values.len() == 1 { vec![values[0]; channels] } else { values });
+            self.fix(
+                &format!("{path}.{role}"),
+                if values.len() == 1 { vec![values[0]; channels] } else { values },
+            );
         }
         Ok(y)
     }
@@ -244,7 +259,8 @@ impl<'a> Importer<'a> {
     /// Whether a constant of more than one number lies along the channels of a view.
     pub(super) fn expect_along_channels(&self, x: &View, shape: &[usize]) -> Result<(), String> {
         let places: Vec<usize> = (0..shape.len()).filter(|&axis| shape[axis] > 1).collect();
-        let wrong = || format!("a constant of shape {shape:?} does not lie along the channels of {:?}", x.sizes());
+        let wrong =
+            || format!("a constant of shape {shape:?} does not lie along the channels of {:?}", x.sizes());
         let shifted = x.rank().checked_sub(shape.len()).ok_or_else(wrong)?;
         let channels = self.network.shape(x.node).channels;
         match places[..] {

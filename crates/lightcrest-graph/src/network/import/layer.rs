@@ -44,7 +44,9 @@ fn padding(
             Ok(Padding { top: rows - bottom, left: columns - right, bottom, right })
         }
         _ => {
-            let Some(list) = node.ints("pads").filter(|list| !list.is_empty()) else { return Ok(Padding::NONE) };
+            let Some(list) = node.ints("pads").filter(|list| !list.is_empty()) else {
+                return Ok(Padding::NONE);
+            };
             match list.iter().map(|&v| usize::try_from(v)).collect::<Result<Vec<_>, _>>().as_deref() {
                 Ok(&[top, left, bottom, right]) => Ok(Padding { top, left, bottom, right }),
                 _ => Err(format!("its `pads` {list:?} are not those of a map")),
@@ -58,7 +60,10 @@ impl<'a> Importer<'a> {
         let x = self.channels_first(at, 0)?;
         let (value, weight) = self.constant(at, 1, "weight")?;
         let &[out_channels, each, rows, columns] = &weight.shape[..] else {
-            return Err(format!("its weight has the shape {:?}, that of a kernel over maps expected", weight.shape));
+            return Err(format!(
+                "its weight has the shape {:?}, that of a kernel over maps expected",
+                weight.shape
+            ));
         };
         let node = &self.model.graph().node[at];
         let groups = usize::try_from(node.int_or("group", 1)).unwrap_or(0);
@@ -83,7 +88,10 @@ impl<'a> Importer<'a> {
         let x = self.channels_first(at, 0)?;
         let (value, weight) = self.constant(at, 1, "weight")?;
         let &[in_channels, each, rows, columns] = &weight.shape[..] else {
-            return Err(format!("its weight has the shape {:?}, that of a kernel over maps expected", weight.shape));
+            return Err(format!(
+                "its weight has the shape {:?}, that of a kernel over maps expected",
+                weight.shape
+            ));
         };
         let node = &self.model.graph().node[at];
         if node.string_or("auto_pad", "NOTSET") != "NOTSET" || node.ints("output_shape").is_some() {
@@ -263,7 +271,9 @@ impl<'a> Importer<'a> {
         let positions = |parts: &[super::view::Part]| {
             parts.iter().all(|part| matches!(part.axis, Axis::Row | Axis::Column))
         };
-        let all = (0..rank).all(|at| reduced(&at) == (positions(&x.axes[at]) && !x.axes[at].is_empty()) || x.axes[at].is_empty());
+        let all = (0..rank).all(|at| {
+            reduced(&at) == (positions(&x.axes[at]) && !x.axes[at].is_empty()) || x.axes[at].is_empty()
+        });
         if !all {
             return Err(format!("only all positions are reduced, not the axes {axes:?} of {:?}", x.sizes()));
         }

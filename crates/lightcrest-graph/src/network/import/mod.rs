@@ -151,7 +151,12 @@ impl<'a> Importer<'a> {
             (&[_, c, h, w], false) | (&[_, h, w, c], true) => Shape::new(c, h, w),
             (&[_, h, w], _) => Shape::new(1, h, w),
             (&[_, features], _) => Shape::vector(features),
-            _ => return Err(interface(format!("input `{}` has the shape {sizes:?}, an image expected", input.name))),
+            _ => {
+                return Err(interface(format!(
+                    "input `{}` has the shape {sizes:?}, an image expected",
+                    input.name
+                )));
+            }
         };
         let map = View::map(0, shape);
         let view = match (sizes.len(), channels_last) {
@@ -309,7 +314,8 @@ fn only_input<'a>(
 ) -> Result<&'a ValueInfoProto, ImportError> {
     let graph = model.graph();
     let read = |name: &str| index.consumers(name).iter().any(|(at, _)| needed.contains(at));
-    let inputs = graph.input.iter().filter(|input| index.initializer(&input.name).is_none() && read(&input.name));
+    let inputs =
+        graph.input.iter().filter(|input| index.initializer(&input.name).is_none() && read(&input.name));
     match inputs.collect::<Vec<_>>()[..] {
         [input] => {
             let kind = tensor_type(input).map(|tensor| tensor.elem_type);

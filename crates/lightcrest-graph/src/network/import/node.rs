@@ -1,7 +1,8 @@
 //! The nodes of a file, one after the other: which operator becomes which layer.
 
 use super::super::{
-    Activation, BatchNorm, Gather, LayerNorm, LocalNorm, Op, PRelu, Pad, Padding, PixelShuffle, Slice, Upsample,
+    Activation, BatchNorm, Gather, LayerNorm, LocalNorm, Op, PRelu, Pad, Padding, PixelShuffle, Slice,
+    Upsample,
 };
 use super::Importer;
 use super::view::{Motion, View};
@@ -67,7 +68,11 @@ impl<'a> Importer<'a> {
                 let x = self.channels_first(at, 0)?;
                 let block = usize::try_from(node.int_or("blocksize", 0)).unwrap_or(0);
                 let block_first = node.string_or("mode", "DCR") != "CRD";
-                let y = self.push(name_of(node), Op::PixelShuffle(PixelShuffle { block, block_first }), &[x.node])?;
+                let y = self.push(
+                    name_of(node),
+                    Op::PixelShuffle(PixelShuffle { block, block_first }),
+                    &[x.node],
+                )?;
                 View::map(y, self.network.shape(y))
             }
             _ => {
@@ -88,7 +93,8 @@ impl<'a> Importer<'a> {
         {
             return Err(format!("it writes {sizes:?}, but its layer {:?}", view.sizes()));
         }
-        if let Some(second) = node.output.iter().skip(1).find(|value| !self.index.consumers(value).is_empty()) {
+        if let Some(second) = node.output.iter().skip(1).find(|value| !self.index.consumers(value).is_empty())
+        {
             return Err(format!("its output `{second}` is not understood"));
         }
         self.views.insert(name.clone(), Some(view));
@@ -99,7 +105,11 @@ impl<'a> Importer<'a> {
     pub(super) fn view(&self, at: usize, slot: usize) -> Result<View, String> {
         let node = &self.model.graph().node[at];
         let value = node.input_name(slot).ok_or_else(|| format!("it has no input {slot}"))?;
-        self.views.get(value).cloned().flatten().ok_or_else(|| format!("its input `{value}` is not computed from the image"))
+        self.views
+            .get(value)
+            .cloned()
+            .flatten()
+            .ok_or_else(|| format!("its input `{value}` is not computed from the image"))
     }
 
     /// The view made plain, by moving what has to be moved.
@@ -125,7 +135,8 @@ impl<'a> Importer<'a> {
                 Ok(view.with_channels(y, axis, count))
             }
             Motion::Shuffle(block, block_first, [channel, row, column]) => {
-                let y = self.push(&name, Op::PixelShuffle(PixelShuffle { block, block_first }), &[view.node])?;
+                let y =
+                    self.push(&name, Op::PixelShuffle(PixelShuffle { block, block_first }), &[view.node])?;
                 let map = View::map(y, self.network.shape(y));
                 let mut plain = view.of(y);
                 for (axis, from) in [(channel, 1), (row, 2), (column, 3)] {
@@ -157,7 +168,9 @@ impl<'a> Importer<'a> {
         }
         // borders may fall on each other once the values are where they seem to be
         let plain = self.plain(&view)?;
-        plain.reshaped(&sizes).ok_or_else(|| format!("{:?} to {sizes:?} divides axes that are one", view.sizes()))
+        plain
+            .reshaped(&sizes)
+            .ok_or_else(|| format!("{:?} to {sizes:?} divides axes that are one", view.sizes()))
     }
 
     fn transpose(&mut self, at: usize) -> Result<View, String> {
@@ -227,7 +240,8 @@ impl<'a> Importer<'a> {
         let epsilon = f64::from(node.float_or("epsilon", 1e-5));
         // f32 knows 0.9 to seven digits, and so the rest
         let momentum = (momentum * 1e6).round() / 1e6;
-        let y = self.push(name_of(node), Op::BatchNorm(BatchNorm { channels, epsilon, momentum }), &[x.node])?;
+        let y =
+            self.push(name_of(node), Op::BatchNorm(BatchNorm { channels, epsilon, momentum }), &[x.node])?;
         let path = self.network.nodes()[y].name.clone();
         for (slot, role) in [(1, "weight"), (2, "bias"), (3, "running_mean"), (4, "running_var")] {
             let (value, array) = self.constant(at, slot, role)?;
@@ -380,7 +394,8 @@ impl<'a> Importer<'a> {
             return Err("only channels are gathered".into());
         }
         let size = x.sizes()[axis] as i64;
-        let channels: Vec<usize> = list.iter().map(|&c| (if c < 0 { c + size } else { c }) as usize).collect();
+        let channels: Vec<usize> =
+            list.iter().map(|&c| (if c < 0 { c + size } else { c }) as usize).collect();
         let count = channels.len();
         let y = self.push(name_of(node), order(channels), &[x.node])?;
         Ok(x.with_channels(y, axis, count))
@@ -426,7 +441,8 @@ impl<'a> Importer<'a> {
         }
         let ((top, bottom), (left, right)) = (amount(row), amount(column));
         let padding = Padding { top, left, bottom, right };
-        let y = self.push(name_of(node), Op::Pad(Pad { padding, channels: amount(channel), value }), &[x.node])?;
+        let y =
+            self.push(name_of(node), Op::Pad(Pad { padding, channels: amount(channel), value }), &[x.node])?;
         Ok(View::map(y, self.network.shape(y)).transposed(&order))
     }
 
@@ -456,7 +472,8 @@ impl<'a> Importer<'a> {
 fn order(channels: Vec<usize>) -> Op {
     let count = channels.len();
     // the second is where the second group begins
-    let groups = channels.get(1).filter(|&&each| each > 1 && count.is_multiple_of(each)).map(|&each| count / each);
+    let groups =
+        channels.get(1).filter(|&&each| each > 1 && count.is_multiple_of(each)).map(|&each| count / each);
     if let Some(groups) = groups {
         let each = count / groups;
         if channels.iter().enumerate().all(|(c, &from)| from == (c % groups) * each + c / groups) {

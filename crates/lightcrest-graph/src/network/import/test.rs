@@ -5,8 +5,8 @@ use rand_chacha::ChaCha8Rng;
 
 use super::*;
 use crate::network::{
-    Activation, Affine, BatchNorm, Conv2d, ConvTranspose2d, Gather, LayerNorm, Linear, LocalNorm, NodeId, PRelu, Pad,
-    Padding, PixelShuffle, Pool2d, PoolKind, Upsample, reference,
+    Activation, Affine, BatchNorm, Conv2d, ConvTranspose2d, Gather, LayerNorm, Linear, LocalNorm, NodeId,
+    PRelu, Pad, Padding, PixelShuffle, Pool2d, PoolKind, Upsample, reference,
 };
 use crate::onnx::testing::{ModelBuilder, float, int, ints, string};
 use crate::onnx::{Array, ExportConfig, export};
@@ -53,9 +53,11 @@ fn what_only_read_networks_have_is_written_and_read_again() {
     let mut n = Network::new(Shape::new(3, 8, 9));
     let mut push = |name: &str, op: Op, inputs: &[NodeId]| n.push(name, op, inputs).unwrap();
     let padding = Padding { top: 0, left: 1, bottom: 1, right: 0 };
-    let x = push("pixels", Op::Affine(Affine { channels: 3, weight: true, bias: true, trained: false }), &[0]);
+    let x =
+        push("pixels", Op::Affine(Affine { channels: 3, weight: true, bias: true, trained: false }), &[0]);
     let x = push("conv", Op::Conv2d(Conv2d { padding, bias: true, ..Conv2d::new(3, 8, 3, 1) }), &[x]);
-    let x = push("norm", Op::BatchNorm(BatchNorm { epsilon: 1e-3, momentum: 0.01, ..BatchNorm::new(8) }), &[x]);
+    let x =
+        push("norm", Op::BatchNorm(BatchNorm { epsilon: 1e-3, momentum: 0.01, ..BatchNorm::new(8) }), &[x]);
     let activations = [
         Activation::LeakyReLU { slope: 0.1 },
         Activation::Elu { alpha: 0.5 },
@@ -71,7 +73,8 @@ fn what_only_read_networks_have_is_written_and_read_again() {
     }
     let x = push("local", Op::LocalNorm(LocalNorm { size: 3, alpha: 0.1, beta: 0.75, offset: 1.0 }), &[x]);
     let x = push("prelu", Op::PRelu(PRelu { slopes: 8 }), &[x]);
-    let pool = Pool2d { padding, ceil: true, count_padding: false, ..Pool2d::new(PoolKind::Average, 2, 2, 0) };
+    let pool =
+        Pool2d { padding, ceil: true, count_padding: false, ..Pool2d::new(PoolKind::Average, 2, 2, 0) };
     let x = push("pool", Op::Pool2d(pool), &[x]);
     let up = ConvTranspose2d {
         in_channels: 8,
@@ -114,7 +117,12 @@ fn channels_last() -> Model {
         .weights("offset", &[2], 5)
         .node("Sub", &["image", "mean"], "centred", vec![])
         .node("Transpose", &["centred"], "first", vec![ints("perm", &[0, 3, 1, 2])])
-        .node("Conv", &["first", "kernel"], "conv", vec![string("auto_pad", "SAME_UPPER"), ints("strides", &[2, 2])])
+        .node(
+            "Conv",
+            &["first", "kernel"],
+            "conv",
+            vec![string("auto_pad", "SAME_UPPER"), ints("strides", &[2, 2])],
+        )
         .node("Transpose", &["conv"], "last", vec![ints("perm", &[0, 2, 3, 1])])
         .node("Add", &["last", "bias"], "shifted", vec![])
         .node("Relu", &["shifted"], "relu", vec![])
@@ -135,11 +143,23 @@ fn channels_last_become_the_same_layers() {
     let imported = Network::from_onnx(&channels_last()).unwrap();
     assert!(imported.channels_last);
     assert_eq!(imported.network.input_shape(), Shape::new(3, 6, 5));
-    assert_eq!((imported.output.as_str(), imported.softmax.as_deref()), ("logits", Some("Softmax `probabilities`")));
+    assert_eq!(
+        (imported.output.as_str(), imported.softmax.as_deref()),
+        ("logits", Some("Softmax `probabilities`"))
+    );
     let ops: Vec<String> = imported.network.nodes().iter().map(|node| node.op.describe()).collect();
     let expected = [
-        "Input", "Affine constant", "Conv2d 3x3/2", "Affine", "ReLU", "GlobalAvgPool", "Linear", "Sigmoid", "Gate",
-        "GlobalAvgPool", "Linear",
+        "Input",
+        "Affine constant",
+        "Conv2d 3x3/2",
+        "Affine",
+        "ReLU",
+        "GlobalAvgPool",
+        "Linear",
+        "Sigmoid",
+        "Gate",
+        "GlobalAvgPool",
+        "Linear",
     ];
     assert_eq!(ops, expected);
     let constants: Vec<&str> = imported.origins.values().map(|origin| origin.value.as_str()).collect();
@@ -166,7 +186,8 @@ fn weights_go_back_where_they_came_from_and_nothing_else_changes() {
         .map(|(after, _)| after.name.as_str())
         .collect();
     assert_eq!(changed, ["matrix"]);
-    let stored = Array::from_proto(after.graph().initializer.iter().find(|t| t.name == "matrix").unwrap()).unwrap();
+    let stored =
+        Array::from_proto(after.graph().initializer.iter().find(|t| t.name == "matrix").unwrap()).unwrap();
     assert_eq!(stored.as_f32().unwrap()[2], 7.0, "(in, out) in the file");
 
     weights.get_mut("product.weight").unwrap().data[0] = f32::NAN;
@@ -209,7 +230,8 @@ fn flattened_and_shuffled_values_find_their_places() {
     let mut expected = [0.0f64; 5];
     for (position, channel) in (0..12).flat_map(|p| (0..2).map(move |c| (p, c))) {
         for (out, sum) in expected.iter_mut().enumerate() {
-            *sum += f64::from(image[channel * 12 + position]) * f64::from(w[(position * 2 + channel) * 5 + out]);
+            *sum +=
+                f64::from(image[channel * 12 + position]) * f64::from(w[(position * 2 + channel) * 5 + out]);
         }
     }
     let expected: Vec<f32> = expected.iter().map(|&v| v as f32).collect();

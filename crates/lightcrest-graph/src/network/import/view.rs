@@ -128,7 +128,8 @@ impl View {
         let unsplit = self.axes.iter().flatten().all(|part| part.step == 1 && part.size == all(part));
         let alone = |parts: &Vec<Part>| parts.len() == 1 || parts.iter().all(|p| p.axis != Axis::Channel);
         let positions = |parts: &Vec<Part>| {
-            parts.len() < 2 || matches!(parts[..], [Part { axis: Axis::Row, .. }, Part { axis: Axis::Column, .. }])
+            parts.len() < 2
+                || matches!(parts[..], [Part { axis: Axis::Row, .. }, Part { axis: Axis::Column, .. }])
         };
         unsplit && self.axes.iter().all(alone) && self.axes.iter().all(positions)
     }
@@ -175,8 +176,9 @@ impl View {
     /// of the layer graph does.
     pub(super) fn motion(&self, shape: Shape) -> Option<Motion> {
         let is = |parts: &[Part], axis: Axis| parts.iter().all(|part| part.axis == axis);
-        let used: Vec<usize> =
-            (0..self.rank()).filter(|&at| !self.axes[at].is_empty() && !is(&self.axes[at], Axis::Batch)).collect();
+        let used: Vec<usize> = (0..self.rank())
+            .filter(|&at| !self.axes[at].is_empty() && !is(&self.axes[at], Axis::Batch))
+            .collect();
         // the parts of the batch stand alone, or nothing is understood
         if self.axes.iter().any(|parts| parts.len() > 1 && parts.iter().any(|p| p.axis == Axis::Batch)) {
             return None;
@@ -188,7 +190,8 @@ impl View {
                 Axis::Row => part.step * shape.width,
                 Axis::Column => part.step,
             };
-            let steps: Vec<(usize, usize)> = self.axes[at].iter().map(|part| (part.size, step(part))).collect();
+            let steps: Vec<(usize, usize)> =
+                self.axes[at].iter().map(|part| (part.size, step(part))).collect();
             let order = indices(&steps);
             if order.len() != shape.len() {
                 return None;
@@ -199,12 +202,16 @@ impl View {
                 _ => Motion::Flatten((!natural).then_some(order), at),
             });
         }
-        let channels: Vec<usize> =
-            used.iter().copied().filter(|&at| self.axes[at].iter().any(|p| p.axis == Axis::Channel)).collect();
+        let channels: Vec<usize> = used
+            .iter()
+            .copied()
+            .filter(|&at| self.axes[at].iter().any(|p| p.axis == Axis::Channel))
+            .collect();
         if let [at] = channels[..]
             && is(&self.axes[at], Axis::Channel)
         {
-            let steps: Vec<(usize, usize)> = self.axes[at].iter().map(|part| (part.size, part.step)).collect();
+            let steps: Vec<(usize, usize)> =
+                self.axes[at].iter().map(|part| (part.size, part.step)).collect();
             let order = indices(&steps);
             return (order.len() == shape.channels).then_some(Motion::Order(order, at));
         }
@@ -219,7 +226,9 @@ impl View {
         for &at in used {
             match self.axes[at][..] {
                 [Part { axis: Axis::Row, step: 1, .. }, c] if c.axis == Axis::Channel => rows = Some((at, c)),
-                [Part { axis: Axis::Column, step: 1, .. }, c] if c.axis == Axis::Channel => columns = Some((at, c)),
+                [Part { axis: Axis::Column, step: 1, .. }, c] if c.axis == Axis::Channel => {
+                    columns = Some((at, c))
+                }
                 [c] if c.axis == Axis::Channel => channels = Some((at, c)),
                 _ => return None,
             }

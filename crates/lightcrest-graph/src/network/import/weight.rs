@@ -22,7 +22,9 @@ pub struct Origin {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WriteBackError {
     /// The weights are not those of the imported network.
-    #[error("weight `{tensor}` is missing or has another number of values than constant `{value}` of the model")]
+    #[error(
+        "weight `{tensor}` is missing or has another number of values than constant `{value}` of the model"
+    )]
     Tensor {
         /// The tensor.
         tensor: String,
@@ -74,7 +76,8 @@ pub fn write_back(
         let data = if origin.transposed { swapped(&values.data, &values.shape) } else { values.data.clone() };
         tensors.push(Array::f32(origin.shape.clone(), data).to_proto(&origin.value));
     }
-    let computed: HashSet<usize> = tensors.iter().filter_map(|tensor| Some(index.producer(&tensor.name)?.0)).collect();
+    let computed: HashSet<usize> =
+        tensors.iter().filter_map(|tensor| Some(index.producer(&tensor.name)?.0)).collect();
     let graph = model.graph_mut();
     for mut tensor in tensors {
         match index.initializer(&tensor.name) {
@@ -122,23 +125,34 @@ impl<'a> Importer<'a> {
     pub(super) fn constant(&self, at: usize, slot: usize, what: &str) -> Result<(String, Array), String> {
         let node = &self.model.graph().node[at];
         let value = node.input_name(slot).ok_or_else(|| format!("it has no {what}"))?;
-        let array = self.facts.constant(value).ok_or_else(|| format!("its {what} `{value}` is not constant"))?;
+        let array =
+            self.facts.constant(value).ok_or_else(|| format!("its {what} `{value}` is not constant"))?;
         match array.as_f32() {
             Some(_) => Ok((value.to_owned(), array.clone())),
-            None => Err(format!("its {what} `{value}` has elements of type {}, f32 (1) expected", array.element())),
+            None => Err(format!(
+                "its {what} `{value}` has elements of type {}, f32 (1) expected",
+                array.element()
+            )),
         }
     }
 
     /// Whether only one layer has the constant as its weight.
     fn take(&mut self, value: &str, tensor: &str) -> Result<(), String> {
         match self.taken.insert(value.to_owned(), tensor.to_owned()) {
-            Some(other) => Err(format!("its weight `{value}` is also `{other}`: shared weights are not trained apart")),
+            Some(other) => {
+                Err(format!("its weight `{value}` is also `{other}`: shared weights are not trained apart"))
+            }
             None => Ok(()),
         }
     }
 
     /// Gives `tensor` the values of a constant under another shape, and remembers where they came from.
-    pub(super) fn load(&mut self, tensor: &str, constant: &Constant<'_>, shape: Vec<usize>) -> Result<(), String> {
+    pub(super) fn load(
+        &mut self,
+        tensor: &str,
+        constant: &Constant<'_>,
+        shape: Vec<usize>,
+    ) -> Result<(), String> {
         self.insert(tensor, constant, shape, false)
     }
 
@@ -162,7 +176,10 @@ impl<'a> Importer<'a> {
         let data = constant.array.as_f32().unwrap_or_default();
         if shape.iter().product::<usize>() != data.len() {
             let found = &constant.array.shape;
-            return Err(format!("its weight `{}` has the shape {found:?}, {shape:?} expected", constant.value));
+            return Err(format!(
+                "its weight `{}` has the shape {found:?}, {shape:?} expected",
+                constant.value
+            ));
         }
         self.take(constant.value, tensor)?;
         let stored = constant.array.shape.clone();

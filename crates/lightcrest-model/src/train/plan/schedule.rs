@@ -72,9 +72,11 @@ pub(super) struct Scheduler<'a, E> {
 fn as_conv(op: &Op) -> Option<Conv2d> {
     match op {
         Op::Conv2d(conv) => Some(*conv),
-        Op::Linear(Linear { in_features, out_features, bias }) => {
-            Some(Conv2d { bias: *bias, padding: Padding::NONE, ..Conv2d::new(*in_features, *out_features, 1, 1) })
-        }
+        Op::Linear(Linear { in_features, out_features, bias }) => Some(Conv2d {
+            bias: *bias,
+            padding: Padding::NONE,
+            ..Conv2d::new(*in_features, *out_features, 1, 1)
+        }),
         Op::Input(_)
         | Op::BatchNorm(_)
         | Op::Activation(_)
@@ -290,7 +292,12 @@ impl<'a, E: Element> Scheduler<'a, E> {
                 Op::PRelu(_) => {
                     let channels = self.network.shape(id).channels;
                     self.layer[id] = Some(self.channel_layers.len());
-                    self.channel_layers.push(ChannelLayer::new([Some(first), None], 0.0, channels, self.lanes));
+                    self.channel_layers.push(ChannelLayer::new(
+                        [Some(first), None],
+                        0.0,
+                        channels,
+                        self.lanes,
+                    ));
                 }
                 Op::ChannelConv(_) => {
                     self.layer[id] = Some(self.channel_convs.len());
@@ -359,7 +366,9 @@ impl<'a, E: Element> Scheduler<'a, E> {
     /// Whether a value is computed wherever it is needed instead of stored.
     fn is_cheap(&self, node: NodeId) -> bool {
         match self.network.nodes()[node].op {
-            Op::BatchNorm(_) | Op::Affine(_) | Op::Activation(_) | Op::PRelu(_) | Op::Gate | Op::Slice(_) => true,
+            Op::BatchNorm(_) | Op::Affine(_) | Op::Activation(_) | Op::PRelu(_) | Op::Gate | Op::Slice(_) => {
+                true
+            }
             Op::Dropout(_) => self.mode == PlanMode::Infer,
             Op::Input(_)
             | Op::Conv2d(_)

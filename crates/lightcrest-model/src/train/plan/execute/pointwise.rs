@@ -95,13 +95,7 @@ impl<E: Element, M: Machine<E>> Executor<E, M> {
     }
 
     /// Forward, or with `dy` the gradient of the input.
-    pub(super) fn prelu(
-        &self,
-        layer: usize,
-        x: Source<'_, E>,
-        dy: Option<Source<'_, E>>,
-        y: Target<'_, E>,
-    ) {
+    pub(super) fn prelu(&self, layer: usize, x: Source<'_, E>, dy: Option<Source<'_, E>>, y: Target<'_, E>) {
         self.machine.run(PRelu {
             images: y.images,
             slope: &self.channel_layers[layer].packed[0],

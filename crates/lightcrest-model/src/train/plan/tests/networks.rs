@@ -101,7 +101,8 @@ fn odd_convolutions() -> Network {
     let first = Conv2d { kernel: (3, 5), padding: (0, 2).into(), bias: true, ..Conv2d::new(3, 5, 3, 1) };
     let x = m.push(Op::Conv2d(first), &[0]);
     let x = m.act(x, Activation::Swish);
-    let second = Conv2d { dilation: (2, 1), padding: (2, 3).into(), stride: (1, 2), ..Conv2d::new(5, 17, 3, 1) };
+    let second =
+        Conv2d { dilation: (2, 1), padding: (2, 3).into(), stride: (1, 2), ..Conv2d::new(5, 17, 3, 1) };
     let x = m.push(Op::Conv2d(second), &[x]);
     let x = m.norm(x);
     let x = m.act(x, Activation::Hardswish);
@@ -342,7 +343,10 @@ fn uneven_padding() -> Network {
     let c = m.push(ceil(PoolKind::Average, (1, 0).into(), true), &[x]);
     let x = m.push(Op::Add, &[a, b, c]);
     let padding = Padding { top: 0, left: 1, bottom: 1, right: 0 };
-    let x = m.push(Op::Pool2d(Pool2d { padding, count_padding: false, ..Pool2d::new(PoolKind::Average, 2, 1, 0) }), &[x]);
+    let x = m.push(
+        Op::Pool2d(Pool2d { padding, count_padding: false, ..Pool2d::new(PoolKind::Average, 2, 1, 0) }),
+        &[x],
+    );
     m.head(x)
 }
 

@@ -42,8 +42,8 @@ pub(super) fn forward(
                             for kw in 0..conv.kernel.1 {
                                 let row =
                                     (y * conv.stride.0 + kh * conv.dilation.0).wrapping_sub(conv.padding.top);
-                                let column =
-                                    (x * conv.stride.1 + kw * conv.dilation.1).wrapping_sub(conv.padding.left);
+                                let column = (x * conv.stride.1 + kw * conv.dilation.1)
+                                    .wrapping_sub(conv.padding.left);
                                 if row < from.height && column < from.width {
                                     sum += w[((c * ci + i) * conv.kernel.0 + kh) * conv.kernel.1 + kw]
                                         * input[at(from, b, c / co * ci + i, row, column)];
@@ -97,7 +97,9 @@ pub(super) fn forward(
                     }
                     match maximum {
                         true => inside.into_iter().fold(f64::NEG_INFINITY, f64::max),
-                        false => inside.iter().sum::<f64>() / p.divisor((y, x), (from.height, from.width)) as f64,
+                        false => {
+                            inside.iter().sum::<f64>() / p.divisor((y, x), (from.height, from.width)) as f64
+                        }
                     }
                 })
             }
