@@ -1,9 +1,10 @@
-//! What developers run: `cargo xtask test` and `cargo xtask bench NAME`.
+//! What developers run: `cargo xtask test`, `cargo xtask bench NAME` and `cargo xtask fuzz onnx`.
 //!
 //! Every step prints the command that it runs, so that a failing one can be repeated by hand.
 #![allow(clippy::print_stdout)]
 
 mod bench;
+mod fuzz;
 mod process;
 mod python;
 mod test;
@@ -27,6 +28,10 @@ cargo xtask COMMAND
                 Optuna's are optuna_gp, _tpe, _cmaes, _nsga2, _nsga3, _qmc, _random);
                 --speed for the time of an ask instead; with pruners at equal numbers of epochs on learning curves
                 (--suite curves,curve_tables,digits --sampler 'gp+halving;random+hyperband')
+  bench compress   ONNX files of PyPI packages through what reads, normalises and writes them, compared in onnxruntime
+                (--part round-trip, the default; --part exports for torchvision's families as torch exports them, which
+                fetches torch)
+  fuzz onnx     damages those files and reads, infers, normalises and writes what is left of them (--minutes N, default 1)
 ";
 
 fn main() -> ExitCode {
@@ -39,6 +44,8 @@ fn main() -> ExitCode {
         ["bench", "study", rest @ ..] => bench::study(rest),
         ["bench", "figures", rest @ ..] => bench::figures(rest),
         ["bench", "bo", rest @ ..] => bench::bo(rest),
+        ["bench", "compress", rest @ ..] => bench::compress(rest),
+        ["fuzz", rest @ ..] => fuzz::fuzz(rest),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             Ok(())

@@ -1,11 +1,13 @@
 //! `cargo xtask test`: the cheapest check first.
 
+use std::path::Path;
 use std::process::Command;
 
+use crate::bench;
 use crate::process::{cargo, root, run, target_folder};
 use crate::python;
 
-/// Format, lints, tests, documentation, exported files, the Python package.
+/// Format, lints, tests, documentation, exported and pruned files, the Python package.
 ///
 /// # Errors
 /// The first command that fails.
@@ -17,6 +19,7 @@ pub(crate) fn run_all() -> Result<(), String> {
     packaged_images()?;
     run(cargo().args(["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))?;
     onnx()?;
+    pruning()?;
     package()
 }
 
@@ -71,7 +74,8 @@ fn packaged_images() -> Result<(), String> {
 }
 
 /// Every operator and module, written as ONNX, must pass the ONNX checker and give the same output in
-/// onnxruntime.
+/// onnxruntime; and models in the spellings of other programs, read, normalised and written, that of the
+/// original.
 fn onnx() -> Result<(), String> {
     let files = target_folder().join("onnx-check");
     let _ = std::fs::remove_dir_all(&files);
@@ -80,7 +84,37 @@ fn onnx() -> Result<(), String> {
         .arg(&files))?;
     let python = python::environment("onnx")?;
     let script = root().join("crates/lightcrest-model/tests/onnx/check_onnx.py");
-    run(Command::new(python).arg(script).arg(&files))
+    run(Command::new(&python).arg(script).arg(&files))?;
+    let made = target_folder().join("onnx-spellings");
+    let _ = std::fs::remove_dir_all(&made);
+    run(Command::new(&python).arg(root().join("xtask/python/make_onnx.py")).arg(&made))?;
+    bench::rewrite_and_compare(&python, "normalize", &bench::find(&made, "onnx"), &[], &["--quiet"])?;
+    vectors(&python)
+}
+
+/// How many of the vectors that the package `onnx` makes pass; the others need an element type or an operator
+/// that is declined.
+const VECTORS: &str = "1200";
+
+/// What is inferred and computed of ONNX operators must be what the vectors of the standard say.
+fn vectors(python: &Path) -> Result<(), String> {
+    let folder = target_folder().join("onnx-vectors");
+    let _ = std::fs::remove_dir_all(&folder);
+    run(Command::new(python).arg(root().join("xtask/python/onnx_vectors.py")).arg(&folder))?;
+    run(cargo()
+        .args(["run", "--quiet", "--package", "lightcrest-graph", "--example", "onnx_vectors", "--"])
+        .arg(&folder)
+        .arg(VECTORS))
+}
+
+/// What is pruned must be the original with zeros in place of what is gone, on graphs that are known to break
+/// tools.
+fn pruning() -> Result<(), String> {
+    run(cargo().args(["build", "--quiet", "--package", "lightcrest-cli"]))?;
+    let program = target_folder().join("debug/lightcrest");
+    let python = python::environment("onnx")?;
+    let script = root().join("xtask/python/prune_check.py");
+    run(Command::new(python).arg(script).arg(program).arg(target_folder().join("prune-check")))
 }
 
 /// The Python package, built as a wheel and installed into an environment of its own, must pass its tests

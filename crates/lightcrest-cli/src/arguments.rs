@@ -57,6 +57,9 @@ pub(crate) enum Command {
     /// Draw the posterior of the Gaussian process after every trial, and what it proposed next
     #[command(after_help = SURROGATE_EXAMPLES)]
     Surrogate(SurrogateArguments),
+    /// Remove channels from an ONNX model
+    #[command(after_help = PRUNE_EXAMPLES)]
+    Prune(PruneArguments),
     /// Check a spec and its data without running anything
     #[command(after_help = "Example:\n  lightcrest check examples/digits.toml")]
     Check(CheckArguments),
@@ -125,6 +128,64 @@ Examples:
   lightcrest surrogate runs/digits              writes runs/digits/surrogate.html
   lightcrest surrogate runs/digits --parameter learning_rate --parameter optimizer
   lightcrest surrogate study.db --trial 3 --out three.html";
+
+const PRUNE_EXAMPLES: &str = "\
+Whole channels go, with every weight that writes or reads them: the file gets smaller and faster wherever it runs. No data is
+needed, and accuracy falls until the network is trained again. Layers that feed an output of the graph, or an operator that cannot
+be followed, keep their channels, and the table says why. Without anything to prune, nothing is written and the exit code is 2.
+
+Examples:
+  lightcrest prune model.onnx --out half.onnx
+  lightcrest prune model.onnx --out small.onnx --macs 0.25 --global --round-to 8
+  lightcrest prune model.onnx --out half.onnx --keep conv1 --importance bn --json";
+
+/// `lightcrest prune`
+#[derive(Debug, Args)]
+pub(crate) struct PruneArguments {
+    /// The model, an ONNX file
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: PathBuf,
+    /// Where the pruned model goes
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Share of the channels that goes, of each group of layers or with --global of all together
+    #[arg(long, value_name = "SHARE", default_value_t = 0.5)]
+    pub(crate) ratio: f64,
+    /// Share of the multiply-accumulates to end at, instead of a share of the channels
+    #[arg(long, value_name = "SHARE", conflicts_with = "ratio")]
+    pub(crate) macs: Option<f64>,
+    /// How channels are ranked
+    #[arg(long, value_name = "NAME", value_enum, default_value_t = ImportanceName::L1)]
+    pub(crate) importance: ImportanceName,
+    /// Rank the channels of all layers together; at least 8 of each group, or a tenth, are left
+    #[arg(long)]
+    pub(crate) global: bool,
+    /// Leave a multiple of this many channels where that is possible
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) round_to: usize,
+    /// Leave the outputs of this layer alone: the name of a node, of its output or of its weights; may be given again
+    #[arg(long, value_name = "LAYER")]
+    pub(crate) keep: Vec<String>,
+    /// Reach the share in so many steps, ranking anew in each
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) steps: usize,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Ways to rank channels.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ImportanceName {
+    /// Sums of absolute weights
+    L1,
+    /// Euclidean norms of weights
+    L2,
+    /// Distances of filters to each other
+    Fpgm,
+    /// Factors of batch normalisations
+    Bn,
+}
 
 /// `lightcrest search` and `lightcrest tune`
 #[derive(Debug, Args)]

@@ -122,6 +122,16 @@ pub(crate) enum CliError {
     /// A training failed.
     #[error("training failed")]
     Training(#[source] Box<dyn Error + Send + Sync>),
+    /// An ONNX file cannot be read, changed or written.
+    #[error("{}: {failed}", .path.display())]
+    Onnx {
+        /// The file.
+        path: PathBuf,
+        /// What failed.
+        failed: &'static str,
+        /// Why.
+        source: Box<dyn Error + Send + Sync>,
+    },
     /// Standard output takes nothing.
     #[error("cannot write to standard output")]
     Output(#[source] io::Error),

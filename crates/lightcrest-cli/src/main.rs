@@ -48,6 +48,7 @@ fn run(command: &Command) -> Result<ExitCode, CliError> {
         Command::Show(arguments) => commands::show(arguments),
         Command::Report(arguments) => commands::report(arguments),
         Command::Surrogate(arguments) => commands::surrogate(arguments),
+        Command::Prune(arguments) => commands::prune(arguments),
         Command::Check(arguments) => commands::check(arguments),
         Command::Schema(arguments) => commands::schema(arguments),
     };

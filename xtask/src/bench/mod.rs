@@ -4,12 +4,14 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 mod bo;
+mod compress;
 mod figures;
 mod search;
 mod study;
 mod train;
 
 pub(crate) use bo::bo;
+pub(crate) use compress::{compress, find, real_files as compress_files, rewrite_and_compare};
 pub(crate) use figures::figures;
 pub(crate) use search::search;
 pub(crate) use study::study;

@@ -1,6 +1,7 @@
 //! The commands, one a file.
 
 mod check;
+mod prune;
 mod report;
 mod schema;
 mod search;
@@ -10,6 +11,7 @@ mod train;
 mod tune;
 
 pub(crate) use check::check;
+pub(crate) use prune::prune;
 pub(crate) use report::report;
 pub(crate) use schema::schema;
 pub(crate) use search::search;

@@ -1,3 +1,8 @@
 //! Passes that make an ONNX model lighter: a model goes in, another comes out with a report of what was done.
 
+pub mod activation;
 pub mod decompose;
+mod edit;
+mod parallel;
+pub mod prune;
+pub mod repair;

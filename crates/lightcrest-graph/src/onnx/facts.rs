@@ -154,8 +154,12 @@ impl Facts {
         Ok(())
     }
 
-    pub(crate) fn fact(&self, value: &str) -> Option<&Fact> {
-        self.values.get(value)
+    /// [`Facts::constant`], shared.
+    pub(crate) fn shared(&self, value: &str) -> Option<Arc<Array>> {
+        match &self.values.get(value)?.content {
+            Some(Content::Known(array)) => Some(Arc::clone(array)),
+            _ => None,
+        }
     }
 
     /// The shape, if the rank is known. Of a size that is free, the name says which others equal it.

@@ -11,6 +11,7 @@
 mod array;
 pub(crate) mod builder;
 mod check;
+mod cost;
 mod edit;
 mod error;
 mod external;
@@ -23,6 +24,7 @@ mod note;
 mod operator;
 pub mod proto;
 mod read;
+mod run;
 mod save;
 mod wire;
 mod write;
@@ -37,6 +39,7 @@ use crate::normalization::Normalization;
 
 pub use array::{Array, ArrayError, Data, shape_of};
 pub use check::node_label;
+pub use cost::{Cost, CostError, NodeCost, cost};
 pub use edit::{Names, set_constant, unshare};
 pub use error::{ModelError, ReadError};
 pub use facts::{Dim, FOLD_LIMIT, Facts, FactsError};
@@ -45,6 +48,7 @@ pub use model::Model;
 pub use normalize::{NormalizeConfig, Opaque, normalize, normalize_with, opaque};
 pub use note::{Level, Note};
 pub use read::{NEWEST_IR, NEWEST_OPSET, OLDEST_OPSET};
+pub use run::{RunError, Runner};
 pub use save::SaveError;
 
 /// What goes into the file beside the network.

@@ -1,6 +1,6 @@
 //! Convolutions, linear layers and pooling.
 
-use super::super::{Conv2d, ConvTranspose2d, Linear, Op, Padding, Pool2d, PoolKind};
+use super::super::{ChannelConv, Conv2d, ConvTranspose2d, Linear, Op, Padding, Pool2d, PoolKind};
 use super::Importer;
 use super::node::{axis, name_of};
 use super::view::{Axis, View};
@@ -57,8 +57,11 @@ fn padding(
 
 impl<'a> Importer<'a> {
     pub(super) fn conv(&mut self, at: usize) -> Result<View, String> {
-        let x = self.channels_first(at, 0)?;
         let (value, weight) = self.constant(at, 1, "weight")?;
+        if let [1, 1, kernel] = weight.shape[..] {
+            return self.channel_conv(at, (&value, &weight), kernel);
+        }
+        let x = self.channels_first(at, 0)?;
         let &[out_channels, each, rows, columns] = &weight.shape[..] else {
             return Err(format!(
                 "its weight has the shape {:?}, that of a kernel over maps expected",
@@ -82,6 +85,33 @@ impl<'a> Importer<'a> {
         let y = self.push(name_of(node), Op::Conv2d(conv), &[x.node])?;
         self.load_layer(at, y, (&value, &weight), conv.bias.then_some((2, out_channels)))?;
         Ok(View::map(y, self.network.shape(y)))
+    }
+
+    /// A convolution of one channel over a row that the channels of a vector make.
+    fn channel_conv(
+        &mut self,
+        at: usize,
+        (value, weight): (&str, &Array),
+        kernel: usize,
+    ) -> Result<View, String> {
+        let x = self.view(at, 0)?;
+        let x = self.plain(&x)?;
+        let node = &self.model.graph().node[at];
+        let side = (kernel / 2) as i64;
+        let pads = node.ints("pads").unwrap_or(&[0, 0]);
+        let plain =
+            node.ints("strides").unwrap_or(&[1]) == [1] && node.ints("dilations").unwrap_or(&[1]) == [1];
+        let row = x.rank() == 3 && x.channel_axis() == Some(2) && self.network.shape(x.node).area() == 1;
+        if !row || !plain || pads != [side, side] || node.input_name(2).is_some() {
+            return Err(
+                "of convolutions along one axis only that across the channels of a vector is understood"
+                    .into(),
+            );
+        }
+        let y = self.push(name_of(node), Op::ChannelConv(ChannelConv { kernel }), &[x.node])?;
+        let tensor = format!("{}.weight", self.network.nodes()[y].name);
+        self.load(&tensor, &Constant { value, array: weight }, weight.shape.clone())?;
+        Ok(x.of(y))
     }
 
     pub(super) fn conv_transpose(&mut self, at: usize) -> Result<View, String> {

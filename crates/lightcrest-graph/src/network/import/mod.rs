@@ -385,15 +385,23 @@ fn image_sizes(input: &ValueInfoProto, config: &ImportConfig) -> Result<Vec<usiz
 }
 
 /// Whether an image has its channels last: an axis of 1, 3 or 4 says so, and where both or neither does, a
-/// transposition that follows.
+/// transposition that follows. A layer that reads the image itself knows one order only.
 fn is_channels_last(model: &Model, index: &Index, input: &str, sizes: &[usize]) -> bool {
     let &[_, first, _, last] = sizes else { return false };
     let few = |size: usize| matches!(size, 1 | 3 | 4);
+    let node = |at: usize| &model.graph().node[at];
+    if index
+        .consumers(input)
+        .iter()
+        .any(|&(at, _)| matches!(node(at).op_type.as_str(), "Conv" | "MaxPool" | "AveragePool"))
+    {
+        return false;
+    }
     match (few(first), few(last)) {
         (true, false) => false,
         (false, true) => true,
         _ => index.consumers(input).iter().any(|&(at, _)| {
-            let node = &model.graph().node[at];
+            let node = node(at);
             node.op_type == "Transpose" && node.ints("perm") == Some(&[0, 3, 1, 2])
         }),
     }

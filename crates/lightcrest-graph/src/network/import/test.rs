@@ -214,24 +214,23 @@ fn a_computed_weight_becomes_a_stored_one() {
 #[test]
 fn flattened_and_shuffled_values_find_their_places() {
     let model = ModelBuilder::new(17)
-        .input("x", &["N", "2", "3", "4"])
-        .weights("w", &[24, 5], 1)
-        .constant("five", &Array::i64(vec![0, 2, 3, 2, 2]))
+        .input("x", &["N", "2", "3", "6"])
+        .weights("w", &[36, 5], 1)
         .node("Transpose", &["x"], "last", vec![ints("perm", &[0, 2, 3, 1])])
         .node("Flatten", &["last"], "flat", vec![int("axis", 1)])
         .node("MatMul", &["flat", "w"], "y", vec![])
         .output("y", &["N", "5"])
         .build();
     let imported = Network::from_onnx(&model).unwrap();
-    let image = image(Shape::new(2, 3, 4));
+    let image = image(Shape::new(2, 3, 6));
     let found = reference::evaluate(&imported.network, &imported.weights, &image).unwrap();
     let w = Array::from_proto(&model.graph().initializer[0]).unwrap();
     let w = w.as_f32().unwrap();
     let mut expected = [0.0f64; 5];
-    for (position, channel) in (0..12).flat_map(|p| (0..2).map(move |c| (p, c))) {
+    for (position, channel) in (0..18).flat_map(|p| (0..2).map(move |c| (p, c))) {
         for (out, sum) in expected.iter_mut().enumerate() {
             *sum +=
-                f64::from(image[channel * 12 + position]) * f64::from(w[(position * 2 + channel) * 5 + out]);
+                f64::from(image[channel * 18 + position]) * f64::from(w[(position * 2 + channel) * 5 + out]);
         }
     }
     let expected: Vec<f32> = expected.iter().map(|&v| v as f32).collect();

@@ -125,15 +125,13 @@ impl<'a> Importer<'a> {
     pub(super) fn constant(&self, at: usize, slot: usize, what: &str) -> Result<(String, Array), String> {
         let node = &self.model.graph().node[at];
         let value = node.input_name(slot).ok_or_else(|| format!("it has no {what}"))?;
-        let array =
-            self.facts.constant(value).ok_or_else(|| format!("its {what} `{value}` is not constant"))?;
-        match array.as_f32() {
-            Some(_) => Ok((value.to_owned(), array.clone())),
-            None => Err(format!(
-                "its {what} `{value}` has elements of type {}, f32 (1) expected",
-                array.element()
-            )),
-        }
+        let array = self.facts.constant(value).filter(|array| array.as_f32().is_some());
+        array.map(|array| (value.to_owned(), array.clone())).ok_or_else(|| match self.facts.element(value) {
+            Some(element) if element != element::FLOAT => {
+                format!("its {what} `{value}` has elements of type {element}, f32 (1) expected")
+            }
+            _ => format!("its {what} `{value}` is not constant"),
+        })
     }
 
     /// Whether only one layer has the constant as its weight.

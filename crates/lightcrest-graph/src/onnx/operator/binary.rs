@@ -174,96 +174,107 @@ impl Binary {
     }
 
     fn pair(self, at: &Site<'_>, a: Array, b: &Array) -> Result<Array, String> {
-        let out = sizes_of(&a, b)?;
-        let remainder_of_c = at.node.int_or("fmod", 0) != 0;
-        let left = at.node.string_or("direction", "LEFT") == "LEFT";
-        macro_rules! zipped {
-            ($a:expr, $b:expr, $f:expr) => {
-                zip(($a.as_slice(), &a.shape), ($b.as_slice(), &b.shape), &out, $f)
-            };
+        let shape = sizes_of(&a, b)?;
+        // An exponent may be of another type than the base.
+        if self == Binary::Pow && (a.element() != b.element() || a.to_i64().is_some()) {
+            let base = super::cast::converted(&a, element::DOUBLE)?;
+            let exponent = super::cast::converted(b, element::DOUBLE)?;
+            let power = zipped(&base, &exponent, &shape, |a, b| a.powf(b))?;
+            return super::cast::converted(&Array { shape, data: Data::F64(power) }, a.element());
         }
-        macro_rules! whole {
-            ($kind:ident, $a:expr, $b:expr, $type:ty) => {
-                Data::$kind(match self {
-                    Binary::Add | Binary::Sum => zipped!($a, $b, <$type>::wrapping_add),
-                    Binary::Sub => zipped!($a, $b, <$type>::wrapping_sub),
-                    Binary::Mul => zipped!($a, $b, <$type>::wrapping_mul),
-                    Binary::Div | Binary::Mod if $b.contains(&0) => return Err("a division by 0".into()),
-                    Binary::Div => zipped!($a, $b, <$type>::wrapping_div),
-                    Binary::Mod if remainder_of_c => zipped!($a, $b, <$type>::wrapping_rem),
-                    // The sign of the divisor, as in Python.
-                    Binary::Mod => zipped!($a, $b, |a: $type, b: $type| {
-                        let rest = a.wrapping_rem(b);
-                        #[allow(unused_comparisons, reason = "one source for signed and unsigned")]
-                        if rest != 0 && (rest < 0) != (b < 0) { rest.wrapping_add(b) } else { rest }
-                    }),
-                    Binary::Max => zipped!($a, $b, Ord::max),
-                    Binary::Min => zipped!($a, $b, Ord::min),
-                    Binary::Pow => zipped!($a, $b, |a: $type, b: $type| (a as f64).powf(b as f64) as $type),
-                    Binary::PRelu => {
-                        #[allow(unused_comparisons, reason = "one source for signed and unsigned")]
-                        let slope = |a: $type, b: $type| if a < 0 { a.wrapping_mul(b) } else { a };
-                        zipped!($a, $b, slope)
-                    }
-                    Binary::BitAnd => zipped!($a, $b, |a, b| a & b),
-                    Binary::BitOr => zipped!($a, $b, |a, b| a | b),
-                    Binary::BitXor => zipped!($a, $b, |a, b| a ^ b),
-                    Binary::BitShift => zipped!($a, $b, |a: $type, b: $type| {
-                        let by = b as u32;
-                        (if left { a.checked_shl(by) } else { a.checked_shr(by) }).unwrap_or(0)
-                    }),
-                    Binary::Mean => return Err("of whole numbers".into()),
-                })
+        if let (Data::F32(x), Data::F32(y)) = (&a.data, &b.data) {
+            let (x, y) = ((x.as_slice(), a.shape.as_slice()), (y.as_slice(), b.shape.as_slice()));
+            // The frequent ones are compiled for themselves.
+            let values = match self {
+                Binary::Add | Binary::Sum | Binary::Mean => zip(x, y, &shape, |a, b| a + b),
+                Binary::Sub => zip(x, y, &shape, |a, b| a - b),
+                Binary::Mul => zip(x, y, &shape, |a, b| a * b),
+                Binary::Div => zip(x, y, &shape, |a, b| a / b),
+                _ => zip(x, y, &shape, self.narrow(at)?),
             };
+            return Ok(Array::f32(shape, values));
         }
-        macro_rules! real {
-            ($kind:ident, $a:expr, $b:expr, $type:ty) => {
-                Data::$kind(match self {
-                    Binary::Add | Binary::Sum | Binary::Mean => zipped!($a, $b, |a: $type, b: $type| a + b),
-                    Binary::Sub => zipped!($a, $b, |a: $type, b: $type| a - b),
-                    Binary::Mul => zipped!($a, $b, |a: $type, b: $type| a * b),
-                    Binary::Div => zipped!($a, $b, |a: $type, b: $type| a / b),
-                    Binary::Pow => {
-                        zipped!($a, $b, |a: $type, b: $type| if b == 2.0 { a * a } else { a.powf(b) })
-                    }
-                    Binary::Mod if remainder_of_c => zipped!($a, $b, |a: $type, b: $type| a % b),
-                    Binary::Mod => zipped!($a, $b, |a: $type, b: $type| {
-                        let rest = a % b;
-                        if rest != 0.0 && (rest < 0.0) != (b < 0.0) { rest + b } else { rest }
-                    }),
-                    Binary::PRelu => zipped!($a, $b, |a: $type, b: $type| if a < 0.0 { a * b } else { a }),
-                    // NaN wins, as everywhere in ONNX.
-                    Binary::Max => {
-                        zipped!($a, $b, |a: $type, b: $type| if a.is_nan() || a > b { a } else { b })
-                    }
-                    Binary::Min => {
-                        zipped!($a, $b, |a: $type, b: $type| if a.is_nan() || a < b { a } else { b })
-                    }
-                    _ => return Err("of numbers that are not whole".into()),
-                })
-            };
+        if let (Data::F64(_), Data::F64(_)) = (&a.data, &b.data) {
+            let values = zipped(&a, b, &shape, self.wide(at)?)?;
+            return Ok(Array { shape, data: Data::F64(values) });
         }
-        let data = match (&a.data, &b.data) {
-            (Data::F32(x), Data::F32(y)) => real!(F32, x, y, f32),
-            (Data::F64(x), Data::F64(y)) => real!(F64, x, y, f64),
-            (Data::I64(x), Data::I64(y)) => whole!(I64, x, y, i64),
-            (Data::I32(x), Data::I32(y)) => whole!(I32, x, y, i32),
-            (Data::I8(x), Data::I8(y)) => whole!(I8, x, y, i8),
-            (Data::U8(x), Data::U8(y)) => whole!(U8, x, y, u8),
-            // An exponent may be of another type than the base.
-            _ if self == Binary::Pow => {
-                let exponent = super::cast::converted(b, a.element())?;
-                if matches!((&a.data, &b.data), (Data::I64(_) | Data::I32(_), Data::F32(_) | Data::F64(_))) {
-                    let base = super::cast::converted(&a, element::DOUBLE)?;
-                    let exponent = super::cast::converted(b, element::DOUBLE)?;
-                    let power = self.pair(at, base, &exponent)?;
-                    return super::cast::converted(&power, a.element());
-                }
-                return self.pair(at, a, &exponent);
-            }
-            _ => return Err(format!("of elements of the types {} and {}", a.element(), b.element())),
+        let (Some(x), Some(y)) = (a.to_i64(), b.to_i64()) else {
+            return Err(format!("of elements of the types {} and {}", a.element(), b.element()));
         };
-        Ok(Array { shape: out, data })
+        if a.element() != b.element() {
+            return Err(format!("of elements of the types {} and {}", a.element(), b.element()));
+        }
+        if matches!(self, Binary::Div | Binary::Mod) && y.contains(&0) {
+            return Err("a division by 0".into());
+        }
+        let values = zip((&x, &a.shape), (&y, &b.shape), &shape, self.whole(at)?);
+        super::cast::converted(&Array { shape, data: Data::I64(values) }, a.element())
+    }
+
+    /// The function of f32.
+    fn narrow(self, at: &Site<'_>) -> Result<fn(f32, f32) -> f32, String> {
+        Ok(match self {
+            Binary::Pow => |a, b| if b == 2.0 { a * a } else { a.powf(b) },
+            Binary::Mod if at.node.int_or("fmod", 0) != 0 => |a, b| a % b,
+            Binary::PRelu => |a, b| if a < 0.0 { a * b } else { a },
+            // NaN wins, as everywhere in ONNX.
+            Binary::Max => |a, b| if a.is_nan() || a > b { a } else { b },
+            Binary::Min => |a, b| if a.is_nan() || a < b { a } else { b },
+            _ => return Err("of numbers that are not whole".into()),
+        })
+    }
+
+    /// The function of f64.
+    fn wide(self, at: &Site<'_>) -> Result<fn(f64, f64) -> f64, String> {
+        Ok(match self {
+            Binary::Add | Binary::Sum | Binary::Mean => |a, b| a + b,
+            Binary::Sub => |a, b| a - b,
+            Binary::Mul => |a, b| a * b,
+            Binary::Div => |a, b| a / b,
+            Binary::Pow => f64::powf,
+            Binary::Mod if at.node.int_or("fmod", 0) != 0 => |a, b| a % b,
+            Binary::PRelu => |a, b| if a < 0.0 { a * b } else { a },
+            Binary::Max => |a, b| if a.is_nan() || a > b { a } else { b },
+            Binary::Min => |a, b| if a.is_nan() || a < b { a } else { b },
+            _ => return Err("of numbers that are not whole".into()),
+        })
+    }
+
+    /// The function of whole numbers; those of narrower types are cut to them afterwards.
+    fn whole(self, at: &Site<'_>) -> Result<fn(i64, i64) -> i64, String> {
+        let left = at.node.string_or("direction", "LEFT") == "LEFT";
+        Ok(match self {
+            Binary::Add | Binary::Sum => i64::wrapping_add,
+            Binary::Sub => i64::wrapping_sub,
+            Binary::Mul => i64::wrapping_mul,
+            Binary::Div => i64::wrapping_div,
+            Binary::Mod if at.node.int_or("fmod", 0) != 0 => i64::wrapping_rem,
+            // The sign of the divisor, as in Python.
+            Binary::Mod => |a, b| {
+                let rest = a.wrapping_rem(b);
+                if rest != 0 && (rest < 0) != (b < 0) { rest.wrapping_add(b) } else { rest }
+            },
+            Binary::Max => i64::max,
+            Binary::Min => i64::min,
+            Binary::PRelu => |a, b| if a < 0 { a.wrapping_mul(b) } else { a },
+            Binary::BitAnd => |a, b| a & b,
+            Binary::BitOr => |a, b| a | b,
+            Binary::BitXor => |a, b| a ^ b,
+            Binary::BitShift if left => {
+                |a, b| u32::try_from(b).ok().and_then(|b| a.checked_shl(b)).unwrap_or(0)
+            }
+            // A shift by more than the width, or by a number that is no width, leaves the sign.
+            Binary::BitShift => |a, b| a >> u32::try_from(b).unwrap_or(63).min(63),
+            Binary::Pow | Binary::Mean => return Err("of whole numbers".into()),
+        })
+    }
+}
+
+/// `f` of each pair of f64.
+fn zipped(a: &Array, b: &Array, shape: &[usize], f: fn(f64, f64) -> f64) -> Result<Vec<f64>, String> {
+    match (&a.data, &b.data) {
+        (Data::F64(x), Data::F64(y)) => Ok(zip((x, &a.shape), (y, &b.shape), shape, f)),
+        _ => Err("of elements that are not DOUBLE".into()),
     }
 }
 
@@ -281,39 +292,45 @@ impl Operator for Compare {
         let (a, mut b) = (inputs.take(0)?, inputs.take(1)?);
         aligned(at, &a, &mut b)?;
         let out = sizes_of(&a, &b)?;
-        macro_rules! ordered {
-            ($x:expr, $y:expr) => {{
-                let (x, y) = (($x.as_slice(), a.shape.as_slice()), ($y.as_slice(), b.shape.as_slice()));
-                match self {
-                    Compare::Equal => zip(x, y, &out, |a, b| a == b),
-                    Compare::Greater => zip(x, y, &out, |a, b| a > b),
-                    Compare::GreaterOrEqual => zip(x, y, &out, |a, b| a >= b),
-                    Compare::Less => zip(x, y, &out, |a, b| a < b),
-                    Compare::LessOrEqual => zip(x, y, &out, |a, b| a <= b),
-                    _ => return Err("of numbers".into()),
-                }
-            }};
-        }
+        let wrong = || format!("of elements of the types {} and {}", a.element(), b.element());
         let values = match (&a.data, &b.data) {
             (Data::Bool(x), Data::Bool(y)) => {
-                let (x, y) = ((x.as_slice(), a.shape.as_slice()), (y.as_slice(), b.shape.as_slice()));
-                match self {
-                    Compare::And => zip(x, y, &out, |a, b| a && b),
-                    Compare::Or => zip(x, y, &out, |a, b| a || b),
-                    Compare::Xor => zip(x, y, &out, |a, b| a != b),
-                    Compare::Equal => zip(x, y, &out, |a, b| a == b),
-                    _ => return Err("of BOOL elements".into()),
-                }
+                let f: fn(bool, bool) -> bool = match self {
+                    Compare::And => |a, b| a && b,
+                    Compare::Or => |a, b| a || b,
+                    Compare::Xor => |a, b| a != b,
+                    Compare::Equal => |a, b| a == b,
+                    _ => return Err(wrong()),
+                };
+                zip((x, &a.shape), (y, &b.shape), &out, f)
             }
-            (Data::F32(x), Data::F32(y)) => ordered!(x, y),
-            (Data::F64(x), Data::F64(y)) => ordered!(x, y),
-            (Data::I64(x), Data::I64(y)) => ordered!(x, y),
-            (Data::I32(x), Data::I32(y)) => ordered!(x, y),
-            (Data::I8(x), Data::I8(y)) => ordered!(x, y),
-            (Data::U8(x), Data::U8(y)) => ordered!(x, y),
-            _ => return Err(format!("of elements of the types {} and {}", a.element(), b.element())),
+            (Data::F32(_), Data::F32(_)) | (Data::F64(_), Data::F64(_)) => {
+                // Every f32 is an f64.
+                let wide = |array| super::cast::converted(array, element::DOUBLE);
+                let (Data::F64(x), Data::F64(y)) = (wide(&a)?.data, wide(&b)?.data) else {
+                    return Err(wrong());
+                };
+                zip((&x, &a.shape), (&y, &b.shape), &out, self.order::<f64>().ok_or_else(wrong)?)
+            }
+            _ => {
+                let (Some(x), Some(y)) = (a.to_i64(), b.to_i64()) else { return Err(wrong()) };
+                zip((&x, &a.shape), (&y, &b.shape), &out, self.order::<i64>().ok_or_else(wrong)?)
+            }
         };
         Ok(vec![Array { shape: out, data: Data::Bool(values) }])
+    }
+}
+
+impl Compare {
+    fn order<T: PartialOrd>(self) -> Option<fn(T, T) -> bool> {
+        Some(match self {
+            Compare::Equal => |a, b| a == b,
+            Compare::Greater => |a, b| a > b,
+            Compare::GreaterOrEqual => |a, b| a >= b,
+            Compare::Less => |a, b| a < b,
+            Compare::LessOrEqual => |a, b| a <= b,
+            Compare::And | Compare::Or | Compare::Xor => return None,
+        })
     }
 }
 

@@ -1,11 +1,13 @@
 //! Convolution and transposed convolution: x (N, C, ...) with w (M, C / groups, ...), or (C, M / groups, ...)
 //! when transposed.
 
-use super::super::array::Array;
+use super::super::array::{Array, Data};
 use super::super::facts::Dim;
 use super::super::proto::element;
+use super::convolve::{Geometry, convolve};
+use super::product::Real;
 use super::window::{Window, kernel_shape, pads};
-use super::{Fact, Operands, Operator, Site, maybe, merged, need};
+use super::{Fact, Operands, Operator, Site, floats, maybe, merged, need, sizes};
 
 /// `Conv`.
 pub(super) struct Conv;
@@ -28,11 +30,32 @@ impl Operator for Conv {
 
     fn evaluate(
         &self,
-        _at: &Site<'_>,
-        _inputs: &mut Operands<'_>,
-        _outputs: &[Fact],
+        at: &Site<'_>,
+        inputs: &mut Operands<'_>,
+        outputs: &[Fact],
     ) -> Result<Vec<Array>, String> {
-        Err("is not computed".into())
+        let out = sizes(outputs, 0)?;
+        let (x, w) = (inputs.need(0)?, inputs.need(1)?);
+        let data = match (&x.data, &w.data) {
+            (Data::F32(values), Data::F32(weights)) => {
+                let bias = inputs.get(2).map(|bias| floats(bias, 2)).transpose()?;
+                Data::F32(convolved(at, (values, &x.shape), (weights, &w.shape), bias, &out)?)
+            }
+            (Data::F64(values), Data::F64(weights)) => {
+                let bias = match inputs.get(2).map(|bias| &bias.data) {
+                    Some(Data::F64(bias)) => Some(bias.as_slice()),
+                    None => None,
+                    _ => return Err("of a bias of another type".into()),
+                };
+                Data::F64(convolved(at, (values, &x.shape), (weights, &w.shape), bias, &out)?)
+            }
+            _ => return Err(format!("of elements of the types {} and {}", x.element(), w.element())),
+        };
+        Ok(vec![Array { shape: out, data }])
+    }
+
+    fn multiplies(&self) -> bool {
+        true
     }
 
     fn macs(&self, _at: &Site<'_>, inputs: &[Vec<usize>], output: &[usize]) -> u64 {
@@ -49,11 +72,20 @@ impl Operator for ConvInteger {
 
     fn evaluate(
         &self,
-        _at: &Site<'_>,
-        _inputs: &mut Operands<'_>,
-        _outputs: &[Fact],
+        at: &Site<'_>,
+        inputs: &mut Operands<'_>,
+        outputs: &[Fact],
     ) -> Result<Vec<Array>, String> {
-        Err("is not computed".into())
+        let out = sizes(outputs, 0)?;
+        let x = centered(inputs.need(0)?, inputs.get(2), None)?;
+        let w = centered(inputs.need(1)?, inputs.get(3), Some(0))?;
+        let (x_shape, w_shape) = (&inputs.need(0)?.shape, &inputs.need(1)?.shape);
+        let sums = convolved(at, (&x, x_shape), (&w, w_shape), None, &out)?;
+        Ok(vec![Array { shape: out, data: Data::I32(sums.into_iter().map(|sum| sum as i32).collect()) }])
+    }
+
+    fn multiplies(&self) -> bool {
+        true
     }
 
     fn macs(&self, at: &Site<'_>, inputs: &[Vec<usize>], output: &[usize]) -> u64 {
@@ -69,17 +101,109 @@ impl Operator for QLinearConv {
 
     fn evaluate(
         &self,
-        _at: &Site<'_>,
-        _inputs: &mut Operands<'_>,
-        _outputs: &[Fact],
+        at: &Site<'_>,
+        inputs: &mut Operands<'_>,
+        outputs: &[Fact],
     ) -> Result<Vec<Array>, String> {
-        Err("is not computed".into())
+        let out = sizes(outputs, 0)?;
+        let x = centered(inputs.need(0)?, inputs.get(2), None)?;
+        let w = centered(inputs.need(3)?, inputs.get(5), Some(0))?;
+        let (x_shape, w_shape) = (&inputs.need(0)?.shape, &inputs.need(3)?.shape);
+        let bias: Option<Vec<f64>> = match inputs.get(8) {
+            Some(bias) => {
+                Some(bias.to_i64().ok_or("the bias is not whole")?.iter().map(|&v| v as f64).collect())
+            }
+            None => None,
+        };
+        let mut sums = convolved(at, (&x, x_shape), (&w, w_shape), bias.as_deref(), &out)?;
+        let (x_scale, w_scale, y_scale) = (inputs.f32(1)?, inputs.f32(4)?, inputs.f32(6)?);
+        let pixels: usize = out[2..].iter().product();
+        let filters = out[1];
+        for (block, values) in sums.chunks_mut(pixels.max(1)).enumerate() {
+            let filter = block % filters;
+            let scale = |list: &[f32]| list.get(filter).or(list.first()).copied().unwrap_or(1.0);
+            let ratio = scale(x_scale) * scale(w_scale) / scale(y_scale);
+            values.iter_mut().for_each(|value| *value = f64::from(*value as f32 * ratio));
+        }
+        Ok(vec![super::quantize::saturated(&sums, &out, inputs.get(7))?])
+    }
+
+    fn multiplies(&self) -> bool {
+        true
     }
 
     fn macs(&self, _at: &Site<'_>, inputs: &[Vec<usize>], output: &[usize]) -> u64 {
         let window: usize = inputs.get(3).map_or(0, |w| w.iter().skip(1).product());
         output.iter().product::<usize>() as u64 * window as u64
     }
+}
+
+/// An output that holds the bias of each channel.
+fn started<T: Real>(bias: Option<&[T]>, out: &[usize]) -> Result<Vec<T>, String> {
+    let count: usize = out.iter().product();
+    let Some(bias) = bias else { return Ok(vec![T::default(); count]) };
+    let (filters, pixels) = (out[1], out[2..].iter().product::<usize>());
+    if bias.len() != filters {
+        return Err(format!("a bias of {} numbers for {filters} filters", bias.len()));
+    }
+    let mut result = Vec::with_capacity(count);
+    for _ in 0..out[0] {
+        for &bias in bias {
+            result.resize(result.len() + pixels, bias);
+        }
+    }
+    Ok(result)
+}
+
+/// The convolution of arrays whose shapes fit.
+fn convolved<T: Real>(
+    at: &Site<'_>,
+    (x, x_shape): (&[T], &[usize]),
+    (w, w_shape): (&[T], &[usize]),
+    bias: Option<&[T]>,
+    out: &[usize],
+) -> Result<Vec<T>, String> {
+    let groups = groups(at)?;
+    let window = Window::of(at, w_shape[2..].to_vec())?;
+    let geometry = Geometry::new(&window, &x_shape[2..], &out[2..])?;
+    let (channels, filters) = (w_shape[1], w_shape[0] / groups);
+    let mut result = started(bias, out)?;
+    let mut scratch = Vec::new();
+    let (from, to) = (channels * geometry.input_pixels(), filters * geometry.pixels());
+    let weight = filters * channels * geometry.taps();
+    for block in 0..x_shape[0] * groups {
+        let group = block % groups;
+        let x = &x[block * from..(block + 1) * from];
+        let w = &w[group * weight..(group + 1) * weight];
+        let out = &mut result[block * to..(block + 1) * to];
+        if channels == 1 && filters > 1 && groups > 1 {
+            // Depthwise with a multiplier: filter by filter, as depthwise without.
+            let (taps, pixels) = (geometry.taps(), geometry.pixels());
+            for filter in 0..filters {
+                let out = &mut out[filter * pixels..(filter + 1) * pixels];
+                convolve(&geometry, x, 1, &w[filter * taps..(filter + 1) * taps], 1, out, &mut scratch);
+            }
+        } else {
+            convolve(&geometry, x, channels, w, filters, out, &mut scratch);
+        }
+    }
+    Ok(result)
+}
+
+/// Whole numbers less their zero point, which is one number or one for each index of the axis.
+pub(super) fn centered(array: &Array, zero: Option<&Array>, axis: Option<usize>) -> Result<Vec<f64>, String> {
+    let values = array.to_i64().ok_or("of elements that are not whole")?;
+    let zeros = match zero {
+        Some(zero) => zero.to_i64().ok_or("of a zero point that is not whole")?,
+        None => vec![0],
+    };
+    let inner: usize = axis.map_or(1, |axis| array.shape[axis + 1..].iter().product());
+    let size = axis.map_or(1, |axis| array.shape[axis]);
+    if zeros.len() != 1 && zeros.len() != size {
+        return Err(format!("{} zero points", zeros.len()));
+    }
+    let zero = |place: usize| if zeros.len() == 1 { zeros[0] } else { zeros[place / inner.max(1) % size] };
+    Ok(values.iter().enumerate().map(|(place, &value)| (value - zero(place)) as f64).collect())
 }
 
 /// The attribute `group`.
@@ -89,11 +213,6 @@ pub(super) fn groups(at: &Site<'_>) -> Result<usize, String> {
         .ok()
         .filter(|&g| g > 0)
         .ok_or_else(|| format!("group {group}, which must be at least 1"))
-}
-
-/// The window of a convolution whose weight has these sizes.
-pub(super) fn window(at: &Site<'_>, weight: &[usize]) -> Result<Window, String> {
-    Window::of(at, weight.iter().skip(2).copied().collect())
 }
 
 /// Spatial sizes of the weight: the attribute, or what is known of the weight.
@@ -183,11 +302,40 @@ impl Operator for ConvTranspose {
 
     fn evaluate(
         &self,
-        _at: &Site<'_>,
-        _inputs: &mut Operands<'_>,
-        _outputs: &[Fact],
+        at: &Site<'_>,
+        inputs: &mut Operands<'_>,
+        outputs: &[Fact],
     ) -> Result<Vec<Array>, String> {
-        Err("is not computed".into())
+        let out = sizes(outputs, 0)?;
+        let (x, w) = (inputs.need(0)?, inputs.need(1)?);
+        let (values, weights) = (inputs.f32(0)?, inputs.f32(1)?);
+        let bias = inputs.get(2).map(|bias| floats(bias, 2)).transpose()?;
+        let groups = groups(at)?;
+        let spread = Spread::of(at, w.shape[2..].to_vec())?;
+        let before: Vec<i64> = (2..out.len()).map(|axis| spread.cut(axis - 2, x.shape[axis]).1).collect();
+        let geometry = Geometry::padded(&spread.window, &out[2..], &x.shape[2..], &before)?;
+        let (channels, filters) = (x.shape[1] / groups, out[1] / groups);
+        let mut result = started(bias, &out)?;
+        let mut scratch = Vec::new();
+        let (from, to) = (channels * geometry.pixels(), filters * geometry.input_pixels());
+        let weight = channels * filters * geometry.taps();
+        for block in 0..x.shape[0] * groups {
+            let group = block % groups;
+            super::convolve::spread(
+                &geometry,
+                &values[block * from..(block + 1) * from],
+                channels,
+                &weights[group * weight..(group + 1) * weight],
+                filters,
+                &mut result[block * to..(block + 1) * to],
+                &mut scratch,
+            );
+        }
+        Ok(vec![Array::f32(out, result)])
+    }
+
+    fn multiplies(&self) -> bool {
+        true
     }
 
     fn macs(&self, _at: &Site<'_>, inputs: &[Vec<usize>], _output: &[usize]) -> u64 {
@@ -249,6 +397,10 @@ impl Spread {
         };
         let Some(wanted) = wanted else { return (full, self.pads[axis].0, self.pads[axis].1) };
         let total = full.saturating_sub(wanted);
+        if total < 0 {
+            // What is wanted beyond the end is zeros.
+            return (full, 0, total);
+        }
         // The standard's formula: what is odd goes before, for SAME_UPPER behind.
         let half = total / 2;
         if self.same == Some(true) { (full, half, total - half) } else { (full, total - half, half) }

@@ -355,7 +355,8 @@ impl Operator for Pad {
     }
 }
 
-fn constant_pad(mut x: Array, pads: &[(i64, i64)], value: Option<Array>) -> Result<Array, String> {
+/// The array with zeros, or another value, around it; less of it where a pad is below zero.
+pub(super) fn constant_pad(mut x: Array, pads: &[(i64, i64)], value: Option<Array>) -> Result<Array, String> {
     for (axis, &(before, behind)) in pads.iter().enumerate() {
         let (cut_before, cut_behind) = ((-before).max(0) as usize, (-behind).max(0) as usize);
         if cut_before + cut_behind > 0 {

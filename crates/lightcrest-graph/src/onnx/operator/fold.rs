@@ -46,7 +46,9 @@ fn fill(operator: &dyn Operator, at: &Site<'_>, inputs: &[Option<&Fact>], output
         inputs.iter().map(|fact| fact.map(Fact::array)).map(whole).collect::<Option<Vec<_>>>()
     {
         let mut operands = Operands::new(arrays.into_iter().map(|array| array.map(Cow::Borrowed)).collect());
-        if let Ok(arrays) = operator.evaluate(at, &mut operands, outputs) {
+        if let Ok(arrays) =
+            operator.evaluate(at, &mut operands, outputs).and_then(|arrays| checked(arrays, outputs))
+        {
             for (output, array) in outputs.iter_mut().zip(arrays) {
                 *output = Fact::constant(Arc::new(array));
             }
@@ -58,6 +60,53 @@ fn fill(operator: &dyn Operator, at: &Site<'_>, inputs: &[Option<&Fact>], output
     } else if operator.moves() {
         moved(operator, at, inputs, outputs);
     }
+}
+
+/// Arrays that have the shapes and types that inference says.
+fn checked(arrays: Vec<Array>, outputs: &[Fact]) -> Result<Vec<Array>, String> {
+    for (slot, array) in arrays.iter().enumerate() {
+        let fits = outputs.get(slot).is_none_or(|fact| {
+            let shape = fact.known_shape().is_none_or(|shape| shape == array.shape);
+            shape && fact.element.is_none_or(|element| element == array.element())
+        });
+        if !fits || array.data.len() != count(&array.shape) {
+            return Err(format!("output {slot} came out with the shape {:?}", array.shape));
+        }
+    }
+    Ok(arrays)
+}
+
+/// Elements of the largest array that is computed.
+const LARGEST: usize = 1 << 31;
+
+/// Elements of the longest list whose numbers inference may ask for, such as a shape.
+const LIST: usize = 1 << 12;
+
+/// The outputs of a node of the standard.
+///
+/// # Errors
+/// A fragment that says what does not fit or is not computed.
+pub(crate) fn compute(at: &Site<'_>, operands: &mut Operands<'_>) -> Result<Vec<Array>, String> {
+    let operator = find(&at.node.op_type).filter(|_| at.node.is_standard());
+    let operator = operator.ok_or("the operator is not computed here")?;
+    let facts: Vec<Option<Fact>> = (0..operands.len())
+        .map(|slot| {
+            let array = operands.get(slot)?;
+            let list = array.shape.len() < 2 && array.len() <= LIST;
+            Some(if list {
+                Fact::constant(Arc::new(array.clone()))
+            } else {
+                Fact::new(Some(array.element()), array.shape.iter().map(|&size| Dim::Known(size)).collect())
+            })
+        })
+        .collect();
+    let facts: Vec<Option<&Fact>> = facts.iter().map(Option::as_ref).collect();
+    let outputs = operator.infer(at, &facts)?;
+    if let Some(large) = outputs.iter().filter_map(Fact::known_shape).find(|shape| count(shape) > LARGEST) {
+        return Err(format!("an output of the shape {large:?} is too large"));
+    }
+    let arrays = operator.evaluate(at, operands, &outputs)?;
+    checked(arrays, &outputs)
 }
 
 /// An input that is left out, or all of one that is there.
@@ -91,7 +140,8 @@ fn moved(operator: &dyn Operator, at: &Site<'_>, inputs: &[Option<&Fact>], outpu
         };
         arrays.push(Some(array));
     }
-    let Ok(arrays) = operator.evaluate(at, &mut Operands::new(arrays), outputs) else { return };
+    let arrays = operator.evaluate(at, &mut Operands::new(arrays), outputs);
+    let Ok(arrays) = arrays.and_then(|arrays| checked(arrays, outputs)) else { return };
     for (output, array) in outputs.iter_mut().zip(arrays) {
         let Data::I64(codes) = array.data else { return };
         let numbers = codes.into_iter().map(|code| decoded(code, &free)).collect();

@@ -1,10 +1,12 @@
 //! Products of matrices: `Gemm`, `MatMul` and its integer forms, `Einsum`.
 
-use super::super::array::Array;
+use super::super::array::{Array, Data};
 use super::super::facts::{Dim, bracketed};
 use super::super::proto::element;
-use super::broadcast::broadcast;
-use super::{Fact, Operands, Operator, Site, maybe, merged, need};
+use super::broadcast::{broadcast, repeated, zip};
+use super::conv::centered;
+use super::product::{Matrix, Real, multiply};
+use super::{Fact, Operands, Operator, Site, floats, maybe, merged, need, sizes};
 
 /// `Gemm`: `alpha A B + beta C`.
 pub(super) struct Gemm;
@@ -57,11 +59,32 @@ impl Operator for Gemm {
 
     fn evaluate(
         &self,
-        _at: &Site<'_>,
-        _inputs: &mut Operands<'_>,
-        _outputs: &[Fact],
+        at: &Site<'_>,
+        inputs: &mut Operands<'_>,
+        outputs: &[Fact],
     ) -> Result<Vec<Array>, String> {
-        Err("is not computed".into())
+        let out = sizes(outputs, 0)?;
+        let (alpha, beta) = (at.node.float_or("alpha", 1.0), at.node.float_or("beta", 1.0));
+        let matrix = |slot: usize, name: &str| -> Result<Matrix<'_, f32>, String> {
+            let array = inputs.need(slot)?;
+            let matrix = Matrix::new(floats(array, slot)?, array.shape[0], array.shape[1]);
+            Ok(if at.node.int_or(name, 0) != 0 { matrix.transposed() } else { matrix })
+        };
+        let (a, b) = (matrix(0, "transA")?, matrix(1, "transB")?);
+        let mut result = vec![0.0; out.iter().product()];
+        multiply(a, b, &mut result, out[1], false);
+        if alpha != 1.0 {
+            result.iter_mut().for_each(|value| *value *= alpha);
+        }
+        if let Some(c) = inputs.get(2).filter(|_| beta != 0.0) {
+            let values = floats(c, 2)?;
+            result = zip((&result, &out), (values, &c.shape), &out, |product, c| product + beta * c);
+        }
+        Ok(vec![Array::f32(out, result)])
+    }
+
+    fn multiplies(&self) -> bool {
+        true
     }
 
     fn macs(&self, at: &Site<'_>, inputs: &[Vec<usize>], output: &[usize]) -> u64 {
@@ -87,10 +110,57 @@ impl Operator for MatMul {
     fn evaluate(
         &self,
         _at: &Site<'_>,
-        _inputs: &mut Operands<'_>,
-        _outputs: &[Fact],
+        inputs: &mut Operands<'_>,
+        outputs: &[Fact],
     ) -> Result<Vec<Array>, String> {
-        Err("is not computed".into())
+        let out = sizes(outputs, 0)?;
+        let data = match self {
+            MatMul::Plain => match (&inputs.need(0)?.data, &inputs.need(1)?.data) {
+                (Data::F32(a), Data::F32(b)) => {
+                    Data::F32(products((a, &inputs.need(0)?.shape), (b, &inputs.need(1)?.shape), &out))
+                }
+                (Data::F64(a), Data::F64(b)) => {
+                    Data::F64(products((a, &inputs.need(0)?.shape), (b, &inputs.need(1)?.shape), &out))
+                }
+                (Data::I64(_) | Data::I32(_), Data::I64(_) | Data::I32(_)) => {
+                    let element = inputs.need(0)?.element();
+                    let (a, b) =
+                        (centered(inputs.need(0)?, None, None)?, centered(inputs.need(1)?, None, None)?);
+                    let sums = products((&a, &inputs.need(0)?.shape), (&b, &inputs.need(1)?.shape), &out);
+                    let sums = Array { shape: out.clone(), data: Data::F64(sums) };
+                    super::cast::converted(&sums, element)?.data
+                }
+                _ => return Err(format!("of elements of type {}", inputs.need(0)?.element())),
+            },
+            MatMul::Integer => {
+                let a_axis = inputs.need(0)?.shape.len().checked_sub(2);
+                let b_axis = inputs.need(1)?.shape.len().checked_sub(1);
+                let a = centered(inputs.need(0)?, inputs.get(2), a_axis)?;
+                let b = centered(inputs.need(1)?, inputs.get(3), b_axis)?;
+                let sums = products((&a, &inputs.need(0)?.shape), (&b, &inputs.need(1)?.shape), &out);
+                Data::I32(sums.into_iter().map(|sum| sum as i32).collect())
+            }
+            MatMul::Quantized => {
+                let a_axis = inputs.need(0)?.shape.len().checked_sub(2);
+                let b_axis = inputs.need(3)?.shape.len().checked_sub(1);
+                let a = centered(inputs.need(0)?, inputs.get(2), a_axis)?;
+                let b = centered(inputs.need(3)?, inputs.get(5), b_axis)?;
+                let mut sums = products((&a, &inputs.need(0)?.shape), (&b, &inputs.need(3)?.shape), &out);
+                let first = |slot: usize| inputs.f32(slot).map(|list| list.first().copied().unwrap_or(1.0));
+                let (a_scale, b_scale, y_scale) = (first(1)?, inputs.f32(4)?, first(6)?);
+                let columns = out.last().copied().unwrap_or(1).max(1);
+                for (place, sum) in sums.iter_mut().enumerate() {
+                    let b_scale = b_scale.get(place % columns).or(b_scale.first()).copied().unwrap_or(1.0);
+                    *sum = f64::from(*sum as f32 * (a_scale * b_scale / y_scale));
+                }
+                return Ok(vec![super::quantize::saturated(&sums, &out, inputs.get(7))?]);
+            }
+        };
+        Ok(vec![Array { shape: out, data }])
+    }
+
+    fn multiplies(&self) -> bool {
+        true
     }
 
     fn macs(&self, _at: &Site<'_>, inputs: &[Vec<usize>], output: &[usize]) -> u64 {
@@ -115,4 +185,44 @@ fn product_shape(a: &[Dim], b: &[Dim]) -> Result<Vec<Dim>, String> {
         shape.push(b[b.len() - 1].clone());
     }
     Ok(shape)
+}
+
+/// Products of matrices that lie behind each other, of shapes that fit.
+fn products<T: Real>(
+    (a, a_shape): (&[T], &[usize]),
+    (b, b_shape): (&[T], &[usize]),
+    out: &[usize],
+) -> Vec<T> {
+    // Lists as a row and as a column.
+    let a_full = if a_shape.len() == 1 { vec![1, a_shape[0]] } else { a_shape.to_vec() };
+    let b_full = if b_shape.len() == 1 { vec![b_shape[0], 1] } else { b_shape.to_vec() };
+    let (mut m, k, n) = (a_full[a_full.len() - 2], a_full[a_full.len() - 1], b_full[b_full.len() - 1]);
+    let mut result = vec![T::default(); out.iter().product()];
+    let dropped = usize::from(a_shape.len() == 1) + usize::from(b_shape.len() == 1);
+    let mut batch: Vec<usize> = out[..(out.len() + dropped).saturating_sub(2)].to_vec();
+    if b_full.len() == 2 && m > 0 {
+        // One matrix on the right: the rows of all on the left are one matrix.
+        m *= batch.iter().product::<usize>();
+        batch.clear();
+    }
+    let steps = |shape: &[usize], size: usize| -> Vec<usize> {
+        let outer = &shape[..shape.len() - 2];
+        let outer = if batch.is_empty() { &[] } else { outer };
+        repeated(outer, &batch).into_iter().map(|step| step as usize * size).collect()
+    };
+    let (a_steps, b_steps) = (steps(&a_full, m * k), steps(&b_full, k * n));
+    let mut index = vec![0; batch.len()];
+    for out in result.chunks_mut((m * n).max(1)) {
+        let place = |steps: &[usize]| index.iter().zip(steps).map(|(i, step)| i * step).sum::<usize>();
+        let (a, b) = (&a[place(&a_steps)..], &b[place(&b_steps)..]);
+        multiply(Matrix::new(a, m, k), Matrix::new(b, k, n), out, n, false);
+        for axis in (0..batch.len()).rev() {
+            index[axis] += 1;
+            if index[axis] < batch[axis] {
+                break;
+            }
+            index[axis] = 0;
+        }
+    }
+    result
 }

@@ -11,6 +11,7 @@ mod broadcast;
 mod cast;
 mod constant;
 mod conv;
+mod convolve;
 mod cut;
 mod fact;
 mod fold;
@@ -18,7 +19,9 @@ mod gather;
 mod matmul;
 mod norm;
 mod pool;
+mod product;
 mod quantize;
+mod recurrent;
 mod reduce;
 mod reshape;
 mod resize;
@@ -34,7 +37,8 @@ use super::facts::Dim;
 use super::proto::NodeProto;
 
 pub(crate) use fact::{Content, Fact, Number};
-pub(crate) use fold::infer;
+pub(crate) use fold::{compute, infer};
+pub(crate) use view::stacked;
 
 /// A node, and the version of the standard that says what it means.
 #[derive(Clone, Copy)]
@@ -66,6 +70,11 @@ pub(crate) trait Operator: Sync {
     /// output. Convolutions and matrix products count, nothing else does.
     fn macs(&self, _at: &Site<'_>, _inputs: &[Vec<usize>], _output: &[usize]) -> u64 {
         0
+    }
+
+    /// Whether [`Operator::macs`] counts anything.
+    fn multiplies(&self) -> bool {
+        false
     }
 
     /// Whether every element of the outputs is one of the first input (of any input, for a concatenation), so

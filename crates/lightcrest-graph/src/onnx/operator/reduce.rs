@@ -93,6 +93,17 @@ impl Operator for Reduce {
             return Ok(vec![x]);
         }
         let (values, count) = gathered(&x, &axes);
+        let total: usize = out.iter().product();
+        // Runs of nothing: the value of an empty sum, product or maximum.
+        if count == 0 {
+            if matches!(values, Data::Bool(_)) {
+                let none = vec![*self == Reduce::Min; total];
+                return Ok(vec![Array { shape: out, data: Data::Bool(none) }]);
+            }
+            let none =
+                Array { shape: out.clone(), data: Data::F64(vec![self.wide(std::iter::empty()); total]) };
+            return Ok(vec![super::cast::converted(&none, x.element())?]);
+        }
         let data = match (values, self) {
             (Data::F32(values), _) => Data::F32(blocks(&values, count, |block| self.real(block))),
             (Data::F64(values), _) => {
@@ -134,8 +145,7 @@ fn gathered(x: &Array, axes: &[usize]) -> (Data, usize) {
     (super::reshape::transposed(x, &order).data, count)
 }
 
-/// `f` of each run of `count` values. Of nothing at all there is one value, that of an empty run, which only
-/// `outputs` can tell from none: `chunks` of an empty list is empty, as its output is.
+/// `f` of each run of `count` values.
 fn blocks<T, R>(values: &[T], count: usize, f: impl Fn(&[T]) -> R) -> Vec<R> {
     if count == 0 { vec![] } else { values.chunks(count).map(f).collect() }
 }
@@ -268,7 +278,13 @@ impl Operator for Along {
         } else {
             (x.shape[axis], x.shape[axis + 1..].iter().product())
         };
-        let Data::F32(values) = &mut x.data else { return Err("of elements that are not FLOAT".into()) };
+        let wide = matches!(x.data, Data::F64(_));
+        if wide {
+            x = super::cast::converted(&x, element::FLOAT)?;
+        }
+        let Data::F32(values) = &mut x.data else {
+            return Err(format!("of elements of type {}", x.element()));
+        };
         if size > 0 && inner > 0 {
             let mut line = vec![0.0; size];
             for block in values.chunks_mut(size * inner) {
@@ -284,7 +300,7 @@ impl Operator for Along {
                 }
             }
         }
-        Ok(vec![x])
+        Ok(vec![if wide { super::cast::converted(&x, element::DOUBLE)? } else { x }])
     }
 }
 

@@ -402,10 +402,11 @@ impl Operator for Depth {
         let out = sizes(outputs, 0)?;
         let mut x = inputs.take(0)?;
         let (n, c, h, w) = (x.shape[0], x.shape[1], x.shape[2], x.shape[3]);
+        let crd = at.node.string_or("mode", "DCR") == "CRD";
         let order: [usize; 6] = if !self.0 {
             x.shape = vec![n, c, h / block, block, w / block, block];
-            [0, 3, 5, 1, 2, 4]
-        } else if at.node.string_or("mode", "DCR") == "CRD" {
+            if crd { [0, 1, 3, 5, 2, 4] } else { [0, 3, 5, 1, 2, 4] }
+        } else if crd {
             x.shape = vec![n, c / (block * block), block, block, h, w];
             [0, 1, 4, 2, 5, 3]
         } else {

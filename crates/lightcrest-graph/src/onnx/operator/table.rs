@@ -11,6 +11,7 @@ use super::matmul::{Gemm, MatMul};
 use super::norm::{BatchNorm, LayerNorm, Norm};
 use super::pool::{GlobalPool, Kind, MaxUnpool, Pool, Regions};
 use super::quantize::{Dequantize, DynamicQuantize, Quantize};
+use super::recurrent::Recurrent;
 use super::reduce::{Along, Arg, Reduce, TopK};
 use super::reshape::{Depth, Dropout, Expand, Flatten, Identity, Reshape, Squeeze, Transpose, Unsqueeze};
 use super::resize::Resize;
@@ -101,6 +102,10 @@ pub(super) fn find(op_type: &str) -> Option<&'static dyn Operator> {
         "QuantizeLinear" => &Quantize,
         "DequantizeLinear" => &Dequantize,
         "DynamicQuantizeLinear" => &DynamicQuantize,
+
+        "LSTM" => &Recurrent::Lstm,
+        "GRU" => &Recurrent::Gru,
+        "RNN" => &Recurrent::Rnn,
 
         "Cast" | "CastLike" => &Cast,
         "Clip" => &Clip,

@@ -128,3 +128,16 @@ pub(crate) fn concatenated(arrays: &[&Array], axis: usize) -> Option<Array> {
     let data = joined!(F32, F64, I64, I32, I8, U8, Bool);
     Some(Array { shape, data })
 }
+
+/// Arrays of one shape under each other along a new first axis; of nothing, `None`.
+pub(crate) fn stacked(arrays: &[Array]) -> Option<Array> {
+    let first = arrays.first()?;
+    if arrays.iter().any(|array| array.shape != first.shape) {
+        return None;
+    }
+    let flat: Vec<Array> =
+        arrays.iter().map(|array| Array { shape: vec![array.len()], data: array.data.clone() }).collect();
+    let joined = concatenated(&flat.iter().collect::<Vec<_>>(), 0)?;
+    let shape = [&[arrays.len()], first.shape.as_slice()].concat();
+    Some(Array { shape, ..joined })
+}
