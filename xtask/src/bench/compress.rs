@@ -32,11 +32,31 @@ pub(crate) fn compress(options: &[&str]) -> Result<(), String> {
     match options {
         [] | ["--part", "round-trip"] => round_trip(&real_files()?),
         ["--part", "exports"] => round_trip(&exports()?),
+        ["--part", "search", rest @ ..] => search(rest),
         _ => {
             let options = options.join(" ");
-            Err(format!("unknown options `{options}`: --part round-trip or --part exports expected"))
+            Err(format!(
+                "unknown options `{options}`: --part round-trip, --part exports or --part search expected"
+            ))
         }
     }
+}
+
+/// What `lightcrest compress` finds for the digits' network, or for the spec that is given, beside random
+/// search and beside its first trials alone.
+fn search(options: &[&str]) -> Result<(), String> {
+    const SPEC: &str = "examples/compress-digits.toml";
+    if options.first().is_some_and(|word| !word.starts_with('-')) {
+        return super::search(options);
+    }
+    let network = root().join("runs/compress-digits-network");
+    if !network.join("model.onnx").is_file() {
+        let spec = "examples/compress-digits-network.toml";
+        let program = ["run", "--release", "--quiet", "--package", "lightcrest-cli", "--"];
+        run(cargo().args(program).args(["train", spec, "--out"]).arg(&network))?;
+    }
+    let options: Vec<&str> = std::iter::once(SPEC).chain(options.iter().copied()).collect();
+    super::search(&options)
 }
 
 /// Where this benchmark keeps its files.

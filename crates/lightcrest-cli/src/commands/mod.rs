@@ -1,6 +1,7 @@
 //! The commands, one a file.
 
 mod check;
+mod compress;
 mod cost;
 mod latency;
 mod prune;
@@ -13,6 +14,7 @@ mod train;
 mod tune;
 
 pub(crate) use check::check;
+pub(crate) use compress::compress;
 pub(crate) use cost::cost;
 pub(crate) use latency::latency;
 pub(crate) use prune::prune;
