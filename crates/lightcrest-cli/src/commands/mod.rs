@@ -1,6 +1,7 @@
 //! The commands, one a file.
 
 mod check;
+mod decompose;
 mod prune;
 mod report;
 mod schema;
@@ -11,6 +12,7 @@ mod train;
 mod tune;
 
 pub(crate) use check::check;
+pub(crate) use decompose::decompose;
 pub(crate) use prune::prune;
 pub(crate) use report::report;
 pub(crate) use schema::schema;
