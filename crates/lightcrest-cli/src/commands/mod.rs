@@ -1,7 +1,9 @@
 //! The commands, one a file.
 
 mod check;
+mod cost;
 mod decompose;
+mod latency;
 mod prune;
 mod report;
 mod schema;
@@ -12,7 +14,9 @@ mod train;
 mod tune;
 
 pub(crate) use check::check;
+pub(crate) use cost::cost;
 pub(crate) use decompose::decompose;
+pub(crate) use latency::latency;
 pub(crate) use prune::prune;
 pub(crate) use report::report;
 pub(crate) use schema::schema;
