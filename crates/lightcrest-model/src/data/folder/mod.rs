@@ -70,7 +70,8 @@ pub fn load_unlabelled(
     check_there(folder, "a folder of images")?;
     let mut reader = Reader { image_size, size: None, grey: true, passed_over: PassedOver::default() };
     let mut passed_over = PassedOver::default();
-    let files = files::images(folder.parent().unwrap_or(folder), folder, &mut passed_over)?;
+    let above = folder.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let files = files::images(above, folder, &mut passed_over)?;
     if files.is_empty() {
         return Err(DataError::EmptyClass { path: folder.into(), passed_over });
     }
