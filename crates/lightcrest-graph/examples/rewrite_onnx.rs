@@ -1,6 +1,6 @@
-//! `rewrite_onnx round-trip|normalize|raise-opset FOLDER FILE...`: reads each file and writes it to FOLDER, as it is,
-//! normalised or with operators of opset 13, with a line of JSON about it. `cargo xtask bench compress --part round-trip` and the stage
-//! "onnx" of `cargo xtask test` compare the two in onnxruntime.
+//! `rewrite_onnx round-trip|normalize|raise-opset FOLDER FILE...`: reads each file and writes it to FOLDER,
+//! as it is, normalised or with operators of opset 13, with a line of JSON about it. `cargo xtask bench
+//! compress --part round-trip` and the stage "onnx" of `cargo xtask test` compare the two in onnxruntime.
 #![allow(clippy::print_stdout)]
 
 use std::collections::BTreeMap;

@@ -40,8 +40,8 @@ pub(crate) fn compress(options: &[&str]) -> Result<(), String> {
     }
 }
 
-/// Raises old files to opset 13, quantizes graphs that are known to break quantizers, and quantizes real files and
-/// torchvision's, where those were exported already, beside onnxruntime's quantizer.
+/// Raises old files to opset 13, quantizes graphs that are known to break quantizers, and quantizes real
+/// files and torchvision's, where those were exported already, beside onnxruntime's quantizer.
 fn int8() -> Result<(), String> {
     run(cargo().args(["build", "--quiet", "--release", "--package", "lightcrest-cli"]))?;
     let program = target_folder().join("release/lightcrest");

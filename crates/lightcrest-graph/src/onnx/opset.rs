@@ -1,10 +1,12 @@
-//! Raising the version of the standard operators of a model to 13, the first whose `QuantizeLinear` knows channels.
+//! Raising the version of the standard operators of a model to 13, the first whose `QuantizeLinear` knows
+//! channels.
 //!
-//! Most operators of opsets 9 to 12 mean the same in 13. What changed is rewritten: attributes that became inputs
-//! (`Clip`, `Dropout`, `Pad`, `ReduceSum`, `Slice`, `Split`, `Squeeze`, `TopK`, `Unsqueeze`), operators that another
-//! one replaced (`Scatter`, `Upsample`, the `Resize` of opset 10), and `Softmax`, `LogSoftmax` and `Hardmax`, which
-//! worked on all axes from theirs on as if they were one. An operator of which this file does not know is refused by
-//! name. Source: the change log of the operators, github.com/onnx/onnx, docs/Changelog.md.
+//! Most operators of opsets 9 to 12 mean the same in 13. What changed is rewritten: attributes that became
+//! inputs (`Clip`, `Dropout`, `Pad`, `ReduceSum`, `Slice`, `Split`, `Squeeze`, `TopK`, `Unsqueeze`),
+//! operators that another one replaced (`Scatter`, `Upsample`, the `Resize` of opset 10), and `Softmax`,
+//! `LogSoftmax` and `Hardmax`, which worked on all axes from theirs on as if they were one. An operator of
+//! which this file does not know is refused by name. Source: the change log of the operators,
+//! github.com/onnx/onnx, docs/Changelog.md.
 
 use std::collections::{HashMap, HashSet};
 
@@ -389,8 +391,8 @@ impl Raiser<'_> {
         }
     }
 
-    /// All axes from `axis` on were one. When that is the last, nothing changes; else they are made one and taken
-    /// apart again.
+    /// All axes from `axis` on were one. When that is the last, nothing changes; else they are made one and
+    /// taken apart again.
     fn softmax(&mut self, mut node: NodeProto) -> Result<(), OpsetError> {
         let axis = node.int_or("axis", 1);
         remove(&mut node, "axis");

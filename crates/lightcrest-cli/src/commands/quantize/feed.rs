@@ -13,8 +13,9 @@ struct Input {
 
 /// Inputs for one run after the other.
 ///
-/// The first axis of an array counts samples. They are taken in batches of the size that the model declares, or one by one where
-/// it is free; what is left over of the last batch is not used. An array of one more axis than the input counts runs. The one array of a file may have any name when the model has one input.
+/// The first axis of an array counts samples. They are taken in batches of the size that the model declares,
+/// or one by one where it is free; what is left over of the last batch is not used. An array of one more axis
+/// than the input counts runs. The one array of a file may have any name when the model has one input.
 ///
 /// # Errors
 /// What does not fit, with the names and shapes.

@@ -1,6 +1,7 @@
 //! The files of a zip archive as NumPy writes it: stored or deflated, below 4 GiB.
 //!
-//! Source: PKWARE's APPNOTE.TXT 6.3.10, sections 4.3.7 (local header), 4.3.12 (central directory) and 4.3.16 (its end).
+//! Source: PKWARE's APPNOTE.TXT 6.3.10, sections 4.3.7 (local header), 4.3.12 (central directory) and 4.3.16
+//! (its end).
 
 use std::io::Read;
 

@@ -6,8 +6,8 @@
 //! | `w ~ s_w q` | weights: q of s8 in [-L, L], one scale an output channel or one a tensor |
 //! | `b ~ s_x s_w q` | biases: q of s32, added to the sums of products as they are |
 //!
-//! Rounding is half to even, as `QuantizeLinear` has it. Source: Jacob et al. 2018, "Quantization and training of
-//! neural networks for efficient integer-arithmetic-only inference", section 2.
+//! Rounding is half to even, as `QuantizeLinear` has it. Source: Jacob et al. 2018, "Quantization and
+//! training of neural networks for efficient integer-arithmetic-only inference", section 2.
 
 /// Scale and zero point of activations of u8.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -83,7 +83,8 @@ impl Channels {
     }
 }
 
-/// The scale whose `levels` steps reach the largest magnitude. A channel of zeros (a dead one) gets the scale 1.
+/// The scale whose `levels` steps reach the largest magnitude. A channel of zeros (a dead one) gets the scale
+/// 1.
 pub(super) fn symmetric_scale(largest: f32, levels: f32) -> f32 {
     let scale = largest / levels;
     if scale < SMALLEST_SCALE { 1.0 } else { scale }
@@ -111,8 +112,8 @@ pub(super) fn round(weights: &[f32], channels: Channels, scale: Vec<f32>, levels
 
 /// Raises scales of weights until the biases fit into s32 with room for the sums that they are added to.
 ///
-/// A bias of a channel with tiny weights can be beyond 2^30 steps of `s_x s_w`; the larger `s_w` loses digits of
-/// weights that hardly matter beside such a bias.
+/// A bias of a channel with tiny weights can be beyond 2^30 steps of `s_x s_w`; the larger `s_w` loses digits
+/// of weights that hardly matter beside such a bias.
 pub(super) fn make_room_for_bias(scale: &mut [f32], bias: &[f32], input_scale: f32) {
     for (scale, bias) in scale.iter_mut().zip(bias) {
         let least = bias.abs() / input_scale / (1u32 << 30) as f32;

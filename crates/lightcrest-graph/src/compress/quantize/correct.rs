@@ -1,9 +1,10 @@
 //! Bias correction: the mean of every channel of a layer is what it is in fp32.
 //!
-//! Rounding shifts means: a weight that is always rounded down, a `Relu` whose small values all become zero. The shift
-//! that is seen on the calibration inputs is taken from the bias, layer after layer in the order of the graph, each
-//! fed by layers that are corrected already, so that nothing is corrected twice. Source: Nagel et al. 2019,
-//! "Data-free quantization through weight equalization and bias correction", section 4.2 and appendix D (empirical).
+//! Rounding shifts means: a weight that is always rounded down, a `Relu` whose small values all become zero.
+//! The shift that is seen on the calibration inputs is taken from the bias, layer after layer in the order of
+//! the graph, each fed by layers that are corrected already, so that nothing is corrected twice. Source:
+//! Nagel et al. 2019, "Data-free quantization through weight equalization and bias correction", section 4.2
+//! and appendix D (empirical).
 
 use std::collections::{HashMap, HashSet};
 

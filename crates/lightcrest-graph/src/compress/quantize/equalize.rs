@@ -1,17 +1,17 @@
 //! Equalisation: channels of one tensor are scaled so that one scale for all of them loses little.
 //!
-//! What a layer writes may be divided by `s_c` per channel when everything that reads it multiplies by it, and what is
-//! in between is homogeneous (`Relu`, `Add`, pools): in fp32 nothing changes. With scales of weights per output
-//! channel the rows of the writer are free; what counts are the ranges `r_c` of the channels against the columns `w_c`
-//! of the readers, each relative to the largest weight of its row:
+//! What a layer writes may be divided by `s_c` per channel when everything that reads it multiplies by it,
+//! and what is in between is homogeneous (`Relu`, `Add`, pools): in fp32 nothing changes. With scales of
+//! weights per output channel the rows of the writer are free; what counts are the ranges `r_c` of the
+//! channels against the columns `w_c` of the readers, each relative to the largest weight of its row:
 //!
-//! `s_c = sqrt(r_c / w_c)`, which makes `r_c / s_c = w_c s_c`; `s_c = r_c` before depthwise layers, whose columns are
-//! rows of their own.
+//! `s_c = sqrt(r_c / w_c)`, which makes `r_c / s_c = w_c s_c`; before depthwise layers, whose columns are rows
+//! of their own, `s_c = r_c`.
 //!
-//! Through a `Clip` at H (`Relu6`), channels that were seen to reach it are left alone, and others grow to no more
-//! than half of it, so that it stays out of their way. Sources: Nagel et al. 2019, "Data-free quantization through
-//! weight equalization and bias correction", section 4.1; the square root of activation over weight is Xiao et al.
-//! 2023, "SmoothQuant", equation 4.
+//! Through a `Clip` at H (`Relu6`), channels that were seen to reach it are left alone, and others grow to no
+//! more than half of it, so that it stays out of their way. Sources: Nagel et al. 2019, "Data-free
+//! quantization through weight equalization and bias correction", section 4.1; the square root of activation
+//! over weight is Xiao et al. 2023, "SmoothQuant", equation 4.
 
 use std::collections::{HashMap, HashSet};
 

@@ -1,16 +1,19 @@
 //! The range of an activation, from what was seen of it.
 //!
-//! Values come in any number of pieces, and only a histogram of [`BINS`] bins is kept. It widens by doubling: two
-//! bins become one, so that nothing that was counted moves to a bin that it did not belong to. Zeros are counted
-//! apart: they are exact in u8, and after a `Relu` they are most of what there is.
+//! Values come in any number of pieces, and only a histogram of [`BINS`] bins is kept. It widens by doubling:
+//! two bins become one, so that nothing that was counted moves to a bin that it did not belong to. Zeros are
+//! counted apart: they are exact in u8, and after a `Relu` they are most of what there is.
 //!
 //! | method | range |
 //! |---|---|
 //! | min-max | all that was seen |
 //! | moving average | mean of the ranges of the pieces, the newest weighing 0.1 |
 //! | percentile | all but 0.001 % of the values, half of them at either end |
-//! | MSE | the range of least squared error of rounding and clipping (Nagel et al. 2021, "A white paper on neural network quantization", section 3.1) |
-//! | KL | the range whose 128 levels tell least apart from the histogram (Migacz 2017, "8-bit inference with TensorRT") |
+//! | MSE | the range of least squared error of rounding and clipping |
+//! | KL | the range whose 128 levels tell least apart from the histogram |
+//!
+//! Sources: Nagel et al. 2021, "A white paper on neural network quantization", section 3.1 (MSE); Migacz 2017,
+//! "8-bit inference with TensorRT" (KL).
 
 /// Bins of a histogram.
 pub(super) const BINS: usize = 2048;
@@ -181,7 +184,8 @@ impl Observer {
         (best.1, best.2)
     }
 
-    /// Sum of squared errors when `[low, high]` is cut into 255 steps. Rounding counts as uniform over a step.
+    /// Sum of squared errors when `[low, high]` is cut into 255 steps. Rounding counts as uniform over a
+    /// step.
     fn error(&self, low: f64, high: f64) -> f64 {
         let step = (high - low) / 255.0;
         let rounding = step * step / 12.0;
@@ -316,8 +320,8 @@ mod tests {
         }
     }
 
-    /// The optimum for a Gaussian cut into 256 levels lies near 3.9 standard deviations (Banner et al. 2019, table
-    /// 1 of "Post training 4-bit quantization": 3.92 for the Gaussian at 8 bits).
+    /// The optimum for a Gaussian cut into 256 levels lies near 3.9 standard deviations (Banner et al. 2019,
+    /// table 1 of "Post training 4-bit quantization": 3.92 for the Gaussian at 8 bits).
     #[test]
     fn least_error_of_a_gaussian_is_where_it_is_known() {
         let mut observer = Observer::default();

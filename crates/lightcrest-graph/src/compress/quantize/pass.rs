@@ -19,7 +19,8 @@ use crate::onnx::{Data, Index, Model};
 /// How a model is quantized.
 #[derive(Clone, Debug)]
 pub struct QuantizeConfig {
-    /// How ranges of activations are chosen; `None` takes the best of min-max, percentile and MSE, as measured.
+    /// How ranges of activations are chosen; `None` takes the best of min-max, percentile and MSE, as
+    /// measured.
     pub method: Option<Method>,
     /// Whether every output channel of a layer has a scale of its weights.
     pub per_channel: bool,

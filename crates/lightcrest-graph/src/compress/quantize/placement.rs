@@ -1,12 +1,12 @@
 //! Which nodes compute with 8 bits, and which values share a scale.
 //!
 //! The rules are those by which onnxruntime fuses `DequantizeLinear`, operator, `QuantizeLinear` on the CPU:
-//! `Conv`, `Gemm` and `MatMul` with constant weights become `QLinearConv`, `QGemm` and `QLinearMatMul`; `Add`,
-//! `Mul`, `Concat`, `GlobalAveragePool`, `AveragePool`, `Sigmoid` and `LeakyRelu` have operators on u8; what only
-//! moves elements (`MaxPool`, `Reshape`, ...) works on them as they are when both sides have one scale. Everything
-//! else computes in fp32 between a `DequantizeLinear` and a `QuantizeLinear`, so that such an operator is quantized
-//! only where it is fed by one that is and feeds one that is. `Relu` and `Clip` vanish into the range of the operator
-//! before them.
+//! `Conv`, `Gemm` and `MatMul` with constant weights become `QLinearConv`, `QGemm` and `QLinearMatMul`;
+//! `Add`, `Mul`, `Concat`, `GlobalAveragePool`, `AveragePool`, `Sigmoid` and `LeakyRelu` have operators on
+//! u8; what only moves elements (`MaxPool`, `Reshape`, ...) works on them as they are when both sides have
+//! one scale. Everything else computes in fp32 between a `DequantizeLinear` and a `QuantizeLinear`, so that
+//! such an operator is quantized only where it is fed by one that is and feeds one that is. `Relu` and `Clip`
+//! vanish into the range of the operator before them.
 
 use std::collections::{HashMap, HashSet};
 
@@ -89,8 +89,8 @@ impl Placement {
         &nodes[last].output
     }
 
-    /// Whether the results of the node are quantized. A convolution is only fused when they are; a matrix product
-    /// can leave its sums in fp32, which costs nothing and loses nothing.
+    /// Whether the results of the node are quantized. A convolution is only fused when they are; a matrix
+    /// product can leave its sums in fp32, which costs nothing and loses nothing.
     pub(super) fn is_result_quantized(&self, nodes: &[NodeProto], node: usize) -> bool {
         match self.roles[node] {
             None | Some(Role::Store) => false,

@@ -1,5 +1,5 @@
-//! The model in the form that is quantized: normalised, of opset 13 or newer, with matrix products that runtimes
-//! have in 8 bits.
+//! The model in the form that is quantized: normalised, of opset 13 or newer, with matrix products that
+//! runtimes have in 8 bits.
 
 use super::constant::Constants;
 use super::error::QuantizeError;
@@ -15,8 +15,8 @@ pub(super) fn prepare(model: &Model) -> Result<Model, QuantizeError> {
     Ok(model)
 }
 
-/// A `MatMul` of a matrix with a constant and the `Add` of a bias behind it become a `Gemm`, which runtimes have in 8
-/// bits together with its bias.
+/// A `MatMul` of a matrix with a constant and the `Add` of a bias behind it become a `Gemm`, which runtimes
+/// have in 8 bits together with its bias.
 fn matrix_products(model: &mut Model) {
     let Ok(facts) = Facts::infer(model) else { return };
     let constants = Constants::new(model);

@@ -5,9 +5,10 @@
 //! w (s8)    DQ  d2 ─┤ Conv  y  Q  q4  DQ  d4 ...
 //! b (s32)   DQ  d3 ─┘
 //! ```
-//! Values keep their names in fp32; new ones are short, because a small network has hundreds of them. Constants keep
-//! theirs, too, unless something in fp32 still reads them. A value has one `QuantizeLinear` and one
-//! `DequantizeLinear`, whoever reads it; what computes in fp32 reads the unrounded value where there is one.
+//! Values keep their names in fp32; new ones are short, because a small network has hundreds of them.
+//! Constants keep theirs, too, unless something in fp32 still reads them. A value has one `QuantizeLinear`
+//! and one `DequantizeLinear`, whoever reads it; what computes in fp32 reads the unrounded value where there
+//! is one.
 
 use std::collections::{HashMap, HashSet};
 
@@ -198,8 +199,8 @@ impl Writer<'_> {
         }
     }
 
-    /// `DQ` behind a constant, with zero points of zero: they are the default of the standard, but without them
-    /// onnxruntime does not fuse a `Gemm`.
+    /// `DQ` behind a constant, with zero points of zero: they are the default of the standard, but without
+    /// them onnxruntime does not fuse a `Gemm`.
     fn dequantized<T: Default + Clone>(
         &mut self,
         quantized: &str,
@@ -224,7 +225,8 @@ impl Writer<'_> {
         read
     }
 
-    /// The name of a constant if nothing that stays in fp32 reads it and no other layer took it; else a new one.
+    /// The name of a constant if nothing that stays in fp32 reads it and no other layer took it; else a new
+    /// one.
     fn kept_name(&mut self, name: &str, prefix: &str) -> String {
         let free = !self.made.contains(name) && self.index.captured_by(name).is_empty();
         let replaced = |&(at, slot): &(usize, usize)| {

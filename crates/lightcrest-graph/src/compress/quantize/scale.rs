@@ -1,8 +1,9 @@
 //! The scales of activations: one a group of values that must have the same.
 //!
-//! What moves elements has one scale on both sides. So do a `Concat` and what it puts together: their elements are
-//! then copied, not rounded twice. A group whose range is beyond the bounds of an activation that vanished into it
-//! (`Relu` beside something signed) is taken apart again, because the bounds would vanish, too.
+//! What moves elements has one scale on both sides. So do a `Concat` and what it puts together: their
+//! elements are then copied, not rounded twice. A group whose range is beyond the bounds of an activation
+//! that vanished into it (`Relu` beside something signed) is taken apart again, because the bounds would
+//! vanish, too.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 

@@ -1,8 +1,8 @@
 //! Mixed precision: which layers stay in fp32.
 //!
-//! Every layer in turn is left in fp32 while all others are of 8 bits; what the worst output gains is how much the layer
-//! costs. The layers that cost most, as few as reach the target, stay in fp32 (Nagel et al. 2021, "A white paper on neural
-//! network quantization", section 4.5).
+//! Every layer in turn is left in fp32 while all others are of 8 bits; what the worst output gains is how
+//! much the layer costs. The layers that cost most, as few as reach the target, stay in fp32 (Nagel et al.
+//! 2021, "A white paper on neural network quantization", section 4.5).
 
 use std::collections::HashSet;
 

@@ -7,8 +7,9 @@ use crate::onnx::proto::NodeProto;
 /// How many bits of weights are used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WeightBits {
-    /// 8, but no more than keeps the sum of two products within 16 bits, for what was seen of the activations:
-    /// processors without an instruction for dot products of 8 bits (AVX2 without VNNI) cut such sums off.
+    /// 8, but no more than keeps the sum of two products within 16 bits, for what was seen of the
+    /// activations: processors without an instruction for dot products of 8 bits (AVX2 without VNNI) cut such
+    /// sums off.
     #[default]
     Guarded,
     /// 8, -127 to 127.
@@ -99,9 +100,9 @@ pub(super) fn quantize(request: &Request<'_>) -> Option<LayerWeights> {
     Some(LayerWeights { weight, axis, shape: array.shape.clone(), bias })
 }
 
-/// Raises scales until no two products that a runtime adds up in 16 bits are beyond them. Which two depends on
-/// its layout: neighbours along the kernel's columns (NCHW) or along the input channels (NHWC) are looked at.
-/// A depthwise convolution adds up in 32 bits.
+/// Raises scales until no two products that a runtime adds up in 16 bits are beyond them. Which two depends
+/// on its layout: neighbours along the kernel's columns (NCHW) or along the input channels (NHWC) are looked
+/// at. A depthwise convolution adds up in 32 bits.
 fn guard(request: &Request<'_>, weights: &[f32], shape: &[usize], axis: usize, scale: &mut [f32]) {
     const LIMIT: f32 = i16::MAX as f32;
     let convolution = request.node.op_type == "Conv";
