@@ -5,8 +5,8 @@
 //! weights per output channel the rows of the writer are free; what counts are the ranges `r_c` of the
 //! channels against the columns `w_c` of the readers, each relative to the largest weight of its row:
 //!
-//! `s_c = sqrt(r_c / w_c)`, which makes `r_c / s_c = w_c s_c`; before depthwise layers, whose columns are rows
-//! of their own, `s_c = r_c`.
+//! `s_c = sqrt(r_c / w_c)`, so that `r_c / s_c = w_c s_c`; before depthwise layers, whose columns are
+//! rows of their own, `s_c = r_c`.
 //!
 //! Through a `Clip` at H (`Relu6`), channels that were seen to reach it are left alone, and others grow to no
 //! more than half of it, so that it stays out of their way. Sources: Nagel et al. 2019, "Data-free

@@ -12,8 +12,8 @@
 //! | MSE | the range of least squared error of rounding and clipping |
 //! | KL | the range whose 128 levels tell least apart from the histogram |
 //!
-//! Sources: Nagel et al. 2021, "A white paper on neural network quantization", section 3.1 (MSE); Migacz 2017,
-//! "8-bit inference with TensorRT" (KL).
+//! Sources: Nagel et al. 2021, "A white paper on neural network quantization", section 3.1; Migacz
+//! 2017, "8-bit inference with TensorRT".
 
 /// Bins of a histogram.
 pub(super) const BINS: usize = 2048;
