@@ -58,6 +58,7 @@ fn residual() -> ModelBuilder {
 }
 
 #[test]
+#[ignore = "written, not yet run"]
 fn operators_stand_between_what_runtimes_fuse() {
     let model = residual().build();
     let (quantized, report) = quantize(&model, &feeds(4, &[1, 3, 8, 8]), &plain()).unwrap();
@@ -80,6 +81,7 @@ fn operators_stand_between_what_runtimes_fuse() {
 }
 
 #[test]
+#[ignore = "written, not yet run"]
 fn correction_brings_means_back() {
     let model = residual().build();
     let feeds = feeds(6, &[1, 3, 8, 8]);
@@ -90,6 +92,7 @@ fn correction_brings_means_back() {
 }
 
 #[test]
+#[ignore = "written, not yet run"]
 fn what_is_put_together_has_one_scale_unless_a_bound_would_vanish() {
     let model = |second: &str| {
         ModelBuilder::new(13)
@@ -126,6 +129,7 @@ fn what_is_put_together_has_one_scale_unless_a_bound_would_vanish() {
 }
 
 #[test]
+#[ignore = "written, not yet run"]
 fn constants_that_are_shared_serve_every_layer() {
     let model = ModelBuilder::new(13)
         .input("x", &["N", "4", "5", "5"])
@@ -147,6 +151,7 @@ fn constants_that_are_shared_serve_every_layer() {
 }
 
 #[test]
+#[ignore = "written, not yet run"]
 fn dead_channels_and_biases_beyond_32_bits_lose_nothing() {
     let mut depthwise = vec![0.5f32; 3 * 9];
     depthwise[..9].fill(0.0);
@@ -168,6 +173,7 @@ fn dead_channels_and_biases_beyond_32_bits_lose_nothing() {
 }
 
 #[test]
+#[ignore = "written, not yet run"]
 fn activations_without_an_operator_of_8_bits_are_islands() {
     let model = ModelBuilder::new(14)
         .input("x", &["N", "3", "6", "6"])
@@ -186,6 +192,7 @@ fn activations_without_an_operator_of_8_bits_are_islands() {
 
 /// Ranges of the channels before a depthwise layer that differ by a factor of 1000.
 #[test]
+#[ignore = "written, not yet run"]
 fn equalisation_saves_channels_of_small_range() {
     let factor = |channel: usize| if channel == 0 { 30.0 } else { 0.03 };
     let first: Vec<f32> = (0..12).map(|at| factor(at / 3) * (((at * 7) % 5) as f32 - 1.7)).collect();
@@ -214,6 +221,7 @@ fn equalisation_saves_channels_of_small_range() {
 }
 
 #[test]
+#[ignore = "written, not yet run"]
 fn transposed_convolutions_keep_weights_of_8_bits_a_channel_of_axis_one() {
     let model = ModelBuilder::new(13)
         .input("x", &["N", "3", "4", "4"])
@@ -233,6 +241,7 @@ fn transposed_convolutions_keep_weights_of_8_bits_a_channel_of_axis_one() {
 }
 
 #[test]
+#[ignore = "written, not yet run"]
 fn seven_bits_and_one_scale_a_layer_are_choices() {
     let model = residual().build();
     let feeds = feeds(4, &[1, 3, 8, 8]);
@@ -246,6 +255,7 @@ fn seven_bits_and_one_scale_a_layer_are_choices() {
 }
 
 #[test]
+#[ignore = "written, not yet run"]
 fn old_files_are_raised_and_their_clip_is_kept() {
     let model = ModelBuilder::new(9)
         .input("x", &["N", "3", "6", "6"])
@@ -263,6 +273,7 @@ fn old_files_are_raised_and_their_clip_is_kept() {
 }
 
 #[test]
+#[ignore = "written, not yet run"]
 fn what_cannot_be_quantized_is_refused_by_name() {
     let model = residual().build();
     let data = feeds(2, &[1, 3, 8, 8]);
