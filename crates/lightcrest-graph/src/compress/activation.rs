@@ -7,14 +7,15 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::onnx::proto::NodeProto;
-use crate::onnx::{Array, Model};
+use crate::onnx::{Array, Model, Runner};
 
 /// Inputs of a model for one run: every input by name.
 pub type Feed = Vec<(String, Array)>;
 
 /// Whatever runs models: the runner of this crate, or a runtime outside.
 pub trait Executor {
-    /// Runs the model on each feed, in their order, and hands over the wanted values, which may be values in between.
+    /// Runs the model on each feed, in their order, and hands over the wanted values, which may be values in
+    /// between.
     ///
     /// # Errors
     /// What cannot be run, and the first error of `visit`.
@@ -25,6 +26,32 @@ pub trait Executor {
         wanted: &[String],
         visit: &mut dyn FnMut(usize, HashMap<String, Array>) -> Result<(), String>,
     ) -> Result<(), String>;
+}
+
+/// The runner of this crate.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Own;
+
+impl Executor for Own {
+    fn run_each(
+        &self,
+        model: &Model,
+        feeds: &[Feed],
+        wanted: &[String],
+        visit: &mut dyn FnMut(usize, HashMap<String, Array>) -> Result<(), String>,
+    ) -> Result<(), String> {
+        let runner = Runner::new(model).map_err(|error| chain(&error))?;
+        for (number, feed) in feeds.iter().enumerate() {
+            visit(number, runner.run(feed, wanted).map_err(|error| chain(&error))?)?;
+        }
+        Ok(())
+    }
+}
+
+/// An error with its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// How a layer walks over what it reads: (N, S, H, W) by windows, or rows of features.

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use crate::onnx::Index;
 use crate::onnx::proto::GraphProto;
 
-/// Drops these values where nobody reads them, with the nodes that make nothing else and what those read in turn.
+/// Drops these values where nobody reads them, with the nodes that make nothing else and what those read in
+/// turn.
 pub(crate) fn drop_unread(graph: &mut GraphProto, mut values: Vec<String>) {
     while !values.is_empty() {
         let index = Index::new(graph);

@@ -5,3 +5,4 @@ pub mod decompose;
 mod edit;
 mod parallel;
 pub mod prune;
+pub mod repair;

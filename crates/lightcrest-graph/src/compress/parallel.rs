@@ -1,4 +1,5 @@
-//! Work on independent items by all processors. The results stand in the order of the items, whoever made them.
+//! Work on independent items by all processors. The results stand in the order of the items, whoever made
+//! them.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -2,9 +2,9 @@
 //! convolutional neural networks using fine-tuned CP-decomposition").
 //!
 //! W[t, s, y, x] ~ sum over r of T[t, r] S[s, r] Y[y, r] X[x, r], by alternating least squares. A best
-//! approximation need not exist: columns may grow without bound against each other (de Silva and Lim 2008). So
-//! columns are normalised after every step, the normal equations carry a ridge that shrinks from sweep to sweep, and
-//! the best sweep of several starts is kept.
+//! approximation need not exist: columns may grow without bound against each other (de Silva and Lim 2008).
+//! So columns are normalised after every step, the normal equations carry a ridge that shrinks from sweep to
+//! sweep, and the best sweep of several starts is kept.
 
 use faer::linalg::solvers::Solve;
 use faer::{Mat, Side};
@@ -17,7 +17,8 @@ use super::singular::{NumericError, left_singular};
 
 /// Starts, of which the best after a few sweeps goes on: the error has many local minima.
 const STARTS: u64 = 3;
-/// Rank above which there is one start: local minima of large ranks hardly differ, and their sweeps take long.
+/// Rank above which there is one start: local minima of large ranks hardly differ, and their sweeps take
+/// long.
 const MANY: usize = 48;
 /// Sweeps at most of each start, and of the best of them.
 const TRIAL_SWEEPS: usize = 10;
@@ -110,8 +111,8 @@ fn exact(kernel: &Kernel) -> Factors {
     [out, input, rows, columns]
 }
 
-/// Leading singular vectors for the channels, and noise where there are none and for the window; every start but
-/// the first is noise altogether.
+/// Leading singular vectors for the channels, and noise where there are none and for the window; every start
+/// but the first is noise altogether.
 fn start(kernel: &Kernel, rank: usize, seed: u64) -> Result<Factors, NumericError> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let out = left_singular(kernel.by_output())?.vectors;

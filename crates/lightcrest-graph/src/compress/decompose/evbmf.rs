@@ -1,8 +1,8 @@
 //! Rank by empirical variational Bayes: how many singular values of a matrix stand out of noise.
 //!
-//! Source: Nakajima, Sugiyama, Babacan and Tomioka 2013, "Global analytic solution of fully-observed variational
-//! Bayesian matrix factorization", JMLR 14, theorems 2 to 4. The variance of the noise minimises the free energy;
-//! a singular value counts when it is above the threshold that belongs to that variance.
+//! Source: Nakajima, Sugiyama, Babacan and Tomioka 2013, "Global analytic solution of fully-observed
+//! variational Bayesian matrix factorization", JMLR 14, theorems 2 to 4. The variance of the noise minimises
+//! the free energy; a singular value counts when it is above the threshold that belongs to that variance.
 //!
 //! | symbol | meaning |
 //! |---|---|
@@ -18,8 +18,8 @@ const REFINEMENTS: usize = 40;
 /// Singular values below this share of the largest are rounding of f32 weights.
 const ROUNDING: f64 = 1e-7;
 
-/// The rank of a matrix (rows, columns) with the singular values `s`, all min(rows, columns) of them in descending
-/// order: at least 1, or as many as there are values when there is no noise at all.
+/// The rank of a matrix (rows, columns) with the singular values `s`, all min(rows, columns) of them in
+/// descending order: at least 1, or as many as there are values when there is no noise at all.
 pub fn evbmf_rank(s: &[f64], rows: usize, columns: usize) -> usize {
     let (l, m) = (rows.min(columns) as f64, rows.max(columns) as f64);
     let largest = s.first().copied().unwrap_or(0.0);
@@ -38,8 +38,8 @@ pub fn evbmf_rank(s: &[f64], rows: usize, columns: usize) -> usize {
 
 /// The variance of the noise, sigma^2.
 fn noise(squares: &[f64], l: f64, m: f64, a: f64, xbar: f64) -> f64 {
-    // Bounds of the paper's corollary 1: the noise cannot explain more than all, nor less than the tail that no
-    // component can take.
+    // Bounds of the paper's corollary 1: the noise cannot explain more than all, nor less than the tail that
+    // no component can take.
     let upper = squares.iter().sum::<f64>() / (l * m);
     let most = ((l / (1.0 + a)).ceil() as usize).saturating_sub(1).min(squares.len() - 1);
     let tail = &squares[most..];

@@ -143,7 +143,8 @@ impl Context<'_> {
     }
 }
 
-/// Positions at which a layer meets its weights, for the batch that the model names; `None` where sizes are free.
+/// Positions at which a layer meets its weights, for the batch that the model names; `None` where sizes are
+/// free.
 fn positions(facts: &Facts, operator: &str, input: &str, output: &str) -> Option<u64> {
     let (value, axes) = match operator {
         "ConvTranspose" => (input, 2..),

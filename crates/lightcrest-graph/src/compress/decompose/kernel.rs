@@ -135,8 +135,8 @@ impl Stage {
     }
 }
 
-/// The kernel that a chain amounts to: K[t, s, y1 + y2, x1 + x2] = sum over r of B[t, r, y2, x2] A[r, s, y1, x1]
-/// for A before B.
+/// The kernel that a chain amounts to: K[t, s, y1 + y2, x1 + x2] = sum over r of B[t, r, y2, x2] A[r, s, y1,
+/// x1] for A before B.
 pub fn compose(stages: &[Stage]) -> Kernel {
     let mut stages = stages.iter();
     let mut kernel = stages.next().expect("a chain has a stage").dense();

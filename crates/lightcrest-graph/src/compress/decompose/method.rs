@@ -36,8 +36,8 @@ pub struct KernelShape {
     pub width: usize,
 }
 
-/// Positions of one sample at which a layer reads and writes: height and width of its input and of its output, 1
-/// for what a linear layer does not have.
+/// Positions of one sample at which a layer reads and writes: height and width of its input and of its
+/// output, 1 for what a linear layer does not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Positions {
     /// Height and width of the input.
@@ -63,8 +63,8 @@ impl Method {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Svd, Self::Tucker, Self::Cp, Self::Spatial];
 
-    /// The method that a kernel of this shape takes when this one is asked for: without a window there is only SVD,
-    /// and a window of one row or one column cannot be split.
+    /// The method that a kernel of this shape takes when this one is asked for: without a window there is
+    /// only SVD, and a window of one row or one column cannot be split.
     pub fn on(self, shape: KernelShape) -> Self {
         match self {
             Self::Spatial if shape.height == 1 || shape.width == 1 => Self::Svd,
@@ -73,8 +73,8 @@ impl Method {
         }
     }
 
-    /// The ranks that a fraction is of: those at which SVD, Tucker (R1, R2) and the spatial split are exact, and
-    /// max(T, S) for CP, whose exact rank is beyond what pays.
+    /// The ranks that a fraction is of: those at which SVD, Tucker (R1, R2) and the spatial split are exact,
+    /// and max(T, S) for CP, whose exact rank is beyond what pays.
     pub fn full(self, shape: KernelShape) -> Vec<usize> {
         let KernelShape { out: t, input: s, height: kh, width: kw } = shape;
         let k = kh * kw;

@@ -1,8 +1,8 @@
 //! Low rank: a layer becomes a chain of smaller ones.
 //!
-//! [`decompose`] finds the layers ([`layer`]), chooses ranks ([`rank`]), truncates their kernels ([`method`]; with
-//! [`Calibration`] weighted by what they read, [`whiten`]) and puts the chains in their places. The numerics know
-//! nothing of models: [`kernel`] in, stages out.
+//! [`decompose`] finds the layers ([`layer`]), chooses ranks ([`rank`]), truncates their kernels ([`method`];
+//! with [`Calibration`] weighted by what they read, [`whiten`]) and puts the chains in their places. The
+//! numerics know nothing of models: [`kernel`] in, stages out.
 
 mod cp;
 pub mod evbmf;
@@ -29,5 +29,7 @@ pub use report::{Change, LayerReport, Outcome, Report};
 
 #[cfg(test)]
 mod pass_test;
+#[cfg(test)]
+mod run_test;
 #[cfg(test)]
 mod test;

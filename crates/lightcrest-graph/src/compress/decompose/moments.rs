@@ -58,8 +58,8 @@ impl Moments {
         self.sum.iter().map(|sum| sum / self.positions.max(1.0)).collect()
     }
 
-    /// Covariance of the channels (S, S), of all positions and taps together; about the mean, or about 0 where no bias
-    /// can take what the mean loses.
+    /// Covariance of the channels (S, S), of all positions and taps together; about the mean, or about 0
+    /// where no bias can take what the mean loses.
     pub fn covariance(&self, about_mean: bool) -> Mat<f64> {
         let count = (self.positions * self.taps as f64).max(1.0);
         let total = |c: usize| self.sum[c * self.taps..(c + 1) * self.taps].iter().sum::<f64>() / count;

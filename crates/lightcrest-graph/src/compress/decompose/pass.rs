@@ -22,10 +22,11 @@ pub struct DecomposeConfig {
     pub keep: Vec<String>,
     /// Whether layers are decomposed even where this takes no fewer multiply-accumulates.
     pub allow_growth: bool,
-    /// Times that the caller measured of a layer as it is and of its chain, by its name: where they do not fall, it
-    /// stays.
+    /// Times that the caller measured of a layer as it is and of its chain, by its name: where they do not
+    /// fall, it stays.
     pub measured: HashMap<String, Times>,
-    /// What the layers read; with it the error of the outputs is what is made small, without it that of the weights.
+    /// What the layers read; with it the error of the outputs is what is made small, without it that of the
+    /// weights.
     pub calibration: Option<Calibration>,
 }
 
@@ -117,8 +118,8 @@ impl DecomposeConfig {
 
 /// Decomposes layers of a model.
 ///
-/// What is not decomposed stays as it is, nodes that are not understood included. Names of the values between layers
-/// stay, so that the value that a layer wrote is the one that the last stage of its chain writes.
+/// What is not decomposed stays as it is, nodes that are not understood included. Names of the values between
+/// layers stay, so that the value that a layer wrote is the one that the last stage of its chain writes.
 ///
 /// # Errors
 /// [`DecomposeError`].

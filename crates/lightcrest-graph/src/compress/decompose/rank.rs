@@ -1,8 +1,8 @@
 //! At which ranks layers are decomposed.
 //!
-//! A target of multiply-accumulates is reached with the least error: every layer has a ladder of ranks, each with what
-//! it costs and the share of the kernel's energy that it drops, and one price of a multiply-accumulate is the same for
-//! all layers (Lagrange). The price is found by bisection.
+//! A target of multiply-accumulates is reached with the least error: every layer has a ladder of ranks, each
+//! with what it costs and the share of the kernel's energy that it drops, and one price of a
+//! multiply-accumulate is the same for all layers (Lagrange). The price is found by bisection.
 
 use serde::{Deserialize, Serialize};
 
@@ -62,8 +62,8 @@ impl Spectrum {
         }
     }
 
-    /// Share of the energy that these ranks drop: exact for one unfolding, the usual bound (De Lathauwer et al. 2000,
-    /// property 10) for two. 1 at most.
+    /// Share of the energy that these ranks drop: exact for one unfolding, the usual bound (De Lathauwer et
+    /// al. 2000, property 10) for two. 1 at most.
     pub fn dropped(&self, ranks: &[usize]) -> f64 {
         let share = |(at, (values, _, _)): (usize, &(Vec<f64>, usize, usize))| {
             let rank = ranks[at.min(ranks.len() - 1)].min(values.len());
@@ -93,8 +93,8 @@ pub struct Rung {
     pub dropped: f64,
 }
 
-/// Picks one rung of each ladder so that the sum of the costs is at most `target` and what is dropped is least;
-/// the cheapest rungs where even they cost more.
+/// Picks one rung of each ladder so that the sum of the costs is at most `target` and what is dropped is
+/// least; the cheapest rungs where even they cost more.
 pub fn spread(ladders: &[Vec<Rung>], target: u64) -> Vec<Rung> {
     let pick = |price: f64| -> Vec<Rung> {
         let worth = |rung: &Rung| rung.dropped + price * rung.macs as f64;

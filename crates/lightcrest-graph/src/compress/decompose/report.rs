@@ -7,8 +7,8 @@ use super::method::Method;
 /// What the pass did.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Report {
-    /// Multiply-accumulates of all layers with weights, for the batch that the model names (1 where it is free), before
-    /// and after. Layers of free sizes count with one output position.
+    /// Multiply-accumulates of all layers with weights, for the batch that the model names (1 where it is
+    /// free), before and after. Layers of free sizes count with one output position.
     pub macs: Change,
     /// Weights of these layers, without their biases.
     pub parameters: Change,
@@ -55,7 +55,8 @@ pub enum Outcome {
         ranks: Vec<usize>,
         /// Relative error of the kernel, Frobenius.
         error: f64,
-        /// Relative error of the outputs on the calibration inputs as the covariance of the layer's inputs tells it.
+        /// Relative error of the outputs on the calibration inputs as the covariance of the layer's inputs
+        /// tells it.
         #[serde(skip_serializing_if = "Option::is_none")]
         output_error: Option<f64>,
     },

@@ -88,8 +88,8 @@ impl<'a> Rewriter<'a> {
         self.replaced.push((layer.node, nodes));
     }
 
-    /// A stage of a `Gemm`, without its first two inputs: the first stage transposes what is read, the last one scales
-    /// and adds.
+    /// A stage of a `Gemm`, without its first two inputs: the first stage transposes what is read, the last
+    /// one scales and adds.
     fn product(&mut self, node: &NodeProto, first: bool, last: bool) -> NodeProto {
         let mut made = NodeProto { op_type: "Gemm".into(), ..Default::default() };
         let keep = |name: &&AttributeProto| match name.name.as_str() {

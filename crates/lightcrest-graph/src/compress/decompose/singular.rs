@@ -1,8 +1,8 @@
 //! Singular values and left singular vectors of a matrix, largest first.
 //!
-//! They come from the eigenvectors of the smaller Gram matrix: kernels have one short side, and only one side's
-//! vectors are wanted. Squaring costs half of the digits of the singular values, which leaves 1e-8 of the largest,
-//! below what f32 weights hold. The vectors are orthonormal whatever the singular values are.
+//! They come from the eigenvectors of the smaller Gram matrix: kernels have one short side, and only one
+//! side's vectors are wanted. Squaring costs half of the digits of the singular values, which leaves 1e-8 of
+//! the largest, below what f32 weights hold. The vectors are orthonormal whatever the singular values are.
 
 use faer::{Mat, MatRef, Side};
 

@@ -1,5 +1,6 @@
-//! Spatial split: W ~ a kh x 1 convolution (R, S, kh, 1), then a 1 x kw convolution (T, R, 1, kw), by SVD of the
-//! kernel rearranged to (T kw, S kh) (Jaderberg et al. 2014, scheme 2; its closed form is that of Tai et al. 2016).
+//! Spatial split: W ~ a kh x 1 convolution (R, S, kh, 1), then a 1 x kw convolution (T, R, 1, kw), by SVD of
+//! the kernel rearranged to (T kw, S kh) (Jaderberg et al. 2014, scheme 2; its closed form is that of Tai et
+//! al. 2016).
 
 use faer::Mat;
 

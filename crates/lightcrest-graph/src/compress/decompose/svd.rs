@@ -1,8 +1,8 @@
 //! SVD of the mode-0 unfolding: W ~ B A with A (R, S, kh, kw) and B (T, R, 1, 1).
 //!
-//! For linear layers and 1 x 1 convolutions it is the truncated SVD (Eckart and Young 1936); for larger windows
-//! the scheme of Zhang et al. 2016, "Accelerating very deep convolutional networks", without its nonlinearity. It
-//! pays where R < T S k / (T + S k), k = kh kw.
+//! For linear layers and 1 x 1 convolutions it is the truncated SVD (Eckart and Young 1936); for larger
+//! windows the scheme of Zhang et al. 2016, "Accelerating very deep convolutional networks", without its
+//! nonlinearity. It pays where R < T S k / (T + S k), k = kh kw.
 
 use faer::Mat;
 

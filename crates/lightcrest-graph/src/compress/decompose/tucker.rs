@@ -1,8 +1,8 @@
-//! Tucker-2: 1 x 1 S -> R1, the window R1 -> R2, 1 x 1 R2 -> T (Kim et al. 2016, "Compression of deep convolutional
-//! neural networks for fast and low power mobile applications").
+//! Tucker-2: 1 x 1 S -> R1, the window R1 -> R2, 1 x 1 R2 -> T (Kim et al. 2016, "Compression of deep
+//! convolutional neural networks for fast and low power mobile applications").
 //!
-//! Starts at the truncated HOSVD and alternates (HOOI, De Lathauwer et al. 2000): the best U_T (T, R2) given U_S
-//! (S, R1), and the other way round. The core is W x_0 U_T^T x_1 U_S^T.
+//! Starts at the truncated HOSVD and alternates (HOOI, De Lathauwer et al. 2000): the best U_T (T, R2) given
+//! U_S (S, R1), and the other way round. The core is W x_0 U_T^T x_1 U_S^T.
 
 use faer::{Mat, MatRef};
 

@@ -1,9 +1,9 @@
 //! Decomposition that minimises the error of the outputs instead of that of the weights.
 //!
 //! With inputs x of covariance C = L L^T (S, S), the squared error of the outputs of W' for a linear layer is
-//! tr((W - W') C (W - W')^T) = |(W - W') L|^2: the kernel W x_1 L^T is decomposed as any other, and L^-1 goes into
-//! the stage that reads the input. For windows the covariance between positions is left out. The mean of the
-//! inputs needs no rank: a bias takes what it loses, (W - W') mean.
+//! tr((W - W') C (W - W')^T) = |(W - W') L|^2: the kernel W x_1 L^T is decomposed as any other, and L^-1 goes
+//! into the stage that reads the input. For windows the covariance between positions is left out. The mean of
+//! the inputs needs no rank: a bias takes what it loses, (W - W') mean.
 
 use faer::linalg::triangular_solve::solve_upper_triangular_in_place;
 use faer::{Mat, Par, Side};
@@ -11,7 +11,8 @@ use faer::{Mat, Par, Side};
 use super::kernel::{Kernel, Stage};
 use super::singular::NumericError;
 
-/// Added to the diagonal, relative to its mean: directions that the calibration never saw still cost something.
+/// Added to the diagonal, relative to its mean: directions that the calibration never saw still cost
+/// something.
 const RIDGE: f64 = 1e-4;
 
 /// L of a covariance (S, S).
