@@ -30,7 +30,7 @@ cargo xtask COMMAND
                 (--suite curves,curve_tables,digits --sampler 'gp+halving;random+hyperband')
   bench compress   ONNX files of PyPI packages through what reads, normalises and writes them, compared in onnxruntime
                 (--part round-trip, the default; --part exports for torchvision's families as torch exports them, which
-                fetches torch)
+                fetches torch; --part reach for what pruning half of the channels saves, beside other tools)
   fuzz onnx     damages those files and reads, infers, normalises and writes what is left of them (--minutes N, default 1)
 ";
 

@@ -32,11 +32,22 @@ pub(crate) fn compress(options: &[&str]) -> Result<(), String> {
     match options {
         [] | ["--part", "round-trip"] => round_trip(&real_files()?),
         ["--part", "exports"] => round_trip(&exports()?),
+        ["--part", "reach"] => reach(),
         _ => {
             let options = options.join(" ");
-            Err(format!("unknown options `{options}`: --part round-trip or --part exports expected"))
+            Err(format!("unknown options `{options}`: --part round-trip, exports or reach expected"))
         }
     }
+}
+
+/// What channel pruning removes of torchvision's families and of real files, beside other tools.
+fn reach() -> Result<(), String> {
+    run(cargo().args(["build", "--release", "--quiet", "--package", "lightcrest-cli"]))?;
+    let python = python::environment("compress")?;
+    let mut command = Command::new(python);
+    command.arg(root().join("xtask/python/compress_reach.py"));
+    command.arg(target_folder().join("release/lightcrest")).arg(folder().join("reach"));
+    run(command.args(exports()?).args(real_files()?))
 }
 
 /// Where this benchmark keeps its files.
