@@ -19,6 +19,8 @@ struct Garden {
     graph: Builder,
     rng: ChaCha8Rng,
     count: usize,
+    /// Bits of the weights so far.
+    used: HashSet<u32>,
     /// Values of the size of the image, with their channels.
     values: Vec<(String, usize)>,
 }
@@ -36,9 +38,15 @@ impl Garden {
         self.values[at].clone()
     }
 
+    /// Numbers of which no two are equal in the whole graph.
     fn weights(&mut self, shape: &[usize]) -> Array {
-        let count = shape.iter().product();
-        let values = (0..count).map(|_| self.rng.random_range(-0.5..0.5)).collect();
+        let mut values: Vec<f32> = vec![];
+        while values.len() < shape.iter().product() {
+            let value: f32 = self.rng.random_range(-0.5..0.5);
+            if self.used.insert(value.to_bits()) {
+                values.push(value);
+            }
+        }
         Array::f32(shape, values)
     }
 
@@ -132,6 +140,7 @@ fn random(seed: u64) -> Model {
         graph: Builder::new(3),
         rng: ChaCha8Rng::seed_from_u64(seed),
         count: 0,
+        used: HashSet::new(),
         values: vec![("x".into(), 3)],
     };
     let first = garden.conv(("x".into(), 3), 12, 1);
@@ -206,7 +215,7 @@ fn run(model: &Model, image: &Array) -> Vec<f32> {
 #[test]
 fn what_is_left_of_random_graphs_computes_what_it_did() {
     let mut shrunk = 0;
-    for seed in 0..150 {
+    for seed in 0..100 {
         let model = random(seed);
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let importances = [Importance::L1, Importance::L2, Importance::Fpgm];
@@ -228,5 +237,5 @@ fn what_is_left_of_random_graphs_computes_what_it_did() {
             assert!((a - b).abs() <= 2e-5 * largest, "graph {seed}: {a} became {b}");
         }
     }
-    assert!(shrunk > 120, "only {shrunk} graphs had something to prune");
+    assert!(shrunk > 80, "only {shrunk} graphs had something to prune");
 }
