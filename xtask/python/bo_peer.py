@@ -1,7 +1,8 @@
 """The other optimizers of `cargo xtask bench bo`: `bo_peer.py NAME SEED [PRUNER EPOCHS]`, lines of JSON on
 standard input and output.
 
-In: the space, with the directions of the objectives where there are several, then the loss of each trial,
+In: the space, with the directions of the objectives where there are several and the configurations to try
+first where there are any (Optuna only), then the loss of each trial,
 or the list of its values. Out: before each loss, the configuration to try and the CPU seconds spent so
 far. Reports of a trial, with step and value, may come before its loss, and each is answered with whether
 to stop; the loss is null then. Every optimizer sees conditions as it can: Optuna by define-by-run,
@@ -44,6 +45,16 @@ class Optuna:
             sampler=make(optuna.samplers), pruner=make_pruner(optuna.pruners), directions=directions
         )
         self.trial = None
+
+    def enqueue(self, configuration):
+        """Tries a configuration before its own proposals."""
+        values = {}
+        for parameter in self.space:
+            domain, value = parameter["domain"], configuration.get(parameter["name"])
+            if value is not None:
+                ordered = domain["type"] == "categorical" and domain.get("ordered")
+                values[parameter["name"]] = domain["choices"].index(value) if ordered else value
+        self.study.enqueue_trial(values)
 
     def ask(self):
         self.trial = self.study.ask()
@@ -268,6 +279,8 @@ def main():
         peer = PEERS[name](space, seed)
     else:
         peer = PEERS[name](space, seed, directions, *sys.argv[3:])
+        for configuration in task.get("first", []):
+            peer.enqueue(configuration)
     spent = time.process_time() - begin
     while True:
         begin = time.process_time()

@@ -48,6 +48,12 @@ pub(crate) enum Command {
     /// Train one model
     #[command(after_help = TRAIN_EXAMPLES)]
     Train(TrainArguments),
+    /// Print what an ONNX model costs: parameters, multiply-accumulates, memory, layer by layer
+    #[command(after_help = COST_EXAMPLES)]
+    Cost(CostArguments),
+    /// Measure how long an ONNX model takes on this machine, whole and layer by layer
+    #[command(after_help = LATENCY_EXAMPLES)]
+    Latency(LatencyArguments),
     /// Print a run: its front, what mattered, the layers of its models
     #[command(after_help = "Example:\n  lightcrest show runs/digits")]
     Show(RunArguments),
@@ -129,6 +135,59 @@ Examples:
   lightcrest surrogate runs/digits --parameter learning_rate --parameter optimizer
   lightcrest surrogate study.db --trial 3 --out three.html";
 
+const COST_EXAMPLES: &str = "\
+Nothing is run. A free batch counts as 1, other free sizes must be given by the names that the file has for them.
+
+Examples:
+  lightcrest cost model.onnx
+  lightcrest cost model.onnx --size height=224 --size width=224 --json";
+
+const LATENCY_EXAMPLES: &str = "\
+One input at a time on one thread, again and again: the median, and the time that the thread was on its core, which other programs
+do not disturb. Layers are measured one by one.
+
+Examples:
+  lightcrest latency model.onnx
+  lightcrest latency model.onnx --size batch=8 --json";
+
+/// `lightcrest cost`
+#[derive(Debug, Args)]
+pub(crate) struct CostArguments {
+    /// The model, an ONNX file
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: PathBuf,
+    /// A size that the file leaves free; may be given again
+    #[arg(long, value_name = "NAME=N", value_parser = size)]
+    pub(crate) size: Vec<(String, usize)>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `lightcrest latency`
+#[derive(Debug, Args)]
+pub(crate) struct LatencyArguments {
+    /// The model, an ONNX file
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: PathBuf,
+    /// A size that the file leaves free; may be given again
+    #[arg(long, value_name = "NAME=N", value_parser = size)]
+    pub(crate) size: Vec<(String, usize)>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// A name and a size above zero.
+fn size(text: &str) -> Result<(String, usize), String> {
+    let wrong = || format!("`{text}` is not a name and a size, such as height=224");
+    let (name, size) = text.rsplit_once('=').ok_or_else(wrong)?;
+    match size.parse() {
+        Ok(size) if size > 0 && !name.is_empty() => Ok((name.into(), size)),
+        _ => Err(wrong()),
+    }
+}
+
 const PRUNE_EXAMPLES: &str = "\
 Whole channels go, with every weight that writes or reads them: the file gets smaller and faster wherever it runs. No data is
 needed, and accuracy falls until the network is trained again. Layers that feed an output of the graph, or an operator that cannot
@@ -199,6 +258,9 @@ pub(crate) struct StudyArguments {
     /// Start anew; an earlier run is moved aside, to DIR.old-N
     #[arg(long)]
     pub(crate) fresh: bool,
+    /// Earlier runs that a new study learns from, beside those of the spec: folders or databases
+    #[arg(long, value_name = "RUN", num_args = 1..)]
+    pub(crate) learn_from: Vec<PathBuf>,
     /// Trials that run at once [default: the spec's, or one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) workers: Option<u16>,

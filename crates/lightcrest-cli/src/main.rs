@@ -45,6 +45,8 @@ fn run(command: &Command) -> Result<ExitCode, CliError> {
         Command::Search(arguments) => commands::search(arguments),
         Command::Tune(arguments) => commands::tune(arguments),
         Command::Train(arguments) => commands::train(arguments),
+        Command::Cost(arguments) => commands::cost(arguments),
+        Command::Latency(arguments) => commands::latency(arguments),
         Command::Show(arguments) => commands::show(arguments),
         Command::Report(arguments) => commands::report(arguments),
         Command::Surrogate(arguments) => commands::surrogate(arguments),

@@ -1,7 +1,9 @@
 //! From a spec to everything its study needs, all of it checked before anything is written.
 
+mod earlier;
 mod named;
 
+pub(crate) use earlier::sources;
 pub(crate) use named::{pruner, sampler, terminator};
 
 use std::path::{Path, PathBuf};

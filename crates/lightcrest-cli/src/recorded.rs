@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use lightcrest::sampler::GpConfig;
+use lightcrest::sampler::{Context, GpConfig, GpSampler};
 use lightcrest::{Configuration, Preview};
 use lightcrest_graph::network::Shape;
 use lightcrest_model::objective;
@@ -56,7 +56,10 @@ impl Recorded {
             format!("{}, {} classes, images {}", card.data, card.classes.len(), card.input)
         };
         view.data = cards.values().next().map(data);
-        Ok(Self { view, spec, cards })
+        let mut recorded = Self { view, spec, cards };
+        let learnt = recorded.learnt();
+        recorded.view.settings.extend(learnt);
+        Ok(recorded)
     }
 
     /// Reads a database that is no part of a run.
@@ -66,7 +69,37 @@ impl Recorded {
     pub(crate) fn read_database(path: &Path) -> Result<Self, CliError> {
         let unreadable = |source| CliError::Unreadable { path: path.to_path_buf(), source };
         let view = look(path).and_then(|mut storage| View::read(&mut storage)).map_err(unreadable)?;
-        Ok(Self { view, spec: None, cards: BTreeMap::new() })
+        let mut recorded = Self { view, spec: None, cards: BTreeMap::new() };
+        let learnt = recorded.learnt();
+        recorded.view.settings.extend(learnt);
+        Ok(recorded)
+    }
+
+    /// What the study learns from, and how much each source counts.
+    fn learnt(&self) -> Option<Fact> {
+        let View { definition, history, .. } = &self.view;
+        let sources = history.memory().sources();
+        if sources.is_empty() {
+            return None;
+        }
+        let (config, preview) = (gaussian_process(self.spec.as_ref().map(SpecFile::study)).0, self.preview());
+        let unknown: Known<'_> = Box::new(|_| Preview::default());
+        let context = Context {
+            number: history.len() as u64,
+            space: &definition.space,
+            objectives: &definition.objectives,
+            history,
+            preview: &preview.unwrap_or(unknown),
+        };
+        // What cannot be modelled is not said; the run is shown all the same.
+        let weights = GpSampler::new(config).weights(&context).ok().flatten();
+        let each = sources.iter().enumerate().map(|(i, source)| {
+            let weight = weights.as_ref().map(|weights| format!(", counts {:.2}", weights[i]));
+            let (name, rows, trials) = (&source.name, source.lessons.len(), source.trials);
+            format!("{name} ({rows} of {trials} trials{})", weight.filter(|_| rows > 0).unwrap_or_default())
+        });
+        let value = each.collect::<Vec<_>>().join(", ");
+        Some(Fact { label: "Learnt from".into(), value })
     }
 
     /// The data of the report, with the pictures of the surrogate.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use lightcrest::executor::Summary;
 use lightcrest::history::TrialState;
+use lightcrest::memory::Source;
 use lightcrest::pruner::Pruner;
 use lightcrest::storage::{SqliteStorage, Storage, StorageError};
 use lightcrest::{Executor, ExecutorConfig, FrozenTrial, Objective, Observer, Study, StudyError};
@@ -71,13 +72,15 @@ impl<'a> Session<'a> {
         begun: Instant,
         stop: impl FnOnce() -> Arc<AtomicBool>,
     ) -> Result<Self, CliError> {
+        let sources = prepare::sources(arguments, spec, root)?;
         let (folder, moved) = RunFolder::claim(root, arguments.fresh)?;
         let storage =
             SqliteStorage::open(folder.database()).map_err(StudyError::from).map_err(CliError::Broken)?;
         let builder = prepare::study(spec)
             .boxed_sampler(prepare::sampler(spec))
             .boxed_pruner(pruner)
-            .boxed_terminator(prepare::terminator(spec));
+            .boxed_terminator(prepare::terminator(spec))
+            .learn_from(sources);
         let study = builder.storage(storage).build().map_err(|error| match error {
             // Another command was faster, with another spec.
             StudyError::Storage(source @ StorageError::OtherStudy { .. }) => {
@@ -124,6 +127,7 @@ impl<'a> Session<'a> {
             progress.say(&format!("the earlier run is now in {}", moved.display()));
         }
         progress.say(&self.opening());
+        self.learnt().iter().for_each(|line| progress.say(line));
         let executor = Executor::new(ExecutorConfig {
             workers: self.workers,
             trials: limit.map_or(usize::MAX, |limit| limit.saturating_sub(self.study.history().finished())),
@@ -183,6 +187,18 @@ impl<'a> Session<'a> {
             }),
             _ => Ok(()),
         }
+    }
+
+    /// What the study learns from.
+    fn learnt(&self) -> Vec<String> {
+        let line = |source: &Source| match source.lessons.len() {
+            0 => format!(
+                "nothing to learn from {}: it shares no parameter and objective, or ranges differ",
+                source.name
+            ),
+            rows => format!("learns from {}: {rows} of {} trials", source.name, source.trials),
+        };
+        self.study.history().memory().sources().iter().map(line).collect()
     }
 
     fn opening(&self) -> String {
@@ -268,8 +284,14 @@ mod tests {
         };
         let place = tempfile::tempdir().unwrap();
         let root = place.path().join("run");
-        let arguments =
-            StudyArguments { spec: "spec.toml".into(), out: None, fresh: false, workers: None, quiet: true };
+        let arguments = StudyArguments {
+            spec: "spec.toml".into(),
+            out: None,
+            fresh: false,
+            learn_from: Vec::new(),
+            workers: None,
+            quiet: true,
+        };
         let open = |spec: &StudySpec, text: &str| {
             let pruner = Box::new(NoPruner);
             let opened = Session::open(&arguments, spec, text, &root, pruner, Instant::now(), Arc::default);

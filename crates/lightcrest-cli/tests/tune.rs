@@ -437,3 +437,39 @@ fn a_spec_is_checked_and_has_a_schema() {
     let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
     assert!(schema["properties"]["command"]["properties"]["run"].is_object());
 }
+
+#[test]
+fn a_run_learns_from_earlier_ones_and_shows_what_from() {
+    let spec = |name: &str, sampler: &str, trials: usize| {
+        let spec = SPEC.replace("tuned", name).replace("name = \"random\"", &format!("name = \"{sampler}\""));
+        spec.replace("trials = 4", &format!("trials = {trials}"))
+    };
+    let script =
+        "python3 -c \"import sys; print('{\\\"loss\\\": %r}' % (float(sys.argv[1]) - 0.3) ** 2)\" \"$2\"";
+    let place = place(&spec("first", "random", 12), script);
+    place.succeed(&["tune", "spec.toml"]);
+    place.write("second.toml", spec("second", "auto", 4));
+    place.succeed(&["tune", "second.toml", "--learn-from", "runs/first", "runs/second"]);
+    let x = |trial: &lightcrest::FrozenTrial| trial.configuration.get_f64("x").unwrap();
+    let trials = place.trials_of("first");
+    let loss = |trial: &lightcrest::FrozenTrial| trial.values.as_ref().unwrap()[0];
+    let best = trials.iter().min_by(|a, b| loss(a).total_cmp(&loss(b))).unwrap();
+    assert_eq!(x(&place.trials_of("second")[0]), x(best), "its best comes first");
+    let shown = place.succeed(&["show", "runs/second"]).stdout;
+    assert!(shown.contains("Learnt from: runs/first (12 of 12 trials, counts "), "{shown}");
+    assert!(place.read("runs/second/report.html").contains("Learnt from"));
+
+    // What it learnt is its own: the source may go, and the spec may say it too.
+    std::fs::rename(place.path("runs/first"), place.path("moved")).unwrap();
+    place.write("second.toml", spec("second", "auto", 5) + "[memory]\nlearn_from = [\"runs/first\"]\n");
+    place.succeed(&["tune", "second.toml"]);
+    assert_eq!(place.trials_of("second").len(), 5);
+    let missing = place.run(&["tune", "second.toml", "--out", "new"]);
+    assert_eq!(missing.code, Some(2), "{}", missing.stderr);
+    assert!(missing.stderr.contains("runs/first") && !place.path("new").exists(), "{}", missing.stderr);
+    let deaf = spec("third", "tpe", 4);
+    place.write("third.toml", deaf);
+    let refused = place.run(&["tune", "third.toml", "--learn-from", "moved"]);
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.stderr.contains("sampler `tpe` does not learn from earlier runs"), "{}", refused.stderr);
+}

@@ -35,7 +35,10 @@ impl FitConfig {
     /// The defaults for these data: dimension-scaled priors, noise in [1e-6, 1], no random start.
     pub fn new(kernel: &Kernel, data: &Data) -> Self {
         Self {
-            priors: Priors::dimension_scaled(data.rows.mean_active(), kernel.blocks()),
+            priors: Priors::dimension_scaled(
+                data.rows.mean_active() - kernel.linear.len() as f64,
+                kernel.blocks(),
+            ),
             warm: None,
             random_starts: 0,
             noise: (1e-6, 1.0),

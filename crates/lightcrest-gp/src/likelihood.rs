@@ -102,6 +102,12 @@ impl<'a> Likelihood<'a> {
                 value.iter().enumerate().for_each(|(j, v)| k[(i, j)] += v);
             }
         }
+        for &c in &kernel.linear {
+            let (x, inverse) = (&self.features[c].x, h.length_scales[c].powi(-2));
+            for i in 0..n {
+                (0..=i).for_each(|j| k[(i, j)] += inverse * x[i] * x[j]);
+            }
+        }
         (0..n).for_each(|i| k[(i, i)] += h.noise + self.data.noise[i]);
         let cholesky = Cholesky::new(&k)?;
         let alpha = cholesky.solve(&self.data.y);
@@ -146,6 +152,12 @@ impl<'a> Likelihood<'a> {
                     gradient[d + blocks + 2 + 2 * at + k] = inverse * (1..n).map(along).sum::<f64>();
                 }
             }
+        }
+        for &c in &kernel.linear {
+            let (x, inverse) = (&self.features[c].x, h.length_scales[c].powi(-2));
+            let row =
+                |i: usize| x[i] * ((0..i).map(|j| w[(i, j)] * x[j]).sum::<f64>() + 0.5 * w[(i, i)] * x[i]);
+            gradient[c] = -2.0 * inverse * (0..n).map(row).sum::<f64>();
         }
         gradient[d + blocks + 1] = 0.5 * h.noise * (0..n).map(|i| w[(i, i)]).sum::<f64>();
         Ok((value, gradient))

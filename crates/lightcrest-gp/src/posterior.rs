@@ -206,25 +206,51 @@ impl Posterior {
         let beta = self.cholesky.solve(&k);
         let mean = k.iter().zip(&self.alpha).map(|(k, a)| k * a).sum();
         let explained: f64 = k.iter().zip(&beta).map(|(k, b)| k * b).sum();
-        let metric = self.kernel.metric(&self.hyperparameters);
         let (mut mean_slope, mut variance_slope) = (vec![0.0; d], vec![0.0; d]);
-        for (b, columns) in self.kernel.blocks.iter().enumerate() {
-            let along =
-                |weights: &[f64]| -> Vec<f64> { slopes[b].iter().zip(weights).map(|(s, w)| s * w).collect() };
-            let (toward_mean, toward_variance) = (along(&self.alpha), along(&beta));
-            for &c in columns.iter().filter(|&&c| active[c]) {
-                let inverse =
-                    1.0 / (self.hyperparameters.length_scales[c] * self.hyperparameters.length_scales[c]);
-                let warp = self.kernel.warp(&self.hyperparameters, c);
-                let (x, bend) = warp.map_or((values[c], 1.0), |w| (w.value(values[c]), w.slope(values[c])));
-                let slope =
-                    |toward: &[f64]| inverse * bend * metric.slope_x(&self.features[c], x, 1.0, toward);
-                mean_slope[c] = slope(&toward_mean);
-                variance_slope[c] = -2.0 * slope(&toward_variance);
-            }
+        self.climb(values, active, &slopes, &self.alpha, &mut mean_slope);
+        self.climb(values, active, &slopes, &beta, &mut variance_slope);
+        variance_slope.iter_mut().for_each(|slope| *slope *= -2.0);
+        for &c in &self.kernel.linear {
+            variance_slope[c] += 2.0 * self.hyperparameters.length_scales[c].powi(-2) * values[c];
         }
         let at = Prediction { mean, variance: (own - explained).max(0.0) };
         Ok(PredictionGradient { at, mean: mean_slope, variance: variance_slope })
+    }
+
+    /// The mean at one point and its derivative in x: O(n d).
+    ///
+    /// # Errors
+    /// When the point does not fit the kernel.
+    pub fn mean_gradient(&self, values: &[f64], active: &[bool]) -> Result<(f64, Vec<f64>), GpError> {
+        let d = self.kernel.columns();
+        length("values", d, values.len())?;
+        length("active", d, active.len())?;
+        finite("values", values)?;
+        self.kernel.check_blocks(active, 0)?;
+        let mut k = vec![0.0; self.len()];
+        let mut slopes = Vec::new();
+        self.kernel.row(&self.hyperparameters, &self.features, values, active, &mut k, Some(&mut slopes));
+        let mut gradient = vec![0.0; d];
+        self.climb(values, active, &slopes, &self.alpha, &mut gradient);
+        Ok((dot(&k, &self.alpha), gradient))
+    }
+
+    /// The slopes, in the columns of one point, of Σ_i w_i k(x, x_i); `slopes` are those of [`Kernel::row`].
+    fn climb(&self, values: &[f64], active: &[bool], slopes: &[Vec<f64>], weights: &[f64], out: &mut [f64]) {
+        let h = &self.hyperparameters;
+        let metric = self.kernel.metric(h);
+        for (b, columns) in self.kernel.blocks.iter().enumerate() {
+            let toward: Vec<f64> = slopes[b].iter().zip(weights).map(|(s, w)| s * w).collect();
+            for &c in columns.iter().filter(|&&c| active[c]) {
+                let inverse = 1.0 / (h.length_scales[c] * h.length_scales[c]);
+                let warp = self.kernel.warp(h, c);
+                let (x, bend) = warp.map_or((values[c], 1.0), |w| (w.value(values[c]), w.slope(values[c])));
+                out[c] = inverse * bend * metric.slope_x(&self.features[c], x, 1.0, &toward);
+            }
+        }
+        for &c in &self.kernel.linear {
+            out[c] = h.length_scales[c].powi(-2) * dot(&self.features[c].x, weights);
+        }
     }
 
     /// One joint draw of the function at `rows`.
@@ -290,8 +316,20 @@ impl Posterior {
         Ok((k, own))
     }
 
+    /// The slope of each linear column, in their order: E[w_c] = Σ_i x_ic α_i / ℓ_c².
+    pub fn linear_slopes(&self) -> Vec<f64> {
+        let slope = |&c: &usize| {
+            self.hyperparameters.length_scales[c].powi(-2) * dot(&self.features[c].x, &self.alpha)
+        };
+        self.kernel.linear.iter().map(slope).collect()
+    }
+
     fn mean_of(&self, k: &Mat<f64>, j: usize) -> f64 {
         let column = k.col(j);
         (0..self.len()).map(|i| column[i] * self.alpha[i]).sum()
     }
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }

@@ -34,6 +34,8 @@ pub struct Priors {
     pub length_scale: Option<LogNormal>,
     /// Of the length-scale of every conditional column.
     pub conditional: Option<LogNormal>,
+    /// Of the length-scale of every linear column.
+    pub linear: Option<LogNormal>,
     /// Of the variance of every block.
     pub scale: Option<LogNormal>,
     /// Of the parameter of the conditional embedding.
@@ -61,6 +63,8 @@ impl Priors {
         Self {
             length_scale: Some(length_scale(d)),
             conditional: Some(length_scale(1.0)),
+            // Mode 3/2: slopes of about 2/3 beside their mean.
+            linear: Some(LogNormal { mu: 1.5f64.ln() + 1.0, sigma: 1.0 }),
             scale: Some(LogNormal { mu: share.ln() + 0.25, sigma: 0.5 }),
             embedding: Some(LogNormal { mu: 0.0, sigma: 1.0 }),
             noise: Some(LogNormal { mu: -4.0, sigma: 1.5 }),
@@ -73,6 +77,7 @@ impl Priors {
     pub(crate) fn of(&self, kernel: &Kernel, p: usize) -> Option<&LogNormal> {
         let (d, blocks) = (kernel.columns(), kernel.blocks());
         let prior = match p {
+            p if kernel.linear.contains(&p) => &self.linear,
             p if p < d && kernel.optional[p] => &self.conditional,
             p if p < d => &self.length_scale,
             p if p < d + blocks => &self.scale,
@@ -85,6 +90,7 @@ impl Priors {
 
     /// No priors: maximum likelihood.
     pub fn none() -> Self {
-        Self { length_scale: None, conditional: None, scale: None, embedding: None, noise: None, warp: None }
+        let (length_scale, conditional, linear, scale) = (None, None, None, None);
+        Self { length_scale, conditional, linear, scale, embedding: None, noise: None, warp: None }
     }
 }

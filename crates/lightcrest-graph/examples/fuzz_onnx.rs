@@ -49,7 +49,13 @@ fn main() -> ExitCode {
                 return ExitCode::FAILURE;
             }
         }
-        slowest = slowest.max(started.elapsed());
+        let took = started.elapsed();
+        if took > slowest.max(Duration::from_secs(1)) {
+            let kept = Path::new(folder).join("slowest.onnx");
+            println!("seed {count} takes {:.1} s: {}", took.as_secs_f64(), kept.display());
+            std::fs::copy(&path, kept).ok();
+        }
+        slowest = slowest.max(took);
         count += 1;
     }
     let slowest = slowest.as_secs_f64();

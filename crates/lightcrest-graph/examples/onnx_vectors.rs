@@ -144,7 +144,8 @@ fn agrees(found: &Array, expected: &Array, (relative, absolute): (f64, f64)) -> 
     }
     for (place, (found, expected)) in numbers(found).into_iter().zip(numbers(expected)).enumerate() {
         let same = found == expected || (found.is_nan() && expected.is_nan());
-        if !same && !((found - expected).abs() <= absolute + relative * expected.abs()) {
+        let near = (found - expected).abs() <= absolute + relative * expected.abs();
+        if !same && !near {
             return Err(format!("element {place} is {found}, expected {expected}"));
         }
     }

@@ -46,9 +46,10 @@ impl Study {
 #[pymethods]
 impl Study {
     /// `space`: None to discover it. `seed`: None for a random one. `new`: whether it is a
-    /// DuplicatedStudyError if there is one already.
+    /// DuplicatedStudyError if there is one already. `learn_from`: earlier studies, for one that has no
+    /// trials and no memory yet.
     #[new]
-    #[pyo3(signature = (*, name, directions, sampler, sampler_settings, seed, pruner, pruner_settings, space, storage, attributes, new=false))]
+    #[pyo3(signature = (*, name, directions, sampler, sampler_settings, seed, pruner, pruner_settings, space, storage, attributes, new=false, learn_from=Vec::new()))]
     fn new(
         py: Python<'_>,
         name: &str,
@@ -62,6 +63,7 @@ impl Study {
         storage: &Bound<'_, PyAny>,
         attributes: Option<Py<PyDict>>,
         new: bool,
+        learn_from: Vec<PyRef<'_, Self>>,
     ) -> PyResult<Self> {
         let single = directions.len() == 1;
         let objective = |(i, direction): (usize, &String)| {
@@ -77,6 +79,14 @@ impl Study {
             Ok(ObjectiveInfo { name, direction })
         };
         let objectives = directions.iter().enumerate().map(objective).collect::<PyResult<Vec<_>>>()?;
+        let mut sources = Vec::new();
+        for earlier in &learn_from {
+            let read = |study: &mut lightcrest::Study| {
+                study.synchronize()?;
+                Ok(study.source(&objectives))
+            };
+            sources.push(earlier.shared.quickly(py, read).map_err(error::study)?);
+        }
         let place = Place::extract(storage)?;
         let lasting = place.is_lasting();
         let sampler = sampler::make(sampler, sampler_settings)?;
@@ -100,6 +110,7 @@ impl Study {
                 .boxed_sampler(sampler)
                 .boxed_pruner(pruner)
                 .boxed_storage(storage)
+                .learn_from(sources)
                 .write_through(lasting)
                 .build()?;
             study.reseed(seed);
@@ -108,6 +119,21 @@ impl Study {
         // Another process may hold the file.
         let study = py.detach(build).map_err(error::study)?;
         Ok(Self { shared: Arc::new(Shared::new(study, attributes, lasting)) })
+    }
+
+    /// What the study learns from: for each earlier study its name, how many complete trials it had, how many
+    /// of them were chosen, and how much it counts, or None while too few trials say it.
+    fn memory(&self, py: Python<'_>) -> PyResult<Vec<(String, usize, usize, Option<f64>)>> {
+        let look = |snapshot: &lightcrest::study::Snapshot| {
+            let weights = snapshot.weights()?;
+            let sources = snapshot.history().memory().sources().iter().enumerate();
+            let known = sources.map(|(i, source)| {
+                let weight = weights.as_ref().map(|weights| weights[i]);
+                (source.name.clone(), source.trials, source.lessons.len(), weight)
+            });
+            Ok(known.collect())
+        };
+        self.shared.looking(py, look).map_err(error::study)
     }
 
     /// Goes on with another sampler and its seed.

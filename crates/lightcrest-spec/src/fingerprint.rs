@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 use crate::setting::number;
 
 /// Tables of every spec that may change when a study goes on: they do not change what a stored value means.
-const FREE: &[&str] = &["budget", "workers", "sampler", "pruner", "terminator"];
+const FREE: &[&str] = &["budget", "workers", "memory", "sampler", "pruner", "terminator"];
 
 /// A hash, in hexadecimal, of everything but what every spec may change and what this kind of spec may change
 /// besides: tables and keys by their paths, such as `command.limits`.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::document::SectionName;
-use crate::vocabulary::{Key, Kind, Section};
+use crate::vocabulary::{Key, Kind, LEARN_FROM, MEMORY, Section};
 
 /// The tables that must be there.
 pub fn required(sections: &[SectionName]) -> Vec<&'static str> {
@@ -32,6 +32,14 @@ pub fn section(section: &Section) -> Value {
         schema["required"] = required.into();
     }
     described(schema, section.doc)
+}
+
+/// `[memory]`.
+pub fn memory() -> Value {
+    let mut schema = section(&MEMORY);
+    let paths = list(json!({ "type": "string", "minLength": 1 }));
+    schema["properties"]["learn_from"] = described(paths, LEARN_FROM);
+    schema
 }
 
 /// Tables of which a configuration uses one.

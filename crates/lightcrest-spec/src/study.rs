@@ -1,15 +1,17 @@
 //! What every spec says, whatever evaluates its configurations.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use lightcrest::objective::ObjectiveInfo;
 use lightcrest::space::{Space, Value};
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 
-use crate::diagnostic::Errors;
+use crate::diagnostic::{Errors, Problem};
 use crate::document::{fixed, group, named, table};
+use crate::setting::{describe, in_order};
 use crate::tree::{ConfigurationError, Group, deserialize};
-use crate::vocabulary::{BUDGET, SAMPLERS, STUDY, Section, TERMINATORS, WORKERS};
+use crate::vocabulary::{BUDGET, MEMORY, SAMPLERS, STUDY, Section, TERMINATORS, WORKERS};
 
 /// Trials of a search whose budget has neither trials nor time.
 const DEFAULT_TRIALS: usize = 100;
@@ -27,6 +29,8 @@ pub struct StudySpec {
     pub budget: Budget,
     /// How many trials run at the same time; absent: as many as there are cores.
     pub workers: Option<usize>,
+    /// Runs that a new study learns from, as the spec writes them.
+    pub learn_from: Vec<PathBuf>,
     /// The sampler and its settings.
     pub sampler: Named,
     /// The pruner and its settings.
@@ -35,8 +39,8 @@ pub struct StudySpec {
     pub terminator: Named,
     /// Everything that varies. Empty when the spec fixes every value: then there is nothing to search.
     pub space: Space,
-    /// Text that differs for specs whose trials cannot be compared. `[budget]`, `[workers]`, `[sampler]`,
-    /// `[pruner]`, `[terminator]`, `[refit]`, what limits a command and where it runs, where the images lie,
+    /// Text that differs for specs whose trials cannot be compared. `[budget]`, `[workers]`, `[memory]`,
+    /// `[sampler]`, `[pruner]`, `[terminator]`, `[refit]`, what limits a command and where it runs, where the images lie,
     /// comments and the order of keys do not count: they may change when a study goes on.
     pub fingerprint: String,
     /// What `fingerprint` was for studies that began when the place of the images counted.
@@ -96,15 +100,17 @@ pub struct StudySections {
     study: Group,
     budget: Group,
     workers: Group,
+    learn_from: Vec<PathBuf>,
     sampler: Option<Named>,
     pruner: Option<Named>,
     terminator: Option<Named>,
 }
 
 impl StudySections {
-    /// Reads `[study]`, `[budget]`, `[workers]`, `[sampler]`, `[pruner]` and `[terminator]`.
+    /// Reads `[study]`, `[budget]`, `[workers]`, `[memory]`, `[sampler]`, `[pruner]` and `[terminator]`.
     pub fn read(errors: &mut Errors, document: &DeTable<'_>, pruners: &'static [Section]) -> Self {
         let empty = DeTable::new();
+        let learn_from = read_memory(errors, document);
         let mut table = |name: &str| table(errors, document, name).unwrap_or((&empty, 0..0));
         let (study, budget, workers) = (table("study"), table("budget"), table("workers"));
         let (sampler, pruner, terminator) = (table("sampler"), table("pruner"), table("terminator"));
@@ -112,6 +118,7 @@ impl StudySections {
             study: group(errors, &STUDY, study, "[study]", "", &[]),
             budget: group(errors, &BUDGET, budget, "[budget]", "", &[]),
             workers: group(errors, &WORKERS, workers, "[workers]", "", &[]),
+            learn_from,
             sampler: named(errors, SAMPLERS, "auto", sampler, "[sampler]"),
             pruner: named(errors, pruners, "none", pruner, "[pruner]"),
             terminator: named(errors, TERMINATORS, "none", terminator, "[terminator]"),
@@ -132,6 +139,7 @@ impl StudySections {
             objectives,
             budget: Budget { trials: trials.or(time.is_none().then_some(DEFAULT_TRIALS)), time },
             workers: count(&self.workers, "count"),
+            learn_from: self.learn_from,
             sampler: self.sampler?,
             pruner: self.pruner?,
             terminator: self.terminator?,
@@ -140,6 +148,35 @@ impl StudySections {
             earlier_fingerprint,
         })
     }
+}
+
+/// The paths of `[memory]`.
+fn read_memory(errors: &mut Errors, document: &DeTable<'_>) -> Vec<PathBuf> {
+    const KEY: &str = "learn_from";
+    let (mut paths, section) = (Vec::new(), format!("[{}]", MEMORY.name));
+    let Some((table, _)) = table(errors, document, MEMORY.name) else { return paths };
+    for (key, span, value) in in_order(table) {
+        if key != KEY {
+            let (key, section, known) = (key.into(), section.clone(), vec![KEY.into()]);
+            errors.push(span, Problem::UnknownKey { key, section, known });
+            continue;
+        }
+        let mut refuse = |span, found: &DeValue<'_>| {
+            let expected = "a list of paths, such as [\"runs/first\"]".into();
+            errors.push(span, Problem::WrongType { key: KEY.into(), expected, found: describe(found) });
+        };
+        let DeValue::Array(items) = value.get_ref() else {
+            refuse(value.span(), value.get_ref());
+            continue;
+        };
+        for item in items.iter() {
+            match item.get_ref() {
+                DeValue::String(path) if !path.is_empty() => paths.push(path.as_ref().into()),
+                other => refuse(item.span(), other),
+            }
+        }
+    }
+    paths
 }
 
 /// A whole number that is set.

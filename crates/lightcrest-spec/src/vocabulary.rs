@@ -9,7 +9,7 @@ mod search;
 mod study;
 
 pub use search::{EPOCH_PRUNERS, SAMPLERS, STEP_PRUNERS, TERMINATORS};
-pub use study::{BUDGET, STUDY, WORKERS};
+pub use study::{BUDGET, LEARN_FROM, MEMORY, STUDY, WORKERS};
 
 /// A table of a spec.
 #[derive(Debug, PartialEq)]

@@ -1,12 +1,15 @@
 //! The trials of a study as data: what samplers and pruners see.
 
+use crate::memory::{Lesson, Memory, Source};
 use crate::objective::{ObjectiveInfo, orient};
 use crate::pareto;
 use crate::space::{Configuration, Sighting, Suggestions, Value};
+use lightcrest_gp::transform::{Outliers, transform};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
+use std::sync::Arc;
 
 /// Where a trial is in its life: waiting → running → complete, pruned or failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -180,6 +183,7 @@ impl FrozenTrial {
 #[derive(Debug, Clone, PartialEq)]
 pub struct History {
     objectives: Vec<ObjectiveInfo>,
+    memory: Arc<Memory>,
     trials: Vec<FrozenTrial>,
     /// The reserved ones after the last of `trials`.
     reserved: BTreeMap<u64, FrozenTrial>,
@@ -194,6 +198,7 @@ impl History {
     pub fn new(objectives: Vec<ObjectiveInfo>) -> Self {
         Self {
             objectives,
+            memory: Arc::default(),
             trials: Vec::new(),
             reserved: BTreeMap::new(),
             configurations: HashMap::default(),
@@ -204,6 +209,44 @@ impl History {
     /// The objectives of the study.
     pub fn objectives(&self) -> &[ObjectiveInfo] {
         &self.objectives
+    }
+
+    /// What the study knows from earlier ones.
+    pub fn memory(&self) -> &Arc<Memory> {
+        &self.memory
+    }
+
+    /// Takes over what the study knows from earlier ones.
+    pub fn remember(&mut self, memory: Arc<Memory>) {
+        self.memory = memory;
+    }
+
+    /// All that this study can teach one with these objectives, as a source of that name.
+    ///
+    /// Objectives are matched by name; where both studies have one only, they are matched whatever they are
+    /// called. What is better is what this study's own direction says.
+    pub fn source(&self, name: impl Into<String>, objectives: &[ObjectiveInfo]) -> Source {
+        let single = self.objectives.len() == 1 && objectives.len() == 1;
+        let position =
+            |other: &ObjectiveInfo| self.objectives.iter().position(|own| single || own.name == other.name);
+        let positions: Vec<Option<usize>> = objectives.iter().map(position).collect();
+        let finite = |trial: &&FrozenTrial| trial.values.iter().flatten().all(|value| value.is_finite());
+        let trials: Vec<&FrozenTrial> = self.complete().filter(finite).collect();
+        let scores = |position: &Option<usize>| {
+            let own = (*position)?;
+            let direction = self.objectives[own].direction;
+            let values =
+                trials.iter().filter_map(|trial| Some(direction.orient(trial.values.as_ref()?[own])));
+            transform(&values.collect::<Vec<f64>>(), Outliers::HalfRank).ok()
+        };
+        let scores: Vec<Option<Vec<f64>>> = positions.iter().map(scores).collect();
+        let lesson = |(i, trial): (usize, &&FrozenTrial)| Lesson {
+            configuration: trial.configuration.clone(),
+            values: positions.iter().map(|p| Some(trial.values.as_ref()?[(*p)?])).collect(),
+            scores: scores.iter().map(|scores| Some(scores.as_ref()?[i])).collect(),
+        };
+        let lessons = trials.iter().enumerate().map(lesson).collect();
+        Source { name: name.into(), trials: self.complete().count(), lessons }
     }
 
     /// All trials; a trial's number is its position.
@@ -368,6 +411,7 @@ impl History {
         let begun = |trial: &&FrozenTrial| trial.started.is_some_and(|started| started < moment);
         let last = self.trials.iter().rfind(|trial| over.contains(&trial.number) || begun(trial))?;
         let mut history = Self::new(self.objectives.clone());
+        history.remember(Arc::clone(&self.memory));
         for trial in self.trials.iter().take_while(|trial| trial.number <= last.number) {
             history.put(match over.contains(&trial.number) {
                 true => trial.clone(),

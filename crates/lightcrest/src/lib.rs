@@ -59,12 +59,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Imports point one way: {space, pareto} → objective → history → {sampler, pruner, storage, importance} →
+//! Imports point one way: {space, pareto} → {objective, memory} → history → {sampler, pruner, storage, importance} →
 //! {terminator, trial} → study → executor → testing; those in braces never import each other.
 
 pub mod executor;
 pub mod history;
 pub mod importance;
+pub mod memory;
 pub mod objective;
 pub mod pareto;
 pub mod pruner;

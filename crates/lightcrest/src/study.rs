@@ -12,6 +12,7 @@ pub use snapshot::Snapshot;
 pub use suggest::Answer;
 
 use crate::history::{FrozenTrial, History, TrialState};
+use crate::memory::{Memory, Source};
 use crate::objective::{Evaluation, ObjectiveInfo, TrialError};
 use crate::pruner::{NoPruner, Pruner};
 use crate::sampler::{AutoSampler, Capabilities, Sampler};
@@ -62,13 +63,15 @@ struct Proposer {
     name: &'static str,
     capabilities: Capabilities,
     cheap: bool,
+    learns: bool,
     thinker: Thinker<dyn Sampler>,
 }
 
 impl Proposer {
     fn new(sampler: Box<dyn Sampler>) -> Self {
-        let (name, capabilities, cheap) = (sampler.name(), sampler.capabilities(), sampler.is_cheap());
-        Self { name, capabilities, cheap, thinker: Thinker::new(sampler) }
+        let (name, capabilities) = (sampler.name(), sampler.capabilities());
+        let (cheap, learns) = (sampler.is_cheap(), sampler.learns());
+        Self { name, capabilities, cheap, learns, thinker: Thinker::new(sampler) }
     }
 
     fn is_cheap(&self) -> bool {
@@ -143,6 +146,7 @@ impl Study {
             terminator: None,
             storage: Box::new(MemoryStorage::new()),
             write_through: false,
+            sources: Vec::new(),
         }
     }
 
@@ -264,6 +268,33 @@ impl Study {
         let number = trial.number;
         self.take_over([trial])?;
         Ok(number)
+    }
+
+    /// Lets the study learn from earlier ones, of any storage: what they say informs its sampler. Which of
+    /// their trials is chosen at once and stored with the study, so that it goes on with the same, in every
+    /// process, whatever becomes of them. What was learnt before stays; the memory that the study then has.
+    ///
+    /// # Errors
+    /// If the study has trials already, its sampler does not learn, or the storage refuses.
+    pub fn learn_from(&mut self, sources: impl IntoIterator<Item = Source>) -> Result<&Memory, StudyError> {
+        if self.history.next_number() > 0 {
+            return Err(StudyError::LearnsTooLate { trials: self.history.next_number() });
+        }
+        if !self.sampler.learns {
+            let what = "earlier studies to learn from: only `gp` and `auto` do".to_owned();
+            return Err(StudyError::Unsupported { sampler: self.sampler.name, what });
+        }
+        let space = (!self.definition.discovered).then_some(&self.definition.space);
+        let memory = Memory::new(sources.into_iter().collect(), space);
+        let kept = self.storage.remember(&memory)?;
+        self.behind = true;
+        self.history_mut().remember(Arc::new(kept));
+        Ok(self.history.memory())
+    }
+
+    /// What the study can teach one with these objectives: for [`learn_from`](Self::learn_from).
+    pub fn source(&self, objectives: &[ObjectiveInfo]) -> Source {
+        self.history.source(self.definition.name.clone(), objectives)
     }
 
     /// The seed that the evaluation of a trial should use.
@@ -456,6 +487,14 @@ impl Study {
     /// If the storage cannot be read, or holds what does not fit the study.
     pub fn synchronize(&mut self) -> Result<(), StudyError> {
         let changes = self.storage.changes(self.revision)?;
+        // Others may have given the study a memory; once it has one, that stays.
+        let stale = self.revision == 0 || changes.revision != self.revision;
+        if stale && *self.history.memory().as_ref() == Memory::default() {
+            let memory = self.storage.memory()?;
+            if !memory.sources().is_empty() {
+                self.history_mut().remember(Arc::new(memory));
+            }
+        }
         let news = changes.trials.into_iter().filter(|trial| match self.history.get(trial.number) {
             // Reports and suggestions of running trials may be stored at their end only: ours are ahead.
             Some(_) if trial.state == TrialState::Running => !self.own.contains_key(&trial.number),

@@ -31,6 +31,7 @@ const MODULES: &[(&str, u8)] = &[
     ("space", 0),
     ("pareto", 0),
     ("objective", 1),
+    ("memory", 1),
     ("history", 2),
     ("sampler", 3),
     ("pruner", 3),

@@ -1,6 +1,7 @@
 //! Several workers on one study: threads, handles on one file, processes.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+use lightcrest::memory::Memory;
 use lightcrest::objective::{Evaluation, ObjectiveInfo, Preview, TrialError};
 use lightcrest::pruner::MedianPruner;
 use lightcrest::sampler::{Capabilities, Context, RandomSampler, Sampler, SamplerError};
@@ -326,6 +327,14 @@ impl Storage for Full {
 
     fn withdraw(&mut self, number: u64) -> Result<bool, StorageError> {
         self.0.withdraw(number)
+    }
+
+    fn memory(&mut self) -> Result<Memory, StorageError> {
+        self.0.memory()
+    }
+
+    fn remember(&mut self, memory: &Memory) -> Result<Memory, StorageError> {
+        self.0.remember(memory)
     }
 
     fn place(&self) -> PathBuf {

@@ -12,6 +12,11 @@
 //! `fronts_held_out` on tables, where costs are known beforehand, or with `_evaluated` behind the name, are
 //! not.
 //!
+//! `--memory` compares studies that learn from earlier ones with those that do not: one task of a suite is
+//! left out, and the earlier studies are 50 random trials of each of the others, drawn anew for every seed.
+//! Beside them are studies whose sources mislead: with shuffled values, with reversed ones, and of another
+//! suite. Peers get the configurations that our study tries first (`enqueue_trial`): `warm` means that.
+//!
 //! # Protocol
 //! Settings of the defaults were chosen on seeds 0 to 49 of every suite but `fronts_held_out`, whose tasks no
 //! setting of several objectives was chosen on. So seeds from 50 on show how settings do on other runs of the
@@ -22,8 +27,14 @@ use crate::python;
 use std::path::Path;
 use std::process::Command;
 
+/// The suites of tables, whose tasks share a space.
+const TABLES: &str = "hpobench,hpolib,nasbench201";
+
 const SUITES: &str =
     "hpobench,hpolib,nasbench201,tree,conditional,continuous,mixed,noisy,fronts,fronts_held_out";
+
+/// What a study of a table learns from.
+const MEMORIES: [&str; 5] = ["cold", "warm", "shuffled", "reversed", "other"];
 
 /// Runs and prints one table a suite; with `--speed`, the time of an ask.
 ///
@@ -32,10 +43,15 @@ const SUITES: &str =
 pub(crate) fn bo(options: &[&str]) -> Result<(), String> {
     let (mut suites, mut samplers, mut seeds) = (SUITES, "auto;random", "0-9");
     let (mut peers, mut budget, mut threads, mut tasks, mut speed) = (None, None, "1", "", false);
+    let mut memory = false;
     let mut rest = options.iter();
     while let Some(&option) = rest.next() {
         if option == "--speed" {
             speed = true;
+            continue;
+        }
+        if option == "--memory" {
+            (memory, suites, samplers) = (true, TABLES, "auto");
             continue;
         }
         let value = *rest.next().ok_or_else(|| format!("{option} needs a value"))?;
@@ -48,7 +64,8 @@ pub(crate) fn bo(options: &[&str]) -> Result<(), String> {
             "--budget" => budget = Some(value),
             "--threads" => threads = value,
             other => {
-                let known = "--suite, --task, --sampler, --peer, --seeds, --budget, --threads or --speed";
+                let known = "--suite, --task, --sampler, --peer, --seeds, --budget, --threads, \
+                             --speed or --memory";
                 return Err(format!("unknown option `{other}`: {known} expected"));
             }
         }
@@ -61,6 +78,9 @@ pub(crate) fn bo(options: &[&str]) -> Result<(), String> {
     let folder = target_folder().join("bench-bo");
     let tables = folder.join("tables");
     make_tables(&tables, "complete-with-costs", "bo_tables.py")?;
+    if memory {
+        return from_memory(&program, &folder, &tables, [suites, tasks, samplers, seeds], peers);
+    }
     if suites.split(',').any(|suite| suite == "digits") {
         make_tables(&tables, "curves-complete", "bo_curves.py")?;
     }
@@ -96,6 +116,41 @@ pub(crate) fn bo(options: &[&str]) -> Result<(), String> {
             command.env("OPTIMIZER_PEER", target.join("release/optimizer_peer"));
         }
         run(&mut command)?;
+        report.arg(&theirs);
+    }
+    run(&mut report)
+}
+
+/// Studies with and without a memory; those of peers are kept.
+fn from_memory(
+    program: &Path,
+    folder: &Path,
+    tables: &Path,
+    [suites, tasks, samplers, seeds]: [&str; 4],
+    peers: Option<&str>,
+) -> Result<(), String> {
+    let each = |samplers: &str, memories: &[&str]| {
+        let all = |sampler| memories.iter().map(move |memory| format!("{sampler}@{memory}"));
+        samplers.split(';').flat_map(all).collect::<Vec<_>>().join(";")
+    };
+    let command = |samplers: String, out: &Path| {
+        let mut command = Command::new(program);
+        command.args(["memory", "--suite", suites, "--seeds", seeds, "--sampler", &samplers]);
+        command.arg("--tables").arg(tables).arg("--out").arg(out);
+        if !tasks.is_empty() {
+            command.args(["--task", tasks]);
+        }
+        command
+    };
+    let (ours, theirs) = (folder.join("memory-ours.csv"), folder.join("memory-peers.csv"));
+    std::fs::remove_file(&ours).ok();
+    run(&mut command(each(samplers, &MEMORIES), &ours))?;
+    let mut report = Command::new(program);
+    report.arg("memory-report").arg(&ours);
+    if let Some(peers) = peers {
+        let mut command = command(each(peers, &["cold", "warm"]), &theirs);
+        let script = root().join("xtask/python/bo_peer.py");
+        run(command.arg("--peers").arg(script).env("PYTHON", python::environment("bo_peers")?))?;
         report.arg(&theirs);
     }
     run(&mut report)

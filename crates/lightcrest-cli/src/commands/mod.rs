@@ -1,6 +1,8 @@
 //! The commands, one a file.
 
 mod check;
+mod cost;
+mod latency;
 mod prune;
 mod report;
 mod schema;
@@ -11,6 +13,8 @@ mod train;
 mod tune;
 
 pub(crate) use check::check;
+pub(crate) use cost::cost;
+pub(crate) use latency::latency;
 pub(crate) use prune::prune;
 pub(crate) use report::report;
 pub(crate) use schema::schema;

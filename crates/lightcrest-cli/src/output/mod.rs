@@ -3,4 +3,4 @@
 mod table;
 mod trials;
 
-pub(crate) use table::{closing, text};
+pub(crate) use table::{closing, plain_table, text};

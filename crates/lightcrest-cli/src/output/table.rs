@@ -99,7 +99,8 @@ fn layer_table(model: &Model) -> String {
     format!("trial {}\n{table}", model.trial)
 }
 
-fn plain_table() -> Table {
+/// A table with a border and nothing else, as wide as the terminal allows.
+pub(crate) fn plain_table() -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     table

@@ -26,6 +26,9 @@ pub enum Column {
     Continuous,
     /// A label: values are equal or not.
     Categorical,
+    /// Any number, in which the function is taken to be linear: a guess at it that comes from elsewhere. It
+    /// adds x x' / ℓ² to the covariance, so that its slope is N(0, 1/ℓ²), and is no part of any distance.
+    Linear,
 }
 
 /// How a column that is inactive in one row or in both enters the distance.
@@ -69,6 +72,8 @@ pub struct Kernel {
     pub(crate) optional: Vec<bool>,
     /// Which columns are warped, ascending.
     pub(crate) warped: Vec<usize>,
+    /// Which columns are linear, ascending.
+    pub(crate) linear: Vec<usize>,
 }
 
 /// The numbers that a fit finds.
@@ -135,9 +140,20 @@ impl Hyperparameters {
 impl Kernel {
     /// One block over all columns, none of them conditional.
     pub fn new(family: Family, columns: Vec<Column>) -> Self {
-        let blocks = vec![(0..columns.len()).collect()];
-        let optional = vec![false; columns.len()];
-        Self { family, columns, conditional: Conditional::default(), blocks, optional, warped: Vec::new() }
+        let (linear, distant) = (0..columns.len()).partition(|&c| columns[c] == Column::Linear);
+        let (blocks, optional) = (vec![distant], vec![false; columns.len()]);
+        let (conditional, warped) = (Conditional::default(), Vec::new());
+        Self { family, columns, conditional, blocks, optional, warped, linear }
+    }
+
+    /// The same with so many [linear](Column::Linear) columns behind the others.
+    #[must_use]
+    pub fn with_linear(mut self, count: usize) -> Self {
+        let d = self.columns.len();
+        self.columns.resize(d + count, Column::Linear);
+        self.optional.resize(d + count, false);
+        self.linear.extend(d..d + count);
+        self
     }
 
     /// Bends every continuous column that is always active by a [`Warp`] of its own, which is learnt.
@@ -172,13 +188,13 @@ impl Kernel {
         length("groups", self.columns.len(), groups.len())?;
         self.conditional = conditional;
         self.optional = groups.iter().map(Option::is_some).collect();
-        self.blocks = vec![(0..self.columns.len()).collect()];
+        let distant = || (0..groups.len()).filter(|c| !self.linear.contains(c));
+        self.blocks = vec![distant().collect()];
         if conditional == Conditional::CommonBlock {
-            let mut names = groups.to_vec();
+            let mut names: Vec<_> = distant().map(|c| groups[c]).collect();
             names.sort_unstable();
             names.dedup();
-            self.blocks =
-                names.iter().map(|g| (0..groups.len()).filter(|&c| groups[c] == *g).collect()).collect();
+            self.blocks = names.iter().map(|g| distant().filter(|&c| groups[c] == *g).collect()).collect();
         }
         Ok(self)
     }
@@ -186,6 +202,11 @@ impl Kernel {
     /// The number of columns, d.
     pub fn columns(&self) -> usize {
         self.columns.len()
+    }
+
+    /// The number of linear columns.
+    pub fn linear(&self) -> usize {
+        self.linear.len()
     }
 
     /// The number of blocks, B.
@@ -236,8 +257,8 @@ impl Kernel {
         Ok(())
     }
 
-    /// k of one point with all rows behind `features`, and Σ_b of s_b 1_b, its own variance. With `slopes`,
-    /// also s_b dg/d(r²) of each block.
+    /// k of one point with all rows behind `features`, and its own variance: Σ_b of s_b 1_b, and x²/ℓ² of
+    /// linear columns. With `slopes`, also s_b dg/d(r²) of each block.
     pub(crate) fn row(
         &self,
         hyperparameters: &Hyperparameters,
@@ -278,6 +299,11 @@ impl Kernel {
             if let Some(slopes) = slopes.as_deref_mut() {
                 slopes.push(slope);
             }
+        }
+        for &c in &self.linear {
+            let slope = values[c] / hyperparameters.length_scales[c].powi(2);
+            own += slope * values[c];
+            k.iter_mut().zip(&features[c].x).for_each(|(k, x)| *k += slope * x);
         }
         own
     }

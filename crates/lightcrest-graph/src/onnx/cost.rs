@@ -76,7 +76,7 @@ pub enum CostError {
 /// # Errors
 /// [`CostError`].
 pub fn cost(model: &Model, sizes: &HashMap<String, usize>) -> Result<Cost, CostError> {
-    let facts = Facts::infer_with(model, &shapes(model, sizes)?)?;
+    let facts = Facts::infer_with(model, &input_shapes(model, sizes)?)?;
     let graph = model.graph();
     let live = live(graph);
     let mut constants = Constants::default();
@@ -116,8 +116,14 @@ pub fn cost(model: &Model, sizes: &HashMap<String, usize>) -> Result<Cost, CostE
     Ok(cost)
 }
 
-/// Shapes of the inputs.
-fn shapes(model: &Model, sizes: &HashMap<String, usize>) -> Result<HashMap<String, Vec<usize>>, CostError> {
+/// Shapes of the inputs, with `sizes` for those that are free; see [`cost`].
+///
+/// # Errors
+/// [`CostError`].
+pub fn input_shapes(
+    model: &Model,
+    sizes: &HashMap<String, usize>,
+) -> Result<HashMap<String, Vec<usize>>, CostError> {
     let facts = Facts::infer(model)?;
     let graph = model.graph();
     let constant: HashSet<&str> = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();

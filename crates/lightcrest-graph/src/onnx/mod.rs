@@ -39,7 +39,7 @@ use crate::normalization::Normalization;
 
 pub use array::{Array, ArrayError, Data, shape_of};
 pub use check::node_label;
-pub use cost::{Cost, CostError, NodeCost, cost};
+pub use cost::{Cost, CostError, NodeCost, cost, input_shapes};
 pub use edit::{Names, set_constant, unshare};
 pub use error::{ModelError, ReadError};
 pub use facts::{Dim, FOLD_LIMIT, Facts, FactsError};

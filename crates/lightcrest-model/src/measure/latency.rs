@@ -90,10 +90,18 @@ pub fn latency(
     config: &LatencyConfig,
 ) -> Result<Latency, NetworkError> {
     let mut candidate = Runner::new(network, weights)?;
+    latency_of(config, || candidate.forward())
+}
+
+/// Measures whatever `call` does on this thread.
+///
+/// # Errors
+/// [`NetworkError`], if the network of the reference cannot be built.
+pub fn latency_of(config: &LatencyConfig, mut call: impl FnMut()) -> Result<Latency, NetworkError> {
     let mut reference = Runner::reference()?;
     let _one = MEASURING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let _alone = config.alone.then(|| GATE.measure());
-    Ok(measure(config, || Turn { candidate: candidate.run(), reference: reference.run() }))
+    Ok(measure(config, || Turn { candidate: timed(&mut call), reference: timed(|| reference.forward()) }))
 }
 
 /// A network that is run again and again on one image.
@@ -125,21 +133,26 @@ impl Runner {
         Self::new(&network, &weights)
     }
 
-    fn run(&mut self) -> Run {
-        // The call for the thread's clock takes longer: it stays outside of the wall time, so that nothing
-        // undisturbed exceeds 1.
-        let cpu = thread_time();
-        let wall = Instant::now();
+    fn forward(&mut self) {
         std::hint::black_box(self.plan.forward(
             std::hint::black_box(&self.image),
             1,
             false,
             &mut self.unused_rng,
         ));
-        let wall = wall.elapsed();
-        let cpu = thread_time().zip(cpu).map(|(end, start)| end.saturating_sub(start));
-        Run { wall, cpu }
     }
+}
+
+/// One run of `call`.
+fn timed(mut call: impl FnMut()) -> Run {
+    // The call for the thread's clock takes longer: it stays outside of the wall time, so that nothing
+    // undisturbed exceeds 1.
+    let cpu = thread_time();
+    let wall = Instant::now();
+    call();
+    let wall = wall.elapsed();
+    let cpu = thread_time().zip(cpu).map(|(end, start)| end.saturating_sub(start));
+    Run { wall, cpu }
 }
 
 /// Time that the thread was on a core.

@@ -37,6 +37,7 @@ pub(super) const SECTIONS: &[SectionName] = &[
     ("pruner", None),
     ("terminator", None),
     ("workers", None),
+    ("memory", None),
     ("refit", None),
 ];
 

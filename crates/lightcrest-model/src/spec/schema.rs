@@ -1,7 +1,9 @@
 //! The JSON schema of a spec file, made from the same tables that the parser reads.
 
-use lightcrest_spec::schema::{choice, choice_with, described, list, named, required, section, value};
-use lightcrest_spec::vocabulary::{BUDGET, EPOCH_PRUNERS, SAMPLERS, STUDY, TERMINATORS, WORKERS};
+use lightcrest_spec::schema::{
+    choice, choice_with, described, list, memory, named, required, section, value,
+};
+use lightcrest_spec::vocabulary::{BUDGET, EPOCH_PRUNERS, MEMORY, SAMPLERS, STUDY, TERMINATORS, WORKERS};
 use serde_json::{Map, Value, json};
 
 use super::parse::SECTIONS;
@@ -60,6 +62,7 @@ pub fn json_schema() -> Value {
     put("pruner", named(EPOCH_PRUNERS));
     put("terminator", named(TERMINATORS));
     put(WORKERS.name, section(&WORKERS));
+    put(MEMORY.name, memory());
     let mut refit = section(&REFIT);
     refit["properties"]["augmentation"] = section(&REFIT_AUGMENTATION);
     put(REFIT.name, refit);

@@ -235,7 +235,11 @@ class Study:
         storage: Memory | Database,
         attributes: dict[int, dict[str, Any]] | None,
         new: bool = False,
+        learn_from: Sequence[Study] = ...,
     ) -> None: ...
+    def memory(self) -> list[tuple[str, int, int, float | None]]:
+        """What the study learns from: name, complete trials, chosen ones and weight of each earlier study."""
+
     def set_sampler(self, name: str, settings: dict[str, Any], seed: int | None) -> None:
         """Goes on with another sampler and its seed."""
 

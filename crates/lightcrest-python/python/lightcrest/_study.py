@@ -61,6 +61,7 @@ class Study:
         space: Space | None,
         *,
         new: bool = False,
+        learn_from: Sequence[Study] = (),
     ) -> None:
         self.study_name = study_name
         self._space = space
@@ -84,6 +85,7 @@ class Study:
             storage=place,
             attributes=attributes,
             new=new and self._storage._lasting,
+            learn_from=[earlier._engine for earlier in learn_from],
         )
         self._trials = Trials(self._engine, len(self._directions))
         self._start()
@@ -177,6 +179,14 @@ class Study:
     def user_attrs(self) -> dict[str, Any]:
         """What set_user_attr kept."""
         return dict(self._storage._attributes(self.study_name).get("user", {}))
+
+    @property
+    def memory(self) -> list[dict[str, Any]]:
+        """What the study learns from, one dict an earlier study: `study_name`, `trials` (how many it had
+        complete), `rows` (how many of them were chosen; 0 if nothing of it is of use) and `weight`: how much
+        its scores move the prediction, None while too few trials say it."""
+        names = ("study_name", "trials", "rows", "weight")
+        return [dict(zip(names, source)) for source in self._engine.memory()]
 
     def set_user_attr(self, key: str, value: Any) -> None:
         """Keeps something with the study: anything if it lives in memory, else whatever JSON can say."""

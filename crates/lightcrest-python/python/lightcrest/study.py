@@ -46,6 +46,7 @@ def create_study(
     directions: Sequence[str | StudyDirection] | None = None,
     space: Space | None = None,
     seed: int | None = None,
+    learn_from: Sequence[Study] = (),
 ) -> Study:
     """Makes a study.
 
@@ -56,6 +57,9 @@ def create_study(
     direction: "minimize" (the default) or "maximize"; directions, for several objectives, has one of them for each.
     load_if_exists: whether a study of that name is gone on with; otherwise it is a DuplicatedStudyError.
     space: what may vary, if it is declared. Unless given, it is discovered from what the objective asks for.
+    learn_from: earlier studies, of any storage, with some of the parameters. The best of their configurations are tried
+        first, and what else they say informs the Gaussian process (AutoSampler, GPSampler). What is learnt is chosen
+        now and kept with the study; one that goes on has what it was made with. `Study.memory` tells how much each counts.
     """
     if direction is not None and directions is not None:
         raise ValueError("`direction` and `directions` cannot be given together")
@@ -65,6 +69,7 @@ def create_study(
     if not named:
         raise ValueError("`directions` needs at least one direction, but the list is empty")
     words = [direction_word(item) for item in named]
+    learn_from = _studies(learn_from)
     sampler = _resolve(sampler, seed)
     place = get_storage(storage)
     name = _made_up() if study_name is None else study_name
@@ -72,7 +77,7 @@ def create_study(
     study._storage = place
     if name not in place._names():
         try:
-            study._make(name, words, sampler, pruner, space, new=True)
+            study._make(name, words, sampler, pruner, space, new=True, learn_from=learn_from)
         except DuplicatedStudyError:
             pass  # somebody else has just made it
         else:
@@ -81,8 +86,18 @@ def create_study(
     if not load_if_exists:
         raise duplicated(name)
     _logger().info(f"Using an existing study with name '{name}' instead of creating a new one.")
-    study._make(name, place._directions(name), sampler, pruner, space)
+    study._make(name, place._directions(name), sampler, pruner, space, learn_from=learn_from)
     return study
+
+
+def _studies(learn_from: Sequence[Study]) -> list[Study]:
+    if isinstance(learn_from, (Study, str)):
+        raise TypeError("`learn_from` is a list of studies: write learn_from=[study]")
+    studies = list(learn_from)
+    for other in studies:
+        if not isinstance(other, Study):
+            raise TypeError(f"`learn_from` takes studies (load_study finds them again), but got {other!r}")
+    return studies
 
 
 def load_study(

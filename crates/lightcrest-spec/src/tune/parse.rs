@@ -30,6 +30,7 @@ pub(super) const SECTIONS: &[SectionName] = &[
     ("pruner", None),
     ("terminator", None),
     ("workers", None),
+    ("memory", None),
 ];
 
 /// What `[parameters]` is.

@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::parse::{ENVIRONMENT, PARAMETERS, RUN, SECTIONS};
 use super::vocabulary::{COMMAND, CONSTRAINT, LIMITS, OBJECTIVE};
-use crate::schema::{described, list, listed, named, range, required, section};
-use crate::vocabulary::{BUDGET, SAMPLERS, STEP_PRUNERS, STUDY, TERMINATORS, WORKERS};
+use crate::schema::{described, list, listed, memory, named, range, required, section};
+use crate::vocabulary::{BUDGET, MEMORY, SAMPLERS, STEP_PRUNERS, STUDY, TERMINATORS, WORKERS};
 
 /// A JSON schema (draft 2020-12) of the spec file; editors use it to complete and check TOML.
 pub fn json_schema() -> Value {
@@ -37,6 +37,7 @@ pub fn json_schema() -> Value {
     put("pruner", named(STEP_PRUNERS));
     put("terminator", named(TERMINATORS));
     put(WORKERS.name, section(&WORKERS));
+    put(MEMORY.name, memory());
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Lightcrest spec of a command",

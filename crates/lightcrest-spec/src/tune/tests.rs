@@ -197,3 +197,16 @@ fn the_example_and_the_schema_agree() {
         assert!(check_schema(&schema, &BASE.replacen(from, to, 1)).is_err(), "accepted: {to}");
     }
 }
+
+#[test]
+fn earlier_runs_are_named_and_do_not_make_another_study() {
+    let with =
+        TuneSpec::parse(&format!("{BASE}\n[memory]\nlearn_from = ['runs/a', '/b']"), "x.toml").unwrap();
+    assert_eq!(with.study.learn_from, [Path::new("runs/a"), Path::new("/b")]);
+    assert_eq!(with.study.fingerprint, base().study.fingerprint);
+    assert!(base().study.learn_from.is_empty());
+    for wrong in ["learn_from = 'runs/a'", "learn_from = ['runs/a', 3]", "learn = ['runs/a']"] {
+        let error = TuneSpec::parse(&format!("{BASE}\n[memory]\n{wrong}"), "x.toml").unwrap_err();
+        assert!(error.to_string().contains("learn_from"), "{error}");
+    }
+}

@@ -28,3 +28,14 @@ pub const WORKERS: Section = Section {
     doc: "How many trials run at the same time, one thread each. May change when a study goes on.",
     keys: &[Key::optional("count", int_in(1, 1024), "default: the number of cores")],
 };
+
+/// `[memory]`.
+pub const MEMORY: Section = Section {
+    name: "memory",
+    doc: "Earlier runs that a new study learns from. One that goes on has what it was made with.",
+    keys: &[],
+};
+
+/// What its `learn_from` is.
+pub const LEARN_FROM: &str =
+    "a list of folders of runs, or of their databases; relative paths begin at the folder of the spec";

@@ -5,6 +5,8 @@
 //! bo_suites run    --tables FOLDER --peers SCRIPT --suite A,B --sampler A,B --seeds 0-9 --budget 100
 //!                  --out FILE
 //! bo_suites report FILE...
+//! bo_suites memory --tables FOLDER --peers SCRIPT --suite A,B --sampler A@warm,A@cold --seeds 0-9 --out FILE
+//! bo_suites memory-report FILE...
 //! bo_suites speed  --sampler A,B
 //! ```
 //!
@@ -23,6 +25,7 @@ mod epochs;
 mod front;
 mod fronts;
 mod function;
+mod memory;
 mod mixed;
 #[path = "../../tests/problem/network.rs"]
 mod network;
@@ -42,6 +45,8 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.split_first() {
         Some((word, rest)) if word == "run" => run::all(&Options::parse(rest)),
+        Some((word, rest)) if word == "memory" => memory::run(&Options::parse(rest)),
+        Some((word, files)) if word == "memory-report" => memory::report(files),
         Some((word, files)) if word == "report" => report::print(files),
         Some((word, rest)) if word == "speed" => speed::print(&Options::parse(rest)),
         _ => panic!("run, report or speed expected"),

@@ -35,6 +35,8 @@ pub struct Peer {
     input: ChildStdin,
     output: BufReader<ChildStdout>,
     told: usize,
+    /// What it is to try first.
+    first: Vec<Configuration>,
 }
 
 #[derive(Deserialize)]
@@ -62,11 +64,20 @@ impl Peer {
         let mut child = command.spawn().unwrap();
         let input = child.stdin.take().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
-        Self { child, input, output, told: 0 }
+        Self { child, input, output, told: 0, first: Vec::new() }
+    }
+
+    /// As [`start`](Self::start), with configurations to try first.
+    pub fn start_with(script: &Path, name: &str, seed: u64, first: &[Configuration]) -> Self {
+        let mut peer = Self::start(script, name, seed, &[]);
+        peer.first = first.to_vec();
+        peer
     }
 
     pub fn show(&mut self, space: &Space) {
-        writeln!(self.input, "{}", serde_json::to_string(space).unwrap()).unwrap();
+        let mut shown = serde_json::to_value(space).unwrap();
+        shown["first"] = serde_json::to_value(&self.first).unwrap();
+        writeln!(self.input, "{shown}").unwrap();
     }
 
     /// The space with the directions of several objectives.

@@ -70,6 +70,10 @@ impl Sampler for AutoSampler {
         Capabilities::ALL
     }
 
+    fn learns(&self) -> bool {
+        true
+    }
+
     fn propose(
         &mut self,
         context: &Context<'_>,

@@ -86,6 +86,11 @@ pub trait Sampler: Send {
         false
     }
 
+    /// Whether it makes use of what a study knows from earlier ones ([`History::memory`]).
+    fn learns(&self) -> bool {
+        false
+    }
+
     /// The configuration to try next.
     ///
     /// # Errors

@@ -54,6 +54,10 @@ impl Sampler for PartialFixedSampler {
         self.base.capabilities()
     }
 
+    fn learns(&self) -> bool {
+        self.base.learns()
+    }
+
     fn is_cheap(&self) -> bool {
         self.base.is_cheap()
     }

@@ -2,6 +2,7 @@
 
 use super::{Changes, Definition, Storage, StorageError};
 use crate::history::{FrozenTrial, TrialState};
+use crate::memory::Memory;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,8 +17,9 @@ pub struct MemoryStorage {
 struct Kept {
     definition: Option<Definition>,
     trials: Vec<FrozenTrial>,
-    /// Which trial each revision wrote; revision 1 is the first.
+    /// Which trial each revision wrote; revision 1 is the first. No trial's number where it was the memory.
     writes: Vec<u64>,
+    memory: Memory,
 }
 
 impl MemoryStorage {
@@ -92,7 +94,7 @@ impl Storage for MemoryStorage {
         let mut numbers = kept.writes[since..].to_vec();
         numbers.sort_unstable();
         numbers.dedup();
-        // A reservation that was withdrawn is there no more.
+        // A reservation that was withdrawn is there no more, and the memory is no trial.
         let trials = numbers.into_iter().filter_map(|number| kept.trials.get(number as usize).cloned());
         Ok(Changes { trials: trials.collect(), revision: kept.writes.len() as u64 })
     }
@@ -105,6 +107,22 @@ impl Storage for MemoryStorage {
             kept.writes.push(number);
         }
         Ok(last)
+    }
+
+    fn memory(&mut self) -> Result<Memory, StorageError> {
+        Ok(self.kept().memory.clone())
+    }
+
+    fn remember(&mut self, memory: &Memory) -> Result<Memory, StorageError> {
+        let mut kept = self.kept();
+        if kept.definition.is_none() {
+            return Err(StorageError::NoStudy);
+        }
+        if kept.memory == Memory::default() && kept.trials.is_empty() {
+            kept.memory = memory.clone();
+            kept.writes.push(u64::MAX);
+        }
+        Ok(kept.memory.clone())
     }
 
     fn place(&self) -> PathBuf {

@@ -7,10 +7,12 @@ pub use memory::MemoryStorage;
 pub use sqlite::SqliteStorage;
 
 use crate::history::{FrozenTrial, History, TrialState};
+use crate::memory::Memory;
 use crate::objective::ObjectiveInfo;
 use crate::space::{Constraint, Discovery, Space};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// What a study is: fixed when it is made, stored beside its trials, compared when it is opened again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -198,6 +200,19 @@ pub trait Storage: Send {
     /// If it cannot be written.
     fn withdraw(&mut self, number: u64) -> Result<bool, StorageError>;
 
+    /// What the study learns from; empty unless it was [given](Self::remember) something.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    fn memory(&mut self) -> Result<Memory, StorageError>;
+
+    /// Keeps what the study learns from, unless it has a memory or trials already; what it has then. A write:
+    /// it raises the revision.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    fn remember(&mut self, memory: &Memory) -> Result<Memory, StorageError>;
+
     /// Where it keeps the study, for messages: a file, or a word.
     fn place(&self) -> PathBuf;
 }
@@ -211,6 +226,7 @@ pub trait Storage: Send {
 pub fn load(storage: &mut dyn Storage) -> Result<(Definition, History), StorageError> {
     let mut definition = storage.definition()?.ok_or(StorageError::NoStudy)?;
     let mut history = History::new(definition.objectives.clone());
+    history.remember(Arc::new(storage.memory()?));
     for trial in storage.changes(0)?.trials {
         take(storage, &mut history, trial)?;
     }

@@ -2,6 +2,7 @@
 
 use super::{Proposer, Study, StudyError, Thinker};
 use crate::history::History;
+use crate::memory::Source;
 use crate::pruner::Pruner;
 use crate::sampler::{Capabilities, Sampler};
 use crate::space::{Discovery, Suggestions};
@@ -22,6 +23,7 @@ pub struct StudyBuilder {
     pub(super) terminator: Option<Box<dyn Terminator>>,
     pub(super) storage: Box<dyn Storage>,
     pub(super) write_through: bool,
+    pub(super) sources: Vec<Source>,
 }
 
 impl StudyBuilder {
@@ -121,6 +123,14 @@ impl StudyBuilder {
         self
     }
 
+    /// What a new study learns from: see [`Study::learn_from`]. One that the storage keeps already goes on
+    /// with what it learnt from when it was made.
+    #[must_use]
+    pub fn learn_from(mut self, sources: impl IntoIterator<Item = Source>) -> Self {
+        self.sources.extend(sources);
+        self
+    }
+
     /// Makes the study, or goes on with the one that the storage keeps. Trials that were left running go back
     /// to waiting.
     ///
@@ -155,7 +165,7 @@ impl StudyBuilder {
             definition.space = self.definition.space;
         }
         let history = History::new(definition.objectives.clone());
-        let Self { pruner, terminator, storage, write_through, .. } = self;
+        let Self { pruner, terminator, storage, write_through, sources, .. } = self;
         let discovery = definition.discovered.then(Discovery::new);
         let parameters = definition.space.parameters().iter();
         let declared = parameters.map(|p| (p.name.as_str(), p.domain.clone())).collect();
@@ -175,6 +185,9 @@ impl StudyBuilder {
             declared,
         };
         study.synchronize()?;
+        if !sources.is_empty() && study.history.next_number() == 0 {
+            study.learn_from(sources)?;
+        }
         Ok(study)
     }
 }

@@ -48,6 +48,13 @@ pub enum StudyError {
         /// The state in which it is.
         state: TrialState,
     },
+    /// A study was to learn from earlier ones, but what it has tried was proposed without them: make a new
+    /// one.
+    #[error("a study learns from earlier ones before its first trial, but this one has {trials}")]
+    LearnsTooLate {
+        /// How many trials it has.
+        trials: u64,
+    },
     /// A trial was added as complete, but without values.
     #[error("a complete trial needs values, but the one that is added has none")]
     AddedWithoutValues,

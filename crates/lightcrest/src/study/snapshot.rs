@@ -4,7 +4,7 @@
 use super::StudyError;
 use crate::history::{FrozenTrial, History};
 use crate::objective::{ObjectiveInfo, Preview};
-use crate::sampler::{Context, Sampler, SamplerError};
+use crate::sampler::{Context, GpSampler, Sampler, SamplerError};
 use crate::space::encode::{Column, Encoder};
 use crate::space::{Configuration, Space};
 use crate::terminator::{RegretBound, Terminator};
@@ -40,7 +40,10 @@ impl<'a> View<'a> {
         preview: &dyn Fn(&Configuration) -> Preview,
     ) -> Result<Configuration, StudyError> {
         if self.discovered && self.space.is_empty() {
-            return Ok(Configuration::new());
+            // Nothing is known of the space; what fits of an earlier configuration is taken.
+            let best = self.history.memory().sources().iter().find_map(|source| source.lessons.first());
+            let best = best.filter(|_| sampler.learns());
+            return Ok(best.map_or_else(Configuration::new, |lesson| lesson.configuration.clone()));
         }
         // A study that is declared does not come this far; one that is discovered cannot know before.
         let flat = self.space.is_conditional() && !sampler.capabilities().conditions;
@@ -107,6 +110,16 @@ impl Snapshot {
         }
         let context = self.view().context(self.history.len() as u64, &|_| Preview::default());
         Ok(terminator.bound(&context)?)
+    }
+
+    /// How much each earlier study counts that this one [learns from](super::Study::learn_from), in the order
+    /// of its memory, as the default Gaussian process has it; see [`GpSampler::weights`].
+    ///
+    /// # Errors
+    /// If the model breaks down.
+    pub fn weights(&self) -> Result<Option<Vec<f64>>, StudyError> {
+        let context = self.view().context(self.history.len() as u64, &|_| Preview::default());
+        Ok(GpSampler::default().weights(&context)?)
     }
 
     /// What it knew of; the trials are not held any more, so that the study need not copy them to change

@@ -1,6 +1,7 @@
 //! The contract of [`Storage`], checked.
 
 use crate::history::{FrozenTrial, TrialState};
+use crate::memory::{Lesson, Memory, Source};
 use crate::objective::ObjectiveInfo;
 use crate::space::{Configuration, Domain, Parameter, Space, Value};
 use crate::storage::{Definition, Storage, StorageError, load};
@@ -46,6 +47,15 @@ fn full(number: u64, state: TrialState) -> FrozenTrial {
     trial
 }
 
+fn memory(name: &str) -> Memory {
+    let lesson = Lesson {
+        configuration: [("learning rate", 0.1 + 0.2)].into_iter().collect(),
+        values: vec![Some(1.0 / 3.0), None],
+        scores: vec![Some(-5e-324), None],
+    };
+    Memory::new(vec![Source { name: name.to_owned(), trials: 7, lessons: vec![lesson] }], None)
+}
+
 fn opened(mut storage: Box<dyn Storage>) -> Box<dyn Storage> {
     storage.open(&definition()).expect("a fresh storage opens a study");
     storage
@@ -87,6 +97,10 @@ pub fn storage(fresh: &mut dyn FnMut() -> Box<dyn Storage>) {
         );
     }
 
+    assert_eq!(storage.memory().expect("readable"), Memory::default(), "nothing was learnt");
+    assert_eq!(storage.remember(&memory("a")).expect("there are no trials yet"), memory("a"));
+    assert_eq!(storage.remember(&memory("b")).expect("readable"), memory("a"), "what is learnt stays");
+    assert_eq!(storage.memory().expect("readable"), memory("a"), "a memory comes back unchanged");
     let changes = |storage: &mut Box<dyn Storage>, since| storage.changes(since).expect("readable");
     let empty = changes(&mut storage, 0);
     assert!(empty.trials.is_empty(), "no trials yet");
@@ -123,6 +137,11 @@ pub fn storage(fresh: &mut dyn FnMut() -> Box<dyn Storage>) {
     let (stored, history) = load(&mut *storage).expect("loads");
     assert_eq!(stored, definition());
     assert_eq!(history.len(), 4);
+    assert_eq!(**history.memory(), memory("a"));
+    let mut other = opened(fresh());
+    other.create(&full(0, TrialState::Complete)).expect("creates");
+    let late = other.remember(&memory("a")).expect("readable");
+    assert_eq!(late, Memory::default(), "a study that has trials learns no more");
 
     for number in [4, 5] {
         storage.create(&reserved(number)).expect("the next number can be reserved");

@@ -35,6 +35,10 @@ fn fill(operator: &dyn Operator, at: &Site<'_>, inputs: &[Option<&Fact>], output
     if outputs.is_empty() || outputs.iter().any(|output| output.content.is_some()) {
         return;
     }
+    if let Some(arrays) = empty(outputs) {
+        outputs.iter_mut().zip(arrays).for_each(|(output, array)| *output = Fact::constant(Arc::new(array)));
+        return;
+    }
     let elements = |fact: &Fact| fact.known_shape().map(|shape| count(&shape));
     let read: usize = inputs.iter().flatten().filter_map(|fact| fact.array().map(Array::len)).sum();
     let limit = FOLD_LIMIT + read;
@@ -76,8 +80,17 @@ fn checked(arrays: Vec<Array>, outputs: &[Fact]) -> Result<Vec<Array>, String> {
     Ok(arrays)
 }
 
+/// Outputs without a single element, whatever their other sizes are.
+fn empty(outputs: &[Fact]) -> Option<Vec<Array>> {
+    let none = |output: &Fact| {
+        let shape = output.known_shape().filter(|shape| count(shape) == 0)?;
+        super::cast::converted(&Array::f32(shape, vec![]), output.element?).ok()
+    };
+    outputs.iter().map(none).collect()
+}
+
 /// Elements of the largest array that is computed.
-const LARGEST: usize = 1 << 31;
+pub(super) const LARGEST: usize = 1 << 31;
 
 /// Elements of the longest list whose numbers inference may ask for, such as a shape.
 const LIST: usize = 1 << 12;
@@ -105,7 +118,10 @@ pub(crate) fn compute(at: &Site<'_>, operands: &mut Operands<'_>) -> Result<Vec<
     if let Some(large) = outputs.iter().filter_map(Fact::known_shape).find(|shape| count(shape) > LARGEST) {
         return Err(format!("an output of the shape {large:?} is too large"));
     }
-    let arrays = operator.evaluate(at, operands, &outputs)?;
+    let arrays = match empty(&outputs) {
+        Some(arrays) => arrays,
+        None => operator.evaluate(at, operands, &outputs)?,
+    };
     checked(arrays, &outputs)
 }
 
@@ -117,7 +133,8 @@ fn whole(array: Option<Option<&Array>>) -> Option<Option<&Array>> {
     }
 }
 
-fn count(shape: &[usize]) -> usize {
+/// Number of elements, or as many as there can be.
+pub(super) fn count(shape: &[usize]) -> usize {
     shape.iter().fold(1usize, |product, &size| product.saturating_mul(size))
 }
 

@@ -37,6 +37,7 @@ use super::facts::Dim;
 use super::proto::NodeProto;
 
 pub(crate) use fact::{Content, Fact, Number};
+use fold::{LARGEST, count};
 pub(crate) use fold::{compute, infer};
 pub(crate) use view::stacked;
 
@@ -218,3 +219,6 @@ impl Site<'_> {
 pub(crate) fn find(op_type: &str) -> Option<&'static dyn Operator> {
     table::find(op_type)
 }
+
+#[cfg(test)]
+mod survival_test;

@@ -247,6 +247,9 @@ impl Operator for MaxUnpool {
             &[Some(&Fact::new(None, super::super::facts::known(x.shape.iter().copied())))],
         );
         let pooled = inferred?.first().and_then(Fact::known_shape).ok_or("the pooled shape is not known")?;
+        if super::count(&pooled) > super::LARGEST || pooled.iter().zip(&out).any(|(own, out)| own > out) {
+            return Err(format!("what was pooled had the shape {pooled:?}, and the output has {out:?}"));
+        }
         let mut result = vec![0.0; pooled.iter().product()];
         for (&value, &index) in values.iter().zip(&indices) {
             let place = usize::try_from(index).ok().and_then(|index| result.get_mut(index));

@@ -10,6 +10,9 @@
 use super::super::facts::Dim;
 use super::Site;
 
+/// No window, stride or padding is wider: what is wider is a damaged file.
+const WIDEST: usize = 1 << 20;
+
 /// How a window slides, axis by axis.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Window {
@@ -31,8 +34,8 @@ impl Window {
     /// The window that the attributes describe, over a map with as many spatial axes as `kernel`.
     pub(crate) fn of(at: &Site<'_>, kernel: Vec<usize>) -> Result<Self, String> {
         let rank = kernel.len();
-        if kernel.contains(&0) {
-            return Err(format!("kernel {kernel:?}, where every size is at least 1"));
+        if kernel.iter().any(|size| !(1..=WIDEST).contains(size)) {
+            return Err(format!("kernel {kernel:?}, where sizes from 1 to {WIDEST} are expected"));
         }
         let stride = positive(at, "strides", rank)?;
         let dilation = positive(at, "dilations", rank)?;
@@ -119,8 +122,10 @@ impl Window {
 /// An attribute of numbers above zero, one for each axis; 1 where it is left out.
 fn positive(at: &Site<'_>, name: &str, rank: usize) -> Result<Vec<usize>, String> {
     let Some(values) = at.node.ints(name) else { return Ok(vec![1; rank]) };
-    let valid: Option<Vec<usize>> =
-        values.iter().map(|&value| usize::try_from(value).ok().filter(|&value| value > 0)).collect();
+    let valid: Option<Vec<usize>> = values
+        .iter()
+        .map(|&value| usize::try_from(value).ok().filter(|value| (1..=WIDEST).contains(value)))
+        .collect();
     valid
         .filter(|values| values.len() == rank)
         .ok_or_else(|| format!("{name} {values:?}, where {rank} numbers of at least 1 are expected"))
@@ -129,7 +134,7 @@ fn positive(at: &Site<'_>, name: &str, rank: usize) -> Result<Vec<usize>, String
 /// The attribute `pads`, (before, behind) of each axis.
 pub(crate) fn pads(at: &Site<'_>, rank: usize) -> Result<Vec<(i64, i64)>, String> {
     let Some(pads) = at.node.ints("pads") else { return Ok(vec![(0, 0); rank]) };
-    if pads.len() != 2 * rank || pads.iter().any(|pad| pad.unsigned_abs() > 1 << 40) {
+    if pads.len() != 2 * rank || pads.iter().any(|pad| pad.unsigned_abs() > WIDEST as u64) {
         return Err(format!("pads {pads:?}, where {} numbers are expected", 2 * rank));
     }
     Ok((0..rank).map(|axis| (pads[axis], pads[axis + rank])).collect())

@@ -94,7 +94,7 @@ impl GpSampler {
         for candidate in &candidates {
             rows.push(&candidate.row, &candidate.active).map_err(internal)?;
         }
-        let predictions = posterior.predict(&rows).map_err(internal)?;
+        let predictions = posterior.predict(&rows)?;
         let scores = model.score(&candidates)?;
 
         let direction = context.objectives[objective].direction;

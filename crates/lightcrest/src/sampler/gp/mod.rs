@@ -4,6 +4,8 @@
 //! # One proposal
 //! 1. The first [`GpConfig::startup_trials`] are random, each the one of a few draws that is farthest from
 //!    all earlier trials.
+//!    A study that [learns from earlier ones](crate::memory) begins with the best of theirs, and two random
+//!    ones; what they tell further joins the Gaussian processes (`recollection`).
 //! 2. Each objective that must be evaluated gets a Gaussian process on its transformed values (`surrogate`),
 //!    whose hyperparameters are the most probable ones or, now and then, drawn; objectives that a preview
 //!    knows enter with their exact values. What pruned and failed trials say is in `observation`.
@@ -32,6 +34,7 @@ mod hypervolume_improvement;
 mod landscape;
 mod model;
 mod observation;
+mod recollection;
 mod regret;
 mod role;
 mod search;
@@ -42,7 +45,8 @@ mod trust_region;
 use super::admission::distance;
 use super::{Capabilities, Context, Sampler, SamplerError, draw};
 use crate::history::{FrozenTrial, TrialState};
-use crate::space::encode::Encoder;
+use crate::memory::FIRST;
+use crate::space::encode::{Column, Encoder};
 use crate::space::{Configuration, Parameter};
 use candidate::Source;
 pub use landscape::{Estimate, Landscape};
@@ -50,6 +54,7 @@ pub use lightcrest_gp::Conditional;
 pub use lightcrest_gp::transform::Outliers;
 use model::{Caches, Model};
 pub use observation::Reports;
+use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use trust_region::RegionState;
@@ -184,9 +189,22 @@ impl GpSampler {
         &self.config
     }
 
+    /// How many trials are no proposals of the model: random ones and, with a memory, what it says to try
+    /// first. Of such a study there are fewer, unless most columns are choices without an order: those need
+    /// more to be told apart.
+    fn startup(&self, context: &Context<'_>) -> usize {
+        /// Beside what is tried first, two that look elsewhere.
+        const LEARNT: usize = FIRST + 2;
+        let cold = self.config.startup_trials.max(2);
+        let unordered = |c: &&Column| matches!(c, Column::Categorical { choices } if *choices > 2);
+        let columns = Encoder::new(context.space).columns();
+        let mostly_unordered = 2 * columns.iter().filter(unordered).count() > columns.len();
+        if !learns(context) || mostly_unordered { cold } else { cold.min(LEARNT) }
+    }
+
     /// Whether the next proposal is one of the random ones at the start.
     fn starting(&self, context: &Context<'_>) -> bool {
-        let startup = self.config.startup_trials.max(2);
+        let startup = self.startup(context);
         // With many workers, the first results come after more than `startup` trials began.
         context.history.len() < startup
             || context.history.complete().count() < startup.div_ceil(2)
@@ -202,6 +220,37 @@ impl GpSampler {
         Model::new(&self.config, encoder, context, &mut self.caches, rng)
     }
 
+    /// Logs now and then how much each source counts.
+    fn say(&self, context: &Context<'_>, model: &Model) {
+        const EVERY: u64 = 10;
+        let sources = context.history.memory().sources();
+        if !context.number.is_multiple_of(EVERY) || sources.is_empty() {
+            return;
+        }
+        if let Some(weights) = model.weights(sources.len()) {
+            let each = sources.iter().zip(weights).map(|(source, w)| format!("`{}` {w:.2}", source.name));
+            log::info!("earlier studies count: {}", each.collect::<Vec<_>>().join(", "));
+        }
+    }
+
+    /// How much each source of the [memory](crate::memory) counts: by how many standard deviations the
+    /// prediction of an objective moves with one of the source's scores; the mean over the objectives that
+    /// are predicted. Near 0 where its values say nothing about those of the study, negative where they are
+    /// the wrong way round. `None` where nothing is predicted yet, or there is no memory.
+    ///
+    /// # Errors
+    /// If the model breaks down.
+    pub fn weights(&mut self, context: &Context<'_>) -> Result<Option<Vec<f64>>, SamplerError> {
+        let sources = context.history.memory().sources().len();
+        let few = context.history.complete().count() < 2 || !says_anything(context);
+        if few || context.history.memory().is_empty() || context.space.is_empty() {
+            return Ok(None);
+        }
+        let encoder = Encoder::new(context.space);
+        let model = self.model(&encoder, context, &mut ChaCha8Rng::seed_from_u64(0))?;
+        Ok(model.weights(sources))
+    }
+
     /// The proposal and the model that it comes from; no model for those at the start.
     fn next(
         &mut self,
@@ -212,11 +261,15 @@ impl GpSampler {
             .config
             .local(context)
             .is_some_and(|state| state.is_starting(context.number, self.config.startup()));
+        if let Some(remembered) = remembered(context) {
+            return Ok((remembered, None));
+        }
         if self.starting(context) || anew || context.space.is_empty() {
             return Ok((spread(context, rng)?, None));
         }
         let encoder = Encoder::new(context.space);
         let model = self.model(&encoder, context, rng)?;
+        self.say(context, &model);
         let mut source = Source::new(&encoder, context, model.region().cloned(), model.needs_previews(), rng);
         let next = match search::best(&model, &self.config, self.config.pool(context), &mut source, rng)? {
             Some(configuration) => configuration,
@@ -236,6 +289,10 @@ impl Sampler for GpSampler {
         Capabilities::ALL
     }
 
+    fn learns(&self) -> bool {
+        true
+    }
+
     fn propose(
         &mut self,
         context: &Context<'_>,
@@ -243,6 +300,25 @@ impl Sampler for GpSampler {
     ) -> Result<Configuration, SamplerError> {
         self.next(context, rng).map(|(configuration, _)| configuration)
     }
+}
+
+/// Whether earlier studies say anything of this space.
+fn learns(context: &Context<'_>) -> bool {
+    let memory = context.history.memory();
+    !memory.is_empty() && !memory.first(context.space).is_empty()
+}
+
+/// The next configuration of earlier studies that is worth a trial of its own.
+fn remembered(context: &Context<'_>) -> Option<Configuration> {
+    let history = context.history;
+    if history.memory().is_empty() || history.len() > 2 * FIRST {
+        return None;
+    }
+    let first = history.memory().first(context.space);
+    let allowed = |configuration: &Configuration| {
+        context.space.is_feasible(configuration) && (context.preview)(configuration).violation.is_none()
+    };
+    first.into_iter().find(|configuration| !history.contains(configuration) && allowed(configuration))
 }
 
 /// A random configuration far from all trials so far: the best of a few draws.

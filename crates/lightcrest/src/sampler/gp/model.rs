@@ -4,8 +4,9 @@ use super::candidate::Candidate;
 use super::goal::{Goal, Marginal, Slopes, simplex};
 use super::hypervolume_improvement::HypervolumeImprovement;
 use super::observation::observed;
+use super::recollection::Recollections;
 use super::role::{Objectives, Role, exact_objectives, scaled};
-use super::surrogate::{Cache, checkpoint, internal, is_drawn, surrogate};
+use super::surrogate::{Cache, Guide, Surrogate, checkpoint, internal, is_drawn, surrogate};
 use super::terms::{Evidence, Term};
 use super::trust_region::Region;
 use super::{Acquisition, GpConfig, informative, pending};
@@ -15,7 +16,7 @@ use crate::sampler::admission::distance;
 use crate::sampler::{Context, SamplerError};
 use crate::space::encode::{Column, Encoded, Encoder};
 use lightcrest_gp::acquisition::{SIGMA_FLOOR, gp_ucb_kappa};
-use lightcrest_gp::{Column as GpColumn, Family, Kernel, Posterior, Prediction, PredictionGradient, Rows};
+use lightcrest_gp::{Column as GpColumn, Family, Kernel, Prediction, PredictionGradient, Rows};
 use rand_chacha::ChaCha8Rng;
 use std::collections::HashMap;
 
@@ -25,6 +26,7 @@ pub(super) struct Caches {
     objectives: Vec<Cache>,
     constraints: Vec<Cache>,
     price: Cache,
+    recollections: Recollections,
 }
 
 /// Posteriors and goal for one proposal.
@@ -62,6 +64,7 @@ impl Model {
         let exact = exact_objectives(&trials, context);
         let mut objectives = Objectives::new(trials.len(), pending.len(), m);
         for (j, (&exact, cache)) in exact.iter().zip(&mut caches.objectives).enumerate() {
+            let recollections = &mut caches.recollections;
             let observe = |trials: &[&FrozenTrial]| observed(trials, context.objectives, j, config.reports);
             let all = observe(&trials);
             if exact {
@@ -73,8 +76,9 @@ impl Model {
                     config.draws && m == 1 && !context.space.is_conditional() && is_drawn(context.number);
                 let uncertainty = drawn.then_some(&mut *rng);
                 let first = observe(&trials[..c]);
-                let posterior =
-                    surrogate(&kernel, &encoded, &first, &all, config.outliers, cache, uncertainty)?;
+                let memory = recollections.of(&kernel, encoder, context.history, j)?;
+                let guide = Guide { outliers: config.outliers, memory };
+                let posterior = surrogate(&kernel, &encoded, &first, &all, guide, cache, uncertainty)?;
                 objectives.learn(posterior, &all.values, &pending_rows)?;
             }
         }
@@ -107,11 +111,19 @@ impl Model {
     }
 
     /// The posterior of an objective; `None` if it is known without one.
-    pub(super) fn posterior(&self, objective: usize) -> Option<&Posterior> {
+    pub(super) fn posterior(&self, objective: usize) -> Option<&Surrogate> {
         match self.roles.get(objective)? {
             Role::Exact { .. } | Role::Unknown => None,
             Role::Modelled(posterior) => Some(posterior),
         }
+    }
+
+    /// How much each of `count` earlier studies counts, on average over the objectives that are predicted.
+    pub(super) fn weights(&self, count: usize) -> Option<Vec<f64>> {
+        let objectives = 0..self.roles.len();
+        let each = objectives.filter_map(|j| self.posterior(j)?.weights(count)).collect::<Vec<_>>();
+        let mean = |s: usize| each.iter().map(|weights| weights[s]).sum::<f64>() / each.len() as f64;
+        (!each.is_empty()).then(|| (0..count).map(mean).collect())
     }
 
     /// What is maximised.
@@ -141,7 +153,7 @@ impl Model {
             estimated.push(match role {
                 Role::Exact { .. } | Role::Unknown => None,
                 Role::Modelled(posterior) => {
-                    let predictions = posterior.predict(&rows).map_err(internal)?;
+                    let predictions = posterior.predict(&rows)?;
                     Some(predictions.into_iter().map(normal).collect())
                 }
             });
@@ -162,7 +174,7 @@ impl Model {
             estimated.push(match role {
                 Role::Exact { .. } | Role::Unknown => None,
                 Role::Modelled(posterior) => {
-                    let world = posterior.sample(&rows, rng).map_err(internal)?;
+                    let world = posterior.sample(&rows, rng)?;
                     Some(world.into_iter().map(Marginal::Exact).collect())
                 }
             });
@@ -185,7 +197,7 @@ impl Model {
         let goal = |i: usize| Some(self.goal.value(&marginals(i)?).0);
         let mut scores: Vec<Option<f64>> = (0..candidates.len()).map(goal).collect();
         for term in &self.terms {
-            for (score, p) in scores.iter_mut().zip(term.posterior.predict(rows).map_err(internal)?) {
+            for (score, p) in scores.iter_mut().zip(term.posterior.predict(rows)?) {
                 *score = score.map(|score| score + term.rule.value(p.mean, sigma(p)).0);
             }
         }

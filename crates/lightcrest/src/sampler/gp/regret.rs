@@ -66,7 +66,7 @@ impl GpSampler {
             let row = encoder.encode(&best);
             rows.push(&row.row, &row.active).map_err(internal)?;
         }
-        let predictions = posterior.predict(&rows).map_err(internal)?;
+        let predictions = posterior.predict(&rows)?;
         let bound = |sign: f64| {
             let at = |p: &lightcrest_gp::Prediction| p.mean + sign * kappa * p.variance.sqrt();
             predictions.iter().map(at).collect::<Vec<_>>()

@@ -1,17 +1,17 @@
 //! What is known of each objective: its values without an evaluation, a posterior, or nothing.
 
-use super::surrogate::internal;
+use super::surrogate::Surrogate;
 use crate::history::FrozenTrial;
 use crate::objective::Direction;
 use crate::sampler::{Context, SamplerError};
-use lightcrest_gp::{Posterior, Rows};
+use lightcrest_gp::Rows;
 
 /// How one objective is predicted.
 pub(super) enum Role {
     /// Known from the preview; its logarithm is used where values span more than a factor of ten.
     Exact { direction: Direction, log: bool },
     /// Predicted.
-    Modelled(Box<Posterior>),
+    Modelled(Box<Surrogate>),
     /// Infinite in all trials: 0 everywhere, so that the other objectives decide.
     Unknown,
 }
@@ -56,7 +56,7 @@ impl Objectives {
     /// their means (kriging believer).
     pub(super) fn learn(
         &mut self,
-        mut posterior: Posterior,
+        mut posterior: Surrogate,
         observed: &[Option<f64>],
         pending: &Rows,
     ) -> Result<(), SamplerError> {
@@ -68,7 +68,7 @@ impl Objectives {
             count += 1;
         }
         if !pending.is_empty() {
-            posterior.fantasise(pending).map_err(internal)?;
+            posterior.fantasise(pending)?;
             for (fantasised, value) in self.fantasised.iter_mut().zip(&posterior.fitted()[count..]) {
                 fantasised[j] = *value;
             }

@@ -5,17 +5,25 @@
 //! functions of the history, a sampler that is rebuilt finds the same fit; the cache only saves time. From
 //! `FIT_ROWS` on, the fit sees a part of them.
 //!
+//! Where the study learns from earlier ones, what they tell joins it (`recollection`): guesses as columns
+//! behind those of the space, in which the kernel is linear, and a mean that is taken off the values.
+//!
 //! The most probable hyperparameters are too sure of what few trials say. So every third proposal is made
 //! with a draw from their approximate posterior ([`lightcrest_gp::draw`]), where the sampler asks for it and
 //! while there are few enough trials and parameters for that to matter and to be quick.
 
 use super::observation::Observed;
+use super::recollection::Recollection;
 use crate::sampler::SamplerError;
 use crate::space::encode::Encoded;
 use lightcrest_gp::transform::{Inverse, Outliers, transform};
-use lightcrest_gp::{Data, FitConfig, GpError, Kernel, Posterior, Rows, draw, fit};
+use lightcrest_gp::{
+    Data, FitConfig, GpError, Hyperparameters, Kernel, Posterior, Prediction, PredictionGradient, Rows, draw,
+    fit,
+};
 use rand_chacha::ChaCha8Rng;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 /// Every trial is a checkpoint up to here.
 const DENSE: usize = 40;
@@ -43,21 +51,30 @@ struct Observations {
     values: Vec<f64>,
     /// Standard deviations of what the values leave open, beside the noise of all; 0 for what was measured.
     deviations: Vec<f64>,
+    /// What is expected from earlier studies, on the transformed scale; 0 without any.
+    trend: Vec<f64>,
 }
 
 impl Observations {
     /// Some of them.
     fn select(&self, indices: &[usize]) -> Self {
         let of = |all: &[f64]| indices.iter().map(|&i| all[i]).collect();
-        let (values, deviations) = (of(&self.values), of(&self.deviations));
-        Self { rows: self.rows.select(indices), values, deviations }
+        let (values, deviations, trend) = (of(&self.values), of(&self.deviations), of(&self.trend));
+        Self { rows: self.rows.select(indices), values, deviations, trend }
+    }
+
+    /// Transformed values, and what the process is conditioned on: how far they are from the trend.
+    fn transformed(&self, outliers: Outliers) -> Result<(Vec<f64>, Vec<f64>), SamplerError> {
+        let y = transform(&self.values, outliers).map_err(internal)?;
+        let residual = y.iter().zip(&self.trend).map(|(y, trend)| y - trend).collect();
+        Ok((y, residual))
     }
 
     /// With transformed values and what they leave open on that scale.
     fn data(&self, outliers: Outliers) -> Result<Data, SamplerError> {
-        let y = transform(&self.values, outliers).map_err(internal)?;
+        let (y, residual) = self.transformed(outliers)?;
         let noise = transformed_noise(&self.values, &y, &self.deviations);
-        Data::with_noise(self.rows.clone(), y, noise).map_err(internal)
+        Data::with_noise(self.rows.clone(), residual, noise).map_err(internal)
     }
 }
 
@@ -66,7 +83,11 @@ pub(super) fn internal(error: GpError) -> SamplerError {
 }
 
 /// The trials that have a value.
-fn observations(encoded: &[Encoded], observed: &Observed) -> Result<Observations, SamplerError> {
+fn observations(
+    encoded: &[Encoded],
+    observed: &Observed,
+    memory: Option<&Recollection>,
+) -> Result<Observations, SamplerError> {
     let mut rows = Rows::new(encoded.first().map_or(0, |e| e.row.len()));
     let (mut values, mut deviations) = (Vec::new(), Vec::new());
     for (row, (value, deviation)) in encoded.iter().zip(observed.values.iter().zip(&observed.deviations)) {
@@ -76,7 +97,12 @@ fn observations(encoded: &[Encoded], observed: &Observed) -> Result<Observations
             deviations.push(*deviation);
         }
     }
-    Ok(Observations { rows, values, deviations })
+    let mut trend = vec![0.0; values.len()];
+    if let Some(memory) = memory {
+        rows = memory.widened(&rows)?;
+        trend = memory.trend(&rows);
+    }
+    Ok(Observations { rows, values, deviations, trend })
 }
 
 /// The largest checkpoint that is not above n; checkpoints are at most `step` apart.
@@ -91,6 +117,18 @@ pub(super) fn checkpoint(n: usize, step: usize) -> usize {
     }
 }
 
+/// What shapes a surrogate beside the trials.
+pub(super) struct Guide {
+    pub(super) outliers: Outliers,
+    pub(super) memory: Option<Arc<Recollection>>,
+}
+
+impl From<Outliers> for Guide {
+    fn from(outliers: Outliers) -> Self {
+        Self { outliers, memory: None }
+    }
+}
+
 /// The posterior given what all trials tell, with hyperparameters that are fitted to what those up to the
 /// checkpoint tell: `first` is of as many trials as come before it.
 pub(super) fn surrogate(
@@ -98,19 +136,109 @@ pub(super) fn surrogate(
     encoded: &[Encoded],
     first: &Observed,
     all: &Observed,
-    outliers: Outliers,
+    guide: Guide,
     cache: &mut Cache,
     uncertainty: Option<&mut ChaCha8Rng>,
-) -> Result<Posterior, SamplerError> {
-    let everything = observations(encoded, all)?;
-    let before = observations(&encoded[..first.values.len()], first)?;
+) -> Result<Surrogate, SamplerError> {
+    let Guide { outliers, memory } = guide;
+    let few = all.values.iter().flatten().count() <= DRAW_ROWS && kernel.columns() <= DRAW_COLUMNS;
+    let widened = memory.as_ref().map(|memory| kernel.clone().with_linear(memory.guesses()));
+    let kernel = widened.as_ref().unwrap_or(kernel);
+    let known = memory.as_deref();
+    let everything = observations(encoded, all, known)?;
+    let before = observations(&encoded[..first.values.len()], first, known)?;
     // Too few values before the checkpoint: fit to all.
-    let before = if before.values.len() < 2 { observations(encoded, all)? } else { before };
-    let posterior = conditioned(kernel, &before, &everything, outliers, cache)?;
-    let few = everything.values.len() <= DRAW_ROWS && kernel.columns() <= DRAW_COLUMNS;
-    match uncertainty.filter(|_| few) {
-        Some(rng) => redrawn(posterior, kernel, &everything, outliers, rng),
-        None => Ok(posterior),
+    let before = if before.values.len() < 2 { observations(encoded, all, known)? } else { before };
+    let mut posterior = conditioned(kernel, &before, &everything, outliers, cache)?;
+    if let Some(rng) = uncertainty.filter(|_| few) {
+        posterior = redrawn(posterior, kernel, &everything, outliers, rng)?;
+    }
+    Ok(Surrogate { posterior, memory, trend: everything.trend })
+}
+
+/// What is predicted of one objective.
+pub(super) struct Surrogate {
+    posterior: Posterior,
+    memory: Option<Arc<Recollection>>,
+    /// What was expected of the observations from earlier studies.
+    trend: Vec<f64>,
+}
+
+impl Surrogate {
+    /// How many observations it has.
+    pub(super) fn len(&self) -> usize {
+        self.posterior.len()
+    }
+
+    pub(super) fn hyperparameters(&self) -> &Hyperparameters {
+        self.posterior.hyperparameters()
+    }
+
+    /// How much each of `count` sources counts; `None` without any.
+    pub(super) fn weights(&self, count: usize) -> Option<Vec<f64>> {
+        Some(self.memory.as_ref()?.weights(&self.posterior.linear_slopes(), count))
+    }
+
+    /// As [`Posterior::predict`].
+    pub(super) fn predict(&self, rows: &Rows) -> Result<Vec<Prediction>, SamplerError> {
+        let Some(memory) = &self.memory else { return self.posterior.predict(rows).map_err(internal) };
+        let widened = memory.widened(rows)?;
+        let mut predictions = self.posterior.predict(&widened).map_err(internal)?;
+        predictions.iter_mut().zip(memory.trend(&widened)).for_each(|(p, trend)| p.mean += trend);
+        Ok(predictions)
+    }
+
+    /// As [`Posterior::predict_gradient`].
+    pub(super) fn predict_gradient(
+        &self,
+        values: &[f64],
+        active: &[bool],
+    ) -> Result<PredictionGradient, SamplerError> {
+        let posterior = |values: &[f64], active: &[bool]| {
+            self.posterior.predict_gradient(values, active).map_err(internal)
+        };
+        let Some(memory) = &self.memory else { return posterior(values, active) };
+        let (h, slopes) = memory.slopes(values, active)?;
+        let d = values.len();
+        let active: Vec<bool> = active.iter().copied().chain(h.iter().map(|_| true)).collect();
+        let values: Vec<f64> = values.iter().chain(&h).copied().collect();
+        let mut gradient = posterior(&values, &active)?;
+        gradient.at.mean += h[0];
+        for (f, slope) in slopes.iter().enumerate() {
+            let by_mean = gradient.mean[d + f] + f64::from(u8::from(f == 0));
+            let by_variance = gradient.variance[d + f];
+            for c in 0..d {
+                gradient.mean[c] += by_mean * slope[c];
+                gradient.variance[c] += by_variance * slope[c];
+            }
+        }
+        gradient.mean.truncate(d);
+        gradient.variance.truncate(d);
+        Ok(gradient)
+    }
+
+    /// As [`Posterior::sample`].
+    pub(super) fn sample(&self, rows: &Rows, rng: &mut ChaCha8Rng) -> Result<Vec<f64>, SamplerError> {
+        let Some(memory) = &self.memory else { return self.posterior.sample(rows, rng).map_err(internal) };
+        let widened = memory.widened(rows)?;
+        let world = self.posterior.sample(&widened, rng).map_err(internal)?;
+        Ok(world.iter().zip(memory.trend(&widened)).map(|(v, trend)| v + trend).collect())
+    }
+
+    /// As [`Posterior::fitted`].
+    pub(super) fn fitted(&self) -> Vec<f64> {
+        self.posterior.fitted().iter().zip(&self.trend).map(|(v, trend)| v + trend).collect()
+    }
+
+    /// As [`Posterior::fantasise`].
+    pub(super) fn fantasise(&mut self, rows: &Rows) -> Result<(), SamplerError> {
+        let Some(memory) = &self.memory else {
+            self.trend.resize(self.trend.len() + rows.len(), 0.0);
+            return self.posterior.fantasise(rows).map_err(internal);
+        };
+        let widened = memory.widened(rows)?;
+        self.trend.extend(memory.trend(&widened));
+        self.posterior.fantasise(&widened).map_err(internal)
     }
 }
 
@@ -159,12 +287,12 @@ fn conditioned(
     let Some(mut posterior) = cache.posterior.clone() else {
         return Err(SamplerError::Internal { sampler: "gp", reason: "the fit was lost".to_owned() });
     };
-    let y = transform(&all.values, outliers).map_err(internal)?;
+    let (y, residual) = all.transformed(outliers)?;
     let noise = transformed_noise(&all.values, &y, &all.deviations);
     for i in c..all.values.len() {
         posterior.append(&all.rows.select(&[i]), &[0.0], noise[i]).map_err(internal)?;
     }
-    posterior.set_y(&y).map_err(internal)?;
+    posterior.set_y(&residual).map_err(internal)?;
     Ok(posterior)
 }
 

@@ -8,13 +8,13 @@
 
 use super::goal::Slopes;
 use super::observation::Observed;
-use super::surrogate::{Cache, internal, surrogate};
+use super::surrogate::{Cache, Guide, Surrogate, internal, surrogate};
 use crate::history::FrozenTrial;
 use crate::sampler::SamplerError;
 use crate::space::encode::Encoded;
 use lightcrest_gp::acquisition::{log_pi, log_pi_slopes};
 use lightcrest_gp::transform::{Outliers, transform};
-use lightcrest_gp::{Kernel, Posterior, Rows};
+use lightcrest_gp::{Kernel, Rows};
 
 /// How much goal a predicted violation of one standard deviation costs.
 const PENALTY: f64 = 10.0;
@@ -50,7 +50,7 @@ impl Rule {
 
 /// One predicted quantity and what it does to the goal.
 pub(super) struct Term {
-    pub(super) posterior: Posterior,
+    pub(super) posterior: Surrogate,
     pub(super) rule: Rule,
 }
 
@@ -71,16 +71,17 @@ impl Evidence<'_> {
         &self,
         values: &[Option<f64>],
         cache: &mut Cache,
-    ) -> Result<Option<Posterior>, SamplerError> {
+    ) -> Result<Option<Surrogate>, SamplerError> {
         let known: Vec<f64> = values.iter().flatten().copied().collect();
         if moments(&known).1 <= 0.0 {
             return Ok(None);
         }
         let observe = |values: &[Option<f64>]| Observed::measured(values.to_vec());
         let (first, all) = (observe(&values[..self.checkpoint]), observe(values));
-        let mut posterior = surrogate(self.kernel, self.encoded, &first, &all, Outliers::Keep, cache, None)?;
+        let mut posterior =
+            surrogate(self.kernel, self.encoded, &first, &all, Guide::from(Outliers::Keep), cache, None)?;
         if !self.pending_rows.is_empty() {
-            posterior.fantasise(self.pending_rows).map_err(internal)?;
+            posterior.fantasise(self.pending_rows)?;
         }
         Ok(Some(posterior))
     }

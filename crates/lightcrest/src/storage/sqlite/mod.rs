@@ -25,6 +25,7 @@ mod row;
 use self::row::{json, parse, read_trial, state, write_trial};
 use super::{Changes, Definition, Storage, StorageError};
 use crate::history::{FrozenTrial, TrialState};
+use crate::memory::Memory;
 use rusqlite::{
     Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params,
 };
@@ -37,10 +38,11 @@ use std::time::{Duration, Instant};
 /// Marks the file as ours: `LCST`.
 const APPLICATION_ID: i32 = 0x4c43_5354;
 /// The schemas, oldest first; number `i` leads to `user_version = i + 1`.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../migrations/0001.sql"),
     include_str!("../migrations/0002.sql"),
     include_str!("../migrations/0003.sql"),
+    include_str!("../migrations/0004.sql"),
 ];
 /// How long to wait for another process to end its transaction.
 const BUSY: Duration = Duration::from_secs(30);
@@ -463,6 +465,28 @@ impl Storage for SqliteStorage {
             Err(StorageError::UnknownTrial { .. }) => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    fn memory(&mut self) -> Result<Memory, StorageError> {
+        let study = self.study()?;
+        let sql = format!("SELECT {} FROM study WHERE id = ?1", self.column("memory", 4, "NULL"));
+        let read = || {
+            let mut statement = self.connection.prepare_cached(&sql)?;
+            statement.query_row([study], |row| row.get::<_, Option<String>>(0)).optional()
+        };
+        let text = self.patiently(read)?.ok_or(StorageError::NoStudy)?;
+        text.map_or_else(|| Ok(Memory::default()), |text| parse(&self.path, "study.memory", &text))
+    }
+
+    fn remember(&mut self, memory: &Memory) -> Result<Memory, StorageError> {
+        self.migrate()?;
+        self.transact(|transaction, study, _, path| {
+            let sql = "UPDATE study SET memory = ?2 WHERE id = ?1 AND memory IS NULL
+                       AND NOT EXISTS (SELECT 1 FROM trial WHERE study = ?1)";
+            transaction.execute(sql, (study, json(memory))).map_err(|e| refused(path, e))?;
+            Ok(())
+        })?;
+        self.memory()
     }
 
     fn place(&self) -> PathBuf {

@@ -103,6 +103,27 @@ fn the_second_schema_is_read_as_it_is_and_migrated_when_the_study_goes_on() {
 }
 
 #[test]
+fn the_third_schema_has_no_memory_and_gets_one_when_the_study_goes_on() {
+    let (_folder, path) = folder();
+    let dump = include_str!("../../../tests/data/schema-3.sql");
+    Connection::open(&path).unwrap().execute_batch(dump).unwrap();
+    let mut storage = SqliteStorage::open_study(&path, "found").unwrap();
+    assert!(storage.memory().unwrap().sources().is_empty());
+    assert_eq!(storage.attributes().unwrap()["why"][1], 2);
+    let (definition, history) = load(&mut SqliteStorage::read(&path).unwrap()).unwrap();
+    let study = Study::define_by_run(definition.objectives.clone()).name("found");
+    let study = study.storage(storage).learn_from([history.source("a", &definition.objectives)]);
+    assert!(study.build().unwrap().history().memory().is_empty(), "it has trials");
+    let again = Study::define_by_run(definition.objectives.clone()).name("new");
+    let again = again.storage(SqliteStorage::open_study(&path, "new").unwrap());
+    let again = again.learn_from([history.source("a", &definition.objectives)]).build().unwrap();
+    assert_eq!(again.history().memory().sources()[0].lessons.len(), 1);
+    drop(again);
+    let (_, read) = load(&mut SqliteStorage::open_study(&path, "new").unwrap()).unwrap();
+    assert_eq!(read.memory().sources()[0].name, "a");
+}
+
+#[test]
 fn another_spec_is_refused_and_named() {
     let (_folder, path) = folder();
     drop(study(&path, 1.0).unwrap());
