@@ -61,7 +61,7 @@ def layer(node, alone):
     if op in ACTIVATIONS:
         return ACTIVATIONS[op]() if op == "Sigmoid" else ACTIVATIONS[op](inplace=alone)
     return {
-        "BatchNorm": lambda: nn.BatchNorm2d(node["channels"]),
+        "BatchNorm": lambda: nn.BatchNorm2d(node["channels"], node["epsilon"]),
         "MaxPool": lambda: nn.MaxPool2d(tuple(node["kernel"]), tuple(node["stride"]), tuple(node["padding"])),
         "AvgPool": lambda: nn.AvgPool2d(tuple(node["kernel"]), tuple(node["stride"]), tuple(node["padding"])),
         "GlobalAvgPool": lambda: nn.AdaptiveAvgPool2d(1),

@@ -24,6 +24,7 @@ from torch_network import Graph
 
 torch.set_num_threads(1)
 BATCH = 64
+LARGE_BATCH = 16  # where images are larger than 64 x 64
 
 
 def load(path):
@@ -56,19 +57,20 @@ def speed(description, onnx_file, layout):
     format_ = torch.channels_last if layout == "channels_last" else torch.contiguous_format
     net = Graph(description).to(memory_format=format_)
     optimizer = torch.optim.SGD(net.parameters(), 0.05, momentum=0.9)
-    x = torch.randn(BATCH, *description["input"]).to(memory_format=format_)
-    y = torch.randint(0, 10, (BATCH,))
+    batch = LARGE_BATCH if math.prod(description["input"][1:]) > 64 * 64 else BATCH
+    x = torch.randn(batch, *description["input"]).to(memory_format=format_)
+    y = torch.randint(0, 10, (batch,))
 
     def step():
         optimizer.zero_grad()
         F.cross_entropy(net(x), y).backward()
         optimizer.step()
 
-    train = best_rate(step, BATCH, 0.5)
+    train = best_rate(step, batch, 0.5)
     peak = peak_mb()
     net.eval()
     with torch.inference_mode():
-        infer = best_rate(lambda: net(x), BATCH, 0.25)
+        infer = best_rate(lambda: net(x), batch, 0.25)
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

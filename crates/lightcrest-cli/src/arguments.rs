@@ -66,6 +66,9 @@ pub(crate) enum Command {
     /// Remove channels from an ONNX model
     #[command(after_help = PRUNE_EXAMPLES)]
     Prune(PruneArguments),
+    /// Make the layers of an ONNX model chains of smaller ones, of low rank
+    #[command(after_help = DECOMPOSE_EXAMPLES)]
+    Decompose(DecomposeArguments),
     /// Check a spec and its data without running anything
     #[command(after_help = "Example:\n  lightcrest check examples/digits.toml")]
     Check(CheckArguments),
@@ -244,6 +247,61 @@ pub(crate) enum ImportanceName {
     Fpgm,
     /// Factors of batch normalisations
     Bn,
+}
+
+const DECOMPOSE_EXAMPLES: &str = "\
+A convolution or a linear layer becomes a chain of smaller ones with about the same product: no data is needed, and what the ranks drop
+is lost until the network is trained again. Layers stay where a chain would take no fewer multiply-accumulates, and the table says
+why. Layers without a window are always decomposed by SVD. Without anything to decompose, nothing is written and the exit code is 2.
+
+Examples:
+  lightcrest decompose model.onnx --method tucker --out low.onnx
+  lightcrest decompose model.onnx --method spatial --rank 0.5 --out low.onnx
+  lightcrest decompose model.onnx --method svd --macs 0.5 --keep stem --out low.onnx --json";
+
+/// `lightcrest decompose`
+#[derive(Debug, Args)]
+pub(crate) struct DecomposeArguments {
+    /// The model, an ONNX file
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: PathBuf,
+    /// Where the decomposed model goes
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// How kernels are decomposed
+    #[arg(long, value_name = "NAME", value_enum, default_value_t = MethodName::Tucker)]
+    pub(crate) method: MethodName,
+    /// evbmf: what stands out of noise in the weights; or this share of the full rank, such as 0.5
+    #[arg(long, value_name = "RANK", default_value = "evbmf")]
+    pub(crate) rank: String,
+    /// Share of the model's multiply-accumulates to end at, with ranks that lose least
+    #[arg(long, value_name = "SHARE", conflicts_with = "rank")]
+    pub(crate) macs: Option<f64>,
+    /// Decompose this layer and no other: the name of a node, or of its output; may be given again
+    #[arg(long, value_name = "LAYER")]
+    pub(crate) layer: Vec<String>,
+    /// Leave this layer alone; may be given again
+    #[arg(long, value_name = "LAYER")]
+    pub(crate) keep: Vec<String>,
+    /// Decompose layers even where this takes no fewer multiply-accumulates
+    #[arg(long)]
+    pub(crate) allow_growth: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Ways to decompose a kernel.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum MethodName {
+    /// A window to few channels, then 1 x 1
+    Svd,
+    /// 1 x 1 to few channels, a window between few channels, 1 x 1
+    Tucker,
+    /// 1 x 1, one column and one row a channel, 1 x 1
+    Cp,
+    /// A column, then a row
+    Spatial,
 }
 
 /// `lightcrest search` and `lightcrest tune`

@@ -51,6 +51,7 @@ fn run(command: &Command) -> Result<ExitCode, CliError> {
         Command::Report(arguments) => commands::report(arguments),
         Command::Surrogate(arguments) => commands::surrogate(arguments),
         Command::Prune(arguments) => commands::prune(arguments),
+        Command::Decompose(arguments) => commands::decompose(arguments),
         Command::Check(arguments) => commands::check(arguments),
         Command::Schema(arguments) => commands::schema(arguments),
     };

@@ -40,7 +40,7 @@ pub(crate) fn classifier() -> Network {
     let s = n.push("across", Op::ChannelConv(ChannelConv { kernel: 3 }), &[s]).unwrap();
     let s = n.push("sigmoid", Op::Activation(Sigmoid), &[s]).unwrap();
     let x = n.push("attend", Op::Gate, &[x, s]).unwrap();
-    let window = |kind| Op::Pool2d(Pool2d { kind, kernel: (2, 2), stride: (2, 2), padding: (0, 0) });
+    let window = |kind| Op::Pool2d(Pool2d::new(kind, 2, 2, 0));
     let x = n.push("max", window(PoolKind::Max), &[x]).unwrap();
     let x = n.push("average", window(PoolKind::Average), &[x]).unwrap();
     let x = n.push("flatten", Op::Flatten, &[x]).unwrap();

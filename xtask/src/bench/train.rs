@@ -1,7 +1,7 @@
 //! `cargo xtask bench train`: images/s in training and inference, accuracy, as ratios against a peer in the
 //! same run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{mean_and_error, output};
@@ -54,9 +54,10 @@ impl TrainBench {
     }
 
     fn speed(&self, only: Option<&str>) -> Result<(), String> {
-        let listed = output(Command::new(&self.ours).arg("list"))?;
-        let names: Vec<&str> =
-            listed.lines().filter(|name| only.is_none_or(|wanted| wanted == *name)).collect();
+        let mut listed = output(Command::new(&self.ours).arg("list"))?;
+        listed.push_str(&self.files()?);
+        let is_wanted = |name: &&str| !name.is_empty() && only.is_none_or(|wanted| wanted == label(name));
+        let names: Vec<&str> = listed.lines().filter(is_wanted).collect();
         if names.is_empty() {
             return Err(format!("no such network; there are:\n{listed}"));
         }
@@ -90,7 +91,7 @@ impl TrainBench {
             }
             println!(
                 "{:<22}{:>9.0}{:>11.0}{:>11.0}{:>7.2}x{:>9.0}{:>10.0}{:>11.1}{:>11.1}{:>7.2}x{:>9.0}{:>9.0}{:>10.0}{:>9.0}",
-                name,
+                label(name),
                 ours.parameters,
                 ours.train,
                 torch.train,
@@ -107,7 +108,8 @@ impl TrainBench {
             );
         }
         println!(
-            "\nrates: images/s, batch 64, one thread, PyTorch eager; ratio of train/s: ours / torch; of batch 1: ours / onnxruntime\n\
+            "\nrates: images/s, batch 64 (16 where images are larger than 64 x 64: networks of torchvision, read from \
+             their ONNX files), one thread, PyTorch eager; ratio of train/s: ours / torch; of batch 1: ours / onnxruntime\n\
              peak MB: of the whole process, for torch with Python and its libraries; added MB: from before the network is made on"
         );
         Ok(())
@@ -140,10 +142,19 @@ impl TrainBench {
         Ok(())
     }
 
+    /// Networks of torchvision as ONNX files, one path a line.
+    fn files(&self) -> Result<String, String> {
+        let script = root().join("xtask/python/read_networks.py");
+        let listed = output(Command::new(&self.python).arg(script).arg(self.folder.join("read")))?;
+        // the exporter speaks, too
+        let paths: Vec<&str> = listed.lines().filter(|line| line.ends_with(".onnx")).collect();
+        Ok(format!("\n{}", paths.join("\n")))
+    }
+
     /// Writes the layer graph for PyTorch and the ONNX file for onnxruntime.
     fn describe(&self, name: &str) -> Result<(PathBuf, PathBuf), String> {
-        let description = self.folder.join(format!("{name}.json"));
-        let onnx = self.folder.join(format!("{name}.onnx"));
+        let description = self.folder.join(format!("{}.json", label(name)));
+        let onnx = self.folder.join(format!("{}.onnx", label(name)));
         output(Command::new(&self.ours).args(["describe", name]).args([&description, &onnx]))?;
         Ok((description, onnx))
     }
@@ -153,6 +164,11 @@ impl TrainBench {
         command.arg(root().join("xtask/python/train_speed.py")).env("OMP_NUM_THREADS", "1");
         command
     }
+}
+
+/// What a row is called: the name of a network, or that of its file.
+fn label(name: &str) -> &str {
+    Path::new(name).file_stem().and_then(|stem| stem.to_str()).unwrap_or(name)
 }
 
 /// The best figures of one side over its rounds.

@@ -2,6 +2,7 @@
 
 mod check;
 mod cost;
+mod decompose;
 mod latency;
 mod prune;
 mod report;
@@ -14,6 +15,7 @@ mod tune;
 
 pub(crate) use check::check;
 pub(crate) use cost::cost;
+pub(crate) use decompose::decompose;
 pub(crate) use latency::latency;
 pub(crate) use prune::prune;
 pub(crate) use report::report;

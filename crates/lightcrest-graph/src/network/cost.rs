@@ -13,7 +13,7 @@
 //!   identity in inference) and flatten share the memory of their input; batch normalisation, activations and
 //!   gates run in place when no later layer reads their first input.
 
-use super::{Network, Node, NodeId, Op};
+use super::{Network, NodeId, Op};
 use crate::operator::{Placement, product};
 
 /// Cost of a network, or of one layer.
@@ -75,7 +75,7 @@ fn live_bytes(network: &Network) -> Vec<u64> {
     let nodes = network.nodes();
     // A value is known by the node that allocated it; `owner` follows shared memory back to it.
     let mut owner: Vec<NodeId> = (0..nodes.len()).collect();
-    let mut last_reader = last_readers(nodes, network.output());
+    let mut last_reader = last_readers(network);
     let size = |id: NodeId| (network.shape(id).len() as u64).saturating_mul(4);
     let mut live = vec![0u64; nodes.len()];
     let mut alive = 0u64;
@@ -107,14 +107,11 @@ fn live_bytes(network: &Network) -> Vec<u64> {
 }
 
 /// The last node that reads each value; a value that nobody reads dies at once, the output never.
-fn last_readers(nodes: &[Node], output: NodeId) -> Vec<NodeId> {
-    let mut last: Vec<NodeId> = (0..nodes.len()).collect();
-    for (id, node) in nodes.iter().enumerate() {
-        for &input in &node.inputs {
-            last[input] = id;
-        }
-    }
-    last[output] = usize::MAX;
+fn last_readers(network: &Network) -> Vec<NodeId> {
+    let readers = network.readers();
+    let mut last: Vec<NodeId> =
+        readers.iter().enumerate().map(|(id, list)| list.last().copied().unwrap_or(id)).collect();
+    last[network.output()] = usize::MAX;
     last
 }
 

@@ -15,16 +15,12 @@ impl Network {
     /// [`NetworkError::Weight`] when `weights` are not those of this network.
     pub fn fold_batch_norm(&self, weights: &Weights) -> Result<(Network, Weights), NetworkError> {
         weights.check(self)?;
-        let mut readers = vec![0usize; self.nodes().len()];
-        for &input in self.nodes().iter().flat_map(|node| &node.inputs) {
-            readers[input] += 1;
-        }
-        readers[self.output()] += 1;
+        let only_reader = self.only_readers();
         let mut folded_by: Vec<Option<NodeId>> = vec![None; self.nodes().len()];
         for (id, node) in self.nodes().iter().enumerate() {
             if let (Op::BatchNorm(_), [input]) = (&node.op, node.inputs.as_slice())
                 && with_bias(&self.nodes()[*input].op).is_some()
-                && readers[*input] == 1
+                && only_reader[*input] == Some(id)
             {
                 folded_by[*input] = Some(id);
             }
@@ -49,7 +45,11 @@ impl Network {
                 }
             }
             if let Some(norm) = norm {
-                fold(&mut folded, weights, &node.name, norm);
+                let epsilon = match &self.nodes()[self.find(norm).expect("it is a node")].op {
+                    Op::BatchNorm(norm) => norm.epsilon,
+                    _ => BATCH_NORM_EPSILON,
+                };
+                fold(&mut folded, weights, &node.name, (norm, epsilon));
             }
         }
         network.set_output(new_id[self.output()]);
@@ -75,12 +75,22 @@ fn with_bias(op: &Op) -> Option<Op> {
         | Op::Concat
         | Op::Slice(_)
         | Op::ChannelShuffle(_)
-        | Op::ChannelConv(_) => None,
+        | Op::ChannelConv(_)
+        | Op::Mul
+        | Op::ConvTranspose2d(_)
+        | Op::Affine(_)
+        | Op::LayerNorm(_)
+        | Op::LocalNorm(_)
+        | Op::PRelu(_)
+        | Op::Gather(_)
+        | Op::Pad(_)
+        | Op::Upsample(_)
+        | Op::PixelShuffle(_) => None,
     }
 }
 
 /// Scales the weight of `layer` and gives it the bias, in f64.
-fn fold(folded: &mut Weights, weights: &Weights, layer: &str, norm: &str) {
+fn fold(folded: &mut Weights, weights: &Weights, layer: &str, (norm, epsilon): (&str, f64)) {
     let values = |role: &str| {
         let tensor = weights.get(&format!("{norm}.{role}"));
         tensor
@@ -89,7 +99,7 @@ fn fold(folded: &mut Weights, weights: &Weights, layer: &str, norm: &str) {
     };
     let (gamma, beta, mean, var) =
         (values("weight"), values("bias"), values("running_mean"), values("running_var"));
-    let scale: Vec<f64> = gamma.iter().zip(&var).map(|(g, v)| g / (v + BATCH_NORM_EPSILON).sqrt()).collect();
+    let scale: Vec<f64> = gamma.iter().zip(&var).map(|(g, v)| g / (v + epsilon).sqrt()).collect();
     if let Some(weight) = folded.get_mut(&format!("{layer}.weight")) {
         let row = weight.data.len() / scale.len().max(1);
         for (row, scale) in weight.data.chunks_exact_mut(row.max(1)).zip(&scale) {

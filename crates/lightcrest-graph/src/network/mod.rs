@@ -11,18 +11,21 @@ use std::collections::HashMap;
 
 mod cost;
 mod fold;
+mod import;
 pub mod reference;
 mod safetensors;
 mod summary;
 mod weights;
 
 pub use crate::operator::{
-    Activation, BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, BatchNorm, ChannelConv, ChannelShuffle, Conv2d,
-    Dropout, Input, Linear, Op, Pool2d, PoolKind, Role, Slice, Start,
+    Activation, Affine, BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, BatchNorm, ChannelConv, ChannelShuffle,
+    Conv2d, ConvTranspose2d, Dropout, Gather, Input, LayerNorm, Linear, LocalNorm, Op, PRelu, Pad, Padding,
+    PixelShuffle, Pool2d, PoolKind, Role, Slice, Start, Upsample,
 };
 pub use crate::shape::Shape;
 pub use crate::tensor::{Tensor, Weights};
 pub use cost::Cost;
+pub use import::{ImportConfig, ImportError, Imported, Origin, Unclear, WriteBackError, write_back};
 pub use safetensors::SafetensorsError;
 pub use summary::SummaryRow;
 
@@ -43,6 +46,9 @@ pub struct Node {
     /// The nodes whose outputs it reads, in the order that the operator expects; all come earlier in the
     /// list.
     pub inputs: Vec<NodeId>,
+    /// Whether training leaves its tensors as they are, running statistics included, which then stand for
+    /// those of the batch.
+    pub frozen: bool,
 }
 
 /// A network as a list of nodes in topological order.
@@ -95,7 +101,8 @@ pub enum NetworkError {
 impl Network {
     /// A network that only passes its input on; [`Network::push`] adds layers.
     pub fn new(input: Shape) -> Self {
-        let node = Node { name: "input".into(), op: Op::Input(Input(input)), inputs: vec![] };
+        let op = Op::Input(Input(input));
+        let node = Node { name: "input".into(), op, inputs: vec![], frozen: false };
         let by_name = HashMap::from([(node.name.clone(), 0)]);
         Self { nodes: vec![node], by_name, shapes: vec![input], output: 0 }
     }
@@ -123,7 +130,7 @@ impl Network {
         let failed = |reason| NetworkError::Shape { layer: name.clone(), op: op.name(), reason };
         let shape = room.map_err(failed)?;
         self.by_name.insert(name.clone(), self.nodes.len());
-        self.nodes.push(Node { name, op, inputs: inputs.to_vec() });
+        self.nodes.push(Node { name, op, inputs: inputs.to_vec(), frozen: false });
         self.shapes.push(shape);
         self.output = self.nodes.len() - 1;
         Ok(self.output)
@@ -154,13 +161,51 @@ impl Network {
         self.output
     }
 
+    /// Freezes the layers that `chosen` says, by their paths, and thaws the others; returns how many tensors'
+    /// layers are frozen.
+    pub fn freeze(&mut self, chosen: impl Fn(&str) -> bool) -> usize {
+        for node in &mut self.nodes {
+            node.frozen = chosen(&node.name);
+        }
+        let has_tensors = |node: &&Node| node.frozen && !node.op.parameters().is_empty();
+        self.nodes.iter().filter(has_tensors).count()
+    }
+
     /// Makes another node the output.
     pub(crate) fn set_output(&mut self, id: NodeId) {
         self.output = id;
     }
 
+    /// The nodes that read each node, in the order of the list; a node that reads a value twice stands there
+    /// twice. What the network returns is also read by the caller, whom no list names.
+    pub fn readers(&self) -> Vec<Vec<NodeId>> {
+        let mut readers = vec![vec![]; self.nodes.len()];
+        for (id, node) in self.nodes.iter().enumerate() {
+            for &input in &node.inputs {
+                readers[input].push(id);
+            }
+        }
+        readers
+    }
+
+    /// For each node its only reader; `None` where there are several or none, and for what the network
+    /// returns.
+    pub fn only_readers(&self) -> Vec<Option<NodeId>> {
+        let mut only: Vec<Option<NodeId>> = self.readers().iter().map(|list| only(list)).collect();
+        only[self.output] = None;
+        only
+    }
+
     /// Shape of what the network returns.
     pub fn output_shape(&self) -> Shape {
         self.shapes[self.output]
+    }
+}
+
+/// The element of a list of one.
+fn only(list: &[NodeId]) -> Option<NodeId> {
+    match list {
+        [reader] => Some(*reader),
+        _ => None,
     }
 }

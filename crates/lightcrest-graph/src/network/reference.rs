@@ -3,7 +3,7 @@
 //!
 //! It is the yardstick for the kernels, the passes and the exporters, and far too slow for anything else.
 
-use super::{Network, NetworkError, Weights};
+use super::{Network, NetworkError, Op, Shape, Weights};
 use crate::operator::Map;
 
 /// Output of the network in inference for one `image` (channels, height, width).
@@ -32,4 +32,16 @@ pub fn evaluate(network: &Network, weights: &Weights, image: &[f32]) -> Result<V
         values.push(node.op.evaluate(&inputs, network.shape(id), &weight));
     }
     Ok(values[network.output()].iter().map(|&v| v as f32).collect())
+}
+
+/// Output of one layer for one image, (channels, height, width), in f64; `weight` has its tensors by role, empty
+/// where there is none.
+pub fn layer(
+    op: &Op,
+    inputs: &[(&[f64], Shape)],
+    output: Shape,
+    weight: &dyn Fn(&str) -> Vec<f64>,
+) -> Vec<f64> {
+    let inputs: Vec<Map<'_>> = inputs.iter().map(|&(values, shape)| Map { values, shape }).collect();
+    op.evaluate(&inputs, output, weight)
 }

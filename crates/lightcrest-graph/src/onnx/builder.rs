@@ -4,6 +4,7 @@
 //! graph makes no difference between the two, so that a reshape is put wherever an operator needs the other.
 
 use super::proto::{AttributeKind, AttributeProto, NodeProto, TensorProto, element};
+use crate::operator::Padding;
 use crate::shape::Shape;
 use crate::tensor::Weights;
 
@@ -119,6 +120,11 @@ impl<'a> Builder<'a> {
         self.reshape(name, x, &sizes)
     }
 
+    /// The axes of `x` in another order.
+    pub(crate) fn transpose(&mut self, name: &str, x: String, order: &[i64]) -> String {
+        self.emit("Transpose", name, vec![x], vec![ints("perm", order.into())])
+    }
+
     /// Adds an operator of ONNX; its output has its name.
     pub(crate) fn emit(
         &mut self,
@@ -200,8 +206,12 @@ pub(crate) fn pair(name: &str, value: (usize, usize)) -> AttributeProto {
     ints(name, vec![value.0 as i64, value.1 as i64])
 }
 
-/// The same padding on both sides of rows and of columns.
-pub(crate) fn pads((rows, columns): (usize, usize)) -> AttributeProto {
-    let (rows, columns) = (rows as i64, columns as i64);
-    ints("pads", vec![rows, columns, rows, columns])
+/// Rows above, columns before, rows below, columns behind.
+pub(crate) fn pads(Padding { top, left, bottom, right }: Padding) -> AttributeProto {
+    ints("pads", [top, left, bottom, right].map(|side| side as i64).into())
+}
+
+/// A text.
+pub(crate) fn text(name: &str, value: &str) -> AttributeProto {
+    AttributeProto { s: Some(value.into()), ..attribute(name, AttributeKind::String) }
 }

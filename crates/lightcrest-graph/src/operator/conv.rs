@@ -3,7 +3,7 @@
 use crate::onnx::builder::{Builder, Layer, Value, int, ints, pads, pair};
 use crate::shape::Shape;
 
-use super::window::{self, pairs, pixel, positions};
+use super::window::{self, Padding, pairs, pixel, positions};
 use super::{Map, Operator, Placement, Role, expect_channels, expect_count, one, product, trained};
 
 /// Two-dimensional cross-correlation. Weights: `weight` (out, in/groups, kh, kw), `bias` (out).
@@ -17,8 +17,8 @@ pub struct Conv2d {
     pub kernel: (usize, usize),
     /// Step (rows, columns).
     pub stride: (usize, usize),
-    /// Zeros added on each side (rows, columns).
-    pub padding: (usize, usize),
+    /// Zeros added on each side.
+    pub padding: Padding,
     /// Distance between kernel taps (rows, columns).
     pub dilation: (usize, usize),
     /// Number of groups; `groups == in_channels == out_channels > 1` is a depthwise convolution.
@@ -35,7 +35,7 @@ impl Conv2d {
             out_channels,
             kernel: (kernel, kernel),
             stride: (stride, stride),
-            padding: (kernel / 2, kernel / 2),
+            padding: (kernel / 2, kernel / 2).into(),
             dilation: (1, 1),
             groups: 1,
             bias: false,
@@ -73,8 +73,10 @@ impl Operator for Conv2d {
                 "groups = {groups} must divide in_channels = {in_channels} and out_channels = {out_channels}"
             ));
         }
-        let height = window::count(x.height, self.kernel.0, self.stride.0, self.padding.0, self.dilation.0)?;
-        let width = window::count(x.width, self.kernel.1, self.stride.1, self.padding.1, self.dilation.1)?;
+        let height =
+            window::count(x.height, self.kernel.0, self.stride.0, self.padding.rows(), self.dilation.0)?;
+        let width =
+            window::count(x.width, self.kernel.1, self.stride.1, self.padding.columns(), self.dilation.1)?;
         Ok(Shape::new(out_channels, height, width))
     }
 
@@ -106,7 +108,7 @@ impl Operator for Conv2d {
                 for (ki, kj) in pairs(self.kernel) {
                     let row = row * self.stride.0 + ki * self.dilation.0;
                     let column = column * self.stride.1 + kj * self.dilation.1;
-                    if let Some(v) = pixel(&inputs[0], plane, (row, column), self.padding) {
+                    if let Some(v) = pixel(&inputs[0], plane, (row, column), &self.padding) {
                         sum += v * w[((channel * in_group + i) * self.kernel.0 + ki) * self.kernel.1 + kj];
                     }
                 }

@@ -91,3 +91,43 @@ impl Operator for Gate {
         layer.output(graph.emit("Mul", layer.name, inputs, vec![]), rank)
     }
 }
+
+/// Product of two inputs of equal shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Mul;
+
+impl Operator for Mul {
+    fn name(&self) -> &'static str {
+        "Mul"
+    }
+
+    fn detail(&self) -> String {
+        String::new()
+    }
+
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, String> {
+        match inputs {
+            [a, b] if a == b => Ok(*a),
+            _ => Err(format!("two equal shapes expected, {} given", shown(inputs))),
+        }
+    }
+
+    fn tensors(&self, _: &mut dyn FnMut(Role<'_>)) {}
+
+    fn macs(&self, _: Shape) -> u64 {
+        0
+    }
+
+    fn placement(&self) -> Placement {
+        Placement::Own
+    }
+
+    fn evaluate(&self, inputs: &[Map<'_>], _: Shape, _: &dyn Fn(&str) -> Vec<f64>) -> Vec<f64> {
+        inputs[0].values.iter().zip(inputs[1].values).map(|(a, b)| a * b).collect()
+    }
+
+    fn export(&self, graph: &mut Builder<'_>, layer: &Layer<'_>) -> Value {
+        let (inputs, rank) = graph.of_one_rank(layer.inputs, layer.name);
+        layer.output(graph.emit("Mul", layer.name, inputs, vec![]), rank)
+    }
+}

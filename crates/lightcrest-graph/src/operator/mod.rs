@@ -8,26 +8,33 @@
 
 mod activation;
 mod conv;
+mod conv_transpose;
 mod elementwise;
+mod gather;
 mod identity;
 mod linear;
 mod norm;
 mod pool;
 mod rearrange;
+mod resample;
 mod window;
 
 use crate::onnx::builder::{Builder, Layer, Value};
 use crate::shape::Shape;
 
-pub use activation::Activation;
+pub use activation::{Activation, PRelu};
 pub use conv::{ChannelConv, Conv2d};
+pub use conv_transpose::ConvTranspose2d;
+pub use gather::Gather;
 pub use identity::{Dropout, Input};
 pub use linear::Linear;
-pub use norm::{BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, BatchNorm};
+pub use norm::{Affine, BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, BatchNorm, LayerNorm, LocalNorm};
 pub use pool::{Pool2d, PoolKind};
 pub use rearrange::{ChannelShuffle, Slice};
+pub use resample::{Pad, PixelShuffle, Upsample};
+pub use window::Padding;
 
-use elementwise::{Add, Gate};
+use elementwise::{Add, Gate, Mul};
 use pool::GlobalAvgPool;
 use rearrange::{Concat, Flatten};
 
@@ -136,6 +143,26 @@ pub enum Op {
     ChannelShuffle(ChannelShuffle),
     /// Convolution across channels.
     ChannelConv(ChannelConv),
+    /// Product of two inputs of equal shape.
+    Mul,
+    /// Transposed convolution.
+    ConvTranspose2d(ConvTranspose2d),
+    /// Scale and shift of each channel.
+    Affine(Affine),
+    /// Normalisation over the channels of each position.
+    LayerNorm(LayerNorm),
+    /// Normalisation by neighbouring channels.
+    LocalNorm(LocalNorm),
+    /// Non-linearity with learnt slopes.
+    PRelu(PRelu),
+    /// Any channels in any order.
+    Gather(Gather),
+    /// One value around a map.
+    Pad(Pad),
+    /// Nearest neighbour, magnified.
+    Upsample(Upsample),
+    /// Blocks of channels to blocks of positions.
+    PixelShuffle(PixelShuffle),
 }
 
 impl Op {
@@ -156,6 +183,16 @@ impl Op {
             Op::Slice(operator) => operator,
             Op::ChannelShuffle(operator) => operator,
             Op::ChannelConv(operator) => operator,
+            Op::Mul => &Mul,
+            Op::ConvTranspose2d(operator) => operator,
+            Op::Affine(operator) => operator,
+            Op::LayerNorm(operator) => operator,
+            Op::LocalNorm(operator) => operator,
+            Op::PRelu(operator) => operator,
+            Op::Gather(operator) => operator,
+            Op::Pad(operator) => operator,
+            Op::Upsample(operator) => operator,
+            Op::PixelShuffle(operator) => operator,
         }
     }
 

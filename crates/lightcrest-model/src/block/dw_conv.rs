@@ -36,7 +36,13 @@ impl Block for DwConvConfig {
         let padding = self.padding.unwrap_or(self.kernel / 2);
         let conv = Conv2d::new(in_channels, self.out_channels, self.kernel, self.stride)
             .with_groups(gcd(in_channels, self.out_channels));
-        conv_bn_act(network, path, Conv2d { padding: (padding, padding), ..conv }, self.activation, input)
+        conv_bn_act(
+            network,
+            path,
+            Conv2d { padding: (padding, padding).into(), ..conv },
+            self.activation,
+            input,
+        )
     }
 
     fn example() -> Self {

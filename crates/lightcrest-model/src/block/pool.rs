@@ -35,12 +35,7 @@ pub struct AvgPoolConfig {
 
 fn pool(kind: PoolKind, kernel: usize, stride: Option<usize>, padding: usize) -> Op {
     let stride = stride.unwrap_or(kernel);
-    Op::Pool2d(Pool2d {
-        kind,
-        kernel: (kernel, kernel),
-        stride: (stride, stride),
-        padding: (padding, padding),
-    })
+    Op::Pool2d(Pool2d::new(kind, kernel, stride, padding))
 }
 
 impl Block for MaxPoolConfig {

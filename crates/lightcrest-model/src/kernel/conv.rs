@@ -353,6 +353,7 @@ pub(super) fn bounded<I: Isa>(isa: I, activation: Activation, x: I::V) -> I::V {
             let gate = isa.min(six, isa.max(isa.zero(), isa.add(x, isa.splat(I::E::of(3.0)))));
             isa.mul(x, isa.mul(gate, isa.splat(I::E::of(1.0 / 6.0))))
         }
+        // the plan gives no other to a convolution
         _ => x,
     }
 }

@@ -38,7 +38,8 @@ pub(crate) fn forward_halo(conv: &Conv2d, x: &Layout, y: &Layout) -> (usize, usi
         let last = (out - 1) * stride + (kernel - 1) * dilation;
         padding.max((last + 1).saturating_sub(size + padding))
     };
-    let ((kh, kw), (sh, sw), (ph, pw), (dh, dw)) = (conv.kernel, conv.stride, conv.padding, conv.dilation);
+    let ((kh, kw), (sh, sw), (ph, pw), (dh, dw)) =
+        (conv.kernel, conv.stride, conv.padding.before(), conv.dilation);
     (side(x.height, y.height, kh, sh, ph, dh), side(x.width, y.width, kw, sw, pw, dw))
 }
 
@@ -50,7 +51,8 @@ pub(crate) fn backward_halo(conv: &Conv2d, x: &Layout, y: &Layout) -> (usize, us
         let after = ((size - 1 + padding) / stride).saturating_sub(out - 1);
         before.max(after)
     };
-    let ((kh, kw), (sh, sw), (ph, pw), (dh, dw)) = (conv.kernel, conv.stride, conv.padding, conv.dilation);
+    let ((kh, kw), (sh, sw), (ph, pw), (dh, dw)) =
+        (conv.kernel, conv.stride, conv.padding.before(), conv.dilation);
     (side(x.height, y.height, kh, sh, ph, dh), side(x.width, y.width, kw, sw, pw, dw))
 }
 
@@ -68,7 +70,7 @@ pub(crate) fn forward(conv: &Conv2d, x: &Layout, y: &Layout) -> Phase {
         taps,
         rows: y.height,
         columns: y.width,
-        x_origin: x.origin() - conv.padding.0 * x.row() - conv.padding.1 * x.stride,
+        x_origin: x.origin() - conv.padding.top * x.row() - conv.padding.left * x.stride,
         x_row: conv.stride.0 * x.row(),
         x_column: conv.stride.1 * x.stride,
         y_origin: y.origin(),
@@ -90,7 +92,8 @@ pub(crate) fn backward(conv: &Conv2d, dx: &Layout, dy: &Layout) -> Vec<Phase> {
                 })
                 .collect()
         };
-    let ((kh, kw), (sh, sw), (ph, pw), (dh, dw)) = (conv.kernel, conv.stride, conv.padding, conv.dilation);
+    let ((kh, kw), (sh, sw), (ph, pw), (dh, dw)) =
+        (conv.kernel, conv.stride, conv.padding.before(), conv.dilation);
     let mut phases = Vec::new();
     for a in 0..sh.min(dx.height) {
         for b in 0..sw.min(dx.width) {

@@ -23,9 +23,13 @@ pub(crate) mod conv_gradient;
 pub(crate) mod depthwise;
 pub(crate) mod elementwise;
 pub(crate) mod geometry;
+pub(crate) mod layer_norm;
 pub(crate) mod layout;
+pub(crate) mod local_norm;
 pub(crate) mod norm;
 pub(crate) mod pool;
+pub(crate) mod prelu;
+pub(crate) mod resample;
 mod simd;
 
 pub(crate) use buffer::Buffer;

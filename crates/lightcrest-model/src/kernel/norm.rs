@@ -13,7 +13,7 @@
 
 use lightcrest_graph::network::Activation;
 
-use super::activation::{Pointwise, with_activation};
+use super::activation::{Pointwise, with_fused};
 use super::conv::even_part;
 use super::layout::Runs;
 use super::{Element, Isa, Kernel, Layout, Paired};
@@ -93,13 +93,13 @@ impl<E: Element> Kernel<E> for Normalize<'_, E> {
 
     #[inline(always)]
     fn run<I: Isa<E = E>>(self, isa: I) {
-        with_activation!(self.activation, F => self.with::<I, F>(isa))
+        with_fused!(self.activation, f => self.with(isa, f))
     }
 }
 
 impl<E: Element> Normalize<'_, E> {
     #[inline(always)]
-    fn with<I: Isa<E = E>, F: Pointwise>(self, isa: I) {
+    fn with<I: Isa<E = E>, F: Pointwise>(self, isa: I, f: F) {
         let stride = self.x_layout.stride;
         let (scale, shift) = (isa.vectors(&self.scale[..stride]), isa.vectors(&self.shift[..stride]));
         let mut runs = Runs::new([self.x_layout, self.y_layout], self.images, usize::MAX);
@@ -109,10 +109,10 @@ impl<E: Element> Normalize<'_, E> {
             if let ([a], [b]) = (scale, shift) {
                 let ((x, x_rest), (y, y_rest)) = (x.as_chunks(), y.as_chunks_mut());
                 for (y, &x) in y.iter_mut().zip(x) {
-                    *y = F::value(Paired(isa), Paired(isa).mul_add(x, [*a; 2], [*b; 2]));
+                    *y = f.value(Paired(isa), Paired(isa).mul_add(x, [*a; 2], [*b; 2]));
                 }
                 for (y, &x) in y_rest.iter_mut().zip(x_rest) {
-                    *y = F::value(isa, isa.mul_add(x, *a, *b));
+                    *y = f.value(isa, isa.mul_add(x, *a, *b));
                 }
                 continue;
             }
@@ -125,11 +125,11 @@ impl<E: Element> Normalize<'_, E> {
                 let pixels = y0.iter_mut().zip(y1).zip(x0.iter().zip(x1));
                 for (((y0, y1), (&x0, &x1)), (&a, &b)) in pixels.zip(scale.iter().zip(shift)) {
                     let z = Paired(isa).mul_add([x0, x1], [a; 2], [b; 2]);
-                    [*y0, *y1] = F::value(Paired(isa), z);
+                    [*y0, *y1] = f.value(Paired(isa), z);
                 }
             }
             for (((y, &x), &a), &b) in two_y.into_remainder().iter_mut().zip(rest).zip(scale).zip(shift) {
-                *y = F::value(isa, isa.mul_add(x, a, b));
+                *y = f.value(isa, isa.mul_add(x, a, b));
             }
         }
     }
@@ -158,13 +158,13 @@ impl<E: Element> Kernel<E> for NormalizeGradient<'_, E> {
 
     #[inline(always)]
     fn run<I: Isa<E = E>>(self, isa: I) {
-        with_activation!(self.activation, F => self.with::<I, F>(isa))
+        with_fused!(self.activation, f => self.with(isa, f))
     }
 }
 
 impl<E: Element> NormalizeGradient<'_, E> {
     #[inline(always)]
-    fn with<I: Isa<E = E>, F: Pointwise>(mut self, isa: I) {
+    fn with<I: Isa<E = E>, F: Pointwise>(mut self, isa: I, f: F) {
         let stride = self.x_layout.stride;
         let (scale, shift) = (isa.vectors(&self.scale[..stride]), isa.vectors(&self.shift[..stride]));
         let mean = isa.vectors(&self.mean[..stride]);
@@ -196,8 +196,8 @@ impl<E: Element> NormalizeGradient<'_, E> {
                 // SAFETY: the slices above hold every pixel of the run.
                 unsafe {
                     match n {
-                        1 => gradient_run::<I, F, 1>(isa, &run, sum, product),
-                        _ => gradient_run::<I, F, 2>(isa, &run, sum, product),
+                        1 => gradient_run::<I, F, 1>(isa, f, &run, sum, product),
+                        _ => gradient_run::<I, F, 2>(isa, f, &run, sum, product),
                     }
                 }
                 v += n;
@@ -225,6 +225,7 @@ struct GradientRun<'a, I: Isa> {
 #[inline(always)]
 unsafe fn gradient_run<I: Isa, F: Pointwise, const N: usize>(
     isa: I,
+    f: F,
     run: &GradientRun<'_, I>,
     sum: &mut [I::V],
     product: &mut [I::V],
@@ -242,7 +243,7 @@ unsafe fn gradient_run<I: Isa, F: Pointwise, const N: usize>(
                     [isa.load(run.dy.wrapping_add(first)), isa.load(run.dy.wrapping_add(second))],
                 )
             };
-            let g = F::gradient(two, two.mul_add(x, [run.scale[v]; 2], [run.shift[v]; 2]), dy);
+            let g = f.gradient(two, two.mul_add(x, [run.scale[v]; 2], [run.shift[v]; 2]), dy);
             if let Some(dz) = run.dz {
                 // SAFETY: as above.
                 unsafe {
@@ -260,7 +261,7 @@ unsafe fn gradient_run<I: Isa, F: Pointwise, const N: usize>(
             let at = at + v * I::LANES;
             // SAFETY: vector v of the last pixel of the run.
             let (x, dy) = unsafe { (isa.load(run.x.wrapping_add(at)), isa.load(run.dy.wrapping_add(at))) };
-            let g = F::gradient(isa, isa.mul_add(x, run.scale[v], run.shift[v]), dy);
+            let g = f.gradient(isa, isa.mul_add(x, run.scale[v], run.shift[v]), dy);
             if let Some(dz) = run.dz {
                 // SAFETY: as above.
                 unsafe { isa.store(dz.wrapping_add(at), g) };

@@ -19,12 +19,24 @@ struct Window {
 fn window(pool: &Pool2d, x: &Layout, row: usize, column: usize) -> Window {
     let (top, left) = (row * pool.stride.0, column * pool.stride.1);
     Window {
-        rows: (top.saturating_sub(pool.padding.0), (top + pool.kernel.0 - pool.padding.0).min(x.height)),
-        columns: (left.saturating_sub(pool.padding.1), (left + pool.kernel.1 - pool.padding.1).min(x.width)),
+        rows: (top.saturating_sub(pool.padding.top), (top + pool.kernel.0 - pool.padding.top).min(x.height)),
+        columns: (
+            left.saturating_sub(pool.padding.left),
+            (left + pool.kernel.1 - pool.padding.left).min(x.width),
+        ),
     }
 }
 
-/// y = maximum, or average with the padding counted, over windows.
+/// What the sum of a window is multiplied by for its average; windows at the borders may have their own.
+#[inline(always)]
+fn share<E: Element>(pool: &Pool2d, x: &Layout, (row, column): (usize, usize), same: E) -> E {
+    if pool.divides_evenly() {
+        return same;
+    }
+    E::of(1.0 / pool.divisor((row, column), (x.height, x.width)) as f64)
+}
+
+/// y = maximum, or average, over windows.
 pub(crate) struct Pool<'a, E> {
     pub(crate) images: usize,
     pub(crate) pool: &'a Pool2d,
@@ -42,7 +54,7 @@ impl<E: Element> Kernel<E> for Pool<'_, E> {
     fn run<I: Isa<E = E>>(self, isa: I) {
         let (xl, yl) = (self.x_layout, self.y_layout);
         let vectors = xl.stride / I::LANES;
-        let share = isa.splat(E::of(1.0 / (self.pool.kernel.0 * self.pool.kernel.1) as f64));
+        let same = E::of(1.0 / (self.pool.kernel.0 * self.pool.kernel.1) as f64);
         for image in 0..self.images {
             for row in 0..yl.height {
                 let target = yl.row_start(image, row);
@@ -69,6 +81,7 @@ impl<E: Element> Kernel<E> for Pool<'_, E> {
                         y.fill(isa.zero());
                     }
                     if !self.maximum {
+                        let share = isa.splat(share(self.pool, xl, (row, column), same));
                         y.iter_mut().for_each(|y| *y = isa.mul(*y, share));
                     }
                 }
@@ -103,7 +116,7 @@ impl<E: Element> Kernel<E> for PoolGradient<'_, E> {
                 self.dx[at..][..pixels * xl.stride].fill(E::default());
             }
         }
-        let share = isa.splat(E::of(1.0 / (self.pool.kernel.0 * self.pool.kernel.1) as f64));
+        let same = E::of(1.0 / (self.pool.kernel.0 * self.pool.kernel.1) as f64);
         for image in 0..self.images {
             for row in 0..yl.height {
                 let source = yl.row_start(image, row);
@@ -111,6 +124,7 @@ impl<E: Element> Kernel<E> for PoolGradient<'_, E> {
                 for (column, dy) in dy.chunks_exact(vectors).enumerate() {
                     let w = window(self.pool, xl, row, column);
                     let width = w.columns.1 - w.columns.0;
+                    let share = isa.splat(share(self.pool, xl, (row, column), same));
                     for v in 0..vectors {
                         let mut rest = dy[v];
                         let Some((x, layout)) = self.x else {

@@ -70,6 +70,46 @@ pub(crate) trait Isa: Copy {
         self.times_power(p, shifted)
     }
 
+    /// The normal distribution function: 0.5 erfc(-a / sqrt(2)), by Abramowitz & Stegun 1964, eq. 7.1.26;
+    /// absolute error below 1e-7, and small values keep their digits.
+    #[inline(always)]
+    fn normal_cdf(self, a: Self::V) -> Self::V {
+        macro_rules! number {
+            ($value:expr) => {
+                self.splat(Self::E::of($value))
+            };
+        }
+        let size = self.max(a, self.sub(self.zero(), a));
+        // of |a| / sqrt(2)
+        let t = self.mul_add(size, number!(0.327_591_1 * std::f64::consts::FRAC_1_SQRT_2), number!(1.0));
+        let t = self.div(number!(1.0), t);
+        let p = self.mul_add(t, number!(1.061_405_429), number!(-1.453_152_027));
+        let p = self.mul_add(t, p, number!(1.421_413_741));
+        let p = self.mul_add(t, p, number!(-0.284_496_736));
+        let p = self.mul_add(t, p, number!(0.254_829_592));
+        let tail = self.exp(self.mul(self.mul(a, a), number!(-0.5)));
+        let tail = self.mul(self.mul(self.mul(p, t), tail), number!(0.5));
+        self.select_greater(a, self.zero(), self.sub(number!(1.0), tail), tail)
+    }
+
+    /// log(1 + a) for a in [0, 1]: 2 artanh(s) with s = a / (2 + a) <= 1/3 by its series, of which what is left
+    /// out is below 1e-8 of the result.
+    #[inline(always)]
+    fn log_1p(self, a: Self::V) -> Self::V {
+        macro_rules! number {
+            ($value:expr) => {
+                self.splat(Self::E::of($value))
+            };
+        }
+        let s = self.div(a, self.add(a, number!(2.0)));
+        let square = self.mul(s, s);
+        let mut p = number!(1.0 / 15.0);
+        for odd in [13.0, 11.0, 9.0, 7.0, 5.0, 3.0, 1.0] {
+            p = self.mul_add(p, square, number!(1.0 / odd));
+        }
+        self.mul(self.add(s, s), p)
+    }
+
     #[inline(always)]
     fn zero(self) -> Self::V {
         self.splat(Self::E::default())
@@ -353,6 +393,12 @@ impl Isa for Exact {
     // the polynomial is as exact as f32
     fn exp(self, a: f64) -> f64 {
         a.exp()
+    }
+    fn normal_cdf(self, a: f64) -> f64 {
+        if a == 0.0 { 0.5 } else { lightcrest_graph::network::Activation::Gelu.apply(a) / a }
+    }
+    fn log_1p(self, a: f64) -> f64 {
+        a.ln_1p()
     }
 }
 

@@ -102,7 +102,7 @@ impl TrainConfig {
         self.schedule.validate(&mut check);
         self.loss.validate(&mut check);
         self.augmentation.validate(&mut check);
-        check.first.map_or(Ok(()), Err)
+        check.first()
     }
 }
 
@@ -113,6 +113,11 @@ pub(super) struct Check {
 }
 
 impl Check {
+    /// The first failure, if there is one.
+    pub(super) fn first(self) -> Result<(), ConfigError> {
+        self.first.map_or(Ok(()), Err)
+    }
+
     pub(super) fn that(&mut self, holds: bool, field: &'static str, expected: &'static str, found: f64) {
         if !holds && self.first.is_none() {
             self.first = Some(ConfigError { field, expected, found });

@@ -47,6 +47,15 @@ pub enum TrainError {
         /// Number of the epoch, from 1.
         epoch: usize,
     },
+    /// Distillation without anyone to learn from.
+    #[error("distillation needs a teacher")]
+    NoTeacher,
+    /// A layer to freeze that the network does not have.
+    #[error("no layer of the network is named `{layer}`")]
+    NoLayer {
+        /// The path asked for.
+        layer: String,
+    },
     /// An evaluated network returns values that are not finite.
     #[error("the network returns values that are not finite")]
     NotFinite,

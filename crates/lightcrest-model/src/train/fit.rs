@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::augmentation::Batcher;
 use super::average::AveragedWeights;
+use super::config::Check;
+use super::distillation::{DistillationConfig, Distiller, Teacher};
 use super::error::{Divergence, StopReason, TrainError};
 use super::metrics::{Metrics, MetricsSum};
 use super::optimizer::Optimizer;
@@ -93,9 +95,29 @@ pub fn train(
     seed: u64,
     observer: &mut dyn Observer,
 ) -> Result<Trained, TrainError> {
+    train_with(network, weights, None, data, config, seed, observer)
+}
+
+/// [`train`], with a teacher or without.
+pub(super) fn train_with(
+    network: &Network,
+    weights: Weights,
+    teacher: Option<(Teacher<'_>, DistillationConfig)>,
+    data: &Splits,
+    config: &TrainConfig,
+    seed: u64,
+    observer: &mut dyn Observer,
+) -> Result<Trained, TrainError> {
     config.validate()?;
     check_shapes(network, &data.train)?;
     let mut run = Run::new(network, weights, data, config, seed)?;
+    if let Some((teacher, distillation)) = teacher {
+        let mut check = Check::default();
+        distillation.validate(&mut check);
+        check.first()?;
+        check_shapes(teacher.network, &data.train)?;
+        run.distiller = Some(Distiller::new(teacher, distillation, config.augmentation, data, run.batch)?);
+    }
     let mut keeper = Keeper::new(config.early_stopping);
     let mut reports = Vec::with_capacity(config.epochs);
     for epoch in 1..=config.epochs {
@@ -130,6 +152,7 @@ struct Run<'a> {
     optimizer: Optimizer,
     schedule: Schedule,
     batcher: Batcher,
+    distiller: Option<Distiller>,
     d_outputs: Vec<f32>,
     order: Vec<usize>,
     order_rng: ChaCha8Rng,
@@ -178,6 +201,7 @@ impl<'a> Run<'a> {
             optimizer: Optimizer::new(config.optimizer, config.weight_decay, sizes),
             schedule: Schedule::new(config.schedule, config.learning_rate, config.epochs, steps_per_epoch),
             batcher: Batcher::new(config.augmentation, &data.train, &data.normalization, batch),
+            distiller: None,
             d_outputs: vec![0.0; batch * classes],
             order: (0..data.train.len()).collect(),
             order_rng: stream(0),
@@ -212,7 +236,11 @@ impl<'a> Run<'a> {
     fn gradients(&mut self, epoch: usize, indices: &[usize]) -> Result<f64, TrainError> {
         let (images, targets) = self.batcher.augmented(&self.data.train, indices, &mut self.augmentation_rng);
         let outputs = self.plan.forward(images, self.batch, true, &mut self.dropout_rng);
-        let loss = self.config.loss.value_and_gradient(outputs, targets, self.classes, &mut self.d_outputs);
+        let mut loss =
+            self.config.loss.value_and_gradient(outputs, targets, self.classes, &mut self.d_outputs);
+        if let Some(distiller) = &mut self.distiller {
+            loss = distiller.mix(loss, (images, indices), outputs, &mut self.d_outputs);
+        }
         let step = self.step + 1;
         let diverged = |divergence| TrainError::Diverged { epoch, step, divergence };
         if !loss.is_finite() {
@@ -300,7 +328,7 @@ fn metrics(
     Ok(sum.finish())
 }
 
-fn check_shapes(network: &Network, data: &Dataset) -> Result<(), TrainError> {
+pub(super) fn check_shapes(network: &Network, data: &Dataset) -> Result<(), TrainError> {
     let (expected, found) = (data.shape(), network.input_shape());
     if expected != found {
         return Err(TrainError::Input { network: found, data: expected });

@@ -7,7 +7,9 @@
 pub mod augmentation;
 mod average;
 mod config;
+mod distillation;
 mod error;
+mod finetune;
 mod fit;
 pub mod loss;
 pub mod metrics;
@@ -18,7 +20,9 @@ pub mod schedule;
 
 pub use augmentation::AugmentationConfig;
 pub use config::{ConfigError, EarlyStoppingConfig, TrainConfig};
+pub use distillation::{DistillationConfig, Teacher};
 pub use error::{Divergence, StopReason, TrainError};
+pub use finetune::{FinetuneConfig, Finetuned, finetune, reestimate};
 pub use fit::{EpochReport, Observer, Trained, evaluate, train};
 pub use loss::LossConfig;
 pub use metrics::{ConfusionMatrix, Metrics};

@@ -63,10 +63,9 @@ impl Need {
 
     fn with(network: &Network, copies: u64, batch: usize, data: &Splits) -> Self {
         let values = network.cost().parameters;
-        let readers = network
-            .nodes()
-            .iter()
-            .filter(|node| matches!(node.op, Op::Conv2d(_) | Op::Linear(_) | Op::ChannelConv(_)));
+        let readers = network.nodes().iter().filter(|node| {
+            matches!(node.op, Op::Conv2d(_) | Op::Linear(_) | Op::ConvTranspose2d(_) | Op::ChannelConv(_))
+        });
         let mut inputs: Vec<NodeId> = readers.map(|node| node.inputs[0]).collect();
         inputs.sort_unstable();
         inputs.dedup();

@@ -19,6 +19,7 @@ use pulp::Arch;
 use rand::Rng;
 
 use execute::Executor;
+use layer::NormKind;
 use lightcrest_graph::network::{Network, NetworkError, Tensor, Weights};
 
 /// What a plan is for.
@@ -95,9 +96,19 @@ impl Plan {
         self.executor.backward(d_output);
     }
 
-    /// Every trainable tensor, in the order of the network.
+    /// Sets the weight of the newest batch in the running statistics of every batch normalisation that is not
+    /// frozen.
+    pub fn set_momentum(&mut self, momentum: f64) {
+        for norm in &mut self.executor.norms {
+            if let NormKind::Batch(norm) = &mut norm.kind {
+                norm.momentum = momentum;
+            }
+        }
+    }
+
+    /// Every tensor that is trained, in the order of the network; those of frozen layers are not.
     pub fn parameters_mut(&mut self) -> impl Iterator<Item = ParameterMut<'_>> {
-        self.executor.parameters.iter_mut().map(|p| ParameterMut {
+        self.executor.parameters.iter_mut().filter(|p| p.trained).map(|p| ParameterMut {
             name: &p.name,
             shape: &p.shape,
             decay: p.decay,
@@ -112,7 +123,7 @@ impl Plan {
         for p in &self.executor.parameters {
             weights.insert(p.name.clone(), Tensor { shape: p.shape.clone(), data: p.value.clone() });
         }
-        for norm in &self.executor.norms {
+        for norm in self.executor.norms.iter().filter(|norm| norm.kind != NormKind::Affine) {
             for (role, data) in [("running_mean", &norm.running_mean), ("running_var", &norm.running_var)] {
                 let tensor = Tensor { shape: vec![norm.channels], data: data.clone() };
                 weights.insert(format!("{}.{role}", norm.name), tensor);

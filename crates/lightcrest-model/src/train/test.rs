@@ -160,3 +160,54 @@ fn network_and_data_must_fit() {
     let error = train(&headless, Weights::new(), &splits, &config(), 1, &mut watch).unwrap_err();
     assert_eq!(error.to_string(), "the network returns 64x1x1, but the data set has 10 classes");
 }
+
+#[test]
+fn a_network_that_was_read_is_trained_on_and_learns_from_its_teacher() {
+    let (network, splits) = (small(), digits());
+    let config = TrainConfig { epochs: 8, learning_rate: 0.2, ..config() };
+    let teacher = train(&network, init(&network), &splits, &config, 1, &mut watch).unwrap();
+    // the teacher after a mishap: its last layer forgot its weights
+    let mut hurt = teacher.weights.clone();
+    let name = network.nodes().last().map(|node| format!("{}.weight", node.name)).unwrap();
+    hurt.get_mut(&name).unwrap().data.iter_mut().for_each(|v| *v *= 0.01);
+    hurt.get_mut(&name).unwrap().data[..160].fill(0.0);
+    let frozen = network.nodes()[1].name.clone();
+    let finetuning = FinetuneConfig {
+        train: TrainConfig { epochs: 4, learning_rate: 0.1, ..config.clone() },
+        // labels do not count
+        distillation: Some(DistillationConfig { temperature: 2.0, weight: 1.0 }),
+        frozen: vec![frozen.clone()],
+    };
+    let who = Some(Teacher { network: &network, weights: &teacher.weights });
+    let found = finetune(&network, hurt.clone(), who, &splits, &finetuning, 1, &mut watch).unwrap();
+    assert!(found.before.accuracy < teacher.validation.accuracy - 0.2, "{:?}", found.before);
+    let after = found.trained.validation.accuracy;
+    assert!(after > teacher.validation.accuracy - 0.05, "{after}");
+    let kept = format!("{frozen}.weight");
+    assert_eq!(found.trained.weights.get(&kept), hurt.get(&kept));
+
+    let error = finetune(&network, hurt.clone(), None, &splits, &finetuning, 1, &mut watch).unwrap_err();
+    assert_eq!(error, TrainError::NoTeacher);
+    let unknown = FinetuneConfig { frozen: vec!["no*".into()], ..finetuning };
+    let error = finetune(&network, hurt, who, &splits, &unknown, 1, &mut watch).unwrap_err().to_string();
+    assert_eq!(error, "no layer of the network is named `no*`");
+}
+
+#[test]
+fn statistics_that_were_lost_are_found_again() {
+    let (network, splits) = (small(), digits());
+    let config = TrainConfig { epochs: 8, learning_rate: 0.2, ..config() };
+    let trained = train(&network, init(&network), &splits, &config, 1, &mut watch).unwrap();
+    let mut lost = trained.weights.clone();
+    let names: Vec<String> = lost.iter().map(|(name, _)| name.to_owned()).collect();
+    for name in names.iter().filter(|name| name.ends_with("running_mean")) {
+        lost.get_mut(name).unwrap().data.fill(3.0);
+    }
+    let accuracy = |weights: &Weights| {
+        evaluate(&network, weights, &splits.validation, &splits.normalization).unwrap().accuracy
+    };
+    let found = reestimate(&network, &lost, &splits, 64, 8, 1).unwrap();
+    assert!(accuracy(&lost) < 0.5 && accuracy(&found) > trained.validation.accuracy - 0.03);
+    let same = |name: &str| name.contains("running_") || found.get(name) == lost.get(name);
+    assert!(names.iter().all(|name| same(name)), "nothing but statistics changes");
+}

@@ -1,8 +1,8 @@
 //! Networks that together use every operator and every module: what the ONNX checks run on.
 
 use lightcrest_graph::network::{
-    Activation, BatchNorm, ChannelConv, ChannelShuffle, Conv2d, Dropout, Linear, Network, NodeId, Op, Pool2d,
-    PoolKind, Shape, Slice,
+    Activation, BatchNorm, ChannelConv, ChannelShuffle, Conv2d, Dropout, Linear, Network, NodeId, Op,
+    Padding, Pool2d, PoolKind, Shape, Slice,
 };
 use lightcrest_model::block::{Module, stage};
 
@@ -64,7 +64,7 @@ fn convolutions() -> Network {
         out_channels: 6,
         kernel: (3, 2),
         stride: (2, 1),
-        padding: (2, 1),
+        padding: (2, 1).into(),
         dilation: (2, 3),
         groups: 2,
         bias: true,
@@ -111,7 +111,9 @@ fn normalisations() -> Network {
 /// Windows that overlap, leave a rest and reach into the padding.
 fn pools() -> Network {
     let mut case = Case::new(2, 11, 8);
-    let window = |kind, kernel, stride, padding| Op::Pool2d(Pool2d { kind, kernel, stride, padding });
+    let window = |kind, kernel, stride, padding| {
+        Op::Pool2d(Pool2d { kernel, stride, padding: Padding::from(padding), ..Pool2d::new(kind, 1, 1, 0) })
+    };
     let a = case.push("max", window(PoolKind::Max, (3, 2), (2, 1), (1, 1)), &[0]);
     let b = case.push("average", window(PoolKind::Average, (3, 4), (2, 3), (1, 2)), &[a]);
     case.push("flatten", Op::Flatten, &[b]);

@@ -31,11 +31,64 @@ impl<E: Element> Scheduler<'_, E> {
                 Op::Input(_) => {}
                 Op::Conv2d(_) | Op::Linear(_) => {
                     let layer = self.layer(id);
-                    let x = self.value(stage, inputs[0]);
-                    self.push(stage, StepOp::ConvWeight(layer), vec![x, dy], None);
+                    if !node.frozen {
+                        let x = self.value(stage, inputs[0]);
+                        self.push(stage, StepOp::ConvWeight(layer), vec![x, dy], None);
+                    }
                     self.contribute(&mut g, stage, inputs[0], StepOp::ConvInput(layer), vec![dy]);
                 }
-                Op::BatchNorm(_) => self.norm(&mut g, id, None, id),
+                Op::ConvTranspose2d(_) => {
+                    let layer = self.layer(id);
+                    if !node.frozen {
+                        let x = self.value(stage, inputs[0]);
+                        self.push(stage, StepOp::ConvWeight(layer), vec![dy, x], None);
+                    }
+                    self.contribute(&mut g, stage, inputs[0], StepOp::Conv(layer, None), vec![dy]);
+                }
+                Op::BatchNorm(_) | Op::Affine(_) => self.norm(&mut g, id, None, id),
+                Op::LayerNorm(_) => {
+                    let layer = self.layer(id);
+                    let x = self.value(stage, inputs[0]);
+                    if !node.frozen {
+                        self.push(stage, StepOp::LayerNormWeight(layer), vec![x, dy], None);
+                    }
+                    self.contribute(&mut g, stage, inputs[0], StepOp::LayerNormInput(layer), vec![x, dy]);
+                }
+                Op::PRelu(_) => {
+                    let layer = self.layer(id);
+                    let x = self.value(stage, inputs[0]);
+                    if !node.frozen {
+                        self.push(stage, StepOp::PReluWeight(layer), vec![x, dy], None);
+                    }
+                    self.contribute(&mut g, stage, inputs[0], StepOp::PRelu(layer), vec![x, dy]);
+                }
+                Op::LocalNorm(norm) => {
+                    let x = self.value(stage, inputs[0]);
+                    self.contribute(&mut g, stage, inputs[0], StepOp::LocalNorm(*norm), vec![x, dy]);
+                }
+                Op::Mul => {
+                    for (to, by) in [(inputs[0], inputs[1]), (inputs[1], inputs[0])] {
+                        if self.trained[to] {
+                            let by = self.value(stage, by);
+                            self.contribute(&mut g, stage, to, StepOp::Multiply, vec![dy, by]);
+                        }
+                    }
+                }
+                Op::Gather(gather) => {
+                    let op = StepOp::GatherGradient(gather.channels.clone().into());
+                    self.contribute(&mut g, stage, inputs[0], op, vec![dy]);
+                }
+                Op::Pad(pad) => {
+                    self.contribute(&mut g, stage, inputs[0], StepOp::PadGradient(*pad), vec![dy]);
+                }
+                Op::Upsample(upsample) => {
+                    let op = StepOp::UpsampleGradient(*upsample);
+                    self.contribute(&mut g, stage, inputs[0], op, vec![dy]);
+                }
+                Op::PixelShuffle(shuffle) => {
+                    let op = StepOp::PixelShuffleGradient(*shuffle);
+                    self.contribute(&mut g, stage, inputs[0], op, vec![dy]);
+                }
                 Op::Activation(a) => match self.fused[id] {
                     Some(norm) => self.norm(&mut g, norm, Some(*a), id),
                     None => {
@@ -90,8 +143,10 @@ impl<E: Element> Scheduler<'_, E> {
                 }
                 Op::ChannelConv(_) => {
                     let layer = self.layer(id);
-                    let x = self.value(stage, inputs[0]);
-                    self.push(stage, StepOp::ChannelConvWeight(layer), vec![x, dy], None);
+                    if !node.frozen {
+                        let x = self.value(stage, inputs[0]);
+                        self.push(stage, StepOp::ChannelConvWeight(layer), vec![x, dy], None);
+                    }
                     self.contribute(&mut g, stage, inputs[0], StepOp::ChannelConvInput(layer), vec![dy]);
                 }
             }

@@ -6,12 +6,13 @@ mod norm;
 mod outside;
 mod pointwise;
 mod pool;
+mod resample;
 
 use lightcrest_graph::network::{Network, NetworkError, Weights};
 use rand::Rng;
 
 use super::PlanMode;
-use super::layer::{ConvLayer, NormLayer, Parameter};
+use super::layer::{ChannelLayer, ConvLayer, NormLayer, Parameter};
 use super::schedule::{Schedule, Scheduler};
 use super::step::{PlanTensor, Stage, Step, StepOp, TensorId};
 use crate::kernel::{Buffer, Element, Layout, Machine};
@@ -28,6 +29,9 @@ pub(super) struct Executor<E, M> {
     convs: Vec<ConvLayer<E>>,
     pub(super) norms: Vec<NormLayer<E>>,
     channel_convs: Vec<usize>,
+    channel_layers: Vec<ChannelLayer<E>>,
+    /// Two numbers for each channel of the widest local normalisation.
+    room: Vec<f64>,
     pub(super) batch: usize,
     /// Images of the last forward pass.
     images: usize,
@@ -79,6 +83,8 @@ impl<E: Element, M: Machine<E>> Executor<E, M> {
             norms,
             folds,
             channel_convs,
+            channel_layers,
+            room,
         } = schedule;
         let backward = stages.split_off(forward);
         let mut executor = Self {
@@ -91,6 +97,8 @@ impl<E: Element, M: Machine<E>> Executor<E, M> {
             convs,
             norms,
             channel_convs,
+            channel_layers,
+            room: vec![0.0; room],
             batch,
             images: 0,
             training: false,
@@ -105,6 +113,12 @@ impl<E: Element, M: Machine<E>> Executor<E, M> {
                 let norm = fold.map(|n| &executor.norms[n]);
                 let scale = norm.map(|n| &n.scale[..]);
                 conv.pack(&executor.parameters, scale, norm.map(|n| &n.shift[..]));
+                if conv.transposed {
+                    conv.pack_backward(&executor.parameters);
+                }
+            }
+            for layer in &mut executor.channel_layers {
+                layer.pack(&executor.parameters);
             }
         }
         Ok(executor)
@@ -120,10 +134,16 @@ impl<E: Element, M: Machine<E>> Executor<E, M> {
         if self.mode == PlanMode::Train {
             for conv in &mut self.convs {
                 conv.pack(&self.parameters, None, None);
+                if conv.transposed {
+                    conv.pack_backward(&self.parameters);
+                }
+            }
+            for layer in &mut self.channel_layers {
+                layer.pack(&self.parameters);
             }
             for norm in &mut self.norms {
                 norm.reset();
-                if !training {
+                if !training || !norm.kind.uses_batch() {
                     norm.use_running(&self.parameters);
                 }
             }
@@ -146,7 +166,7 @@ impl<E: Element, M: Machine<E>> Executor<E, M> {
         assert!(self.mode == PlanMode::Train, "an inference plan has no gradients");
         let values = self.output.len() / self.batch;
         assert_eq!(d_output.len(), self.images * values, "gradient of {} images", self.images);
-        for conv in &mut self.convs {
+        for conv in self.convs.iter_mut().filter(|conv| !conv.transposed) {
             conv.pack_backward(&self.parameters);
         }
         let stages = std::mem::take(&mut self.backward);
@@ -154,12 +174,16 @@ impl<E: Element, M: Machine<E>> Executor<E, M> {
         for stage in &stages {
             self.run(stage, &mut outside);
             for &norm in &stage.finishes {
-                self.norms[norm].finish_gradient(&mut self.parameters, self.training);
+                let batch = self.training && self.norms[norm].kind.uses_batch();
+                self.norms[norm].finish_gradient(&mut self.parameters, batch);
             }
         }
         self.backward = stages;
         for conv in &self.convs {
             conv.unpack(&mut self.parameters);
+        }
+        for layer in &self.channel_layers {
+            layer.unpack(&mut self.parameters);
         }
     }
 
@@ -244,9 +268,24 @@ impl<E: Element, M: Machine<E>> Executor<E, M> {
             StepOp::Shuffle(groups) => self.shuffle(groups, read(0), y),
             StepOp::ChannelConv(layer) => self.channel_conv(layer, false, read(0), y),
             StepOp::ChannelConvInput(layer) => self.channel_conv(layer, true, read(0), y),
-            StepOp::Moments(_) | StepOp::ConvWeight(_) | StepOp::ChannelConvWeight(_) | StepOp::Output => {
-                unreachable!("the step writes no tensor")
-            }
+            StepOp::PRelu(layer) => self.prelu(layer, read(0), step.reads.get(1).map(|_| read(1)), y),
+            StepOp::LayerNorm(layer) => self.layer_norm(layer, read(0), y),
+            StepOp::LayerNormInput(layer) => self.layer_norm_input(layer, read(0), read(1), y),
+            StepOp::LocalNorm(ref norm) => self.local_norm(norm, step, chunk, y),
+            StepOp::Gather(ref channels) => self.gather(channels, false, read(0), y),
+            StepOp::GatherGradient(ref channels) => self.gather(channels, true, read(0), y),
+            StepOp::Pad(ref pad) => self.pad(pad, false, read(0), y),
+            StepOp::PadGradient(ref pad) => self.pad(pad, true, read(0), y),
+            StepOp::Upsample(upsample) => self.upsample(upsample, false, read(0), y),
+            StepOp::UpsampleGradient(upsample) => self.upsample(upsample, true, read(0), y),
+            StepOp::PixelShuffle(ref shuffle) => self.pixel_shuffle(shuffle, false, read(0), y),
+            StepOp::PixelShuffleGradient(ref shuffle) => self.pixel_shuffle(shuffle, true, read(0), y),
+            StepOp::Moments(_)
+            | StepOp::ConvWeight(_)
+            | StepOp::ChannelConvWeight(_)
+            | StepOp::PReluWeight(_)
+            | StepOp::LayerNormWeight(_)
+            | StepOp::Output => unreachable!("the step writes no tensor"),
         }
     }
 
@@ -259,6 +298,8 @@ impl<E: Element, M: Machine<E>> Executor<E, M> {
             }
             StepOp::ConvWeight(layer) => self.conv_weight(layer, step, chunk),
             StepOp::ChannelConvWeight(layer) => self.channel_conv_weight(layer, step, chunk),
+            StepOp::PReluWeight(layer) => self.prelu_weight(layer, step, chunk),
+            StepOp::LayerNormWeight(layer) => self.layer_norm_weight(layer, step, chunk),
             StepOp::Output => self.copy_out(step, chunk),
             StepOp::Input
             | StepOp::OutputGradient
@@ -285,7 +326,19 @@ impl<E: Element, M: Machine<E>> Executor<E, M> {
             | StepOp::SliceGradient(_)
             | StepOp::Shuffle(_)
             | StepOp::ChannelConv(_)
-            | StepOp::ChannelConvInput(_) => unreachable!("the step writes a tensor"),
+            | StepOp::ChannelConvInput(_)
+            | StepOp::PRelu(_)
+            | StepOp::LayerNorm(_)
+            | StepOp::LayerNormInput(_)
+            | StepOp::LocalNorm(_)
+            | StepOp::Gather(_)
+            | StepOp::GatherGradient(_)
+            | StepOp::Pad(_)
+            | StepOp::PadGradient(_)
+            | StepOp::Upsample(_)
+            | StepOp::UpsampleGradient(_)
+            | StepOp::PixelShuffle(_)
+            | StepOp::PixelShuffleGradient(_) => unreachable!("the step writes a tensor"),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Layers with parameters: packed weights, statistics and gradients.
 
-use lightcrest_graph::network::{BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, Conv2d};
+use lightcrest_graph::network::{BatchNorm, Conv2d};
 
 use crate::kernel::conv::{self, Channels};
 use crate::kernel::geometry::{self, Phase};
@@ -11,13 +11,18 @@ pub(super) struct Parameter<E> {
     pub(super) name: String,
     pub(super) shape: Vec<usize>,
     pub(super) decay: bool,
+    /// Whether the optimizer changes it.
+    pub(super) trained: bool,
     pub(super) value: Vec<E>,
     pub(super) gradient: Vec<E>,
 }
 
-/// A convolution or linear layer.
+/// A convolution, linear layer or transposed convolution.
 pub(super) struct ConvLayer<E> {
     pub(super) conv: Conv2d,
+    /// Whether the layer is the backward direction of `conv`: what it writes is the convolution's input. Its
+    /// bias belongs to that direction.
+    pub(super) transposed: bool,
     /// Indices of the parameters.
     pub(super) weight: usize,
     pub(super) bias: Option<usize>,
@@ -38,9 +43,10 @@ pub(super) struct ConvLayer<E> {
 
 impl<E: Element> ConvLayer<E> {
     /// Plans the layer between a map `x` and a map `y`; `gradients` gives the layouts of dx, if it is needed,
-    /// and of dy.
+    /// and of dy. Of a transposed layer, `x` and `y` are the gradients of what it writes and reads, dx and dy
+    /// their values.
     pub(super) fn new(
-        conv: Conv2d,
+        (conv, transposed): (Conv2d, bool),
         (weight, bias): (usize, Option<usize>),
         lanes: usize,
         x: &Layout,
@@ -67,9 +73,14 @@ impl<E: Element> ConvLayer<E> {
         let b = &backward_channels;
         let reached: usize = backward.iter().map(|p| p.taps.len()).sum();
         let back = if depthwise { 0 } else { b.groups * reached * b.input * b.padded };
-        let biases = if depthwise { padded } else { c.groups * c.padded };
+        let biases = match (depthwise, transposed) {
+            (true, _) => padded,
+            (false, false) => c.groups * c.padded,
+            (false, true) => b.groups * b.padded,
+        };
         Self {
             conv,
+            transposed,
             weight,
             bias,
             lanes,
@@ -82,7 +93,7 @@ impl<E: Element> ConvLayer<E> {
             packed_backward: Buffer::zeros(back),
             packed_bias: bias.map(|_| Buffer::zeros(biases)),
             packed_gradient: Buffer::zeros(if gradients.is_some() { size } else { 0 }),
-            bias_gradient: Buffer::zeros(y.stride),
+            bias_gradient: Buffer::zeros(if transposed { x.stride } else { y.stride }),
         }
     }
 
@@ -99,11 +110,14 @@ impl<E: Element> ConvLayer<E> {
             return;
         }
         let depthwise = self.conv.is_depthwise();
-        let c = Channels::forward(&self.conv, self.lanes);
-        let stride = self.conv.out_channels.next_multiple_of(self.lanes);
+        let (c, channels) = match self.transposed {
+            false => (Channels::forward(&self.conv, self.lanes), self.conv.out_channels),
+            true => (Channels::backward(&self.conv, self.lanes), self.conv.in_channels),
+        };
+        let stride = channels.next_multiple_of(self.lanes);
         let len = if depthwise { stride } else { c.groups * c.padded };
         let packed = self.packed_bias.get_or_insert_with(|| Buffer::zeros(len));
-        for channel in 0..self.conv.out_channels {
+        for channel in 0..channels {
             let at = if depthwise { channel } else { channel / c.output * c.padded + channel % c.output };
             let value = bias.map_or(E::default(), |b| b[channel]);
             let value = scale.map_or(value, |s| value * s[channel]);
@@ -135,12 +149,56 @@ impl<E: Element> ConvLayer<E> {
     }
 }
 
-/// A batch normalisation. Sums run in `E` within a chunk and in f64 across chunks.
+/// A layer with one or two numbers a channel, such as the slopes of a PReLU.
+pub(super) struct ChannelLayer<E> {
+    /// Indices of the parameters: weight and bias.
+    pub(super) parameters: [Option<usize>; 2],
+    pub(super) epsilon: f64,
+    channels: usize,
+    /// Their values, one a channel, padded with zeros.
+    pub(super) packed: [Buffer<E>; 2],
+    /// Their gradients, one a channel.
+    pub(super) gradients: [Buffer<E>; 2],
+}
+
+impl<E: Element> ChannelLayer<E> {
+    pub(super) fn new(parameters: [Option<usize>; 2], epsilon: f64, channels: usize, lanes: usize) -> Self {
+        let zeros = || Buffer::zeros(channels.next_multiple_of(lanes));
+        let (packed, gradients) = ([zeros(), zeros()], [zeros(), zeros()]);
+        Self { parameters, epsilon, channels, packed, gradients }
+    }
+
+    /// Takes the values of the parameters; a single one counts for every channel.
+    pub(super) fn pack(&mut self, parameters: &[Parameter<E>]) {
+        for (index, packed) in self.parameters.iter().zip(&mut self.packed) {
+            let Some(index) = *index else { continue };
+            match parameters[index].value[..] {
+                [one] => packed[..self.channels].fill(one),
+                ref values => packed[..self.channels].copy_from_slice(values),
+            }
+        }
+    }
+
+    /// Writes the gradients back.
+    pub(super) fn unpack(&self, parameters: &mut [Parameter<E>]) {
+        for (index, gradient) in self.parameters.iter().zip(&self.gradients) {
+            let Some(index) = *index else { continue };
+            let gradient = &gradient[..self.channels];
+            match &mut parameters[index].gradient[..] {
+                [one] => *one = gradient.iter().fold(E::default(), |sum, &g| sum + g),
+                values => values.copy_from_slice(gradient),
+            }
+        }
+    }
+}
+
+/// A batch normalisation, or an affine map of each channel, which is one whose statistics are 0 and 1. Sums run in `E` within a chunk and in f64 across chunks.
 pub(super) struct NormLayer<E> {
     pub(super) name: String,
     pub(super) channels: usize,
-    pub(super) weight: usize,
-    pub(super) bias: usize,
+    pub(super) kind: NormKind,
+    pub(super) weight: Option<usize>,
+    pub(super) bias: Option<usize>,
     pub(super) running_mean: Vec<E>,
     pub(super) running_var: Vec<E>,
     /// Per channel, padded: z = scale x + shift.
@@ -161,11 +219,35 @@ pub(super) struct NormLayer<E> {
     gradient_product: Vec<f64>,
 }
 
+/// Where a norm's statistics come from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum NormKind {
+    /// Those of the batch, which update the running ones.
+    Batch(BatchNorm),
+    /// The running ones, which stay.
+    Frozen(BatchNorm),
+    /// None: an affine map.
+    Affine,
+}
+
+impl NormKind {
+    fn epsilon(self) -> f64 {
+        match self {
+            Self::Batch(norm) | Self::Frozen(norm) => norm.epsilon,
+            Self::Affine => 0.0,
+        }
+    }
+
+    /// Whether passes in training use the statistics of the batch.
+    pub(super) fn uses_batch(self) -> bool {
+        matches!(self, Self::Batch(_))
+    }
+}
+
 impl<E: Element> NormLayer<E> {
     pub(super) fn new(
-        name: String,
-        channels: usize,
-        (weight, bias): (usize, usize),
+        (name, channels, kind): (String, usize, NormKind),
+        (weight, bias): (Option<usize>, Option<usize>),
         running_mean: Vec<E>,
         running_var: Vec<E>,
         lanes: usize,
@@ -175,6 +257,7 @@ impl<E: Element> NormLayer<E> {
         Self {
             name,
             channels,
+            kind,
             weight,
             bias,
             running_mean,
@@ -226,12 +309,12 @@ impl<E: Element> NormLayer<E> {
 
     /// Statistics of the batch are complete: updates the running ones and prepares the normalisation.
     pub(super) fn finish_moments(&mut self, parameters: &[Parameter<E>]) {
+        let NormKind::Batch(BatchNorm { momentum, .. }) = self.kind else { return };
         let n = self.count;
         for channel in 0..self.channels {
             let (mean, deviation) = (self.batch_mean[channel], self.deviation[channel]);
             let unbiased = deviation / (n - 1.0).max(1.0);
-            let mix =
-                |old: E, new: f64| E::of((1.0 - BATCH_NORM_MOMENTUM) * old.f64() + BATCH_NORM_MOMENTUM * new);
+            let mix = |old: E, new: f64| E::of((1.0 - momentum) * old.f64() + momentum * new);
             self.running_mean[channel] = mix(self.running_mean[channel], mean);
             self.running_var[channel] = mix(self.running_var[channel], unbiased);
             self.set_channel(parameters, channel, mean, deviation / n);
@@ -247,14 +330,18 @@ impl<E: Element> NormLayer<E> {
     }
 
     fn set_channel(&mut self, parameters: &[Parameter<E>], channel: usize, mean: f64, var: f64) {
-        let gamma = parameters[self.weight].value[channel].f64();
-        let beta = parameters[self.bias].value[channel].f64();
-        let inverse = 1.0 / (var + BATCH_NORM_EPSILON).sqrt();
+        let gamma = self.gamma(parameters, channel);
+        let beta = self.bias.map_or(0.0, |bias| parameters[bias].value[channel].f64());
+        let inverse = 1.0 / (var + self.kind.epsilon()).sqrt();
         self.inverse[channel] = inverse;
         self.batch_mean[channel] = mean;
         self.mean[channel] = E::of(mean);
         self.scale[channel] = E::of(gamma * inverse);
         self.shift[channel] = E::of(beta - mean * gamma * inverse);
+    }
+
+    fn gamma(&self, parameters: &[Parameter<E>], channel: usize) -> f64 {
+        self.weight.map_or(1.0, |weight| parameters[weight].value[channel].f64())
     }
 
     /// Adds the sums of a chunk of the backward pass.
@@ -274,14 +361,18 @@ impl<E: Element> NormLayer<E> {
         for channel in 0..self.channels {
             let inverse = self.inverse[channel];
             let (sum, product) = (self.gradient_sum[channel], self.gradient_product[channel] * inverse);
-            let a = parameters[self.weight].value[channel].f64() * inverse;
+            let a = self.gamma(parameters, channel) * inverse;
             let b = if batch { -a * product / n * inverse } else { 0.0 };
             let constant = if batch { -a * sum / n } else { 0.0 };
             self.a[channel] = E::of(a);
             self.b[channel] = E::of(b);
             self.c[channel] = E::of(constant - b * self.mean[channel].f64());
-            parameters[self.weight].gradient[channel] = E::of(product);
-            parameters[self.bias].gradient[channel] = E::of(sum);
+            if let Some(weight) = self.weight {
+                parameters[weight].gradient[channel] = E::of(product);
+            }
+            if let Some(bias) = self.bias {
+                parameters[bias].gradient[channel] = E::of(sum);
+            }
         }
     }
 }

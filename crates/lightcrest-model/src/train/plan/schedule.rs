@@ -8,11 +8,14 @@
 
 use std::collections::HashMap;
 
-use lightcrest_graph::network::{Activation, Conv2d, Dropout, Linear, Network, Node, NodeId, Op, Weights};
+use lightcrest_graph::network::{
+    Activation, Conv2d, Dropout, LayerNorm, Linear, Network, Node, NodeId, Op, Padding, Weights,
+};
 
-use super::layer::{ConvLayer, NormLayer, Parameter};
+use super::layer::{ChannelLayer, ConvLayer, NormKind, NormLayer, Parameter};
 use super::step::{PlanTensor, Stage, Step, StepOp, TensorId};
 use super::{PlanMode, memory};
+use crate::kernel::activation::is_fused;
 use crate::kernel::{Element, Layout, geometry};
 
 /// Everything that a plan is made of.
@@ -30,6 +33,9 @@ pub(super) struct Schedule<E> {
     pub(super) folds: Vec<Option<usize>>,
     /// Parameter of each convolution across channels.
     pub(super) channel_convs: Vec<usize>,
+    pub(super) channel_layers: Vec<ChannelLayer<E>>,
+    /// Numbers of room that local normalisations need.
+    pub(super) room: usize,
 }
 
 pub(super) struct Scheduler<'a, E> {
@@ -59,15 +65,18 @@ pub(super) struct Scheduler<'a, E> {
     norms: Vec<NormLayer<E>>,
     folds: Vec<Option<usize>>,
     channel_convs: Vec<usize>,
+    channel_layers: Vec<ChannelLayer<E>>,
 }
 
 /// Linear layers are pointwise convolutions of one pixel.
 fn as_conv(op: &Op) -> Option<Conv2d> {
     match op {
         Op::Conv2d(conv) => Some(*conv),
-        Op::Linear(Linear { in_features, out_features, bias }) => {
-            Some(Conv2d { bias: *bias, padding: (0, 0), ..Conv2d::new(*in_features, *out_features, 1, 1) })
-        }
+        Op::Linear(Linear { in_features, out_features, bias }) => Some(Conv2d {
+            bias: *bias,
+            padding: Padding::NONE,
+            ..Conv2d::new(*in_features, *out_features, 1, 1)
+        }),
         Op::Input(_)
         | Op::BatchNorm(_)
         | Op::Activation(_)
@@ -80,7 +89,17 @@ fn as_conv(op: &Op) -> Option<Conv2d> {
         | Op::Concat
         | Op::Slice(_)
         | Op::ChannelShuffle(_)
-        | Op::ChannelConv(_) => None,
+        | Op::ChannelConv(_)
+        | Op::Mul
+        | Op::ConvTranspose2d(_)
+        | Op::Affine(_)
+        | Op::LayerNorm(_)
+        | Op::LocalNorm(_)
+        | Op::PRelu(_)
+        | Op::Gather(_)
+        | Op::Pad(_)
+        | Op::Upsample(_)
+        | Op::PixelShuffle(_) => None,
     }
 }
 
@@ -114,6 +133,7 @@ impl<'a, E: Element> Scheduler<'a, E> {
             norms: vec![],
             folds: vec![],
             channel_convs: vec![],
+            channel_layers: vec![],
         };
         s.fuse();
         s.lay_out();
@@ -123,6 +143,8 @@ impl<'a, E: Element> Scheduler<'a, E> {
         if mode == PlanMode::Train {
             s.backward(forward);
         }
+        let local = (0..count).filter(|&id| matches!(network.nodes()[id].op, Op::LocalNorm(_)));
+        let room = local.map(|id| 2 * network.shape(id).channels).max().unwrap_or(0);
         let buffers = memory::assign(&mut s.tensors, &mut s.stages, batch, size_of::<E>(), lanes);
         Schedule {
             tensors: s.tensors,
@@ -134,35 +156,29 @@ impl<'a, E: Element> Scheduler<'a, E> {
             norms: s.norms,
             folds: s.folds,
             channel_convs: s.channel_convs,
+            channel_layers: s.channel_layers,
+            room,
         }
     }
 
     /// Finds the activations that follow a norm, and for inference what follows a convolution.
     fn fuse(&mut self) {
         let nodes = self.network.nodes();
-        let mut readers: Vec<Vec<NodeId>> = vec![vec![]; nodes.len()];
+        let readers = self.network.only_readers();
+        let only = |id: NodeId| readers[id];
         for (id, node) in nodes.iter().enumerate() {
-            for &input in &node.inputs {
-                readers[input].push(id);
-            }
-        }
-        readers[self.network.output()].push(usize::MAX);
-        let only = |id: NodeId| match readers[id][..] {
-            [reader] if reader != usize::MAX => Some(reader),
-            _ => None,
-        };
-        for (id, node) in nodes.iter().enumerate() {
-            self.trained[id] =
-                !node.op.parameters().is_empty() || node.inputs.iter().any(|&i| self.trained[i]);
-            if let (Op::BatchNorm(_), Some(reader)) = (&node.op, only(id))
-                && matches!(nodes[reader].op, Op::Activation(_))
+            let own = !node.frozen && !node.op.parameters().is_empty();
+            self.trained[id] = own || node.inputs.iter().any(|&i| self.trained[i]);
+            if let (Op::BatchNorm(_) | Op::Affine(_), Some(reader)) = (&node.op, only(id))
+                && let Op::Activation(a) = &nodes[reader].op
+                && is_fused(a)
             {
                 self.fused[reader] = Some(id);
             }
             if self.mode == PlanMode::Infer && as_conv(&node.op).is_some() {
                 let (mut norm, mut activation, mut last) = (None, None, id);
                 if let Some(reader) = only(last)
-                    && matches!(nodes[reader].op, Op::BatchNorm(_))
+                    && matches!(nodes[reader].op, Op::BatchNorm(_) | Op::Affine(_))
                 {
                     (norm, last) = (Some(reader), reader);
                 }
@@ -188,12 +204,22 @@ impl<'a, E: Element> Scheduler<'a, E> {
     fn lay_out(&mut self) {
         let nodes = self.network.nodes();
         for (id, node) in nodes.iter().enumerate() {
+            let join = |a: (usize, usize), b: (usize, usize)| (a.0.max(b.0), a.1.max(b.1));
+            if let Op::ConvTranspose2d(transposed) = &node.op {
+                // what it writes is the input of its convolution
+                let (conv, input) = (transposed.convolution(), node.inputs[0]);
+                let (x, y) = (&self.values[id], &self.values[input]);
+                let (forward, backward) =
+                    (geometry::forward_halo(&conv, x, y), geometry::backward_halo(&conv, x, y));
+                self.values[input].halo = join(self.values[input].halo, backward);
+                self.gradients[id].halo = join(self.gradients[id].halo, forward);
+                continue;
+            }
             let Some(conv) = as_conv(&node.op) else { continue };
             let input = node.inputs[0];
             let (x, y) = (&self.values[input], &self.values[id]);
             let (forward, backward) =
                 (geometry::forward_halo(&conv, x, y), geometry::backward_halo(&conv, x, y));
-            let join = |a: (usize, usize), b: (usize, usize)| (a.0.max(b.0), a.1.max(b.1));
             self.values[input].halo = join(self.values[input].halo, forward);
             if self.trained[input] {
                 self.gradients[id].halo = join(self.gradients[id].halo, backward);
@@ -209,12 +235,16 @@ impl<'a, E: Element> Scheduler<'a, E> {
     fn layers(&mut self, weights: &Weights) {
         for (id, node) in self.network.nodes().iter().enumerate() {
             let first = self.parameters.len();
-            for (role, shape) in node.op.parameters() {
-                let name = format!("{}.{role}", node.name);
-                let value = values(weights, &name);
-                let decay = role == "weight" && !matches!(node.op, Op::BatchNorm(_));
-                let gradient = vec![E::default(); value.len()];
-                self.parameters.push(Parameter { name, shape, decay, value, gradient });
+            self.parameters(node, weights);
+            if let Op::ConvTranspose2d(transposed) = &node.op {
+                let input = node.inputs[0];
+                let bias = transposed.bias.then_some(first + 1);
+                let (x, y) = (&self.gradients[id], &self.gradients[input]);
+                let values = Some((Some(&self.values[id]), &self.values[input]));
+                self.layer[id] = Some(self.convs.len());
+                let conv = (transposed.convolution(), true);
+                self.convs.push(ConvLayer::new(conv, (first, bias), self.lanes, x, y, values));
+                self.folds.push(None);
             }
             if let Some(conv) = as_conv(&node.op) {
                 let last = self.followers.get(&id).map_or(id, |f| f.2);
@@ -224,19 +254,48 @@ impl<'a, E: Element> Scheduler<'a, E> {
                 let (x, y) = (&self.values[input], &self.values[last]);
                 let bias = conv.bias.then_some(first + 1);
                 self.layer[id] = Some(self.convs.len());
+                let conv = (conv, false);
                 self.convs.push(ConvLayer::new(conv, (first, bias), self.lanes, x, y, gradients));
                 self.folds.push(None);
             }
             match &node.op {
                 Op::BatchNorm(norm) => {
                     let running = |role: &str| values(weights, &format!("{}.{role}", node.name));
+                    let kind = if node.frozen { NormKind::Frozen(*norm) } else { NormKind::Batch(*norm) };
                     self.layer[id] = Some(self.norms.len());
                     self.norms.push(NormLayer::new(
-                        node.name.clone(),
-                        norm.channels,
-                        (first, first + 1),
+                        (node.name.clone(), norm.channels, kind),
+                        (Some(first), Some(first + 1)),
                         running("running_mean"),
                         running("running_var"),
+                        self.lanes,
+                    ));
+                }
+                Op::Affine(affine) => {
+                    let channels = affine.channels;
+                    let weight = affine.weight.then_some(first);
+                    let bias = affine.bias.then_some(first + usize::from(affine.weight));
+                    self.layer[id] = Some(self.norms.len());
+                    self.norms.push(NormLayer::new(
+                        (node.name.clone(), channels, NormKind::Affine),
+                        (weight, bias),
+                        vec![E::default(); channels],
+                        vec![E::of(1.0); channels],
+                        self.lanes,
+                    ));
+                }
+                Op::LayerNorm(LayerNorm { channels, epsilon, bias }) => {
+                    let parameters = [Some(first), bias.then_some(first + 1)];
+                    self.layer[id] = Some(self.channel_layers.len());
+                    self.channel_layers.push(ChannelLayer::new(parameters, *epsilon, *channels, self.lanes));
+                }
+                Op::PRelu(_) => {
+                    let channels = self.network.shape(id).channels;
+                    self.layer[id] = Some(self.channel_layers.len());
+                    self.channel_layers.push(ChannelLayer::new(
+                        [Some(first), None],
+                        0.0,
+                        channels,
                         self.lanes,
                     ));
                 }
@@ -245,7 +304,7 @@ impl<'a, E: Element> Scheduler<'a, E> {
                     self.channel_convs.push(first);
                 }
                 // These have their layer already.
-                Op::Conv2d(_) | Op::Linear(_) => {}
+                Op::Conv2d(_) | Op::Linear(_) | Op::ConvTranspose2d(_) => {}
                 Op::Input(_)
                 | Op::Activation(_)
                 | Op::Pool2d(_)
@@ -256,13 +315,36 @@ impl<'a, E: Element> Scheduler<'a, E> {
                 | Op::Gate
                 | Op::Concat
                 | Op::Slice(_)
-                | Op::ChannelShuffle(_) => {}
+                | Op::ChannelShuffle(_)
+                | Op::Mul
+                | Op::LocalNorm(_)
+                | Op::Gather(_)
+                | Op::Pad(_)
+                | Op::Upsample(_)
+                | Op::PixelShuffle(_) => {}
             }
         }
         for (&conv, &(norm, _, _)) in &self.followers {
             let conv = self.layer[conv].expect("a convolution has a layer");
             self.folds[conv] = norm.map(|n| self.layer[n].expect("a norm has a layer"));
         }
+    }
+
+    /// The tensors of a node that are no running statistics.
+    fn parameters(&mut self, node: &Node, weights: &Weights) {
+        let running = matches!(node.op, Op::BatchNorm(_));
+        let flat = matches!(node.op, Op::BatchNorm(_) | Op::Affine(_) | Op::LayerNorm(_) | Op::PRelu(_));
+        node.op.tensors(|role| {
+            if running && !role.trained {
+                return;
+            }
+            let name = format!("{}.{}", node.name, role.name);
+            let value = values(weights, &name);
+            let gradient = vec![E::default(); value.len()];
+            let decay = role.name == "weight" && !flat;
+            let (trained, shape) = (role.trained && !node.frozen, role.shape.to_vec());
+            self.parameters.push(Parameter { name, shape, decay, trained, value, gradient });
+        });
     }
 
     pub(super) fn layer(&self, node: NodeId) -> usize {
@@ -284,7 +366,9 @@ impl<'a, E: Element> Scheduler<'a, E> {
     /// Whether a value is computed wherever it is needed instead of stored.
     fn is_cheap(&self, node: NodeId) -> bool {
         match self.network.nodes()[node].op {
-            Op::BatchNorm(_) | Op::Activation(_) | Op::Gate | Op::Slice(_) => true,
+            Op::BatchNorm(_) | Op::Affine(_) | Op::Activation(_) | Op::PRelu(_) | Op::Gate | Op::Slice(_) => {
+                true
+            }
             Op::Dropout(_) => self.mode == PlanMode::Infer,
             Op::Input(_)
             | Op::Conv2d(_)
@@ -295,7 +379,15 @@ impl<'a, E: Element> Scheduler<'a, E> {
             | Op::Add
             | Op::Concat
             | Op::ChannelShuffle(_)
-            | Op::ChannelConv(_) => false,
+            | Op::ChannelConv(_)
+            | Op::Mul
+            | Op::ConvTranspose2d(_)
+            | Op::LayerNorm(_)
+            | Op::LocalNorm(_)
+            | Op::Gather(_)
+            | Op::Pad(_)
+            | Op::Upsample(_)
+            | Op::PixelShuffle(_) => false,
         }
     }
 
@@ -315,7 +407,8 @@ impl<'a, E: Element> Scheduler<'a, E> {
                 (StepOp::Normalize(self.layer(norm), Some(*activation)), vec![x])
             }
             (Op::Activation(a), None) => (StepOp::Activate(*a), vec![self.value(stage, inputs[0])]),
-            (Op::BatchNorm(_), _) => {
+            (Op::PRelu(_), _) => (StepOp::PRelu(self.layer(node)), vec![self.value(stage, inputs[0])]),
+            (Op::BatchNorm(_) | Op::Affine(_), _) => {
                 (StepOp::Normalize(self.layer(node), None), vec![self.value(stage, inputs[0])])
             }
             (Op::Gate, _) => (StepOp::Gate, vec![self.value(stage, inputs[0]), self.value(stage, inputs[1])]),
@@ -332,7 +425,15 @@ impl<'a, E: Element> Scheduler<'a, E> {
                 | Op::Add
                 | Op::Concat
                 | Op::ChannelShuffle(_)
-                | Op::ChannelConv(_),
+                | Op::ChannelConv(_)
+                | Op::Mul
+                | Op::ConvTranspose2d(_)
+                | Op::LayerNorm(_)
+                | Op::LocalNorm(_)
+                | Op::Gather(_)
+                | Op::Pad(_)
+                | Op::Upsample(_)
+                | Op::PixelShuffle(_),
                 _,
             ) => unreachable!("the value is stored"),
         };
@@ -346,7 +447,9 @@ impl<'a, E: Element> Scheduler<'a, E> {
         let network = self.network;
         for (id, node) in network.nodes().iter().enumerate() {
             let mut stage = node.inputs.iter().map(|&i| self.known[i]).max().unwrap_or(0);
-            if let (Op::BatchNorm(_), PlanMode::Train) = (&node.op, self.mode) {
+            if let (Op::BatchNorm(_), PlanMode::Train) = (&node.op, self.mode)
+                && !node.frozen
+            {
                 let x = self.value(stage, node.inputs[0]);
                 let norm = self.layer(id);
                 self.push(stage, StepOp::Moments(norm), vec![x], None);
@@ -401,7 +504,20 @@ impl<'a, E: Element> Scheduler<'a, E> {
                 }
                 Op::ChannelShuffle(shuffle) => StepOp::Shuffle(shuffle.groups),
                 Op::ChannelConv(_) => StepOp::ChannelConv(self.layer(id)),
-                Op::BatchNorm(_) | Op::Activation(_) | Op::Gate | Op::Slice(_) => continue,
+                Op::ConvTranspose2d(_) => StepOp::ConvInput(self.layer(id)),
+                Op::Mul => StepOp::Multiply,
+                Op::LayerNorm(_) => StepOp::LayerNorm(self.layer(id)),
+                Op::LocalNorm(norm) => StepOp::LocalNorm(*norm),
+                Op::Gather(gather) => StepOp::Gather(gather.channels.clone().into()),
+                Op::Pad(pad) => StepOp::Pad(*pad),
+                Op::Upsample(upsample) => StepOp::Upsample(*upsample),
+                Op::PixelShuffle(shuffle) => StepOp::PixelShuffle(*shuffle),
+                Op::BatchNorm(_)
+                | Op::Affine(_)
+                | Op::Activation(_)
+                | Op::PRelu(_)
+                | Op::Gate
+                | Op::Slice(_) => continue,
             };
             self.push(stage, op, x, Some(y));
         }

@@ -1,6 +1,8 @@
 //! What a plan executes: steps on tensors, in stages.
 
-use lightcrest_graph::network::{Activation, Pool2d};
+use std::sync::Arc;
+
+use lightcrest_graph::network::{Activation, LocalNorm, Pad, PixelShuffle, Pool2d, Upsample};
 
 use crate::kernel::Layout;
 
@@ -96,6 +98,34 @@ pub(super) enum StepOp {
     ChannelConvInput(usize),
     /// [x, dy] to the gradient of the parameter.
     ChannelConvWeight(usize),
+    /// [x] to y, or of [x, dy] to dx.
+    PRelu(usize),
+    /// [x, dy] to the gradient of the slopes.
+    PReluWeight(usize),
+    /// [x] to y.
+    LayerNorm(usize),
+    /// [x, dy] to dx.
+    LayerNormInput(usize),
+    /// [x, dy] to the gradients of its parameters.
+    LayerNormWeight(usize),
+    /// [x] to y, or of [x, dy] to dx.
+    LocalNorm(LocalNorm),
+    /// These channels of [x] to y.
+    Gather(Arc<[usize]>),
+    /// [dy] to these channels of dx.
+    GatherGradient(Arc<[usize]>),
+    /// [x] to y.
+    Pad(Pad),
+    /// [dy] to dx.
+    PadGradient(Pad),
+    /// [x] to y.
+    Upsample(Upsample),
+    /// [dy] to dx.
+    UpsampleGradient(Upsample),
+    /// [x] to y.
+    PixelShuffle(PixelShuffle),
+    /// [dy] to dx.
+    PixelShuffleGradient(PixelShuffle),
     /// [y] to the caller.
     Output,
     /// Copies the gradient of the caller.

@@ -34,13 +34,13 @@ impl<E: Element, M: Machine<E>> Executor<E, M> {
             phases: &layer.forward,
             channels: layer.forward_channels,
             weight: &layer.packed,
-            bias: layer.packed_bias.as_deref(),
+            bias: layer.packed_bias.as_deref().filter(|_| !layer.transposed),
             activation,
         };
         self.correlate(pass, x, y);
     }
 
-    /// The gradient of the input.
+    /// The gradient of the input; of a transposed layer, the way forward.
     pub(super) fn conv_input(&self, layer: usize, dy: Source<'_, E>, dx: Target<'_, E>) {
         let layer = &self.convs[layer];
         let depthwise = layer.conv.is_depthwise();
@@ -49,7 +49,7 @@ impl<E: Element, M: Machine<E>> Executor<E, M> {
             phases: &layer.backward,
             channels: layer.backward_channels,
             weight: if depthwise { &layer.packed } else { &layer.packed_backward },
-            bias: None,
+            bias: layer.packed_bias.as_deref().filter(|_| layer.transposed),
             activation: None,
         };
         self.correlate(pass, dy, dx);
@@ -126,7 +126,8 @@ impl<E: Element, M: Machine<E>> Executor<E, M> {
             });
         }
         if planned.bias.is_some() {
-            let (layout, dy) = (dy.layout, dy.values);
+            let output = if planned.transposed { x } else { dy };
+            let (layout, dy) = (output.layout, output.values);
             self.machine.run(ChannelSum { images, layout, dy, sum: &mut sum, accumulate });
         }
         self.convs[layer].packed_gradient = dw;

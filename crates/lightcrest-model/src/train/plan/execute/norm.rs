@@ -1,8 +1,10 @@
-//! Steps of batch normalisation, with the activation that is fused with it.
+//! Steps of normalisations, batch normalisation with the activation that is fused with it.
 
-use lightcrest_graph::network::Activation;
+use lightcrest_graph::network::{Activation, LocalNorm};
 
 use super::{Chunk, Executor, NormLayer, Source, Step, Target};
+use crate::kernel::layer_norm::{LayerNorm, LayerNormGradient, LayerNormInput};
+use crate::kernel::local_norm::Respond;
 use crate::kernel::norm::{Moments, Normalize, NormalizeGradient, NormalizeInput};
 use crate::kernel::{Element, Machine};
 
@@ -99,5 +101,77 @@ impl<E: Element, M: Machine<E>> Executor<E, M> {
             dx_layout: dx.layout,
             accumulate: dx.accumulate,
         });
+    }
+
+    pub(super) fn layer_norm(&self, layer: usize, x: Source<'_, E>, y: Target<'_, E>) {
+        let layer = &self.channel_layers[layer];
+        self.machine.run(LayerNorm {
+            images: y.images,
+            epsilon: layer.epsilon,
+            gamma: &layer.packed[0],
+            beta: &layer.packed[1],
+            x: x.values,
+            x_layout: x.layout,
+            y: y.values,
+            y_layout: y.layout,
+        });
+    }
+
+    pub(super) fn layer_norm_input(
+        &self,
+        layer: usize,
+        x: Source<'_, E>,
+        dy: Source<'_, E>,
+        dx: Target<'_, E>,
+    ) {
+        let layer = &self.channel_layers[layer];
+        self.machine.run(LayerNormInput {
+            images: dx.images,
+            epsilon: layer.epsilon,
+            gamma: &layer.packed[0],
+            x: x.values,
+            x_layout: x.layout,
+            dy: dy.values,
+            dy_layout: dy.layout,
+            dx: dx.values,
+            dx_layout: dx.layout,
+            accumulate: dx.accumulate,
+        });
+    }
+
+    pub(super) fn layer_norm_weight(&mut self, layer: usize, step: &Step, chunk: Chunk) {
+        let [mut gamma, mut beta] = std::mem::take(&mut self.channel_layers[layer].gradients);
+        let (x, dy) = (self.source(step, 0, chunk), self.source(step, 1, chunk));
+        self.machine.run(LayerNormGradient {
+            images: chunk.count,
+            epsilon: self.channel_layers[layer].epsilon,
+            x: x.values,
+            x_layout: x.layout,
+            dy: dy.values,
+            dy_layout: dy.layout,
+            gamma: &mut gamma,
+            beta: &mut beta,
+            accumulate: chunk.first > 0,
+        });
+        self.channel_layers[layer].gradients = [gamma, beta];
+    }
+
+    /// Forward, or with two tensors read the gradient of the input.
+    pub(super) fn local_norm(&mut self, norm: &LocalNorm, step: &Step, chunk: Chunk, y: Target<'_, E>) {
+        let mut room = std::mem::take(&mut self.room);
+        let x = self.source(step, 0, chunk);
+        let dy = step.reads.get(1).map(|_| self.source(step, 1, chunk));
+        self.machine.run(Respond {
+            images: y.images,
+            norm,
+            x: x.values,
+            x_layout: x.layout,
+            dy: dy.map(|dy| (dy.values, dy.layout)),
+            y: y.values,
+            y_layout: y.layout,
+            accumulate: y.accumulate,
+            room: &mut room[..2 * x.layout.channels],
+        });
+        self.room = room;
     }
 }

@@ -3,10 +3,11 @@
 use lightcrest_graph::network::Activation;
 use rand::Rng;
 
-use super::{Executor, Source, Target};
+use super::{Chunk, Executor, Source, Step, Target};
 use crate::kernel::activation::{Activate, ActivateGradient};
 use crate::kernel::elementwise::{Accumulate, Add, Gate, GateGradient};
 use crate::kernel::layout::Runs;
+use crate::kernel::prelu::{PRelu, PReluGradient};
 use crate::kernel::{Element, Machine};
 
 impl<E: Element, M: Machine<E>> Executor<E, M> {
@@ -91,6 +92,36 @@ impl<E: Element, M: Machine<E>> Executor<E, M> {
             dgate_layout: dgate.layout,
             accumulate: dgate.accumulate,
         });
+    }
+
+    /// Forward, or with `dy` the gradient of the input.
+    pub(super) fn prelu(&self, layer: usize, x: Source<'_, E>, dy: Option<Source<'_, E>>, y: Target<'_, E>) {
+        self.machine.run(PRelu {
+            images: y.images,
+            slope: &self.channel_layers[layer].packed[0],
+            x: x.values,
+            x_layout: x.layout,
+            dy: dy.map(|dy| (dy.values, dy.layout)),
+            y: y.values,
+            y_layout: y.layout,
+            accumulate: y.accumulate,
+        });
+    }
+
+    /// The gradient of the slopes.
+    pub(super) fn prelu_weight(&mut self, layer: usize, step: &Step, chunk: Chunk) {
+        let mut sum = std::mem::take(&mut self.channel_layers[layer].gradients[0]);
+        let (x, dy) = (self.source(step, 0, chunk), self.source(step, 1, chunk));
+        self.machine.run(PReluGradient {
+            images: chunk.count,
+            x: x.values,
+            x_layout: x.layout,
+            dy: dy.values,
+            dy_layout: dy.layout,
+            sum: &mut sum,
+            accumulate: chunk.first > 0,
+        });
+        self.channel_layers[layer].gradients[0] = sum;
     }
 }
 

@@ -1,8 +1,9 @@
 //! Small networks that together hold every operator, in the combinations that plans treat apart.
 
 use lightcrest_graph::network::{
-    Activation, BatchNorm, ChannelConv, ChannelShuffle, Conv2d, Dropout, Linear, Network, NodeId, Op, Pool2d,
-    PoolKind, Shape, Slice,
+    Activation, Affine, BatchNorm, ChannelConv, ChannelShuffle, Conv2d, ConvTranspose2d, Dropout, Gather,
+    LayerNorm, Linear, LocalNorm, Network, NodeId, Op, PRelu, Pad, Padding, PixelShuffle, Pool2d, PoolKind,
+    Shape, Slice, Upsample,
 };
 
 /// Pushes layers under numbered names.
@@ -54,12 +55,7 @@ impl Maker {
 }
 
 fn pool(kind: PoolKind, kernel: usize, stride: usize, padding: usize) -> Op {
-    Op::Pool2d(Pool2d {
-        kind,
-        kernel: (kernel, kernel),
-        stride: (stride, stride),
-        padding: (padding, padding),
-    })
+    Op::Pool2d(Pool2d::new(kind, kernel, stride, padding))
 }
 
 pub(super) fn all() -> Vec<(&'static str, Network)> {
@@ -78,6 +74,13 @@ pub(super) fn all() -> Vec<(&'static str, Network)> {
         ("bare activations", bare_activations()),
         ("a map as output", map_output()),
         ("wide", wide()),
+        ("read activations", read_activations()),
+        ("uneven padding", uneven_padding()),
+        ("transposed", transposed()),
+        ("read norms", read_norms()),
+        ("moved", moved()),
+        ("products", products()),
+        ("frozen", frozen()),
     ]
 }
 
@@ -95,15 +98,16 @@ fn plain() -> Network {
 
 fn odd_convolutions() -> Network {
     let mut m = Maker::new(3, 9, 7);
-    let first = Conv2d { kernel: (3, 5), padding: (0, 2), bias: true, ..Conv2d::new(3, 5, 3, 1) };
+    let first = Conv2d { kernel: (3, 5), padding: (0, 2).into(), bias: true, ..Conv2d::new(3, 5, 3, 1) };
     let x = m.push(Op::Conv2d(first), &[0]);
     let x = m.act(x, Activation::Swish);
-    let second = Conv2d { dilation: (2, 1), padding: (2, 3), stride: (1, 2), ..Conv2d::new(5, 17, 3, 1) };
+    let second =
+        Conv2d { dilation: (2, 1), padding: (2, 3).into(), stride: (1, 2), ..Conv2d::new(5, 17, 3, 1) };
     let x = m.push(Op::Conv2d(second), &[x]);
     let x = m.norm(x);
     let x = m.act(x, Activation::Hardswish);
     // padding beyond the reach of the kernel
-    let third = Conv2d { padding: (2, 1), bias: true, ..Conv2d::new(17, 4, 1, 1) };
+    let third = Conv2d { padding: (2, 1).into(), bias: true, ..Conv2d::new(17, 4, 1, 1) };
     let x = m.push(Op::Conv2d(third), &[x]);
     m.head(x)
 }
@@ -290,4 +294,159 @@ fn wide() -> Network {
     let x = m.norm(x);
     let x = m.act(x, Activation::ReLU);
     m.head(x)
+}
+
+/// What only networks that were read have.
+fn read_activations() -> Network {
+    let mut m = Maker::new(2, 4, 4);
+    let mut x = 0;
+    for activation in [
+        Activation::LeakyReLU { slope: 0.1 },
+        Activation::Elu { alpha: 0.7 },
+        Activation::Clip { low: -0.3, high: 0.9 },
+        Activation::Ramp { slope: 0.2, offset: 0.5 },
+        Activation::Gelu,
+        Activation::GeluTanh,
+        Activation::Erf,
+        Activation::Tanh,
+        Activation::Softplus,
+    ] {
+        x = m.push(Op::Conv2d(Conv2d { bias: true, ..Conv2d::new(m.channels(x), 5, 3, 1) }), &[x]);
+        x = m.act(x, activation);
+        x = m.depthwise(x, 3, 1);
+        x = m.act(x, activation);
+    }
+    x = m.conv(x, 6, 3, 1);
+    // not fused with the norm
+    x = m.norm(x);
+    x = m.act(x, Activation::Gelu);
+    x = m.push(Op::PRelu(PRelu { slopes: 6 }), &[x]);
+    x = m.conv(x, 6, 1, 1);
+    x = m.push(Op::PRelu(PRelu { slopes: 1 }), &[x]);
+    m.head(x)
+}
+
+/// Padding that differs from side to side, and windows that reach beyond it.
+fn uneven_padding() -> Network {
+    let mut m = Maker::new(3, 8, 9);
+    let padding = Padding { top: 0, left: 0, bottom: 1, right: 2 };
+    let x = m.push(Op::Conv2d(Conv2d { padding, ..Conv2d::new(3, 6, 3, 2) }), &[0]);
+    let x = m.norm(x);
+    let x = m.act(x, Activation::ReLU6);
+    let padding = Padding { top: 2, left: 1, bottom: 0, right: 3 };
+    let x = m.push(Op::Conv2d(Conv2d { padding, ..Conv2d::new(6, 6, 3, 1).with_groups(6) }), &[x]);
+    let ceil = |kind, padding, count_padding| {
+        Op::Pool2d(Pool2d { padding, ceil: true, count_padding, ..Pool2d::new(kind, 3, 2, 0) })
+    };
+    let a = m.push(ceil(PoolKind::Max, (1, 0).into(), true), &[x]);
+    let b = m.push(ceil(PoolKind::Average, (1, 0).into(), false), &[x]);
+    let c = m.push(ceil(PoolKind::Average, (1, 0).into(), true), &[x]);
+    let x = m.push(Op::Add, &[a, b, c]);
+    let padding = Padding { top: 0, left: 1, bottom: 1, right: 0 };
+    let x = m.push(
+        Op::Pool2d(Pool2d { padding, count_padding: false, ..Pool2d::new(PoolKind::Average, 2, 1, 0) }),
+        &[x],
+    );
+    m.head(x)
+}
+
+fn transposed() -> Network {
+    let mut m = Maker::new(2, 4, 3);
+    let x = m.conv(0, 6, 3, 1);
+    let up = ConvTranspose2d {
+        in_channels: 6,
+        out_channels: 9,
+        kernel: (3, 2),
+        stride: (2, 3),
+        padding: Padding { top: 1, left: 0, bottom: 0, right: 1 },
+        output_padding: (1, 2),
+        dilation: (1, 1),
+        groups: 3,
+        bias: true,
+    };
+    let x = m.push(Op::ConvTranspose2d(up), &[x]);
+    let x = m.norm(x);
+    let x = m.act(x, Activation::ReLU);
+    let deep = ConvTranspose2d { in_channels: 9, out_channels: 9, groups: 9, dilation: (2, 1), ..up };
+    let x = m.push(Op::ConvTranspose2d(deep), &[x]);
+    let last = ConvTranspose2d {
+        in_channels: 9,
+        out_channels: 17,
+        groups: 1,
+        stride: (1, 1),
+        output_padding: (0, 0),
+        bias: false,
+        ..up
+    };
+    let x = m.push(Op::ConvTranspose2d(last), &[x]);
+    m.head(x)
+}
+
+fn read_norms() -> Network {
+    let mut m = Maker::new(3, 5, 4);
+    let constant = Affine { channels: 3, weight: true, bias: true, trained: false };
+    let x = m.push(Op::Affine(constant), &[0]);
+    let x = m.conv(x, 21, 3, 1);
+    let x = m.push(Op::BatchNorm(BatchNorm { epsilon: 1e-2, momentum: 0.3, ..BatchNorm::new(21) }), &[x]);
+    let x = m.push(Op::LocalNorm(LocalNorm { size: 5, alpha: 0.3, beta: 0.75, offset: 1.2 }), &[x]);
+    let x = m.push(Op::LayerNorm(LayerNorm { channels: 21, epsilon: 1e-3, bias: true }), &[x]);
+    let y = m.conv(x, 21, 1, 1);
+    let scale = Affine { channels: 21, weight: true, bias: false, trained: true };
+    let y = m.push(Op::Affine(scale), &[y]);
+    let x = m.push(Op::Add, &[x, y]);
+    let x = m.push(Op::LocalNorm(LocalNorm { size: 2, alpha: 0.2, beta: 0.6, offset: 1.0 }), &[x]);
+    let shift = Affine { channels: 21, weight: false, bias: true, trained: true };
+    let x = m.push(Op::Affine(shift), &[x]);
+    let x = m.act(x, Activation::Hardswish);
+    let x = m.push(Op::LayerNorm(LayerNorm { channels: 21, epsilon: 1e-3, bias: false }), &[x]);
+    m.head(x)
+}
+
+/// Values that change their places.
+fn moved() -> Network {
+    let mut m = Maker::new(1, 4, 3);
+    let x = m.conv(0, 8, 3, 1);
+    let gather = Gather { channels: vec![3, 1, 1, 7, 0, 2, 6, 5, 4, 3, 0, 7] };
+    let x = m.push(Op::Gather(gather), &[x]);
+    let x = m.push(Op::PixelShuffle(PixelShuffle { block: 2, block_first: false }), &[x]);
+    let padding = Padding { top: 1, left: 0, bottom: 2, right: 1 };
+    let x = m.push(Op::Pad(Pad { padding, channels: (0, 0), value: 0.5 }), &[x]);
+    let x = m.conv(x, 4, 3, 2);
+    let y = m.push(Op::PixelShuffle(PixelShuffle { block: 2, block_first: true }), &[x]);
+    let z = m.push(Op::Pad(Pad { padding: Padding::NONE, channels: (1, 2), value: 0.0 }), &[y]);
+    let x = m.push(Op::Upsample(Upsample { factor: (2, 2) }), &[x]);
+    let x = m.push(Op::Add, &[x, z]);
+    let x = m.conv(x, 5, 3, 1);
+    m.head(x)
+}
+
+/// Products, and values that one layer reads twice.
+fn products() -> Network {
+    let mut m = Maker::new(2, 3, 4);
+    let x = m.conv(0, 7, 3, 1);
+    let y = m.conv(x, 7, 1, 1);
+    let y = m.act(y, Activation::Tanh);
+    let x = m.push(Op::Mul, &[x, y]);
+    let x = m.norm(x);
+    let x = m.push(Op::Mul, &[x, x]);
+    let x = m.push(Op::Add, &[x, x]);
+    let x = m.push(Op::Concat, &[x, x]);
+    let x = m.conv(x, 5, 1, 1);
+    m.head(x)
+}
+
+/// Layers that training leaves alone, before and between those that it changes.
+fn frozen() -> Network {
+    let mut m = Maker::new(2, 4, 4);
+    let x = m.conv(0, 6, 3, 1);
+    let x = m.norm(x);
+    let x = m.act(x, Activation::ReLU);
+    let x = m.conv(x, 7, 3, 1);
+    let x = m.norm(x);
+    let x = m.act(x, Activation::Swish);
+    let x = m.conv(x, 5, 3, 1);
+    let x = m.norm(x);
+    let mut network = m.head(x);
+    network.freeze(|path| ["n1", "norm2", "norm5", "n7"].contains(&path));
+    network
 }

@@ -1,8 +1,10 @@
-//! Operators as their definitions read: f64, one image plane after the other, no SIMD, no layout tricks. What
+//! Operators as their definitions read (those of networks that were read from a file by the graph's own
+//! definition): f64, one image plane after the other, no SIMD, no layout tricks. What
 //! the plan computes is compared with this.
 
+use lightcrest_graph::network::reference::layer;
 use lightcrest_graph::network::{
-    Activation, BatchNorm, ChannelConv, ChannelShuffle, Linear, Network, Op, PoolKind, Shape, Slice, Weights,
+    BatchNorm, ChannelConv, ChannelShuffle, Linear, Network, Op, PoolKind, Shape, Slice, Weights,
 };
 
 /// Value of one node for every image: (image, channel, row, column) row-major.
@@ -39,9 +41,9 @@ pub(super) fn forward(
                         for kh in 0..conv.kernel.0 {
                             for kw in 0..conv.kernel.1 {
                                 let row =
-                                    (y * conv.stride.0 + kh * conv.dilation.0).wrapping_sub(conv.padding.0);
-                                let column =
-                                    (x * conv.stride.1 + kw * conv.dilation.1).wrapping_sub(conv.padding.1);
+                                    (y * conv.stride.0 + kh * conv.dilation.0).wrapping_sub(conv.padding.top);
+                                let column = (x * conv.stride.1 + kw * conv.dilation.1)
+                                    .wrapping_sub(conv.padding.left);
                                 if row < from.height && column < from.width {
                                     sum += w[((c * ci + i) * conv.kernel.0 + kh) * conv.kernel.1 + kw]
                                         * input[at(from, b, c / co * ci + i, row, column)];
@@ -60,11 +62,11 @@ pub(super) fn forward(
                     bias[c] + row.iter().zip(&input[b * in_features..]).map(|(w, x)| w * x).sum::<f64>()
                 })
             }
-            Op::BatchNorm(BatchNorm { channels, .. }) => {
+            Op::BatchNorm(BatchNorm { channels, epsilon, .. }) => {
                 let (input, from) = inputs[0];
                 let (gamma, beta) = (weight("weight"), weight("bias"));
                 let (mut mean, mut var) = (weight("running_mean"), weight("running_var"));
-                if training {
+                if training && !node.frozen {
                     for c in 0..*channels {
                         let all: Vec<f64> = (0..n)
                             .flat_map(|b| (0..from.area()).map(move |p| (b, p)))
@@ -75,10 +77,10 @@ pub(super) fn forward(
                     }
                 }
                 build(n, shape, |b, c, y, x| {
-                    (input[at(from, b, c, y, x)] - mean[c]) / (var[c] + 1e-5).sqrt() * gamma[c] + beta[c]
+                    (input[at(from, b, c, y, x)] - mean[c]) / (var[c] + epsilon).sqrt() * gamma[c] + beta[c]
                 })
             }
-            Op::Activation(a) => inputs[0].0.iter().map(|&x| activate(*a, x)).collect(),
+            Op::Activation(a) => inputs[0].0.iter().map(|&x| a.apply(x)).collect(),
             Op::Pool2d(p) => {
                 let (input, from) = inputs[0];
                 let maximum = p.kind == PoolKind::Max;
@@ -86,8 +88,8 @@ pub(super) fn forward(
                     let mut inside = vec![];
                     for kh in 0..p.kernel.0 {
                         for kw in 0..p.kernel.1 {
-                            let row = (y * p.stride.0 + kh).wrapping_sub(p.padding.0);
-                            let column = (x * p.stride.1 + kw).wrapping_sub(p.padding.1);
+                            let row = (y * p.stride.0 + kh).wrapping_sub(p.padding.top);
+                            let column = (x * p.stride.1 + kw).wrapping_sub(p.padding.left);
                             if row < from.height && column < from.width {
                                 inside.push(input[at(from, b, c, row, column)]);
                             }
@@ -95,7 +97,9 @@ pub(super) fn forward(
                     }
                     match maximum {
                         true => inside.into_iter().fold(f64::NEG_INFINITY, f64::max),
-                        false => inside.iter().sum::<f64>() / (p.kernel.0 * p.kernel.1) as f64,
+                        false => {
+                            inside.iter().sum::<f64>() / p.divisor((y, x), (from.height, from.width)) as f64
+                        }
                     }
                 })
             }
@@ -143,6 +147,29 @@ pub(super) fn forward(
                         .sum()
                 })
             }
+            Op::Mul
+            | Op::ConvTranspose2d(_)
+            | Op::Affine(_)
+            | Op::LayerNorm(_)
+            | Op::LocalNorm(_)
+            | Op::PRelu(_)
+            | Op::Gather(_)
+            | Op::Pad(_)
+            | Op::Upsample(_)
+            | Op::PixelShuffle(_) => {
+                let weight = |role: &str| -> Vec<f64> {
+                    let tensor = weights.get(&format!("{}.{role}", node.name));
+                    tensor.map(|t| t.data.iter().map(|&v| f64::from(v)).collect()).unwrap_or_default()
+                };
+                let image = |b: usize| {
+                    let inputs: Vec<(&[f64], Shape)> = inputs
+                        .iter()
+                        .map(|(values, from)| (&values[b * from.len()..][..from.len()], *from))
+                        .collect();
+                    layer(&node.op, &inputs, shape, &weight)
+                };
+                (0..n).flat_map(image).collect()
+            }
         };
         values.push(value);
     }
@@ -172,17 +199,4 @@ fn build(n: usize, shape: Shape, value: impl Fn(usize, usize, usize, usize) -> f
         }
     }
     map
-}
-
-fn activate(activation: Activation, x: f64) -> f64 {
-    let relu6 = |v: f64| v.clamp(0.0, 6.0);
-    let sigmoid = 1.0 / (1.0 + (-x).exp());
-    match activation {
-        Activation::ReLU => x.max(0.0),
-        Activation::ReLU6 => relu6(x),
-        Activation::Hardswish => x * relu6(x + 3.0) / 6.0,
-        Activation::Hardsigmoid => relu6(x + 3.0) / 6.0,
-        Activation::Swish => x * sigmoid,
-        Activation::Sigmoid => sigmoid,
-    }
 }
