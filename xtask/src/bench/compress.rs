@@ -34,10 +34,11 @@ pub(crate) fn compress(options: &[&str]) -> Result<(), String> {
         ["--part", "exports"] => round_trip(&exports()?),
         ["--part", "low-rank"] => low_rank(&real_files()?),
         ["--part", "reach"] => reach(),
+        ["--part", "search", rest @ ..] => search(rest),
         _ => {
             let options = options.join(" ");
             Err(format!(
-                "unknown options `{options}`: --part round-trip, exports, low-rank or reach expected"
+                "unknown options `{options}`: --part round-trip, exports, low-rank, reach or search expected"
             ))
         }
     }
@@ -51,6 +52,23 @@ fn reach() -> Result<(), String> {
     command.arg(root().join("xtask/python/compress_reach.py"));
     command.arg(target_folder().join("release/lightcrest")).arg(folder().join("reach"));
     run(command.args(exports()?).args(real_files()?))
+}
+
+/// What `lightcrest compress` finds for the digits' network, or for the spec that is given, beside random
+/// search and beside its first trials alone.
+fn search(options: &[&str]) -> Result<(), String> {
+    const SPEC: &str = "examples/compress-digits.toml";
+    if options.first().is_some_and(|word| !word.starts_with('-')) {
+        return super::search(options);
+    }
+    let network = root().join("runs/compress-digits-network");
+    if !network.join("model.onnx").is_file() {
+        let spec = "examples/compress-digits-network.toml";
+        let program = ["run", "--release", "--quiet", "--package", "lightcrest-cli", "--"];
+        run(cargo().args(program).args(["train", spec, "--out"]).arg(&network))?;
+    }
+    let options: Vec<&str> = std::iter::once(SPEC).chain(options.iter().copied()).collect();
+    super::search(&options)
 }
 
 /// The files whose layers are decomposed: the networks of images.

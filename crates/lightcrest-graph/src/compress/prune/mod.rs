@@ -18,6 +18,7 @@ mod label;
 mod prepare;
 mod report;
 mod shuffle;
+mod size;
 mod surgery;
 mod trace;
 
@@ -30,6 +31,7 @@ use group::Group;
 pub use importance::Importance;
 use prepare::Prepared;
 pub use report::{PruneReport, PrunedLayer};
+pub use size::{SizedLayer, Sizer, Sizes};
 use trace::Trace;
 
 /// What to prune.
