@@ -4,7 +4,7 @@ onnx_vectors.py FOLDER
 
 Every case becomes FOLDER/NAME/ with model.onnx, input_0.pb, input_1.pb, ... and output_0.pb, ...; an input or output that
 is no tensor (a list, a map, nothing) has no file. Beside the cases of single operators that the package `onnx` makes there
-are its models exported by PyTorch. tolerance.txt holds the relative and the absolute tolerance.
+are its models exported by PyTorch and its nine light classics. tolerance.txt holds the relative and the absolute tolerance.
 """
 
 import sys
@@ -59,12 +59,29 @@ def exported(folder):
         write(folder / case.name, model, read("input"), read("output"), (1e-3, 1e-7))
 
 
+def classics(folder):
+    root = Path(onnx.__file__).parent / "backend/test/data/light"
+    for path in sorted(root.glob("*.onnx")):
+        model = onnx.load(path)
+        constants = {tensor.name for tensor in model.graph.initializer}
+        inputs = [None] * len(model.graph.input)
+        for index, info in enumerate(model.graph.input):
+            if info.name not in constants:
+                shape = [dim.dim_value or 1 for dim in info.type.tensor_type.shape.dim]
+                # What the outputs beside the models were made from.
+                count = int(np.prod(shape))
+                inputs[index] = (np.arange(count).reshape(shape) / count).astype(np.float32)
+        output = onnx.load_tensor(path.with_name(f"{path.stem}_output_0.pb"))
+        write(folder / path.stem, model, inputs, [output], (1e-3, 1e-5))
+
+
 def main(arguments):
     if len(arguments) != 1:
         sys.exit(__doc__)
     folder = Path(arguments[0])
     single(folder)
     exported(folder)
+    classics(folder)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ use crate::bench;
 use crate::process::{cargo, root, run, target_folder};
 use crate::python;
 
-/// Format, lints, tests, documentation, exported and pruned files, the Python package.
+/// Format, lints, tests, documentation, exported, pruned and decomposed files, the Python package.
 ///
 /// # Errors
 /// The first command that fails.
@@ -20,6 +20,7 @@ pub(crate) fn run_all() -> Result<(), String> {
     run(cargo().args(["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))?;
     onnx()?;
     pruning()?;
+    decomposing()?;
     package()
 }
 
@@ -115,6 +116,14 @@ fn pruning() -> Result<(), String> {
     let python = python::environment("onnx")?;
     let script = root().join("xtask/python/prune_check.py");
     run(Command::new(python).arg(script).arg(program).arg(target_folder().join("prune-check")))
+}
+
+/// What is decomposed must compute the same at full rank, and cost what is said of it.
+fn decomposing() -> Result<(), String> {
+    let program = target_folder().join("debug/lightcrest");
+    let python = python::environment("onnx")?;
+    let script = root().join("xtask/python/decompose_check.py");
+    run(Command::new(python).arg(script).arg(program).arg(target_folder().join("decompose-check")))
 }
 
 /// The Python package, built as a wheel and installed into an environment of its own, must pass its tests

@@ -11,7 +11,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     version,
     about = "Finds models that are good and light",
     long_about = "Finds models that are good and light: searches the architecture and the training of a light \
-                  neural network for a set of images, on the CPU, or tunes the parameters of any program.",
+                  neural network for a set of images, on the CPU, compresses a network that exists, or tunes the \
+                  parameters of any program.",
     after_help = EXAMPLES,
     disable_help_subcommand = true,
     arg_required_else_help = true
@@ -26,6 +27,7 @@ const EXAMPLES: &str = "\
 Examples:
   lightcrest search examples/digits.toml        search; the run's folder is runs/digits
   lightcrest tune examples/pytorch_fashion_mnist/tune.toml
+  lightcrest compress examples/compress-digits.toml
   lightcrest show runs/digits                   print the front
   lightcrest train runs/digits/front/trial-0012/config.toml
 
@@ -45,6 +47,9 @@ pub(crate) enum Command {
     /// Tune the parameters of a program that a spec names
     #[command(after_help = TUNE_EXAMPLES)]
     Tune(StudyArguments),
+    /// Compress a network that exists: search what to do to which of its layers
+    #[command(after_help = COMPRESS_EXAMPLES)]
+    Compress(StudyArguments),
     /// Train one model
     #[command(after_help = TRAIN_EXAMPLES)]
     Train(TrainArguments),
@@ -66,6 +71,9 @@ pub(crate) enum Command {
     /// Remove channels from an ONNX model
     #[command(after_help = PRUNE_EXAMPLES)]
     Prune(PruneArguments),
+    /// Make the layers of an ONNX model chains of smaller ones, of low rank
+    #[command(after_help = DECOMPOSE_EXAMPLES)]
+    Decompose(DecomposeArguments),
     /// Check a spec and its data without running anything
     #[command(after_help = "Example:\n  lightcrest check examples/digits.toml")]
     Check(CheckArguments),
@@ -112,10 +120,32 @@ Examples:
   lightcrest tune spec.toml --out /tmp/mine --workers 4
   lightcrest tune spec.toml --fresh";
 
+const COMPRESS_EXAMPLES: &str = "\
+The spec names an ONNX file and images, with labels or without. Layers are tied into sections; for each the search chooses
+whether channels are cut or layers are taken apart (SVD, Tucker, CP, spatial), and how strongly, and how the network is
+fine-tuned, taught by the original. `lightcrest check SPEC` lists the sections.
+
+The same command again goes on where the run ended; one whose budget is spent only writes its results again.
+Ctrl-C ends after storing what is finished; a second Ctrl-C ends at once. A spec in which nothing varies makes its one
+model, into --out [default: compressed].
+
+The run's folder holds
+  report.html           everything to look at, in one page
+  front.csv             the models of the front, one a line
+  front/trial-NNNN/     model.onnx, config.toml, metrics.json
+  study.db              every trial (SQLite)
+  spec.toml             the spec
+  images.json, model.json   what the images and the network were; a run does not go on with others
+
+Examples:
+  lightcrest compress examples/compress-digits.toml
+  lightcrest compress runs/compress-digits/front/trial-0012/config.toml --out model";
+
 const SCHEMA_EXAMPLES: &str = "\
 Examples:
   lightcrest schema > spec.schema.json          specs of `lightcrest search`
-  lightcrest schema tune > tune.schema.json     specs of `lightcrest tune`";
+  lightcrest schema tune > tune.schema.json     specs of `lightcrest tune`
+  lightcrest schema compress > compress.schema.json";
 
 const TRAIN_EXAMPLES: &str = "\
 A config.toml of a run trains exactly that model again, from any folder. A kindle-style YAML file describes an architecture only: --data
@@ -246,7 +276,62 @@ pub(crate) enum ImportanceName {
     Bn,
 }
 
-/// `lightcrest search` and `lightcrest tune`
+const DECOMPOSE_EXAMPLES: &str = "\
+A convolution or a linear layer becomes a chain of smaller ones with about the same product: no data is needed, and what the ranks drop
+is lost until the network is trained again. Layers stay where a chain would take no fewer multiply-accumulates, and the table says
+why. Layers without a window are always decomposed by SVD. Without anything to decompose, nothing is written and the exit code is 2.
+
+Examples:
+  lightcrest decompose model.onnx --method tucker --out low.onnx
+  lightcrest decompose model.onnx --method spatial --rank 0.5 --out low.onnx
+  lightcrest decompose model.onnx --method svd --macs 0.5 --keep stem --out low.onnx --json";
+
+/// `lightcrest decompose`
+#[derive(Debug, Args)]
+pub(crate) struct DecomposeArguments {
+    /// The model, an ONNX file
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: PathBuf,
+    /// Where the decomposed model goes
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// How kernels are decomposed
+    #[arg(long, value_name = "NAME", value_enum, default_value_t = MethodName::Tucker)]
+    pub(crate) method: MethodName,
+    /// evbmf: what stands out of noise in the weights; or this share of the full rank, such as 0.5
+    #[arg(long, value_name = "RANK", default_value = "evbmf")]
+    pub(crate) rank: String,
+    /// Share of the model's multiply-accumulates to end at, with ranks that lose least
+    #[arg(long, value_name = "SHARE", conflicts_with = "rank")]
+    pub(crate) macs: Option<f64>,
+    /// Decompose this layer and no other: the name of a node, or of its output; may be given again
+    #[arg(long, value_name = "LAYER")]
+    pub(crate) layer: Vec<String>,
+    /// Leave this layer alone; may be given again
+    #[arg(long, value_name = "LAYER")]
+    pub(crate) keep: Vec<String>,
+    /// Decompose layers even where this takes no fewer multiply-accumulates
+    #[arg(long)]
+    pub(crate) allow_growth: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Ways to decompose a kernel.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum MethodName {
+    /// A window to few channels, then 1 x 1
+    Svd,
+    /// 1 x 1 to few channels, a window between few channels, 1 x 1
+    Tucker,
+    /// 1 x 1, one column and one row a channel, 1 x 1
+    Cp,
+    /// A column, then a row
+    Spatial,
+}
+
+/// `lightcrest search`, `lightcrest tune` and `lightcrest compress`
 #[derive(Debug, Args)]
 pub(crate) struct StudyArguments {
     /// The spec, a TOML file; - for standard input
@@ -353,6 +438,8 @@ pub(crate) enum SchemaOf {
     Search,
     /// `lightcrest tune`
     Tune,
+    /// `lightcrest compress`
+    Compress,
 }
 
 #[cfg(test)]

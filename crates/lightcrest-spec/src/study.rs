@@ -40,8 +40,9 @@ pub struct StudySpec {
     /// Everything that varies. Empty when the spec fixes every value: then there is nothing to search.
     pub space: Space,
     /// Text that differs for specs whose trials cannot be compared. `[budget]`, `[workers]`, `[memory]`,
-    /// `[sampler]`, `[pruner]`, `[terminator]`, `[refit]`, what limits a command and where it runs, where the images lie,
-    /// comments and the order of keys do not count: they may change when a study goes on.
+    /// `[sampler]`, `[pruner]`, `[terminator]`, `[refit]`, what limits a command and where it runs,
+    /// where the images lie, comments and the order of keys do not count: they may change when a study goes
+    /// on.
     pub fingerprint: String,
     /// What `fingerprint` was for studies that began when the place of the images counted.
     pub earlier_fingerprint: String,

@@ -59,8 +59,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Imports point one way: {space, pareto} → {objective, memory} → history → {sampler, pruner, storage, importance} →
-//! {terminator, trial} → study → executor → testing; those in braces never import each other.
+//! Imports point one way: {space, pareto} → {objective, memory} → history → {sampler, pruner, storage,
+//! importance} → {terminator, trial} → study → executor → testing; those in braces never import each other.
 
 pub mod executor;
 pub mod history;

@@ -1,7 +1,9 @@
 //! The commands, one a file.
 
 mod check;
+mod compress;
 mod cost;
+mod decompose;
 mod latency;
 mod prune;
 mod report;
@@ -13,7 +15,9 @@ mod train;
 mod tune;
 
 pub(crate) use check::check;
+pub(crate) use compress::compress;
 pub(crate) use cost::cost;
+pub(crate) use decompose::decompose;
 pub(crate) use latency::latency;
 pub(crate) use prune::prune;
 pub(crate) use report::report;

@@ -38,6 +38,9 @@ pub(crate) fn sources(
     let mut seen: Vec<PathBuf> = own.filter(|_| !arguments.fresh).into_iter().collect();
     let mut sources = Vec::new();
     for path in paths {
+        if path == root && !arguments.fresh {
+            continue; // it is not there yet
+        }
         if let Ok(place) = path.canonicalize() {
             if seen.contains(&place) {
                 continue;

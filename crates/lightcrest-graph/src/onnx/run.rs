@@ -48,6 +48,14 @@ pub enum RunError {
         /// What was given.
         found: String,
     },
+    /// A constant whose elements are not computed with, such as half precision.
+    #[error("constant `{name}` has elements of type {element}, which are not computed with")]
+    Element {
+        /// The constant.
+        name: String,
+        /// Number of the type in `onnx.proto`.
+        element: i32,
+    },
     /// A value was asked for that does not exist.
     #[error("the graph has no value `{name}`")]
     NoValue {
@@ -73,6 +81,8 @@ pub struct Runner {
     opset: i64,
     constants: HashMap<String, Arc<Array>>,
     inputs: Vec<Input>,
+    /// Constants that are not computed with, and their element types.
+    others: HashMap<String, i32>,
 }
 
 /// An input as the file declares it.
@@ -98,14 +108,24 @@ impl Runner {
         let names = graph.initializer.iter().map(|tensor| &tensor.name).chain(computed);
         let constants: HashMap<String, Arc<Array>> =
             names.filter_map(|name| Some((name.clone(), facts.shared(name)?))).collect();
-        let inputs = graph.input.iter().filter(|input| !constants.contains_key(&input.name));
+        let others = graph.initializer.iter().filter(|tensor| !constants.contains_key(&tensor.name));
+        let others: HashMap<String, i32> =
+            others.map(|tensor| (tensor.name.clone(), tensor.data_type)).collect();
+        let constant = |name: &String| constants.contains_key(name) || others.contains_key(name);
+        let inputs = graph.input.iter().filter(|input| !constant(&input.name));
         let inputs = inputs.map(|input| Input {
             name: input.name.clone(),
             element: facts.element(&input.name),
             shape: facts.shape(&input.name).map(<[Dim]>::to_vec),
         });
         let inputs = inputs.collect();
-        Ok(Self { nodes: nodes.into_iter().cloned().collect(), opset: model.opset(), constants, inputs })
+        Ok(Self {
+            nodes: nodes.into_iter().cloned().collect(),
+            opset: model.opset(),
+            constants,
+            inputs,
+            others,
+        })
     }
 
     /// Runs the graph on inputs by name and returns the values of these names: outputs of the graph, or any
@@ -154,9 +174,12 @@ impl Runner {
         self.inputs.iter().map(|input| format!("`{}`", input.name)).collect::<Vec<_>>().join(", ")
     }
 
-    /// A missing value as the missing input that it is.
+    /// A missing value as the missing input, or the constant, that it is.
     fn named(&self, error: RunError) -> RunError {
         match error {
+            RunError::NoValue { name } if self.others.contains_key(&name) => {
+                RunError::Element { element: self.others[&name], name }
+            }
             RunError::NoValue { name } if self.inputs.iter().any(|input| input.name == name) => {
                 RunError::Missing { name, inputs: self.reads() }
             }

@@ -117,6 +117,23 @@ fn inputs_that_do_not_fit_are_named() {
 }
 
 #[test]
+fn a_constant_of_half_precision_is_named() {
+    let mut model =
+        ModelBuilder::new(13).input("x", &["2"]).node("Relu", &["x"], "y", vec![]).output("y", &["2"]);
+    let half = super::super::proto::TensorProto {
+        name: "w".into(),
+        dims: vec![2],
+        data_type: element::FLOAT16,
+        int32_data: vec![0x3c00, 0x4000],
+        ..Default::default()
+    };
+    model.graph().initializer.push(half);
+    let model = model.node("Mul", &["y", "w"], "z", vec![]).output("z", &["2"]).build();
+    let error = Runner::new(&model).unwrap().run(&[("x", ramp(&[2]))], &["z"]).unwrap_err().to_string();
+    assert_eq!(error, "constant `w` has elements of type 10, which are not computed with");
+}
+
+#[test]
 fn a_branch_reads_values_around_it() {
     let branch = |op: &str| {
         let inner = ModelBuilder::new(13).node(op, &["x"], "inner", vec![]).output("inner", &[]);

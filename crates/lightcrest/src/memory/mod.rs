@@ -1,17 +1,18 @@
 //! What a study knows from earlier ones: rows of theirs, chosen once and kept with the study.
 //!
 //! A [`Source`] is an earlier study, a [`Lesson`] one of its trials. Lessons are chosen when the study learns
-//! of them, at most [`EACH`] of one source and [`ROWS`] in all, and stored beside its trials: what is proposed does not change when the
-//! earlier study goes on, moves or vanishes, and every process proposes the same.
+//! of them, at most [`EACH`] of one source and [`ROWS`] in all, and stored beside its trials: what is
+//! proposed does not change when the earlier study goes on, moves or vanishes, and every process proposes
+//! the same.
 //!
 //! Values of different studies are not comparable: each source is standardised by itself, by the transform
 //! that the Gaussian process sees its own trials through (half-rank). What a source is worth is for the new
 //! trials to say (`sampler/gp/recollection`).
 //!
 //! # Which lessons
-//! Of each source the best ones, a half, and the others evenly over the ranks of the rest, so that it is known
-//! where the bad regions are. Sources share the rows evenly; what one does not have, the others get. Of more
-//! than [`SOURCES`] studies those with the most usable trials count, the latest first among equals.
+//! Of each source the best ones, a half, and the others evenly over the ranks of the rest, so that it is
+//! known where the bad regions are. Sources share the rows evenly; what one does not have, the others get. Of
+//! more than [`SOURCES`] studies those with the most usable trials count, the latest first among equals.
 //!
 //! # Which parameters
 //! A lesson is read in the space of the new study ([`recall`]): parameters that it does not have are drawn,
@@ -106,8 +107,8 @@ impl Memory {
         &self.sources
     }
 
-    /// What to try first in this space: the best of each source, in the order of how far they stand out there;
-    /// then the second best of each, and so on, [`FIRST`] different ones.
+    /// What to try first in this space: the best of each source, in the order of how far they stand out
+    /// there; then the second best of each, and so on, [`FIRST`] different ones.
     pub fn first(&self, space: &Space) -> Vec<Configuration> {
         let mut first: Vec<Configuration> = Vec::new();
         let longest = self.sources.iter().map(|source| source.lessons.len()).max().unwrap_or(0);

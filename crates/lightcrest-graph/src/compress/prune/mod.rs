@@ -18,6 +18,7 @@ mod label;
 mod prepare;
 mod report;
 mod shuffle;
+mod size;
 mod surgery;
 mod trace;
 
@@ -30,6 +31,7 @@ use group::Group;
 pub use importance::Importance;
 use prepare::Prepared;
 pub use report::{PruneReport, PrunedLayer};
+pub use size::{SizedLayer, Sizer, Sizes};
 use trace::Trace;
 
 /// What to prune.
@@ -304,7 +306,8 @@ fn step(
     let gone = choice::choose(&mut trace, &groups, &scores, &amount, config.round_to);
     let layers = report::layers(&mut trace, &gone);
     let warnings = report::warnings(&trace);
-    let report = PruneReport { layers, warnings, ..Default::default() };
+    let kept = report::kept(&mut trace, &gone);
+    let report = PruneReport { layers, warnings, kept, ..Default::default() };
     if !gone.contains(&true) {
         return Ok((model.clone(), report));
     }
@@ -341,7 +344,13 @@ fn joined(first: PruneReport, second: PruneReport) -> PruneReport {
         inputs_before: before.inputs_before,
         ..after
     });
-    PruneReport { layers: layers.collect(), ..second }
+    let mut kept = first.kept;
+    for (value, left) in second.kept {
+        let of_first = |at: &usize| kept.get(&value).map_or(*at, |before| before[*at]);
+        let left = left.iter().map(of_first).collect();
+        kept.insert(value, left);
+    }
+    PruneReport { layers: layers.collect(), kept, ..second }
 }
 
 /// The groups with names.
@@ -422,5 +431,7 @@ fn layer_name(node: &NodeProto) -> String {
     if node.name.is_empty() { node.output.first().cloned().unwrap_or_default() } else { node.name.clone() }
 }
 
+#[cfg(test)]
+mod random_test;
 #[cfg(test)]
 mod test;

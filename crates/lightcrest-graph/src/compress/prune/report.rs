@@ -1,5 +1,7 @@
 //! What became of each layer.
 
+use std::collections::BTreeMap;
+
 use super::label::Axis;
 use super::trace::{Cause, Trace};
 use super::{choice, layer_name};
@@ -20,6 +22,9 @@ pub struct PruneReport {
     pub macs_before: Option<u64>,
     /// Multiply-accumulates that are left.
     pub macs_after: Option<u64>,
+    /// Numbers of the channels that are left of each value that lost some, in the model as it was.
+    #[serde(skip)]
+    pub kept: BTreeMap<String, Vec<usize>>,
 }
 
 /// What became of a layer with weights.
@@ -77,6 +82,20 @@ pub(super) fn layers(trace: &mut Trace<'_>, gone: &[bool]) -> Vec<PrunedLayer> {
         });
     }
     out
+}
+
+/// What is left of the values that nodes write, where one axis of them shrinks.
+pub(super) fn kept(trace: &mut Trace<'_>, gone: &[bool]) -> BTreeMap<String, Vec<usize>> {
+    let values = trace.model.graph().node.iter().flat_map(|node| node.output.clone());
+    let mut left = BTreeMap::new();
+    for value in values.collect::<Vec<_>>() {
+        let axes = trace.known(&value).unwrap_or(&[]).to_vec();
+        let mut shrunk = axes.iter().filter_map(|axis| choice::kept(trace, axis, gone));
+        if let (Some(kept), None) = (shrunk.next(), shrunk.next()) {
+            left.insert(value, (0..kept.len()).filter(|&at| kept[at]).collect());
+        }
+    }
+    left
 }
 
 /// Why positions of an axis stay: the reason of the first that must.

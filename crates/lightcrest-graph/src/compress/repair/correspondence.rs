@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use crate::compress::prune::PruneReport;
+
 /// Channels that are left of the values of the original, by the name that a value has in both models. A value
 /// that is not listed has all of its channels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,6 +20,11 @@ impl Correspondence {
     /// The numbers of the channels that are left, in their order, by value.
     pub fn new(kept: HashMap<String, Vec<usize>>) -> Self {
         Self { kept }
+    }
+
+    /// What channel pruning left.
+    pub fn of_pruned(report: &PruneReport) -> Self {
+        Self::new(report.kept.clone().into_iter().collect())
     }
 
     /// The channels of the original that a value with `left` of `whole` channels has; `None` where nobody

@@ -9,6 +9,7 @@ use rand_distr::{Distribution, StandardNormal};
 use super::*;
 use crate::compress::activation::{Executor, Feed, Own};
 use crate::compress::decompose::{DecomposeConfig, Method, Ranks, decompose};
+use crate::compress::prune::{PruneConfig, prune};
 use crate::onnx::testing::{ModelBuilder, float, int, ints};
 use crate::onnx::{Array, Model};
 
@@ -138,6 +139,21 @@ fn a_model_without_channels_makes_up_for_them() {
     assert!(
         matches!(&report.layers[0].outcome, RepairOutcome::Kept { reason } if reason.contains("12 of the original's 16"))
     );
+}
+
+#[test]
+fn what_was_pruned_says_which_channels_are_left() {
+    for steps in [1, 2] {
+        let config = PruneConfig { ratio: 0.4, steps, ..PruneConfig::default() };
+        let (compressed, report) = prune(&whole(), &config).unwrap();
+        let (_, report) = repaired(&compressed, &Correspondence::of_pruned(&report));
+        assert!(report.after < 0.7 * report.before, "{} to {}", report.before, report.after);
+        let unknown = |layer: &RepairedLayer| match &layer.outcome {
+            RepairOutcome::Kept { reason } => reason.contains("nobody says"),
+            RepairOutcome::Repaired { .. } => false,
+        };
+        assert!(!report.layers.iter().any(unknown), "{report:?}");
+    }
 }
 
 #[test]
