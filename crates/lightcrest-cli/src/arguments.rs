@@ -11,7 +11,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     version,
     about = "Finds models that are good and light",
     long_about = "Finds models that are good and light: searches the architecture and the training of a light \
-                  neural network for a set of images, on the CPU, or tunes the parameters of any program.",
+                  neural network for a set of images, on the CPU, compresses a network that exists, or tunes the \
+                  parameters of any program.",
     after_help = EXAMPLES,
     disable_help_subcommand = true,
     arg_required_else_help = true
@@ -26,6 +27,7 @@ const EXAMPLES: &str = "\
 Examples:
   lightcrest search examples/digits.toml        search; the run's folder is runs/digits
   lightcrest tune examples/pytorch_fashion_mnist/tune.toml
+  lightcrest compress examples/compress-digits.toml
   lightcrest show runs/digits                   print the front
   lightcrest train runs/digits/front/trial-0012/config.toml
 
@@ -45,6 +47,9 @@ pub(crate) enum Command {
     /// Tune the parameters of a program that a spec names
     #[command(after_help = TUNE_EXAMPLES)]
     Tune(StudyArguments),
+    /// Compress a network that exists: search what to do to which of its layers
+    #[command(after_help = COMPRESS_EXAMPLES)]
+    Compress(StudyArguments),
     /// Train one model
     #[command(after_help = TRAIN_EXAMPLES)]
     Train(TrainArguments),
@@ -115,10 +120,32 @@ Examples:
   lightcrest tune spec.toml --out /tmp/mine --workers 4
   lightcrest tune spec.toml --fresh";
 
+const COMPRESS_EXAMPLES: &str = "\
+The spec names an ONNX file and images, with labels or without. Layers are tied into sections; for each the search chooses
+whether channels are cut or layers are taken apart (SVD, Tucker, CP, spatial), and how strongly, and how the network is
+fine-tuned, taught by the original. `lightcrest check SPEC` lists the sections.
+
+The same command again goes on where the run ended; one whose budget is spent only writes its results again.
+Ctrl-C ends after storing what is finished; a second Ctrl-C ends at once. A spec in which nothing varies makes its one
+model, into --out [default: compressed].
+
+The run's folder holds
+  report.html           everything to look at, in one page
+  front.csv             the models of the front, one a line
+  front/trial-NNNN/     model.onnx, config.toml, metrics.json
+  study.db              every trial (SQLite)
+  spec.toml             the spec
+  images.json, model.json   what the images and the network were; a run does not go on with others
+
+Examples:
+  lightcrest compress examples/compress-digits.toml
+  lightcrest compress runs/compress-digits/front/trial-0012/config.toml --out model";
+
 const SCHEMA_EXAMPLES: &str = "\
 Examples:
   lightcrest schema > spec.schema.json          specs of `lightcrest search`
-  lightcrest schema tune > tune.schema.json     specs of `lightcrest tune`";
+  lightcrest schema tune > tune.schema.json     specs of `lightcrest tune`
+  lightcrest schema compress > compress.schema.json";
 
 const TRAIN_EXAMPLES: &str = "\
 A config.toml of a run trains exactly that model again, from any folder. A kindle-style YAML file describes an architecture only: --data
@@ -304,7 +331,7 @@ pub(crate) enum MethodName {
     Spatial,
 }
 
-/// `lightcrest search` and `lightcrest tune`
+/// `lightcrest search`, `lightcrest tune` and `lightcrest compress`
 #[derive(Debug, Args)]
 pub(crate) struct StudyArguments {
     /// The spec, a TOML file; - for standard input
@@ -411,6 +438,8 @@ pub(crate) enum SchemaOf {
     Search,
     /// `lightcrest tune`
     Tune,
+    /// `lightcrest compress`
+    Compress,
 }
 
 #[cfg(test)]

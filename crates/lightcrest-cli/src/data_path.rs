@@ -1,4 +1,4 @@
-//! Where the `path` of `[data]` leads.
+//! Where the `path` of `[data]`, or of `[model]`, leads.
 //!
 //! A relative path begins at the folder of its spec, whatever folder the program is started in. A spec that
 //! comes through a pipe has no folder: there it begins at the current one. Files that are written from a spec
@@ -8,11 +8,13 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use lightcrest_model::spec::with_data_path;
+use lightcrest_model::spec::with_path;
 
-/// A relative `path` of `[data]`, resolved.
+/// A relative `path` of a table, resolved.
 #[derive(Debug, Clone)]
 pub(crate) struct DataPath {
+    /// The table that has it.
+    table: &'static str,
     /// As this process sees it.
     pub(crate) path: PathBuf,
     /// Absolute and without links, as far as it exists.
@@ -24,12 +26,12 @@ pub(crate) struct DataPath {
 }
 
 impl DataPath {
-    /// Resolves what a spec at `spec` says, whose relative paths begin at `folder`; none for an absolute
+    /// Resolves what `table` of a spec at `spec` says, whose relative paths begin at `folder`; none for an absolute
     /// path, which needs nothing.
     ///
     /// Before, a path began at the current folder. One that leads nowhere from the spec, and somewhere from
     /// here, is still taken from here, with a warning.
-    pub(crate) fn resolve(spec: &Path, folder: &Path, written: &Path) -> Option<Self> {
+    pub(crate) fn resolve(table: &'static str, spec: &Path, folder: &Path, written: &Path) -> Option<Self> {
         if written.is_absolute() {
             return None;
         }
@@ -38,23 +40,28 @@ impl DataPath {
         let warning = from_here.then(|| {
             let (written, spec, beside) = (written.display(), spec.display(), beside.display());
             format!(
-                "warning: `path = \"{written}\"` of [data] in {spec} leads to {beside}, which is not there; {written} in the \
+                "warning: `path = \"{written}\"` of [{table}] in {spec} leads to {beside}, which is not there; {written} in the \
                  current folder is taken, but a relative path should begin at the folder of the spec"
             )
         });
         let path = if from_here { here } else { beside };
-        Some(Self { real: real(&path), path, folder: real(folder), warning })
+        Some(Self { table, real: real(&path), path, folder: real(folder), warning })
     }
 
     /// The text of a spec with the path as a file in `folder` must write it.
     pub(crate) fn seen_from(&self, text: &str, folder: &Path) -> String {
+        // A spec is UTF-8; a path that is not cannot be written into one.
+        let path = self.from(folder);
+        path.to_str().map_or_else(|| text.to_owned(), |path| with_path(text, self.table, path))
+    }
+
+    /// The path as a file in `folder` must write it.
+    fn from(&self, folder: &Path) -> PathBuf {
         let target = real(folder);
         let anchor = common(&self.real, &self.folder);
         let near = anchor == self.folder || Some(anchor.as_path()) == self.folder.parent();
         let movable = near && anchor.parent().is_some() && target.starts_with(&anchor);
-        let path = if movable { relative(&target, &self.real) } else { self.real.clone() };
-        // A spec is UTF-8; a path that is not cannot be written into one.
-        path.to_str().map_or_else(|| text.to_owned(), |path| with_data_path(text, path))
+        if movable { relative(&target, &self.real) } else { self.real.clone() }
     }
 }
 
@@ -98,7 +105,7 @@ mod tests {
 
     /// What `specs/a.toml` says.
     fn resolve(root: &Path, written: &Path) -> Option<DataPath> {
-        DataPath::resolve(&root.join("specs/a.toml"), &root.join("specs"), written)
+        DataPath::resolve("data", &root.join("specs/a.toml"), &root.join("specs"), written)
     }
 
     fn made(folder: &Path, names: &[&str]) {

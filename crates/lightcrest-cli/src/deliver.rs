@@ -69,6 +69,7 @@ impl Delivery<'_> {
         onnx::save(network, weights, &export, &folder.join("model.onnx"))?;
         write_file(&folder.join(config.0), config.1.as_bytes())?;
         let card = ModelCard {
+            files: ModelCard::trained(),
             data: splits.train.name().to_owned(),
             classes: splits.train.classes().to_vec(),
             input: network.input_shape().to_string(),
@@ -89,6 +90,7 @@ fn layers(network: &Network) -> Vec<Layer> {
         shape: row.output.to_string(),
         parameters: row.parameters,
         macs: row.macs,
+        change: None,
     });
     rows.collect()
 }

@@ -58,6 +58,20 @@ pub(crate) enum CliError {
         /// What changed.
         difference: String,
     },
+    /// The network is not that of the run.
+    #[error(
+        "the network changed since the run in {} began: {difference}; put it back as it was, or start anew with --fresh",
+        .path.display()
+    )]
+    OtherModel {
+        /// The folder of the run.
+        path: PathBuf,
+        /// What changed.
+        difference: String,
+    },
+    /// A network that cannot be compressed with these images.
+    #[error("this network cannot be compressed")]
+    Unfit(#[source] Box<dyn Error + Send + Sync>),
     /// The run's database cannot be read.
     #[error("cannot read the run in {}", .path.display())]
     Unreadable {

@@ -10,6 +10,7 @@ mod deliver;
 mod engine_log;
 mod error;
 mod images;
+mod keeper;
 mod output;
 mod plain;
 mod prepare;
@@ -44,6 +45,7 @@ fn run(command: &Command) -> Result<ExitCode, CliError> {
     let result = match command {
         Command::Search(arguments) => commands::search(arguments),
         Command::Tune(arguments) => commands::tune(arguments),
+        Command::Compress(arguments) => commands::compress(arguments),
         Command::Train(arguments) => commands::train(arguments),
         Command::Cost(arguments) => commands::cost(arguments),
         Command::Latency(arguments) => commands::latency(arguments),

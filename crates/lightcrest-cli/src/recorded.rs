@@ -7,6 +7,7 @@ use std::path::Path;
 use lightcrest::sampler::{Context, GpConfig, GpSampler};
 use lightcrest::{Configuration, Preview};
 use lightcrest_graph::network::Shape;
+use lightcrest_model::compress::preview;
 use lightcrest_model::objective;
 use lightcrest_model::spec::Phase;
 use lightcrest_report::{Fact, Proposer, Question, ReportData, View, surrogate};
@@ -122,6 +123,7 @@ impl Recorded {
         let spec = match self.spec.as_ref()? {
             SpecFile::Search(spec) => spec,
             SpecFile::Tune(_) => return Some(Box::new(|_| Preview::default())),
+            SpecFile::Compress(spec) => return Some(Box::new(|configuration| preview(spec, configuration))),
         };
         let from_card = self.cards.values().find_map(|card| {
             let sizes: Option<Vec<usize>> = card.input.split('x').map(|size| size.parse().ok()).collect();

@@ -1,9 +1,12 @@
-//! A spec file of either kind, for the commands that take both.
+//! A spec file of any kind, for the commands that take all.
 
+use std::error::Error;
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
+use lightcrest_model::compress::{CompressSpec, Original};
 use lightcrest_model::spec::Spec;
 use lightcrest_report::metric::{Kind, duration};
 use lightcrest_spec::tune::TuneSpec;
@@ -19,6 +22,8 @@ pub(crate) enum SpecFile {
     Search(Box<Spec>),
     /// Of a command.
     Tune(Box<TuneSpec>),
+    /// Of a network that is to become lighter.
+    Compress(Box<CompressSpec>),
 }
 
 impl SpecFile {
@@ -32,6 +37,11 @@ impl SpecFile {
         let text = read(path)?;
         Ok(match SpecKind::of(&text) {
             Some(SpecKind::Tune) => (Self::Tune(Box::new(tune(path, &text)?)), None),
+            Some(SpecKind::Compress) => {
+                let file = compress(path, text)?;
+                let warning = file.warnings().next().map(str::to_owned);
+                (Self::Compress(Box::new(file.spec)), warning)
+            }
             _ => {
                 let file = search(path, text)?;
                 let warning = file.warning().map(str::to_owned);
@@ -40,11 +50,12 @@ impl SpecFile {
         })
     }
 
-    /// What both kinds have.
+    /// What all kinds have.
     pub(crate) fn study(&self) -> &StudySpec {
         match self {
             Self::Search(spec) => &spec.study,
             Self::Tune(spec) => &spec.study,
+            Self::Compress(spec) => &spec.study,
         }
     }
 
@@ -63,6 +74,9 @@ impl SpecFile {
                 let limits: Vec<String> = time.into_iter().chain(memory).collect();
                 settings.extend((!limits.is_empty()).then(|| ("Limits", limits.join(", "))));
             }
+            Self::Compress(spec) => {
+                settings.insert(0, ("Network", spec.original.path.display().to_string()));
+            }
         }
         settings
     }
@@ -75,6 +89,8 @@ enum SpecKind {
     Search,
     /// A command, a [`TuneSpec`].
     Tune,
+    /// A network that exists, a [`CompressSpec`].
+    Compress,
 }
 
 impl SpecKind {
@@ -83,17 +99,40 @@ impl SpecKind {
     fn of(text: &str) -> Option<Self> {
         let tables = tables(text)?;
         let has = |names: &[&str]| tables.iter().any(|table| names.contains(&table.as_str()));
-        match (has(TuneSpec::TABLES), has(Spec::TABLES)) {
+        let compress = has(CompressSpec::TABLES) && !has(&["architecture", "training"]);
+        match (has(TuneSpec::TABLES), has(Spec::TABLES) || compress) {
             (true, false) => Some(Self::Tune),
+            (false, true) if compress => Some(Self::Compress),
             (false, true) => Some(Self::Search),
             // A spec with both is wrong as either; the command says what it was meant to be.
             (true, true) => has(&["command"]).then_some(Self::Tune),
             (false, false) => None,
         }
     }
+
+    /// What such a spec is of, and the command that takes it.
+    fn words(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Search => ("of light networks", "search", "searches them"),
+            Self::Tune => ("of a command", "tune", "tunes it"),
+            Self::Compress => ("of a network that exists", "compress", "compresses it"),
+        }
+    }
+
+    /// Refuses the text of a spec of another kind.
+    fn check(self, path: &Path, text: &str) -> Result<(), CliError> {
+        match Self::of(text).filter(|kind| *kind != self) {
+            Some(other) => {
+                let (shown, (what, command, does)) = (path.display(), other.words());
+                let message = format!("{shown} is the spec {what}; `lightcrest {command} {shown}` {does}");
+                Err(CliError::Usage(message))
+            }
+            None => Ok(()),
+        }
+    }
 }
 
-/// The settings of both kinds.
+/// The settings of all kinds.
 fn settings(spec: &StudySpec) -> Vec<(&'static str, String)> {
     let mut settings =
         vec![("Sampler", spec.sampler.name.to_owned()), ("Pruner", spec.pruner.name.to_owned())];
@@ -135,18 +174,76 @@ pub(crate) fn read_search(path: &Path) -> Result<SearchFile, CliError> {
 
 fn search(path: &Path, text: String) -> Result<SearchFile, CliError> {
     let shown = path.display();
-    if SpecKind::of(&text) == Some(SpecKind::Tune) {
-        return Err(CliError::Usage(format!(
-            "{shown} is the spec of a command; `lightcrest tune {shown}` tunes it"
-        )));
-    }
+    SpecKind::Search.check(path, &text)?;
     let mut spec = Spec::parse(&text, &shown.to_string()).map_err(|errors| CliError::Spec { errors })?;
     let written = spec.data.path.as_deref();
-    let data_path = written.and_then(|written| DataPath::resolve(path, folder(path), written));
+    let data_path = written.and_then(|written| DataPath::resolve("data", path, folder(path), written));
     if let Some(found) = &data_path {
         spec.data.path = Some(found.path.clone());
     }
     Ok(SearchFile { spec, text, data_path })
+}
+
+/// A spec of a compression that was read.
+pub(crate) struct CompressFile {
+    /// The spec; the path of its images is one that this process can open.
+    pub(crate) spec: CompressSpec,
+    text: String,
+    paths: Vec<DataPath>,
+}
+
+impl CompressFile {
+    /// Its text as a file in `folder` must have it, so that it leads to the same network and images.
+    pub(crate) fn text_in(&self, folder: &Path) -> String {
+        self.rewritten(&self.text, folder)
+    }
+
+    /// The text of another spec of the same network and images, likewise.
+    pub(crate) fn rewritten(&self, text: &str, folder: &Path) -> String {
+        self.paths.iter().fold(text.to_owned(), |text, path| path.seen_from(&text, folder))
+    }
+
+    /// What the user should know of where things were found.
+    pub(crate) fn warnings(&self) -> impl Iterator<Item = &str> {
+        self.paths.iter().filter_map(|path| path.warning.as_deref())
+    }
+}
+
+/// Reads and checks a spec of a compression, and opens its network.
+pub(crate) fn read_compress(path: &Path) -> Result<CompressFile, CliError> {
+    compress(path, read(path)?)
+}
+
+fn compress(path: &Path, text: String) -> Result<CompressFile, CliError> {
+    SpecKind::Compress.check(path, &text)?;
+    let resolve = |table, written: &Path| DataPath::resolve(table, path, folder(path), written);
+    let open = |written: &Path| {
+        let found = resolve("model", written).map_or_else(|| written.to_path_buf(), |found| found.path);
+        let opened = Original::open(&found).map(Arc::new);
+        opened.map_err(|error| chain(&error))
+    };
+    let shown = path.display().to_string();
+    let mut spec = CompressSpec::parse(&text, &shown, &open).map_err(|errors| CliError::Spec { errors })?;
+    let data = spec.data.path.as_deref().and_then(|written| resolve("data", written));
+    if let Some(found) = &data {
+        spec.data.path = Some(found.path.clone());
+    }
+    let model = resolve("model", spec.model_path());
+    Ok(CompressFile { text, paths: model.into_iter().chain(data).collect(), spec })
+}
+
+/// An error and its causes in one line.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let message = error.to_string();
+        if !text.contains(&message) {
+            text.push_str(&format!(": {message}"));
+        }
+        cause = error.source();
+    }
+    text
 }
 
 /// Reads and checks a spec of a command; its text comes along.
@@ -157,11 +254,7 @@ pub(crate) fn read_tune(path: &Path) -> Result<(TuneSpec, String), CliError> {
 
 fn tune(path: &Path, text: &str) -> Result<TuneSpec, CliError> {
     let shown = path.display();
-    if SpecKind::of(text) == Some(SpecKind::Search) {
-        let message =
-            format!("{shown} is the spec of light networks; `lightcrest search {shown}` searches them");
-        return Err(CliError::Usage(message));
-    }
+    SpecKind::Tune.check(path, text)?;
     TuneSpec::parse(text, &shown.to_string()).map_err(|errors| CliError::Spec { errors })
 }
 
@@ -193,6 +286,8 @@ mod tests {
         assert_eq!(SpecKind::of(search), Some(SpecKind::Search));
         assert_eq!(SpecKind::of(&format!("{search}\n[command]\nrun = ['a']")), Some(SpecKind::Tune));
         assert_eq!(SpecKind::of(&format!("{search}\n[parameters]\na = 1")), None);
+        assert_eq!(SpecKind::of("[model]\npath = 'a'\n[data]\nsource = 'b'"), Some(SpecKind::Compress));
+        assert_eq!(SpecKind::of(&format!("{search}\n[finetune]\nepochs = 1")), Some(SpecKind::Search));
         assert_eq!(SpecKind::of("[study]\nname = 'a'"), None);
         assert_eq!(SpecKind::of("[study"), None);
     }

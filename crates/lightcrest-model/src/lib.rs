@@ -3,6 +3,7 @@
 //! engine.
 
 pub mod block;
+pub mod compress;
 pub mod data;
 mod gate;
 mod kernel;

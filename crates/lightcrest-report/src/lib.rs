@@ -43,8 +43,8 @@ mod view;
 
 pub use csv::front_csv;
 pub use data::{
-    Fact, Importance, Layer, Metric, Model, Parameter, ReportData, Scale, Surrogate, SurrogateAxis,
-    SurrogateFrame, SurrogateNext, SurrogateSection, SurrogateTrial, Trial,
+    Fact, Importance, Layer, LayerChange, Metric, Model, Parameter, ReportData, Scale, Surrogate,
+    SurrogateAxis, SurrogateFrame, SurrogateNext, SurrogateSection, SurrogateTrial, Trial,
 };
 pub use surrogate::{Known, Proposer, Question, SurrogateError, surrogate};
 pub use view::{View, WrittenModel};

@@ -26,7 +26,8 @@ impl Kind {
             "seconds" => Self::Seconds,
             _ if name.ends_with("_bytes") => Self::Bytes,
             _ if name.ends_with("_ms") => Self::Milliseconds,
-            _ if name.ends_with("accuracy") || name.ends_with("f1") => Self::Share,
+            "accuracy_drop" => Self::Share,
+            _ if ["accuracy", "f1", "agreement"].iter().any(|end| name.ends_with(end)) => Self::Share,
             _ => Self::Number,
         }
     }

@@ -61,6 +61,7 @@ pub fn view() -> View {
         shape: "16x8x8".into(),
         parameters: 144,
         macs: 9_216,
+        change: None,
     };
     let files = ["model.onnx", "config.toml"].map(|name| format!("front/trial-0000/{name}"));
     let model = WrittenModel { files: files.to_vec(), metrics, layers: vec![layer] };

@@ -41,10 +41,13 @@ pub struct WrittenModel {
 }
 
 /// Metrics in the order that readers expect; others follow by name.
-const ORDER: [&str; 13] = [
+const ORDER: [&str; 17] = [
     "validation_accuracy",
     "refit_validation_accuracy",
     "test_accuracy",
+    "accuracy_drop",
+    "agreement",
+    "test_agreement",
     "macs",
     "parameters",
     "latency_ms",
@@ -53,6 +56,7 @@ const ORDER: [&str; 13] = [
     "loss",
     "test_loss",
     "model_bytes",
+    "file_bytes",
     "peak_activation_bytes",
     "epochs",
 ];

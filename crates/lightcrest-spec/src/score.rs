@@ -31,12 +31,12 @@ pub fn constants(errors: &mut Errors, table: &DeTable<'_>, metrics: &[&str]) -> 
     list
 }
 
-/// The formula of an objective over `metrics`, which it knows by their places in the list.
+/// The formula of an objective over `metrics`, each with the index that stands for it in the formula.
 pub fn formula(
     errors: &mut Errors,
     score: &Spanned<DeValue<'_>>,
     constants: &[(String, f64)],
-    metrics: &[&str],
+    metrics: &[(&str, usize)],
 ) -> Option<Formula> {
     let DeValue::String(text) = score.get_ref() else {
         let found = describe(score.get_ref());
@@ -44,14 +44,15 @@ pub fn formula(
         errors.push(score.span(), Problem::WrongType { key: "score".into(), expected, found });
         return None;
     };
-    let resolve = |word: &str| match metrics.iter().position(|metric| *metric == word) {
-        Some(index) => Some(Name::Metric(index)),
+    let resolve = |word: &str| match metrics.iter().find(|(metric, _)| *metric == word) {
+        Some((_, index)) => Some(Name::Metric(*index)),
         None => constants.iter().find(|(name, _)| name == word).map(|(_, value)| Name::Constant(*value)),
     };
     match Formula::parse(text, &resolve) {
         Ok(formula) => Some(formula),
         Err(error) => {
-            let known = metrics.iter().copied().chain(constants.iter().map(|(name, _)| name.as_str()));
+            let known =
+                metrics.iter().map(|(name, _)| *name).chain(constants.iter().map(|(name, _)| name.as_str()));
             let known = known.chain(UNARY.iter().chain(FOLDS).copied()).map(str::to_owned).collect();
             // A plain string stands in the file as it is, one quote before it; an escaped one is pointed at
             // whole.

@@ -33,11 +33,42 @@ pub(crate) fn compress(options: &[&str]) -> Result<(), String> {
         [] | ["--part", "round-trip"] => round_trip(&real_files()?),
         ["--part", "exports"] => round_trip(&exports()?),
         ["--part", "low-rank"] => low_rank(&real_files()?),
+        ["--part", "reach"] => reach(),
+        ["--part", "search", rest @ ..] => search(rest),
         _ => {
             let options = options.join(" ");
-            Err(format!("unknown options `{options}`: --part round-trip, exports or low-rank expected"))
+            Err(format!(
+                "unknown options `{options}`: --part round-trip, exports, low-rank, reach or search expected"
+            ))
         }
     }
+}
+
+/// What channel pruning removes of torchvision's families and of real files, beside other tools.
+fn reach() -> Result<(), String> {
+    run(cargo().args(["build", "--release", "--quiet", "--package", "lightcrest-cli"]))?;
+    let python = python::environment("compress")?;
+    let mut command = Command::new(python);
+    command.arg(root().join("xtask/python/compress_reach.py"));
+    command.arg(target_folder().join("release/lightcrest")).arg(folder().join("reach"));
+    run(command.args(exports()?).args(real_files()?))
+}
+
+/// What `lightcrest compress` finds for the digits' network, or for the spec that is given, beside random
+/// search and beside its first trials alone.
+fn search(options: &[&str]) -> Result<(), String> {
+    const SPEC: &str = "examples/compress-digits.toml";
+    if options.first().is_some_and(|word| !word.starts_with('-')) {
+        return super::search(options);
+    }
+    let network = root().join("runs/compress-digits-network");
+    if !network.join("model.onnx").is_file() {
+        let spec = "examples/compress-digits-network.toml";
+        let program = ["run", "--release", "--quiet", "--package", "lightcrest-cli", "--"];
+        run(cargo().args(program).args(["train", spec, "--out"]).arg(&network))?;
+    }
+    let options: Vec<&str> = std::iter::once(SPEC).chain(options.iter().copied()).collect();
+    super::search(&options)
 }
 
 /// The files whose layers are decomposed: the networks of images.

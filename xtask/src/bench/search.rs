@@ -1,5 +1,6 @@
 //! `cargo xtask bench search SPEC`: what the sampler of a spec finds, and what random search finds with the
-//! same budget.
+//! same budget. For a spec of `lightcrest compress` also what its first trials are worth alone: the network as
+//! it is, channels cut evenly at three strengths, low rank everywhere at even and at EVBMF's ranks.
 //!
 //! The front of a run is judged by its hypervolume in a unit cube: an objective that is better when larger
 //! runs from `WORST_SHARE` to 1, one that is better when smaller runs on a logarithmic scale from the limit
@@ -17,6 +18,11 @@ use crate::process::{cargo, run, target_folder};
 const WORST_SHARE: f64 = 0.5;
 /// What lies between the limit of a cost and its best: three decades.
 const DECADES: f64 = 3.0;
+
+/// The first trials of a compression alone.
+const STARTS: &str = "starts";
+/// How many they are at most.
+const START_TRIALS: i64 = 6;
 
 /// Runs the spec with its own sampler and with `random`, seed after seed, and prints mean and standard error.
 ///
@@ -57,16 +63,24 @@ pub(crate) fn search(options: &[&str]) -> Result<(), String> {
     let program = target_folder().join("release/lightcrest");
     let folder = target_folder().join("bench-search");
     std::fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
-    let mut volumes = [vec![], vec![]];
+    let compress = spec.contains_key("model");
+    let spec = if compress { found(spec, path)? } else { spec };
+    let names: Vec<&str> = [own.as_str(), "random"].into_iter().chain(compress.then_some(STARTS)).collect();
+    let mut volumes = vec![vec![]; names.len()];
     for seed in 0..seeds {
-        for (sampler, volumes) in [own.as_str(), "random"].into_iter().zip(&mut volumes) {
+        for (&sampler, volumes) in names.iter().zip(&mut volumes) {
             let place = folder.join(format!("{sampler}-{seed}"));
-            let volume = one(&program, &place, &spec, sampler, seed, budget.as_ref(), &axes)?;
+            let first = ("trials", Value::Integer(START_TRIALS));
+            let (sampler, budget) = match sampler {
+                STARTS => ("random", Some(&first)),
+                sampler => (sampler, budget.as_ref()),
+            };
+            let volume = one(&program, &place, &spec, sampler, seed, budget, &axes)?;
             println!("seed {seed} {sampler:<8} hypervolume {volume:.4}");
             volumes.push(volume);
         }
     }
-    for (sampler, volumes) in [own.as_str(), "random"].iter().zip(&volumes) {
+    for (sampler, volumes) in names.iter().zip(&volumes) {
         let (mean, error) = mean_and_error(volumes);
         println!("{sampler:<8} hypervolume {mean:.4} +- {error:.4} (standard error, {seeds} seeds)");
     }
@@ -75,6 +89,17 @@ pub(crate) fn search(options: &[&str]) -> Result<(), String> {
 
 fn table<'a>(spec: &'a Table, name: &str) -> Option<&'a Table> {
     spec.get(name)?.as_table()
+}
+
+/// The spec with the path of its network as every folder sees it.
+fn found(mut spec: Table, path: &str) -> Result<Table, String> {
+    let folder = Path::new(path).parent().unwrap_or(Path::new(""));
+    let model = section(&mut spec, "model")?;
+    if let Some(written) = model.get("path").and_then(Value::as_str).map(str::to_owned) {
+        let absolute = std::path::absolute(folder.join(&written)).map_err(|e| format!("{written}: {e}"))?;
+        model.insert("path".into(), Value::from(absolute.to_string_lossy().into_owned()));
+    }
+    Ok(spec)
 }
 
 /// One search without refit, and the hypervolume of its front.
@@ -101,7 +126,8 @@ fn one(
     }
     let file = place.with_extension("toml");
     std::fs::write(&file, spec.to_string()).map_err(|e| format!("{}: {e}", file.display()))?;
-    run(Command::new(program).args(["search", "--quiet", "--fresh", "--out"]).arg(place).arg(&file))?;
+    let command = if spec.contains_key("model") { "compress" } else { "search" };
+    run(Command::new(program).args([command, "--quiet", "--fresh", "--out"]).arg(place).arg(&file))?;
     front(&place.join("front.csv"), axes).map(|points| volume(&points, axes.len()))
 }
 
@@ -134,7 +160,7 @@ fn axes(spec: &Table) -> Result<Vec<Axis>, String> {
     let limits = list("constraints");
     let axis = |objective: &Value| {
         let metric = metric(objective).ok_or("an objective of the spec is no metric, but a score")?;
-        if metric.ends_with("accuracy") || metric.ends_with("f1") {
+        if ["accuracy", "agreement", "f1"].iter().any(|end| metric.ends_with(end)) {
             return Ok(Axis { metric, limit: None });
         }
         let limit = limits.iter().find(|limit| limit.get("metric").and_then(Value::as_str) == Some(&metric));

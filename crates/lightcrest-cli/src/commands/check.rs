@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use lightcrest::Objective;
+use lightcrest_model::compress::{CompressObjective, CompressSpec};
 use lightcrest_model::data::{Loaded, SourceKind};
 use lightcrest_model::objective::NetworkObjective;
 use lightcrest_model::spec::{Phase, Spec};
@@ -31,6 +32,7 @@ pub(crate) fn check(arguments: &CheckArguments) -> Result<(), CliError> {
     let (first, last) = match &file {
         SpecFile::Search(spec) => networks(spec)?,
         SpecFile::Tune(spec) => command(spec, path)?,
+        SpecFile::Compress(spec) => compression(spec)?,
     };
     let mut lines = vec![format!("{} is right", path.display())];
     lines.extend(first);
@@ -87,6 +89,64 @@ fn networks(spec: &Spec) -> Result<(Vec<String>, Vec<String>), CliError> {
         true => {}
     }
     Ok((data, drawn(spec, &objective)))
+}
+
+/// What is said of a network before and after its study.
+fn compression(spec: &CompressSpec) -> Result<(Vec<String>, Vec<String>), CliError> {
+    let Loaded { splits, test, passed_over, .. } = images::load(&spec.data, true)?;
+    prepare::pruner(&spec.study)?;
+    let objective =
+        CompressObjective::new(spec, &splits).map_err(|error| CliError::Unfit(Box::new(error)))?;
+    if !spec.space().is_empty() {
+        prepare::check_feasible(&spec.study, &|configuration| objective.preview(configuration))?;
+    }
+    let original = objective.original();
+    let metrics = ["validation_accuracy", "loss", "macs", "parameters", "model_bytes"].into_iter();
+    let known = metrics.filter_map(|name| {
+        let value = Kind::of(name).format(original.get(name)?);
+        Some(format!("{} {value}", lightcrest_report::metric::label(name)))
+    });
+    let mut first = vec![
+        format!(
+            "  data        {}: {} to train, {} to validate, {} to test; {}, {} classes{}",
+            splits.train.name(),
+            splits.train.len(),
+            splits.validation.len(),
+            test.len(),
+            objective.image(),
+            objective.classes().len(),
+            if spec.has_labels() { "" } else { ", no labels" },
+        ),
+        format!("  original    {}", known.collect::<Vec<_>>().join(", ")),
+    ];
+    if !passed_over.is_empty() {
+        first.push(format!("              {passed_over}"));
+    }
+    if let Some(reason) = objective.untrained() {
+        first.push(format!("  fine-tuning none: {reason}"));
+    }
+    let mut last = Vec::new();
+    for section in spec.sections() {
+        let names: Vec<&str> =
+            section.layers.iter().map(|&at| spec.outline.layers[at].name.as_str()).collect();
+        let share = 100.0 * section.macs as f64 / (spec.original_cost().macs.max(1)) as f64;
+        last.push(format!(
+            "  section     {}: {} of {} ({share:.0}% of the MACs): {}",
+            section.name,
+            section.methods.join(", "),
+            if names.len() == 1 { "1 layer".into() } else { format!("{} layers", names.len()) },
+            shortened(&names),
+        ));
+    }
+    Ok((first, last))
+}
+
+/// The first and the last of a list.
+fn shortened(names: &[&str]) -> String {
+    match names {
+        [first, .., last] if names.len() > 3 => format!("{first} ... {last}"),
+        _ => names.join(", "),
+    }
 }
 
 /// How many configurations are possible at all, and what their networks cost.

@@ -1,6 +1,7 @@
 //! The commands, one a file.
 
 mod check;
+mod compress;
 mod cost;
 mod decompose;
 mod latency;
@@ -14,6 +15,7 @@ mod train;
 mod tune;
 
 pub(crate) use check::check;
+pub(crate) use compress::compress;
 pub(crate) use cost::cost;
 pub(crate) use decompose::decompose;
 pub(crate) use latency::latency;

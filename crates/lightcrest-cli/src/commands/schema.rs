@@ -1,6 +1,6 @@
 //! `lightcrest schema`: the JSON schema of spec files.
 
-use lightcrest_model::spec;
+use lightcrest_model::{compress, spec};
 use lightcrest_spec::tune;
 
 use crate::arguments::{SchemaArguments, SchemaOf};
@@ -12,6 +12,7 @@ pub(crate) fn schema(arguments: &SchemaArguments) -> Result<(), CliError> {
     let schema = match arguments.of {
         SchemaOf::Search => spec::json_schema(),
         SchemaOf::Tune => tune::json_schema(),
+        SchemaOf::Compress => compress::json_schema(),
     };
     print(&format!("{schema:#}"))
 }

@@ -12,7 +12,15 @@ use crate::run::RunFolder;
 /// How many parameters a list of importances names.
 const IMPORTANT: usize = 12;
 
-const COLUMNS: [&str; 5] = ["validation_accuracy", "test_accuracy", "macs", "parameters", "latency_ms"];
+const COLUMNS: [&str; 7] = [
+    "validation_accuracy",
+    "test_accuracy",
+    "agreement",
+    "test_agreement",
+    "macs",
+    "parameters",
+    "latency_ms",
+];
 
 /// The front, one model a line, as wide as the terminal allows.
 pub(crate) fn front_table(view: &View) -> String {
@@ -84,18 +92,31 @@ fn importance_table(importance: &Importance, parameters: &[Parameter]) -> String
 /// The layers of a model of the front.
 fn layer_table(model: &Model) -> String {
     let mut table = plain_table();
-    table.set_header(["Layer", "Operator", "Output", "Parameters", "MACs"]);
+    let compressed = model.layers.iter().any(|layer| layer.change.is_some());
+    let more: &[&str] = if compressed { &["Of", "What became of it"] } else { &[] };
+    table.set_header(["Layer", "Operator", "Output", "Parameters", "MACs"].iter().chain(more));
     for layer in &model.layers {
         let count = |count: u64| if count == 0 { String::new() } else { count.to_string() };
-        table.add_row([
+        let mut row = vec![
             layer.path.clone(),
             layer.operator.clone(),
             layer.shape.clone(),
             count(layer.parameters),
             count(layer.macs),
-        ]);
+        ];
+        if let Some(change) = &layer.change {
+            let int8 = if change.int8 { "int8" } else { "" };
+            let words = [change.method.as_str(), change.detail.as_str(), int8];
+            row.push(count(change.macs));
+            row.push(words.iter().filter(|word| !word.is_empty()).copied().collect::<Vec<_>>().join(", "));
+        }
+        table.add_row(row);
     }
-    table.column_iter_mut().skip(2).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
+    table
+        .column_iter_mut()
+        .skip(2)
+        .take(4)
+        .for_each(|column| column.set_cell_alignment(CellAlignment::Right));
     format!("trial {}\n{table}", model.trial)
 }
 

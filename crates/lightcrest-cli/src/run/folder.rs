@@ -85,7 +85,7 @@ impl RunFolder {
         if root.is_dir() && !folder.database().exists() {
             // A run that was killed at its very start has left these and nothing else.
             let own = |name: &str| {
-                matches!(name, "lock" | "spec.toml" | "images.json" | "weights" | "trials")
+                matches!(name, "lock" | "spec.toml" | "images.json" | "model.json" | "weights" | "trials")
                     || is_unfinished(name)
             };
             if let Some(found) = list(root)?.into_iter().find(|name| !own(name)) {
@@ -159,6 +159,11 @@ impl RunFolder {
         self.root.join("spec.toml")
     }
 
+    /// What the network of a compression is.
+    pub(crate) fn original(&self) -> PathBuf {
+        self.root.join("model.json")
+    }
+
     /// What the images of a search are.
     pub(crate) fn images(&self) -> PathBuf {
         self.root.join("images.json")
@@ -179,9 +184,10 @@ impl RunFolder {
         self.root.join("surrogate.html")
     }
 
-    /// Weights of a trial that is on the front so far.
-    pub(crate) fn weights(&self, trial: u64) -> PathBuf {
-        self.root.join("weights").join(format!("trial-{trial:04}.safetensors"))
+    /// What is kept of a trial that is on the front so far: its weights, or the whole model, as the `ending`
+    /// of the file says.
+    pub(crate) fn weights(&self, trial: u64, ending: &str) -> PathBuf {
+        self.root.join("weights").join(format!("trial-{trial:04}{ending}"))
     }
 
     /// Folder of a model of the front.
@@ -199,9 +205,9 @@ impl RunFolder {
         self.trial(trial).join("log.txt")
     }
 
-    /// The trials whose weights lie in the folder.
-    pub(crate) fn kept_weights(&self) -> Result<Vec<u64>, RunError> {
-        numbers(&self.root.join("weights"), ".safetensors")
+    /// The trials of which weights with that ending lie in the folder.
+    pub(crate) fn kept_weights(&self, ending: &str) -> Result<Vec<u64>, RunError> {
+        numbers(&self.root.join("weights"), ending)
     }
 
     /// The trials whose models lie in the folder.
@@ -215,8 +221,8 @@ impl RunFolder {
     }
 
     /// Removes the weights of a trial if they are there.
-    pub(crate) fn forget_weights(&self, trial: u64) -> Result<(), RunError> {
-        gone(self.weights(trial), |path| fs::remove_file(path))
+    pub(crate) fn forget_weights(&self, trial: u64, ending: &str) -> Result<(), RunError> {
+        gone(self.weights(trial, ending), |path| fs::remove_file(path))
     }
 
     /// Removes the model of a trial if it is there.
@@ -305,11 +311,11 @@ mod tests {
         let root = folder.path().join("run");
         let (run, _) = RunFolder::claim(&root, false).unwrap();
         run.make(&root.join("weights")).unwrap();
-        fs::write(run.weights(3), "whole").unwrap();
+        fs::write(run.weights(3, ".safetensors"), "whole").unwrap();
         fs::write(root.join("weights/.trial-0004.safetensors.77.part"), "ha").unwrap();
         drop(run);
         let (run, _) = RunFolder::claim(&root, false).unwrap();
-        assert_eq!(run.kept_weights().unwrap(), [3]);
+        assert_eq!(run.kept_weights(".safetensors").unwrap(), [3]);
         assert_eq!(fs::read_dir(root.join("weights")).unwrap().count(), 1);
     }
 }

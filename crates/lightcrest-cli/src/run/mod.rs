@@ -5,7 +5,8 @@
 //!   study.db              every trial, as it ends
 //!   spec.toml             the spec as it was read last; a relative path of its images begins here
 //!   images.json           classes, counts and checksums of the images of a search
-//!   weights/              trained weights of the trials that are on the front so far
+//!   model.json            bytes and checksum of the network of a compression
+//!   weights/              trained weights (or compressed models) of the trials that are on the front so far
 //!   front/trial-NNNN/     the models of the front
 //!   trials/NNNNNN/        parameters.json, metrics.jsonl and log.txt of a trial that runs a command
 //!   front.csv  report.html  surrogate.html

@@ -9,12 +9,21 @@ use serde::{Deserialize, Serialize};
 
 use super::{RunError, RunFolder, write_file};
 
-/// The files beside `metrics.json`, for whoever lists them.
-const FILES: [&str; 3] = ["model.onnx", "model.safetensors", "config.toml"];
+/// The files beside `metrics.json` of a model that was built here.
+fn trained() -> Vec<String> {
+    ["model.onnx", "model.safetensors", "config.toml"].map(str::to_owned).to_vec()
+}
+
+fn is_trained(files: &[String]) -> bool {
+    files == trained()
+}
 
 /// What is known of a model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ModelCard {
+    /// The files beside the card.
+    #[serde(default = "trained", skip_serializing_if = "is_trained")]
+    pub(crate) files: Vec<String>,
     /// Name of the data set.
     pub(crate) data: String,
     /// The classes, in the order of the outputs.
@@ -47,23 +56,34 @@ impl ModelCard {
     /// Name of the file.
     pub(crate) const FILE: &str = "metrics.json";
 
+    /// The files beside the card of a model that was built and trained here.
+    pub(crate) fn trained() -> Vec<String> {
+        trained()
+    }
+
+    /// The files beside the card of one that was compressed.
+    pub(crate) fn compressed() -> Vec<String> {
+        ["model.onnx", "config.toml"].map(str::to_owned).to_vec()
+    }
+
     /// The card in a folder whose files are all there; none when the folder is not complete.
     ///
     /// # Errors
     /// [`RunError::Read`] when there is a card that cannot be read.
     pub(crate) fn read(folder: &Path) -> Result<Option<Self>, RunError> {
         let path = folder.join(Self::FILE);
-        if !path.is_file() || FILES.iter().any(|name| !folder.join(name).is_file()) {
+        if !path.is_file() {
             return Ok(None);
         }
         let read = |source| RunError::Read { path: path.clone(), source };
         let text = fs::read_to_string(&path).map_err(read)?;
-        serde_json::from_str(&text).map(Some).map_err(|error| read(error.into()))
+        let card: Self = serde_json::from_str(&text).map_err(|error| read(error.into()))?;
+        Ok(card.files.iter().all(|name| folder.join(name).is_file()).then_some(card))
     }
 
     /// What readers of the run see of the model of a trial.
     pub(crate) fn shown(&self, trial: u64) -> WrittenModel {
-        let files = FILES.iter().map(|name| format!("front/trial-{trial:04}/{name}")).collect();
+        let files = self.files.iter().map(|name| format!("front/trial-{trial:04}/{name}")).collect();
         WrittenModel { files, metrics: self.metrics.clone(), layers: self.layers.clone() }
     }
 

@@ -68,6 +68,8 @@ pub enum SourceKind {
     Cifar100,
     /// One sub-folder of images a class.
     Folder,
+    /// A folder of images without labels.
+    Images,
 }
 
 /// Channels of an image.
@@ -144,7 +146,8 @@ impl DataConfig {
             let reason = format!("must lie in 1..={MOST_PIXELS}, but is {size}");
             return setting("image_size", &reason);
         }
-        if self.channels.is_some() && self.source != SourceKind::Folder {
+        let folder = matches!(self.source, SourceKind::Folder | SourceKind::Images);
+        if self.channels.is_some() && !folder {
             return setting("channels", "only an image folder has a choice of channels");
         }
         if self.source == SourceKind::Digits && self.path.is_some() {
@@ -164,6 +167,7 @@ impl DataConfig {
             SourceKind::Cifar10 => cifar::cifar10(path),
             SourceKind::Cifar100 => cifar::cifar100(path),
             SourceKind::Folder => return folder::load(path, self.image_size, self.channels),
+            SourceKind::Images => return folder::load_unlabelled(path, self.image_size, self.channels),
         }?;
         if let Some(side) = self.image_size {
             let images = source.train.len() + source.test.as_ref().map_or(0, Dataset::len);

@@ -145,6 +145,13 @@ impl Split {
     }
 }
 
+/// The checksum of bytes, in hexadecimal.
+pub(crate) fn checksum(bytes: &[u8]) -> String {
+    let mut sum = Checksum::default();
+    sum.add(bytes);
+    sum.hex()
+}
+
 /// A running checksum, eight bytes a step. Every step is a bijection of the sum and of the eight bytes, so
 /// that one change always shows. Not against an adversary.
 ///

@@ -23,6 +23,7 @@ mod split;
 pub use config::{Channels, DataConfig, Loaded, SourceKind};
 pub use error::DataError;
 pub use identity::DataIdentity;
+pub(crate) use identity::checksum;
 pub use passed_over::PassedOver;
 pub use split::{Source, SplitConfig, Splits, TestSplit};
 
@@ -113,6 +114,14 @@ impl Dataset {
         let mut counts = vec![0; self.classes.len()];
         self.labels.iter().for_each(|&label| counts[usize::from(label)] += 1);
         counts
+    }
+
+    /// The same images with other labels, indices into `classes`.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_labels(self, classes: Vec<String>, labels: Vec<u16>) -> Result<Self, DataError> {
+        Self::new(self.name, classes, self.shape, self.images, labels)
     }
 
     /// The images at `indices`, in that order.

@@ -5,7 +5,7 @@ use lightcrest_graph::network::{Dropout, Linear, Network, NetworkError, NodeId, 
 use lightcrest_spec::tree::{Choice, ConfigurationError, Group, deserialize};
 
 use super::vocabulary::{repeats, strides};
-use super::{Phase, Spec, Stage};
+use super::{Phase, Spec, Stage, Training};
 use crate::block::{Block, ConvConfig, Module, make_divisible, scaled_repeat, stage};
 use crate::train::{
     AugmentationConfig, ConfigError, EarlyStoppingConfig, LossConfig, OptimizerConfig, ScheduleConfig,
@@ -115,7 +115,7 @@ impl Spec {
             Phase::Search => vec![],
             Phase::Refit(_) => self.refit_augmentation.values(configuration)?,
         };
-        for (key, value) in self.training.augmentation.values(configuration)? {
+        for (key, value) in self.training.augmentation(configuration)? {
             if !values.iter().any(|(other, _)| *other == key) {
                 values.push((key, value));
             }
@@ -129,25 +129,50 @@ impl Spec {
         side: usize,
         phase: Phase,
     ) -> Result<TrainConfig, BuildError> {
-        let training = &self.training;
-        let mut values = training.group.values(configuration)?;
+        let values = self.augmentation(configuration, phase)?;
+        Ok(self.training.config(configuration, side, values)?)
+    }
+}
+
+impl Training {
+    /// The training under a configuration, of images with sides of `side` pixels.
+    ///
+    /// # Errors
+    /// [`ConfigurationError`] when the configuration is not of this spec.
+    pub(crate) fn config(
+        &self,
+        configuration: &Configuration,
+        side: usize,
+        augmentation: Vec<(&'static str, Value)>,
+    ) -> Result<TrainConfig, ConfigurationError> {
+        let mut values = self.group.values(configuration)?;
         values.retain(|(key, _)| !matches!(*key, "seed" | "images" | "early_stopping"));
         let mut config: TrainConfig = deserialize("[training]", values)?;
-        let patience =
-            training.group.value("early_stopping", configuration)?.and_then(|value| value.as_i64());
+        let patience = self.group.value("early_stopping", configuration)?.and_then(|value| value.as_i64());
         config.early_stopping =
             patience.map(|patience| EarlyStoppingConfig { patience: patience as usize, min_delta: 0.0 });
-        if let Some(optimizer) = chosen::<OptimizerConfig>(&training.optimizer, configuration)? {
+        if let Some(optimizer) = chosen::<OptimizerConfig>(&self.optimizer, configuration)? {
             config.optimizer = optimizer;
         }
-        if let Some(schedule) = chosen::<ScheduleConfig>(&training.schedule, configuration)? {
+        if let Some(schedule) = chosen::<ScheduleConfig>(&self.schedule, configuration)? {
             config.schedule = schedule;
         }
-        if let Some(loss) = chosen::<LossConfig>(&training.loss, configuration)? {
+        if let Some(loss) = chosen::<LossConfig>(&self.loss, configuration)? {
             config.loss = loss;
         }
-        config.augmentation = augmentation(self.augmentation(configuration, phase)?, side)?;
+        config.augmentation = self::augmentation(augmentation, side)?;
         Ok(config)
+    }
+
+    /// The keys of the augmentation under a configuration.
+    ///
+    /// # Errors
+    /// [`ConfigurationError`] when the configuration is not of this spec.
+    pub(crate) fn augmentation(
+        &self,
+        configuration: &Configuration,
+    ) -> Result<Vec<(&'static str, Value)>, ConfigurationError> {
+        self.augmentation.values(configuration)
     }
 }
 

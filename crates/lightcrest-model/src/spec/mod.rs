@@ -28,15 +28,15 @@
 //! ```
 
 mod build;
-mod objective;
-mod parse;
+pub(crate) mod objective;
+pub(crate) mod parse;
 mod relocate;
-mod resolve;
-mod schema;
-mod space;
+pub(crate) mod resolve;
+pub(crate) mod schema;
+pub(crate) mod space;
 #[cfg(test)]
 mod tests;
-mod vocabulary;
+pub(crate) mod vocabulary;
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ use lightcrest_spec::{ConstraintSpec, SpecErrors, StudySpec};
 
 pub use build::{BuildError, Candidate};
 pub use objective::{Metrics, ObjectiveSpec};
-pub use relocate::with_data_path;
+pub use relocate::with_path;
 pub use resolve::Phase;
 pub use schema::json_schema;
 
@@ -87,9 +87,10 @@ pub struct Refit {
     pub models: Option<usize>,
 }
 
+/// How a network is trained.
 #[derive(Debug, Clone)]
-struct Training {
-    group: Group,
+pub(crate) struct Training {
+    pub(crate) group: Group,
     optimizer: Choice,
     schedule: Choice,
     loss: Choice,

@@ -9,7 +9,7 @@ use lightcrest_spec::score::{constants, formula};
 use lightcrest_spec::setting::Setting;
 use toml::de::DeTable;
 
-use super::vocabulary::{CONSTRAINT, METRICS, OBJECTIVE, is_static, metric_index};
+use super::vocabulary::{METRICS, Measured, is_gain, is_static, metric_index};
 
 /// Number of metrics.
 pub(crate) const METRIC_COUNT: usize = METRICS.len();
@@ -82,19 +82,33 @@ impl ObjectiveSpec {
     }
 }
 
+impl ObjectiveSpec {
+    /// The objective that a metric becomes large, or small where less is better.
+    pub(crate) fn metric(index: usize) -> Self {
+        let direction = if is_gain(index) { Direction::Maximize } else { Direction::Minimize };
+        let info = ObjectiveInfo { name: METRICS[index].0.into(), direction };
+        Self { info, measure: Measure::Metric(index) }
+    }
+}
+
 /// Reads `[[objectives]]`; without any, validation accuracy is maximised.
-pub(super) fn objectives(errors: &mut Errors, document: &DeTable<'_>) -> Vec<ObjectiveSpec> {
+pub(crate) fn objectives(
+    errors: &mut Errors,
+    document: &DeTable<'_>,
+    measured: &Measured,
+) -> Vec<ObjectiveSpec> {
     let mut list: Vec<ObjectiveSpec> = Vec::new();
-    let names: Vec<&str> = Metrics::names().collect();
+    let names: Vec<(&str, usize)> =
+        measured.metrics.iter().filter_map(|&name| Some((name, metric_index(name)?))).collect();
     let items = items(errors, document, "objectives");
     if items.is_empty() {
-        let info = ObjectiveInfo { name: METRICS[0].0.into(), direction: Direction::Maximize };
-        return vec![ObjectiveSpec { info, measure: Measure::Metric(0) }];
+        return vec![ObjectiveSpec::metric(0)];
     }
     for (table, place) in items {
         let before = errors.list.len();
-        let group = group(errors, &OBJECTIVE, (table, place.clone()), "[[objectives]]", "", &["constants"]);
-        let constants = constants(errors, table, &names);
+        let title = "[[objectives]]";
+        let group = group(errors, measured.objective, (table, place.clone()), title, "", &["constants"]);
+        let constants = constants(errors, table, measured.metrics);
         let invalid = |reason: &str| Problem::Invalid { reason: reason.into() };
         let (name, measure) = match (text(&group, "metric"), table.get("score")) {
             (Some(metric), None) => {
@@ -134,7 +148,7 @@ pub(super) fn objectives(errors: &mut Errors, document: &DeTable<'_>) -> Vec<Obj
         let direction = match text(&group, "direction") {
             Some("maximize") => Direction::Maximize,
             Some(_) => Direction::Minimize,
-            None if matches!(measure, Measure::Metric(0 | 1)) => Direction::Maximize,
+            None if matches!(measure, Measure::Metric(index) if is_gain(index)) => Direction::Maximize,
             None => Direction::Minimize,
         };
         list.push(ObjectiveSpec { info: ObjectiveInfo { name, direction }, measure });
@@ -143,10 +157,14 @@ pub(super) fn objectives(errors: &mut Errors, document: &DeTable<'_>) -> Vec<Obj
 }
 
 /// Reads `[[constraints]]`.
-pub(super) fn constraints(errors: &mut Errors, document: &DeTable<'_>) -> Vec<ConstraintSpec> {
+pub(crate) fn constraints(
+    errors: &mut Errors,
+    document: &DeTable<'_>,
+    measured: &Measured,
+) -> Vec<ConstraintSpec> {
     let mut list = Vec::new();
     for (table, place) in items(errors, document, "constraints") {
-        let group = group(errors, &CONSTRAINT, (table, place.clone()), "[[constraints]]", "", &[]);
+        let group = group(errors, measured.constraint, (table, place.clone()), "[[constraints]]", "", &[]);
         let Some(index) = text(&group, "metric").and_then(metric_index) else { continue };
         let metric = METRICS[index].0;
         let (max, min) = bounds(errors, &group, table, place, metric);

@@ -58,11 +58,11 @@ fn document_to_spec(errors: &mut Errors, document: &DeTable<'_>) -> Option<Spec>
 
     let study = StudySections::read(errors, document, EPOCH_PRUNERS);
     let data = group(errors, &DATA, data, "[data]", "", &[]);
-    let training = read_training(errors, training);
+    let training = read_training(errors, &TRAINING, training, "training", &[]);
     let architecture = read_architecture(errors, architecture, there("architecture"));
     let refit = there("refit").then(|| read_refit(errors, refit));
-    let objectives = objective::objectives(errors, document);
-    let constraints = objective::constraints(errors, document);
+    let objectives = objective::objectives(errors, document, &MEASURED);
+    let constraints = objective::constraints(errors, document, &MEASURED);
     let space = space::space(errors, &training, &architecture);
     if !errors.list.is_empty() {
         return None;
@@ -94,17 +94,24 @@ fn document_to_spec(errors: &mut Errors, document: &DeTable<'_>) -> Option<Spec>
     })
 }
 
-fn read_training(errors: &mut Errors, (table, place): Table<'_, '_>) -> Training {
-    let tables = ["optimizer", "schedule", "loss", "augmentation"];
+/// A training, whose table is called `name` and holds `more` tables beside those of every training.
+pub(crate) fn read_training(
+    errors: &mut Errors,
+    section: &'static Section,
+    (table, place): Table<'_, '_>,
+    name: &str,
+    more: &[&str],
+) -> Training {
+    let tables: Vec<&str> =
+        ["optimizer", "schedule", "loss", "augmentation"].into_iter().chain(more.iter().copied()).collect();
     let none = Group::default();
-    let group = group(errors, &TRAINING, (table, place), "[training]", "", &tables);
-    let mut one = |name, sections| {
-        choice(errors, table, name, sections, name, name, &format!("training.{name}"), &none)
-    };
+    let group = group(errors, section, (table, place), &format!("[{name}]"), "", &tables);
+    let mut one =
+        |key, sections| choice(errors, table, key, sections, key, key, &format!("{name}.{key}"), &none);
     let (optimizer, schedule, loss) =
         (one("optimizer", OPTIMIZERS), one("schedule", SCHEDULES), one("loss", LOSSES));
     let augmentation = self::table(errors, table, "augmentation").map_or_else(Group::default, |table| {
-        self::group(errors, &AUGMENTATION, table, "[training.augmentation]", "augmentation", &[])
+        self::group(errors, &AUGMENTATION, table, &format!("[{name}.augmentation]"), "augmentation", &[])
     });
     Training { group, optimizer, schedule, loss, augmentation }
 }

@@ -7,7 +7,7 @@ use lightcrest::space::{Configuration, Value};
 use lightcrest_spec::tree::{Choice, ConfigurationError, Group};
 
 use super::vocabulary::{repeats, strides};
-use super::{Refit, Spec};
+use super::{Refit, Spec, Training};
 
 /// Which training of a configuration is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,9 +78,7 @@ impl Spec {
             }
         }
         writer.values(&values);
-        writer.choice("training.optimizer", &training.optimizer)?;
-        writer.choice("training.schedule", &training.schedule)?;
-        writer.choice("training.loss", &training.loss)?;
+        writer.choices("training", training)?;
         let augmentation = self.augmentation(configuration, phase)?;
         if !augmentation.is_empty() {
             writer.section("training.augmentation");
@@ -112,9 +110,10 @@ impl Spec {
     }
 }
 
-struct Writer<'a> {
-    text: String,
-    configuration: &'a Configuration,
+/// Writes the text of a spec.
+pub(crate) struct Writer<'a> {
+    pub(crate) text: String,
+    pub(crate) configuration: &'a Configuration,
 }
 
 impl Writer<'_> {
@@ -126,11 +125,12 @@ impl Writer<'_> {
         self.text.push('\n');
     }
 
-    fn section(&mut self, name: &str) {
+    pub(crate) fn section(&mut self, name: &str) {
         self.header(&format!("[{name}]"));
     }
 
-    fn line(&mut self, key: &str, value: &Value) {
+    /// A key and its value.
+    pub(crate) fn line(&mut self, key: &str, value: &Value) {
         let value = match value {
             Value::Null => return, // an absent key is TOML's null
             Value::Bool(flag) => toml::Value::Boolean(*flag),
@@ -138,11 +138,23 @@ impl Writer<'_> {
             Value::Float(number) => toml::Value::Float(*number),
             Value::Str(text) => toml::Value::String(text.clone()),
         };
+        self.toml(key, &value);
+    }
+
+    /// A key and a value of TOML.
+    pub(crate) fn toml(&mut self, key: &str, value: &toml::Value) {
         // Writing into a String cannot fail.
         let _ = writeln!(self.text, "{key} = {value}");
     }
 
-    fn values(&mut self, values: &[(&'static str, Value)]) {
+    /// Which optimizer, schedule and loss a training has; its table is called `title`.
+    pub(crate) fn choices(&mut self, title: &str, training: &Training) -> Result<(), ConfigurationError> {
+        self.choice(&format!("{title}.optimizer"), &training.optimizer)?;
+        self.choice(&format!("{title}.schedule"), &training.schedule)?;
+        self.choice(&format!("{title}.loss"), &training.loss)
+    }
+
+    pub(crate) fn values(&mut self, values: &[(&'static str, Value)]) {
         values.iter().for_each(|(key, value)| self.line(key, value));
     }
 

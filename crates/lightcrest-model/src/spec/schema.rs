@@ -3,7 +3,9 @@
 use lightcrest_spec::schema::{
     choice, choice_with, described, list, memory, named, required, section, value,
 };
-use lightcrest_spec::vocabulary::{BUDGET, EPOCH_PRUNERS, MEMORY, SAMPLERS, STUDY, TERMINATORS, WORKERS};
+use lightcrest_spec::vocabulary::{
+    BUDGET, EPOCH_PRUNERS, MEMORY, SAMPLERS, STUDY, Section, TERMINATORS, WORKERS,
+};
 use serde_json::{Map, Value, json};
 
 use super::parse::SECTIONS;
@@ -14,28 +16,11 @@ pub fn json_schema() -> Value {
     let mut properties = Map::new();
     let mut put = |name: &str, schema: Value| properties.insert(name.into(), schema);
     put(STUDY.name, section(&STUDY));
-    let mut objective = section(&OBJECTIVE);
-    objective["properties"]["constants"] = described(
-        json!({ "type": "object", "additionalProperties": { "type": "number" } }),
-        "numbers of the formula",
-    );
-    objective["oneOf"] = json!([{ "required": ["metric"] }, { "required": ["score", "name"] }]);
-    put(OBJECTIVE.name, list(objective));
-    let mut constraint = section(&CONSTRAINT);
-    constraint["anyOf"] = json!([{ "required": ["max"] }, { "required": ["min"] }]);
-    put(CONSTRAINT.name, list(constraint));
+    put(OBJECTIVE.name, objectives(&OBJECTIVE));
+    put(CONSTRAINT.name, constraints(&CONSTRAINT));
     put(DATA.name, section(&DATA));
 
-    let mut training = section(&TRAINING);
-    for (name, doc, sections) in [
-        ("optimizer", "The optimizers to choose from.", OPTIMIZERS),
-        ("schedule", "The learning-rate schedules to choose from.", SCHEDULES),
-        ("loss", "The losses to choose from.", LOSSES),
-    ] {
-        training["properties"][name] = described(choice(sections), doc);
-    }
-    training["properties"]["augmentation"] = section(&AUGMENTATION);
-    put(TRAINING.name, training);
+    put(TRAINING.name, training(&TRAINING));
 
     let mut stage = section(&STAGE);
     for key in MODULES.iter().flat_map(|module| module.keys) {
@@ -75,4 +60,36 @@ pub fn json_schema() -> Value {
         "required": required,
         "additionalProperties": false,
     })
+}
+
+/// `[[objectives]]`.
+pub(crate) fn objectives(own: &Section) -> Value {
+    let mut objective = section(own);
+    objective["properties"]["constants"] = described(
+        json!({ "type": "object", "additionalProperties": { "type": "number" } }),
+        "numbers of the formula",
+    );
+    objective["oneOf"] = json!([{ "required": ["metric"] }, { "required": ["score", "name"] }]);
+    list(objective)
+}
+
+/// `[[constraints]]`.
+pub(crate) fn constraints(own: &Section) -> Value {
+    let mut constraint = section(own);
+    constraint["anyOf"] = json!([{ "required": ["max"] }, { "required": ["min"] }]);
+    list(constraint)
+}
+
+/// A training.
+pub(crate) fn training(own: &Section) -> Value {
+    let mut training = section(own);
+    for (name, doc, sections) in [
+        ("optimizer", "The optimizers to choose from.", OPTIMIZERS),
+        ("schedule", "The learning-rate schedules to choose from.", SCHEDULES),
+        ("loss", "The losses to choose from.", LOSSES),
+    ] {
+        training["properties"][name] = described(choice(sections), doc);
+    }
+    training["properties"]["augmentation"] = section(&AUGMENTATION);
+    training
 }

@@ -2,7 +2,7 @@
 
 use lightcrest::space::Space;
 use lightcrest_spec::diagnostic::Errors;
-use lightcrest_spec::space::{add_alternatives, add_entry, add_group, add_switch, build};
+use lightcrest_spec::space::{Found, add_alternatives, add_entry, add_group, add_switch, build};
 
 use super::vocabulary::{repeats, strides};
 use super::{Architecture, Training};
@@ -28,11 +28,16 @@ pub(super) fn space(errors: &mut Errors, training: &Training, architecture: &Arc
         add_alternatives(&mut found, modules);
     }
     add_group(&mut found, &architecture.head, &[]);
-    add_group(&mut found, &training.group, &[]);
-    for choice in [&training.optimizer, &training.schedule, &training.loss] {
-        add_switch(&mut found, choice);
-        add_alternatives(&mut found, choice);
-    }
-    add_group(&mut found, &training.augmentation, &[]);
+    add_training(&mut found, training);
     build(errors, found)
+}
+
+/// Adds what varies in a training.
+pub(crate) fn add_training(found: &mut Vec<Found>, training: &Training) {
+    add_group(found, &training.group, &[]);
+    for choice in [&training.optimizer, &training.schedule, &training.loss] {
+        add_switch(found, choice);
+        add_alternatives(found, choice);
+    }
+    add_group(found, &training.augmentation, &[]);
 }

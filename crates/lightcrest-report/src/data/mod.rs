@@ -158,6 +158,24 @@ pub struct Layer {
     pub parameters: u64,
     /// Multiply-accumulates for one image.
     pub macs: u64,
+    /// What a compression made of it; absent for networks that were built here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<LayerChange>,
+}
+
+/// What a compression made of a layer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LayerChange {
+    /// `keep`, `prune`, `svd`, `tucker`, `cp` or `spatial`.
+    pub method: String,
+    /// In words: `64 to 40 channels`, `rank 12 of 64`; empty where nothing was done.
+    pub detail: String,
+    /// Whether its weights and activations are 8-bit integers.
+    pub int8: bool,
+    /// Trainable numbers of the original.
+    pub parameters: u64,
+    /// Multiply-accumulates of the original.
+    pub macs: u64,
 }
 
 /// Numbers for the page: JSON has no infinity, so it is written as JavaScript reads it, `"Infinity"`.

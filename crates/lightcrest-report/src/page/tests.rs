@@ -100,6 +100,7 @@ fn synthetic(count: u64) -> ReportData {
         shape: shape.into(),
         parameters,
         macs,
+        change: None,
     };
     let models = trials.iter().filter(|t| t.front).map(|t| Model {
         trial: t.number,

@@ -25,6 +25,7 @@ use lightcrest_model::train::{EpochReport, Observer, StopReason, TrainError};
 use super::refit::{self, Planned};
 use crate::deliver::Delivery;
 use crate::error::CliError;
+use crate::keeper::MakesModels;
 use crate::progress;
 use crate::run::{ModelCard, Refitted, RunFolder};
 use crate::spec_file::SearchFile;
@@ -244,7 +245,7 @@ impl Finish<'_> {
         let config = config(Phase::Search)?;
         bar.set_message(format!("trial {number}"));
         let candidate = self.search.objective.candidate(&trial.configuration, Phase::Search)?;
-        let kept = self.folder.weights(number);
+        let kept = self.folder.weights(number, NetworkObjective::ENDING);
         let weights = match kept.is_file() {
             true => Weights::load(&kept)?.0,
             false => {

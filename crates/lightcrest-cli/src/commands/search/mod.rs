@@ -4,23 +4,26 @@
 //! trials; then the models of the front are written.
 
 mod finish;
-mod keeper;
 mod refit;
 
 use std::collections::BTreeMap;
+use std::error::Error;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use lightcrest::Objective;
 use lightcrest::executor::Ending;
+use lightcrest::objective::{Evaluation, TrialError};
+use lightcrest::{Objective, Trial};
 use lightcrest_model::data::Loaded;
-use lightcrest_model::objective::NetworkObjective;
+use lightcrest_model::objective::{Model, NetworkObjective};
 use lightcrest_model::spec::{Phase, Refit};
 
 use crate::arguments::StudyArguments;
 use crate::error::CliError;
 use crate::images;
+use crate::keeper::{Keeper, MakesModels};
 use crate::prepare;
 use crate::progress::Steps;
 use crate::session::Session;
@@ -28,7 +31,19 @@ use crate::spec_file;
 use crate::stop;
 use crate::terminal::tell;
 use finish::{Finish, Trainer};
-use keeper::Keeper;
+
+impl MakesModels for NetworkObjective {
+    type Model = Model;
+    const ENDING: &str = ".safetensors";
+
+    fn make(&self, trial: &mut Trial<'_>) -> Result<(Evaluation, Model), TrialError> {
+        self.run(trial)
+    }
+
+    fn keep(&self, model: &Model, path: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
+        Ok(model.weights.save(path, "lightcrest")?)
+    }
+}
 
 /// Searches.
 pub(crate) fn search(arguments: &StudyArguments) -> Result<(), CliError> {

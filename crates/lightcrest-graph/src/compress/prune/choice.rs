@@ -48,13 +48,13 @@ pub(super) fn choose(
 }
 
 /// Number of `channels` that a share is: to the nearest, but never all of them.
-fn share_of(channels: usize, share: f64) -> usize {
+pub(super) fn share_of(channels: usize, share: f64) -> usize {
     let count = (channels as f64 * share).round() as usize;
     count.min(channels.saturating_sub(1))
 }
 
 /// Places of channels, the least important first, of equal ones the last first.
-fn ranked(scores: &[f64]) -> Vec<usize> {
+pub(super) fn ranked(scores: &[f64]) -> Vec<usize> {
     let mut places: Vec<usize> = (0..scores.len()).collect();
     places.sort_by(|&a, &b| scores[a].total_cmp(&scores[b]).then(b.cmp(&a)));
     places
@@ -86,7 +86,7 @@ fn together(groups: &[Group], scores: &[Vec<f64>], share: f64) -> Vec<usize> {
 }
 
 /// The count changed to the nearest at which what is left is a multiple of `round_to`, or none if nothing is.
-fn rounded(group: &Group, count: usize, round_to: usize) -> usize {
+pub(super) fn rounded(group: &Group, count: usize, round_to: usize) -> usize {
     let total: usize = group.channels.iter().map(|channel| channel.width).sum();
     let width = total / group.channels.len().max(1);
     if round_to < 2 || width == 0 {

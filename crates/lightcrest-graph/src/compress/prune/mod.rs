@@ -18,6 +18,7 @@ mod label;
 mod prepare;
 mod report;
 mod shuffle;
+mod size;
 mod surgery;
 mod trace;
 
@@ -30,6 +31,7 @@ use group::Group;
 pub use importance::Importance;
 use prepare::Prepared;
 pub use report::{PruneReport, PrunedLayer};
+pub use size::{SizedLayer, Sizer, Sizes};
 use trace::Trace;
 
 /// What to prune.
@@ -429,5 +431,7 @@ fn layer_name(node: &NodeProto) -> String {
     if node.name.is_empty() { node.output.first().cloned().unwrap_or_default() } else { node.name.clone() }
 }
 
+#[cfg(test)]
+mod random_test;
 #[cfg(test)]
 mod test;

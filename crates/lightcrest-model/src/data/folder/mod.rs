@@ -29,13 +29,8 @@ pub fn load(
     image_size: Option<usize>,
     channels: Option<Channels>,
 ) -> Result<Source, DataError> {
-    if !folder.is_dir() {
-        let hint = "give a folder with one sub-folder of images a class as `path`; a relative one begins at the folder of \
-                    the spec"
-            .into();
-        return Err(DataError::Missing { path: folder.into(), hint });
-    }
-    let name = folder.file_name().map_or_else(|| "folder".into(), |name| name.to_string_lossy().into_owned());
+    check_there(folder, "a folder with one sub-folder of images a class")?;
+    let name = name_of(folder);
     let mut reader = Reader { image_size, size: None, grey: true, passed_over: PassedOver::default() };
     let (train, validation, test) = match layout(folder)? {
         None => (reader.split(folder)?, None, None),
@@ -57,6 +52,52 @@ pub fn load(
         test: test.map(dataset).transpose()?,
         passed_over: reader.passed_over,
     })
+}
+
+/// The one class of images without labels.
+pub const UNLABELLED: &str = "unlabelled";
+
+/// Reads the images of the folder and of all folders below it, which have no labels: one class,
+/// [`UNLABELLED`]. The rest is as in [`load`].
+///
+/// # Errors
+/// [`DataError`] names the folder without images or the file that cannot be decoded.
+pub fn load_unlabelled(
+    folder: &Path,
+    image_size: Option<usize>,
+    channels: Option<Channels>,
+) -> Result<Source, DataError> {
+    check_there(folder, "a folder of images")?;
+    let mut reader = Reader { image_size, size: None, grey: true, passed_over: PassedOver::default() };
+    let mut passed_over = PassedOver::default();
+    let files = files::images(folder.parent().unwrap_or(folder), folder, &mut passed_over)?;
+    if files.is_empty() {
+        return Err(DataError::EmptyClass { path: folder.into(), passed_over });
+    }
+    if let Some(side) = image_size {
+        DataError::check_memory(files.len(), side, 3)?;
+    }
+    let classes = vec![UNLABELLED.to_owned()];
+    let mut split = Split { folder: folder.into(), classes, pixels: vec![], labels: vec![0; files.len()] };
+    for file in files {
+        reader.append(file, &mut split.pixels)?;
+    }
+    let grey = channels.map_or(reader.grey, |channels| channels == Channels::Grey);
+    let size = reader.size.expect("there is an image");
+    let train = split.into_dataset(&name_of(folder), size, grey)?;
+    Ok(Source { train, validation: None, test: None, passed_over })
+}
+
+fn check_there(folder: &Path, what: &str) -> Result<(), DataError> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let hint = format!("give {what} as `path`; a relative one begins at the folder of the spec");
+    Err(DataError::Missing { path: folder.into(), hint })
+}
+
+fn name_of(folder: &Path) -> String {
+    folder.file_name().map_or_else(|| "folder".into(), |name| name.to_string_lossy().into_owned())
 }
 
 /// What all splits have in common.

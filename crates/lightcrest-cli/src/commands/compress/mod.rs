@@ -1,0 +1,151 @@
+//! `lightcrest compress`: from a network that exists to a front of lighter ones.
+//!
+//! The spec, the network, the images and the space are checked before the first byte is written; a
+//! [`Session`] runs the trials; then the models of the front are written.
+
+mod finish;
+mod original;
+mod single;
+
+use std::error::Error;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use lightcrest::executor::Ending;
+use lightcrest::objective::{Evaluation, TrialError};
+use lightcrest::{Objective, StudyError, Trial};
+use lightcrest_model::compress::{CompressObjective, Compressed};
+use lightcrest_model::data::Loaded;
+use lightcrest_report::metric::{Kind, label};
+
+use crate::arguments::StudyArguments;
+use crate::error::CliError;
+use crate::images;
+use crate::keeper::{Keeper, MakesModels};
+use crate::prepare;
+use crate::progress::Steps;
+use crate::session::Session;
+use crate::spec_file::{self, CompressFile};
+use crate::stop;
+use crate::terminal::tell;
+use finish::Finish;
+
+impl MakesModels for CompressObjective {
+    type Model = Compressed;
+    const ENDING: &str = ".onnx";
+
+    fn make(&self, trial: &mut Trial<'_>) -> Result<(Evaluation, Compressed), TrialError> {
+        self.run(trial)
+    }
+
+    fn keep(&self, made: &Compressed, path: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
+        Ok(made.model.save(path)?)
+    }
+}
+
+/// Compresses.
+pub(crate) fn compress(arguments: &StudyArguments) -> Result<(), CliError> {
+    let begun = Instant::now();
+    let mut file = spec_file::read_compress(&arguments.spec)?;
+    if file.spec.space().is_empty() {
+        return single::single(arguments, &file);
+    }
+    let root = Session::folder(arguments, &file.spec.study);
+    prepare::adopt_from(&mut file.spec.study, &root);
+    let spec = &file.spec;
+    file.warnings().for_each(tell);
+    let Loaded { splits, test, identity, .. } = images::load(&spec.data, arguments.quiet)?;
+    let pruner = prepare::pruner(&spec.study)?;
+    let objective = CompressObjective::new(spec, &splits).map_err(unfit)?;
+    prepare::check_feasible(&spec.study, &|configuration| objective.preview(configuration))?;
+    let root = Session::root(arguments, &spec.study)?;
+    if !arguments.fresh {
+        images::check_same(&root, &identity, arguments.quiet)?;
+        original::check_same(&root, &spec.original.identity)?;
+    }
+
+    let (install, text) = (|| stop::install(None), file.text_in(&root));
+    let mut session = Session::open(arguments, &spec.study, &text, &root, pruner, begun, install)?;
+    images::keep(&session.folder, &identity)?;
+    original::keep(&session.folder, &spec.original.identity)?;
+    if !arguments.quiet {
+        introduce(&file, &objective);
+    }
+    begin(&mut session, &objective).map_err(CliError::Broken)?;
+    let timeout = session.time().map(|left| left.saturating_sub(begun.elapsed()));
+    let epochs = |configuration: &_| {
+        let finetune = spec.finetune(configuration).ok()?.filter(|_| objective.untrained().is_none());
+        finetune.map(|(finetune, _)| finetune.train.epochs as u64)
+    };
+    let steps = Steps { unit: "epoch", of: Box::new(epochs) };
+    let folder = Arc::clone(&session.folder);
+    let keeper = Keeper::new(&objective, &folder, session.study.history(), Arc::clone(&session.stop))?;
+    let result = session.run(&keeper, &keeper, steps, timeout);
+    if let Some(error) = keeper.into_error() {
+        return Err(error);
+    }
+    let summary = result.map_err(CliError::Broken)?;
+    if summary.ending == Ending::Stopped {
+        return Err(session.again());
+    }
+
+    let seeds = session.study.front();
+    let seeds =
+        seeds.iter().map(|trial| (trial.number, session.study.trial_seed(trial.number) & i64::MAX as u64));
+    let finish = Finish {
+        file: &file,
+        images: &identity.checksum(),
+        data: splits.train.name(),
+        history: session.study.history(),
+        seeds: seeds.collect(),
+        folder: &folder,
+        objective: &objective,
+        stop: &session.stop,
+        style: session.style,
+    };
+    finish.run(test)?;
+    if session.stop.load(Ordering::SeqCst) {
+        return Err(session.again());
+    }
+    session.close()?;
+    session.success(|_| None)
+}
+
+/// A network that does not go with its images is the user's to mend.
+fn unfit(error: lightcrest_model::compress::CompressError) -> CliError {
+    CliError::Unfit(Box::new(error))
+}
+
+/// What is compressed, and how good it is.
+fn introduce(file: &CompressFile, objective: &CompressObjective) {
+    let original = objective.original();
+    let metrics = ["validation_accuracy", "macs", "parameters"].into_iter();
+    let known = metrics.filter_map(|name| {
+        Some(format!(
+            "{} {}",
+            label(name).to_lowercase().replace("macs", "MACs"),
+            Kind::of(name).format(original.get(name)?)
+        ))
+    });
+    let path = file.spec.original.path.display();
+    tell(&format!("original {path}: {}", known.collect::<Vec<_>>().join(", ")));
+    if let Some(reason) = objective.untrained() {
+        tell(&format!("compressed networks are repaired and not fine-tuned: {reason}"));
+    }
+}
+
+/// Puts the first trials in line, unless the study has begun.
+fn begin(session: &mut Session<'_>, objective: &CompressObjective) -> Result<(), StudyError> {
+    if session.study.history().finished() > 0 {
+        return Ok(());
+    }
+    for configuration in objective.starts() {
+        let there = session.study.trials().iter().any(|trial| trial.configuration == configuration);
+        if !there {
+            session.study.enqueue(&configuration)?;
+        }
+    }
+    Ok(())
+}

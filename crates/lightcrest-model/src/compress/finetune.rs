@@ -1,0 +1,126 @@
+//! Fine-tuning of compressed networks: what was read is trained as if it had been built here, and the weights
+//! go back into the file.
+
+use std::ops::ControlFlow;
+
+use lightcrest::objective::TrialError;
+use lightcrest_graph::network::{ImportConfig, ImportError, Imported, Network, write_back};
+use lightcrest_graph::onnx::Model;
+
+use super::error::{CompressError, chain};
+use super::objective::{CompressObjective, Listener};
+use super::passes::Applied;
+use super::spec::CompressSpec;
+use crate::spec::Metrics;
+use crate::train::{
+    self, EpochReport, FinetuneConfig, Need, Observer, OutOfMemory, StopReason, Teacher, TrainError, evaluate,
+};
+
+/// Fine-tunes compressed networks, if they can be trained.
+pub(super) struct Tuner {
+    /// The original, who teaches.
+    teacher: Option<Imported>,
+    refusal: Option<String>,
+}
+
+/// What became of a network.
+pub(super) struct Tuned {
+    /// Epochs that were run.
+    pub(super) epochs: usize,
+}
+
+impl Tuner {
+    /// Whether what the spec names can be trained.
+    pub(super) fn new(spec: &CompressSpec) -> Self {
+        let read = match (&spec.finetune, spec.preprocessing.bgr) {
+            (None, _) => return Self { teacher: None, refusal: None },
+            (Some(_), true) => Err("networks that read blue first are not trained".to_owned()),
+            (Some(_), false) => imported(spec, &spec.original.model).map_err(|error| chain(&error)),
+        };
+        match read {
+            Ok(teacher) => Self { teacher: Some(teacher), refusal: None },
+            Err(refusal) => Self { teacher: None, refusal: Some(refusal) },
+        }
+    }
+
+    /// Why nothing is trained although the spec asks for it, if so.
+    pub(super) fn refusal(&self) -> Option<&str> {
+        self.refusal.as_deref()
+    }
+
+    /// Trains the network, with a report before the first epoch and after each.
+    pub(super) fn tune(
+        &self,
+        objective: &CompressObjective,
+        applied: &mut Applied,
+        finetune: Option<&FinetuneConfig>,
+        seed: u64,
+        listener: &mut dyn Listener,
+    ) -> Result<Tuned, CompressError> {
+        let (Some(finetune), Some(teacher)) = (finetune, &self.teacher) else {
+            let found = objective.judge.judge(&objective.spec, &applied.model, listener)?;
+            return match listener.judged(0, true, &found) {
+                Ok(()) => Ok(Tuned { epochs: 0 }),
+                Err(_) => Err(CompressError::Interrupted),
+            };
+        };
+        let failed = |source| CompressError::Method { method: "fine-tuning", source };
+        let read = imported(&objective.spec, &applied.model).map_err(|error| failed(error.into()))?;
+        let (network, splits) = (&read.network, &objective.judge.splits);
+        let need = Need::of(network, &finetune.train, splits);
+        let _share = objective.memory.take(need.total()).map_err(|limit| OutOfMemory { need, limit })?;
+        let before = evaluate(network, &read.weights, &splits.validation, &splits.normalization)?;
+        if listener.judged(0, false, &objective.judge.reported(&before)).is_err() {
+            return Err(CompressError::Interrupted);
+        }
+        let mut reports = Reports { objective, listener, error: None };
+        let teacher = Teacher { network: &teacher.network, weights: &teacher.weights };
+        let weights = read.weights.clone();
+        let tuned = train::finetune(network, weights, Some(teacher), splits, finetune, seed, &mut reports);
+        let trained = match (tuned, reports.error) {
+            (Err(TrainError::Stopped { .. }), _) | (_, Some(_)) => return Err(CompressError::Interrupted),
+            (tuned, None) => tuned?.trained,
+        };
+        write_back(&mut applied.model, &read.origins, &trained.weights)
+            .map_err(|error| failed(error.into()))?;
+        Ok(Tuned { epochs: trained.epochs.len() })
+    }
+}
+
+/// The network that is trained.
+fn imported(spec: &CompressSpec, model: &Model) -> Result<Imported, ImportError> {
+    let config =
+        ImportConfig { shape: Some(spec.preprocessing.shape(1)), output: Some(spec.original.output.clone()) };
+    Network::from_onnx_with(model, &config)
+}
+
+/// Passes epochs on.
+struct Reports<'a> {
+    objective: &'a CompressObjective,
+    listener: &'a mut dyn Listener,
+    error: Option<TrialError>,
+}
+
+impl Observer for Reports<'_> {
+    fn step(&mut self, _: usize, _: usize) -> ControlFlow<StopReason> {
+        match self.listener.interrupted() {
+            true => ControlFlow::Break(StopReason::Interrupted),
+            false => ControlFlow::Continue(()),
+        }
+    }
+
+    fn epoch(&mut self, report: &EpochReport) -> ControlFlow<StopReason> {
+        let metrics: Metrics = self.objective.judge.reported(&report.validation);
+        match self.listener.judged(report.epoch as u64, report.epoch == report.epochs, &metrics) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                let reason = match &error {
+                    TrialError::Pruned { reason } => StopReason::Pruned(reason.clone()),
+                    _ => StopReason::Interrupted,
+                };
+                self.error = Some(error);
+                ControlFlow::Break(reason)
+            }
+        }
+    }
+}

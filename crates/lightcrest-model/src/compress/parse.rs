@@ -1,0 +1,526 @@
+//! From the text of a spec to a [`CompressSpec`]. Reads everything, collects every error.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use lightcrest::space::{Condition, Domain, Space, Value};
+use lightcrest_spec::SpecErrors;
+use lightcrest_spec::diagnostic::{Errors, Problem};
+use lightcrest_spec::document::{
+    SectionName, Table, check_sections, fixed_values, group, items, read, table, text,
+};
+use lightcrest_spec::fingerprint::fingerprint;
+use lightcrest_spec::setting::{Setting, Vary, describe, in_order, number};
+use lightcrest_spec::space::{Found, add_entry, add_group, build};
+use lightcrest_spec::study::{StudySections, count};
+use lightcrest_spec::tree::{Entry, Group, deserialize};
+use lightcrest_spec::vocabulary::{EPOCH_PRUNERS, STUDY};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::error::chain;
+use super::original::{Hint, Original};
+use super::passes::{Passes, prune_config};
+use super::preprocessing::{Layout, Preprocessing};
+use super::section::{Section, tie};
+use super::spec::{CompressSpec, Finetune, Open, SectionSpec};
+use super::vocabulary::*;
+use crate::data::{DataConfig, SourceKind};
+use crate::spec::ObjectiveSpec;
+use crate::spec::objective::{constraints, objectives};
+use crate::spec::parse::read_training;
+use crate::spec::space::add_training;
+use crate::spec::vocabulary::metric_index;
+
+/// Sections where the spec does not say how many.
+pub(super) const SECTION_COUNT: usize = 8;
+
+/// Every table of the file.
+pub(super) const SECTIONS: &[SectionName] = &[
+    ("study", Some(STUDY.doc)),
+    ("objectives", None),
+    ("constraints", None),
+    ("model", Some(MODEL.doc)),
+    ("data", Some(DATA.doc)),
+    ("compress", None),
+    ("finetune", None),
+    ("budget", None),
+    ("sampler", None),
+    ("pruner", None),
+    ("terminator", None),
+    ("workers", None),
+    ("memory", None),
+];
+
+/// What may change when a study goes on, besides what every spec may change: what the network and the images
+/// are is kept beside a study.
+const FREE: &[&str] = &["model.path", "data.path"];
+
+/// Metrics that only labels give.
+const OF_LABELS: &[&str] = &["validation_accuracy", "macro_f1", "loss", "accuracy_drop"];
+
+pub(super) fn parse(text: &str, path: &str, open: &Open<'_>) -> Result<CompressSpec, SpecErrors> {
+    read(text, path, |errors, document| document_to_spec(errors, document, open))
+}
+
+fn document_to_spec(errors: &mut Errors, document: &DeTable<'_>, open: &Open<'_>) -> Option<CompressSpec> {
+    check_sections(errors, document, SECTIONS);
+    let empty = DeTable::new();
+    let study = StudySections::read(errors, document, EPOCH_PRUNERS);
+    let (model, place) = table(errors, document, "model").unwrap_or((&empty, 0..0));
+    let path = group(errors, &MODEL, (model, place), "[model]", "", &["preprocessing"]);
+    let data_table = table(errors, document, "data").unwrap_or((&empty, 0..0));
+    let data = group(errors, &DATA, data_table, "[data]", "", &[]);
+    let compress = table(errors, document, "compress").unwrap_or((&empty, 0..0));
+    let own = group(errors, &COMPRESS, compress.clone(), "[compress]", "", &["methods", "keep", "sections"]);
+    let methods = words(errors, compress.0, "methods", METHODS_DOC, ALL_METHODS);
+    let finetune = table(errors, document, "finetune").map(|table| read_finetune(errors, table));
+    let mut objectives = objectives(errors, document, &MEASURED);
+    let constraints = constraints(errors, document, &MEASURED);
+    let data_config: Option<DataConfig> = errors
+        .list
+        .is_empty()
+        .then(|| deserialize("[data]", fixed_values(&data)))
+        .and_then(|config: Result<_, _>| config.map_err(|e| invalid(errors, 0..0, e.to_string())).ok());
+    let labels = data_config.as_ref().is_none_or(|config| config.source != SourceKind::Images);
+    if !labels {
+        if !document.contains_key("objectives") {
+            objectives = metric_index("agreement").map(ObjectiveSpec::metric).into_iter().collect();
+        }
+        check_labels(errors, document, &objectives);
+    }
+
+    let original = original(errors, &path, open)?;
+    let preprocessing = read_preprocessing(errors, model, &original)?;
+    let (keep, passes) = read_passes(errors, compress.0, &own, &path, &original, &preprocessing)?;
+    let outline = passes.outline();
+    let wanted = count(&own, "groups").unwrap_or(SECTION_COUNT);
+    let tied = tie(&outline, wanted, &keep, &methods);
+    let own = with_int8(own, &methods);
+    let sections = read_sections(errors, compress.0, tied);
+    let space = space(errors, &own, &sections, finetune.as_ref());
+    if !errors.list.is_empty() {
+        return None;
+    }
+    let mut data_config = data_config?;
+    fit_data(&mut data_config, &preprocessing);
+    let infos = objectives.iter().map(|objective| objective.info.clone()).collect();
+    let fingerprints = [FREE, FREE].map(|free| fingerprint(document, free));
+    Some(CompressSpec {
+        study: study.finish(infos, space?, fingerprints)?,
+        objectives,
+        constraints,
+        data: data_config,
+        original,
+        preprocessing,
+        outline,
+        passes: Arc::new(passes),
+        path: text(&path, "path").map(PathBuf::from)?,
+        data_group: data,
+        methods,
+        keep,
+        own,
+        sections,
+        finetune,
+    })
+}
+
+fn invalid(errors: &mut Errors, place: std::ops::Range<usize>, reason: String) {
+    errors.push(place, Problem::Invalid { reason });
+}
+
+/// Metrics of labels are refused where there are none.
+fn check_labels(errors: &mut Errors, document: &DeTable<'_>, objectives: &[ObjectiveSpec]) {
+    let mut places = items(errors, document, "objectives").into_iter();
+    let mut wrong = |metric: &str, place: std::ops::Range<usize>| {
+        let reason = format!(
+            "{metric} needs labels, and `source = \"images\"` has none; `agreement` is the share of images that keep the class of \
+             the original network"
+        );
+        errors.push(place, Problem::Invalid { reason });
+    };
+    for objective in objectives {
+        let place = places.next().map_or(0..0, |(_, place)| place);
+        if let Some(metric) = objective.metrics().iter().find(|metric| OF_LABELS.contains(metric)) {
+            wrong(metric, place);
+        }
+    }
+    let mut ignored = Errors::default();
+    for (table, place) in items(&mut ignored, document, "constraints") {
+        let metric = match table.get("metric").map(Spanned::get_ref) {
+            Some(DeValue::String(metric)) => metric.to_string(),
+            _ => continue,
+        };
+        if OF_LABELS.contains(&metric.as_str()) {
+            wrong(&metric, place);
+        }
+    }
+}
+
+/// The network; an error says why it cannot be had.
+fn original(errors: &mut Errors, model: &Group, open: &Open<'_>) -> Option<Arc<Original>> {
+    let entry = model.entry("path")?;
+    match open(PathBuf::from(text(model, "path")?).as_path()) {
+        Ok(original) => Some(original),
+        Err(reason) => {
+            invalid(errors, entry.span.clone(), reason);
+            None
+        }
+    }
+}
+
+/// A list of words; all of them when the key is absent.
+fn words(
+    errors: &mut Errors,
+    table: &DeTable<'_>,
+    name: &str,
+    doc: &str,
+    known: &[&'static str],
+) -> Vec<&'static str> {
+    let Some(value) = table.get(name) else { return known.to_vec() };
+    let mut list = Vec::new();
+    for (word, span) in strings(errors, name, doc, value) {
+        match known.iter().find(|known| **known == word) {
+            Some(known) if list.contains(known) => {
+                invalid(errors, span, format!("`{name}` lists {known} twice"));
+            }
+            Some(known) => list.push(*known),
+            None => {
+                let known = known.iter().map(|word| word.to_string()).collect();
+                errors.push(span, Problem::UnknownWord { key: name.into(), value: word, known });
+            }
+        }
+    }
+    list
+}
+
+/// Names of layers that stay, and what is known of the network then.
+fn read_passes(
+    errors: &mut Errors,
+    table: &DeTable<'_>,
+    own: &Group,
+    model: &Group,
+    original: &Original,
+    preprocessing: &Preprocessing,
+) -> Option<(Vec<String>, Passes)> {
+    let input = || (original.input.as_str(), preprocessing.shape(original.batch().unwrap_or(1)));
+    let config =
+        |keep: &[String]| prune_config(text(own, "importance"), count(own, "round_to").unwrap_or(1), keep);
+    let mut look = |keep: &[String]| match Passes::new(&original.model, input(), config(keep)) {
+        Ok(passes) => Some(passes),
+        Err(error) => {
+            let place = model.entry("path").map_or(0..0, |entry| entry.span.clone());
+            invalid(errors, place, chain(&error));
+            None
+        }
+    };
+    let passes = look(&[])?;
+    let Some(value) = table.get("keep") else { return Some((vec![], passes)) };
+    let names = || passes.layer_names().map(str::to_owned);
+    let mut list = Vec::new();
+    let before = errors.list.len();
+    for (name, span) in strings(errors, "keep", KEEP, value) {
+        match names().any(|known| known == name) {
+            true => list.push(name),
+            false => {
+                let known = names().collect();
+                errors.push(span, Problem::UnknownWord { key: "keep".into(), value: name, known });
+            }
+        }
+    }
+    if errors.list.len() > before {
+        return None;
+    }
+    let look = |keep: &[String]| Passes::new(&original.model, input(), config(keep)).ok();
+    look(&list).map(|passes| (list, passes))
+}
+
+fn strings(
+    errors: &mut Errors,
+    name: &str,
+    doc: &str,
+    value: &Spanned<DeValue<'_>>,
+) -> Vec<(String, std::ops::Range<usize>)> {
+    let mut wrong = |span, found: &DeValue<'_>, expected: String| {
+        errors.push(span, Problem::WrongType { key: name.into(), expected, found: describe(found) });
+    };
+    let DeValue::Array(items) = value.get_ref() else {
+        wrong(value.span(), value.get_ref(), format!("a list of strings: {doc}"));
+        return vec![];
+    };
+    let mut list = Vec::new();
+    for item in items.iter() {
+        match item.get_ref() {
+            DeValue::String(text) => list.push((text.to_string(), item.span())),
+            found => wrong(item.span(), found, "a list of strings".into()),
+        }
+    }
+    list
+}
+
+fn read_finetune(errors: &mut Errors, (table, place): Table<'_, '_>) -> Finetune {
+    let training = read_training(errors, &FINETUNE, (table, place), "finetune", &["distillation"]);
+    let distillation = self::table(errors, table, "distillation")
+        .map(|table| group(errors, &DISTILLATION, table, "[finetune.distillation]", "distillation", &[]));
+    Finetune { training, distillation }
+}
+
+/// What the spec says of the input, then what the file says, then what is usual.
+fn read_preprocessing(
+    errors: &mut Errors,
+    model: &DeTable<'_>,
+    original: &Original,
+) -> Option<Preprocessing> {
+    let empty = DeTable::new();
+    let written = table(errors, model, "preprocessing");
+    let there = written.is_some();
+    let (table, place) = written.unwrap_or((&empty, 0..0));
+    let title = "[model.preprocessing]";
+    let own = group(errors, &PREPROCESSING, (table, place.clone()), title, "", &["mean", "std", "size"]);
+    let layout = match text(&own, "layout") {
+        Some("nhwc") => Layout::Nhwc,
+        Some(_) => Layout::Nchw,
+        None => original.layout(),
+    };
+    let (channels, height, width) = original.image(layout);
+    let mut wrong = |reason: String| {
+        errors.push(place.clone(), Problem::Invalid { reason });
+        None::<Preprocessing>
+    };
+    let channels = match channels {
+        Some(channels @ (1 | 3)) => channels,
+        Some(channels) => {
+            return wrong(format!(
+                "the network reads {channels} channels, and images have 1 or 3; is the `layout` another?"
+            ));
+        }
+        None => return wrong("the file does not say how many channels the network reads".into()),
+    };
+    let size = numbers(errors, table, "size", SIZE, 2)?;
+    let mean = numbers(errors, table, "mean", MEAN, channels)?;
+    let std = numbers(errors, table, "std", STD, channels)?;
+    let whole = |value: f64| value.fract() == 0.0 && (1.0..=16384.0).contains(&value);
+    let mut wrong = |key: &str, reason: String| {
+        let span = table.get(key).map_or(place.clone(), Spanned::span);
+        errors.push(span, Problem::Invalid { reason });
+        None::<Preprocessing>
+    };
+    let sides = match size {
+        Some(size) if !size.iter().copied().all(whole) => {
+            return wrong("size", format!("`size` must be whole numbers from 1 to 16384, but got {size:?}"));
+        }
+        Some(size) => [Some(size[0] as usize), Some(size[1] as usize)],
+        None => [height, width],
+    };
+    let [Some(found_height), Some(found_width)] = sides else {
+        let reason = "the file leaves the size of the image open; give `size` in [model.preprocessing]";
+        return wrong("size", reason.into());
+    };
+    for (name, fixed, found) in [("height", height, found_height), ("width", width, found_width)] {
+        if let Some(fixed) = fixed.filter(|fixed| *fixed != found) {
+            return wrong(
+                "size",
+                format!("the network reads images of {name} {fixed}, but `size` has {found}"),
+            );
+        }
+    }
+    if std.iter().flatten().any(|&value| value <= 0.0) {
+        return wrong("std", "`std` must be positive".into());
+    }
+    let scale = fixed_scale(&own);
+    let plain = mean.is_none() && std.is_none() && scale.is_none();
+    let normalization = match (plain, &original.hint) {
+        (true, Hint::Pixels) => Hint::pixels(channels),
+        (true, Hint::Normalised) if !there => {
+            let reason = "the file says that it reads normalised pixels, and not how; give `mean` and `std` in [model.preprocessing]";
+            return wrong("mean", reason.into());
+        }
+        _ => {
+            let (mean, std) = (mean.unwrap_or(vec![0.0; channels]), std.unwrap_or(vec![1.0; channels]));
+            // (pixel * scale - mean) / std, in units of pixel / 255.
+            let unit = |value: f64| scale.map_or(value, |scale| value / (255.0 * scale)) as f32;
+            lightcrest_graph::Normalization {
+                mean: mean.into_iter().map(unit).collect(),
+                std: std.into_iter().map(unit).collect(),
+            }
+        }
+    };
+    let bgr = text(&own, "order") == Some("bgr");
+    Some(Preprocessing {
+        channels,
+        height: found_height,
+        width: found_width,
+        normalization,
+        layout,
+        bgr: bgr && channels == 3,
+    })
+}
+
+fn fixed_scale(own: &Group) -> Option<f64> {
+    lightcrest_spec::document::real(own, "scale")
+}
+
+/// One number for each of `count`, from a list or from one that holds for all; `None` after an error.
+fn numbers(
+    errors: &mut Errors,
+    table: &DeTable<'_>,
+    name: &str,
+    doc: &str,
+    count: usize,
+) -> Option<Option<Vec<f64>>> {
+    let Some(value) = table.get(name) else { return Some(None) };
+    let list = match value.get_ref() {
+        DeValue::Array(items) => items.iter().map(|item| number(item.get_ref())).collect(),
+        single => number(single).map(|number| vec![number; count]),
+    };
+    match list.filter(|list: &Vec<f64>| list.len() == count && list.iter().all(|v| v.is_finite())) {
+        Some(list) => Some(Some(list)),
+        None => {
+            let expected = format!("a number or a list of {count}: {doc}");
+            let found = describe(value.get_ref());
+            errors.push(value.span(), Problem::WrongType { key: name.into(), expected, found });
+            None
+        }
+    }
+}
+
+/// Images of a folder have the channels and the size that the network reads, unless the spec says otherwise.
+fn fit_data(data: &mut DataConfig, preprocessing: &Preprocessing) {
+    use crate::data::Channels;
+    if !matches!(data.source, SourceKind::Folder | SourceKind::Images) {
+        return;
+    }
+    let channels = if preprocessing.channels == 1 { Channels::Grey } else { Channels::Rgb };
+    data.channels.get_or_insert(channels);
+    if preprocessing.height == preprocessing.width {
+        data.image_size.get_or_insert(preprocessing.height);
+    }
+}
+
+/// Whether there is int8 is searched where it is allowed and not said.
+fn with_int8(mut own: Group, methods: &[&str]) -> Group {
+    if own.entry("int8").is_none() && methods.contains(&"int8") {
+        let choices = vec![Value::Bool(false), Value::Bool(true)];
+        own.entries.extend(searched("int8", "int8", choice(choices)));
+    }
+    own
+}
+
+fn choice(choices: Vec<Value>) -> Setting {
+    match choices.len() {
+        1 => Setting::Fixed(choices[0].clone()),
+        _ => vary(Domain::Categorical { choices: choices.into(), ordered: false }),
+    }
+}
+
+fn vary(domain: Domain) -> Setting {
+    Setting::Vary(Vary { domain, when: vec![], times: None })
+}
+
+/// A key that nobody wrote.
+fn searched(key: &str, parameter: &str, setting: Setting) -> Option<Entry> {
+    let key = SECTION.key(key).or_else(|| COMPRESS.key(key))?;
+    Some(Entry { key, parameter: parameter.into(), setting, span: 0..0, shared: false })
+}
+
+/// `[compress.sections]`, and what it leaves open.
+fn read_sections(errors: &mut Errors, compress: &DeTable<'_>, tied: Vec<Section>) -> Vec<SectionSpec> {
+    let empty = DeTable::new();
+    let (written, _) = table(errors, compress, "sections").unwrap_or((&empty, 0..0));
+    for (name, span, _) in in_order(written) {
+        if !tied.iter().any(|section| section.name == name) {
+            let known = tied.iter().map(|section| section.name.clone()).collect();
+            let section = "[compress.sections]".into();
+            errors.push(span, Problem::UnknownKey { key: name.into(), section, known });
+        }
+    }
+    let mut one = |section: Section| {
+        let title = format!("[compress.sections.{}]", section.name);
+        let mut group = match table(errors, written, &section.name) {
+            Some(table) => group(errors, &SECTION, table, &title, &section.name, &[]),
+            None => Group::default(),
+        };
+        let parameter = |key: &str| format!("{}.{key}", section.name);
+        if group.entry("method").is_none() {
+            let methods = std::iter::once("keep").chain(section.methods.iter().copied());
+            group.entries.extend(searched(
+                "method",
+                &parameter("method"),
+                choice(methods.map(Value::from).collect()),
+            ));
+        }
+        let methods = chosen(&group);
+        if let Some(entry) = group.entry("method") {
+            let known = || ["keep"].into_iter().chain(section.methods.iter().copied());
+            for method in methods.iter().filter(|method| !known().any(|known| known == method.as_str())) {
+                let known = known().map(str::to_owned).collect();
+                let problem = Problem::UnknownWord { key: "method".into(), value: method.clone(), known };
+                errors.push(entry.span.clone(), problem);
+            }
+        }
+        for (key, (low, high)) in [("ratio", RATIOS), ("rank", RANKS)] {
+            let reads = methods.iter().any(|method| reads(method, key));
+            match (group.entry(key), reads) {
+                (Some(entry), false) => {
+                    let reason = format!("`{key}` means nothing to {}", methods.join(", "));
+                    errors.push(entry.span.clone(), Problem::Invalid { reason });
+                }
+                (None, true) => {
+                    let domain = Domain::Float { low, high, log: key == "rank", step: None };
+                    group.entries.extend(searched(key, &parameter(key), vary(domain)));
+                }
+                _ => {}
+            }
+        }
+        SectionSpec { section, group }
+    };
+    tied.into_iter().map(&mut one).collect()
+}
+
+/// The methods that a section may have.
+fn chosen(group: &Group) -> Vec<String> {
+    let word = |value: &Value| value.as_str().map(str::to_owned);
+    match group.entry("method").map(|entry| &entry.setting) {
+        Some(Setting::Fixed(value)) => word(value).into_iter().collect(),
+        Some(Setting::Vary(Vary { domain: Domain::Categorical { choices, .. }, .. })) => {
+            choices.iter().filter_map(word).collect()
+        }
+        _ => vec![],
+    }
+}
+
+/// Whether a method has the strength of that name.
+pub(super) fn reads(method: &str, key: &str) -> bool {
+    match key {
+        "ratio" => method == "prune",
+        "rank" => super::plan::low_rank(method).is_some(),
+        _ => true,
+    }
+}
+
+fn space(
+    errors: &mut Errors,
+    own: &Group,
+    sections: &[SectionSpec],
+    finetune: Option<&Finetune>,
+) -> Option<Space> {
+    let mut found: Vec<Found> = Vec::new();
+    for SectionSpec { group, .. } in sections {
+        let Some(method) = group.entry("method") else { continue };
+        add_entry(&mut found, method, &[]);
+        let methods = chosen(group);
+        for entry in group.entries.iter().filter(|entry| entry.key.name != "method") {
+            let under: Vec<&str> =
+                methods.iter().map(String::as_str).filter(|method| reads(method, entry.key.name)).collect();
+            let all = under.len() == methods.len();
+            let condition = (!all).then(|| Condition::new(method.parameter.as_str(), under));
+            add_entry(&mut found, entry, condition.as_slice());
+        }
+    }
+    add_group(&mut found, own, &[]);
+    if let Some(finetune) = finetune {
+        add_training(&mut found, &finetune.training);
+        finetune.distillation.iter().for_each(|group| add_group(&mut found, group, &[]));
+    }
+    build(errors, found)
+}

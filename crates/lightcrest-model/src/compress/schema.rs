@@ -1,0 +1,56 @@
+//! The JSON schema of a spec that compresses, made from the same tables that the parser reads.
+
+use lightcrest_spec::schema::{described, memory, named, required, section};
+use lightcrest_spec::vocabulary::{BUDGET, EPOCH_PRUNERS, MEMORY, SAMPLERS, STUDY, TERMINATORS, WORKERS};
+use serde_json::{Map, Value, json};
+
+use super::parse::SECTIONS;
+use super::vocabulary::*;
+use crate::spec::schema::{constraints, objectives, training};
+
+/// A JSON schema (draft 2020-12) of the spec file; editors use it to complete and check TOML.
+pub fn json_schema() -> Value {
+    let mut properties = Map::new();
+    let mut put = |name: &str, schema: Value| properties.insert(name.into(), schema);
+    put(STUDY.name, section(&STUDY));
+    put(OBJECTIVE.name, objectives(&OBJECTIVE));
+    put(CONSTRAINT.name, constraints(&CONSTRAINT));
+
+    let mut preprocessing = section(&PREPROCESSING);
+    let numbers = |of: Value| json!({ "anyOf": [of, { "type": "array", "items": of, "minItems": 1 }] });
+    let properties_of = &mut preprocessing["properties"];
+    properties_of["mean"] = described(numbers(json!({ "type": "number" })), MEAN);
+    properties_of["std"] = described(numbers(json!({ "type": "number", "exclusiveMinimum": 0 })), STD);
+    properties_of["size"] = described(numbers(json!({ "type": "integer", "minimum": 1 })), SIZE);
+    let mut model = section(&MODEL);
+    model["properties"]["preprocessing"] = preprocessing;
+    put(MODEL.name, model);
+    put(DATA.name, section(&DATA));
+
+    let mut compress = section(&COMPRESS);
+    let list = |items: Value, doc: &str| described(json!({ "type": "array", "items": items }), doc);
+    compress["properties"]["methods"] = list(json!({ "enum": ALL_METHODS }), METHODS_DOC);
+    compress["properties"]["keep"] = list(json!({ "type": "string" }), KEEP);
+    let sections = json!({ "type": "object", "additionalProperties": section(&SECTION) });
+    compress["properties"]["sections"] = described(sections, SECTION.doc);
+    put(COMPRESS.name, compress);
+
+    let mut finetune = training(&FINETUNE);
+    finetune["properties"]["distillation"] = section(&DISTILLATION);
+    put(FINETUNE.name, finetune);
+
+    put(BUDGET.name, section(&BUDGET));
+    put("sampler", named(SAMPLERS));
+    put("pruner", named(EPOCH_PRUNERS));
+    put("terminator", named(TERMINATORS));
+    put(WORKERS.name, section(&WORKERS));
+    put(MEMORY.name, memory());
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Lightcrest spec of a compression",
+        "type": "object",
+        "properties": properties,
+        "required": required(SECTIONS),
+        "additionalProperties": false,
+    })
+}
