@@ -1,15 +1,18 @@
-"""Writes torchvision's families, with random weights, as both exporters of torch write them.
+"""Writes the families of torchvision as both exporters of torch do: NAME.ts17.onnx and NAME.dynamo.onnx.
 
-export_torchvision.py FOLDER          FAMILY.17.onnx by TorchScript and FAMILY.20.onnx by dynamo; what is there stays
+Usage: export_torchvision.py FOLDER
+
+Weights are fresh, the batch is free. Files that are there stay.
 """
 
+import pathlib
 import sys
 import warnings
-from pathlib import Path
 
 import torch
 import torchvision
 
+# Sides of the images; adaptive pools of the larger ones are exported at this size only.
 FAMILIES = {
     "resnet18": 128,
     "wide_resnet50_2": 128,
@@ -30,43 +33,34 @@ FAMILIES = {
 }
 
 
-def network(name):
-    """The family in inference, its batch normalisation with moments that are not those of a fresh one."""
+def export(name, size, exporter, path):
     torch.manual_seed(0)
-    options = {"init_weights": True, "aux_logits": False} if name in ("googlenet", "inception_v3") else {}
-    made = getattr(torchvision.models, name)(weights=None, **options)
-    for module in made.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            torch.nn.init.uniform_(module.running_mean, -0.2, 0.2)
-            torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
-            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
-            torch.nn.init.uniform_(module.bias, -0.2, 0.2)
-    return made.eval()
+    options = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
+    network = getattr(torchvision.models, name)(weights=None, **options).eval()
+    images = (torch.randn(2, 3, size, size),)
+    names = {"input_names": ["input"], "output_names": ["output"]}
+    part = str(path.with_suffix(".part"))
+    if exporter == "ts17":
+        axes = {"input": {0: "batch"}, "output": {0: "batch"}}
+        torch.onnx.export(network, images, part, dynamo=False, opset_version=17, dynamic_axes=axes, **names)
+    else:
+        shapes = ({0: torch.export.Dim("batch")},)
+        torch.onnx.export(
+            network, images, part, dynamo=True, external_data=False, dynamic_shapes=shapes, verbose=False, **names
+        )
+    pathlib.Path(part).rename(path)
 
 
-def main(folder):
+def main():
+    warnings.filterwarnings("ignore")
+    folder = pathlib.Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
-    warnings.simplefilter("ignore")
-    for name, size in FAMILIES.items():
-        image = torch.randn(2, 3, size, size)
-        for opset in (17, 20):
-            path = folder / f"{name}.{opset}.onnx"
-            if path.exists():
-                continue
-            part = path.with_suffix(".part")
-            names = {"input_names": ["image"], "output_names": ["logits"]}
-            if opset == 17:
-                axes = {"image": {0: "N"}, "logits": {0: "N"}}
-                torch.onnx.export(network(name), (image,), part, dynamo=False, opset_version=17, dynamic_axes=axes, **names)
-            else:
-                shapes = ({0: torch.export.Dim("N")},)
-                torch.onnx.export(
-                    network(name), (image,), part, dynamo=True, opset_version=20, dynamic_shapes=shapes,
-                    external_data=False, verbose=False, **names,
-                )
-            part.rename(path)
-            print(path, flush=True)
+    for exporter in ("ts17", "dynamo"):
+        for name, size in FAMILIES.items():
+            path = folder / f"{name}.{exporter}.onnx"
+            if not path.exists():
+                export(name, size, exporter, path)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main()
