@@ -35,10 +35,11 @@ pub(crate) fn compress(options: &[&str]) -> Result<(), String> {
         ["--part", "low-rank"] => low_rank(&real_files()?),
         ["--part", "reach"] => reach(),
         ["--part", "search", rest @ ..] => search(rest),
+        ["--part", "int8"] => int8(),
         _ => {
             let options = options.join(" ");
             Err(format!(
-                "unknown options `{options}`: --part round-trip, exports, low-rank, reach or search expected"
+                "unknown options `{options}`: --part round-trip, exports, low-rank, reach, int8 or search expected"
             ))
         }
     }
@@ -81,6 +82,23 @@ fn low_rank(files: &[PathBuf]) -> Result<(), String> {
     let example =
         ["run", "--quiet", "--release", "--package", "lightcrest-graph", "--example", "low_rank", "--"];
     run(cargo().args(example).args(files.iter().filter(network)))
+}
+
+/// Raises old files to opset 13, quantizes graphs that are known to break quantizers, and quantizes real
+/// files and torchvision's, where those were exported already, beside onnxruntime's quantizer.
+fn int8() -> Result<(), String> {
+    run(cargo().args(["build", "--quiet", "--release", "--package", "lightcrest-cli"]))?;
+    let program = target_folder().join("release/lightcrest");
+    let mut files = real_files()?;
+    files.extend(find(&folder().join("exports"), "onnx"));
+    let python = python::environment("compress")?;
+    let old = folder().join("old");
+    run(Command::new(&python).arg(root().join("xtask/python/make_old_onnx.py")).arg(&old))?;
+    rewrite_and_compare(&python, "raise-opset", &find(&old, "onnx"), &["--release"], &["--quiet"])?;
+    let check = root().join("xtask/python/quantize_check.py");
+    run(Command::new(&python).arg(check).arg(&program).arg(folder().join("int8-graphs")))?;
+    let script = root().join("xtask/python/compress_int8.py");
+    run(Command::new(python).arg(script).arg(program).arg(folder().join("int8")).args(files))
 }
 
 /// Where this benchmark keeps its files.
