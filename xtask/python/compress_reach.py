@@ -1,17 +1,17 @@
 """How much channel pruning removes at 50 %, beside Torch-Pruning and onnxsim.
 
-Usage: compress_reach.py PROGRAM FOLDER [--exports FOLDER] [--files FOLDER]
+Usage: compress_reach.py PROGRAM FOLDER FILE...
 
-Families of torchvision are exported into the folder of exports unless they are there; real files are read from the
-folder of files. Every result is judged by prune_oracle.py.
+FILEs are those of export_torchvision.py (NAME.EXPORTER.onnx) and real ones; others are passed over. Every result
+is judged by prune_oracle.py.
 """
 
-import argparse
+import json
 import pathlib
 import resource
 import subprocess
+import sys
 import time
-import warnings
 
 import onnx
 import prune_oracle
@@ -48,38 +48,22 @@ FILES = {
 }
 
 
-def export(name, size, kind, path):
-    import torch
-    import torchvision
-
-    torch.manual_seed(0)
-    options = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
-    network = getattr(torchvision.models, name)(weights=None, **options).eval()
-    image = torch.randn(2, 3, size, size)
-    names = {"input_names": ["input"], "output_names": ["output"]}
-    part = path.with_suffix(".part")
-    if kind == "ts17":
-        axes = {"input": {0: "batch"}, "output": {0: "batch"}}
-        torch.onnx.export(network, (image,), part, dynamo=False, opset_version=17, dynamic_axes=axes, **names)
-    else:
-        shapes = ({0: torch.export.Dim("batch")},)
-        torch.onnx.export(
-            network, (image,), part, dynamo=True, external_data=False, dynamic_shapes=shapes, verbose=False, **names
-        )
-    part.rename(path)
-
-
 def measure(program, source, folder, size):
     target = folder / f"{source.stem}.half.onnx"
     target.unlink(missing_ok=True)
     start = time.perf_counter()
-    command = [program, "prune", str(source), "--ratio", "0.5", "--out", str(target)]
+    command = [program, "prune", str(source), "--ratio", "0.5", "--out", str(target), "--json"]
     done = subprocess.run(command, capture_output=True, text=True)
     seconds = time.perf_counter() - start
     if done.returncode != 0:
         return None, done.stderr.strip().splitlines()[0], seconds
     original, pruned = onnx.load(source), onnx.load(target)
-    factor = prune_oracle.macs(original, size) / max(prune_oracle.macs(pruned, size), 1)
+    told = json.loads(done.stdout)
+    # Free sizes of images leave the count to the shapes that onnx infers.
+    before, after = told["macs_before"], told["macs_after"]
+    if not before or not after:
+        before, after = prune_oracle.macs(original, size), prune_oracle.macs(pruned, size)
+    factor = before / max(after, 1)
     exact = not any(node.op_type == "LayerNormalization" for node in original.graph.node)
     try:
         worst, _ = prune_oracle.check(original, pruned, size, exact, batches=(1, 2))
@@ -91,34 +75,15 @@ def measure(program, source, folder, size):
 
 
 def main():
-    warnings.filterwarnings("ignore")
-    parser = argparse.ArgumentParser()
-    parser.add_argument("program")
-    parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("--exports", type=pathlib.Path)
-    parser.add_argument("--files", type=pathlib.Path)
-    parser.add_argument("--net", action="append")
-    arguments = parser.parse_args()
-    arguments.folder.mkdir(parents=True, exist_ok=True)
+    program, folder, files = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3:]
+    folder.mkdir(parents=True, exist_ok=True)
     print("| network | MACs factor at 50 % | anchor | share of it | largest relative difference | seconds |")
     print("|---|---|---|---|---|---|")
-    rows = []
-    if arguments.exports:
-        for name, (size, anchor) in FAMILIES.items():
-            for kind in ("ts17", "dynamo"):
-                path = arguments.exports / f"{name}.{kind}.onnx"
-                if arguments.net and name not in arguments.net:
-                    continue
-                if not path.exists():
-                    export(name, size, kind, path)
-                rows.append((path, size, anchor))
-    if arguments.files:
-        rows += [(arguments.files / name, size, anchor) for name, (size, anchor) in FILES.items()]
-    for path, size, anchor in rows:
-        if not path.exists():
-            print(f"| {path.name} | not there | {anchor} | | | |")
+    for path in map(pathlib.Path, files):
+        size, anchor = FILES.get(path.name) or FAMILIES.get(path.name.split(".")[0]) or (0, 0)
+        if not anchor:
             continue
-        factor, judged, seconds = measure(arguments.program, path, arguments.folder, size)
+        factor, judged, seconds = measure(program, path, folder, size)
         share = f"{factor / anchor:.2f}" if factor else ""
         found = f"{factor:.2f}" if factor else "-"
         print(f"| {path.stem} | {found} | {anchor:.2f} | {share} | {judged} | {seconds:.1f} |", flush=True)

@@ -983,3 +983,23 @@ def attention(bias):
     y = g.op("ReduceMean", g.op("Add", x, y), axes=[1], keepdims=0)
     g.out(g.linear(y, 24, 5), ["N", 5])
     return g.model()
+
+
+@case(least=1.1, keeps=["query", "key"])
+def attention_between_activations(bias):
+    g = Graph(bias)
+    x = g.op("Reshape", g.conv(stem(g, 16, 4), 16, 24), g.ints(0, 24, 16))
+    x = g.op("Transpose", x, perm=[0, 2, 1])
+
+    def heads(name):
+        y = g.op("Add", g.op("MatMul", x, g.weight(24, 32, name=name)), g.vector(32))
+        return g.op("Transpose", g.op("Reshape", y, g.ints(0, 16, 4, 8)), perm=[0, 2, 1, 3])
+
+    q, k, v = heads("query"), heads("key"), heads("value")
+    a = g.op("MatMul", q, g.op("Transpose", k, perm=[0, 1, 3, 2]))
+    a = g.op("Softmax", g.op("Mul", a, g.const(np.float32(0.35))), axis=-1)
+    y = g.op("Transpose", g.op("MatMul", a, v), perm=[0, 2, 1, 3])
+    y = g.op("MatMul", g.op("Reshape", y, g.ints(0, 16, 32)), g.weight(32, 24))
+    y = g.op("ReduceMean", g.op("Add", x, y), axes=[1], keepdims=0)
+    g.out(g.linear(y, 24, 5), ["N", 5])
+    return g.model()

@@ -1,6 +1,8 @@
 """Prunes every graph of prune_cases.py with the program and judges the results with prune_oracle.py.
 
-Usage: prune_check.py PROGRAM FOLDER [NAME...]
+Usage: prune_check.py PROGRAM FOLDER [--all] [NAME...]
+
+Half of the combinations of biases and shares are judged, with --all or names all of them.
 """
 
 import pathlib
@@ -37,7 +39,9 @@ def judge(program, folder, name, build, expected, bias, ratio):
     before = {t.name: numpy_helper.to_array(t) for t in original.graph.initializer}
     after = {t.name: numpy_helper.to_array(t) for t in pruned.graph.initializer}
     for weight in expected["keeps"]:
-        assert before[weight].shape[0] == after[weight].shape[0], f"`{weight}` has lost outputs"
+        # A matrix that is multiplied from the right has its outputs along the last axis.
+        axis = 0 if before[weight].ndim == 4 else -1
+        assert before[weight].shape[axis] == after[weight].shape[axis], f"`{weight}` has lost outputs"
     factor = prune_oracle.macs(original, 16) / prune_oracle.macs(pruned, 16)
     if ratio == 0.5:
         assert factor >= expected["least"], f"only {factor:.2f} times fewer multiply-accumulates"
@@ -55,12 +59,16 @@ def judge(program, folder, name, build, expected, bias, ratio):
 
 def main():
     program, folder, names = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3:]
+    combinations = [("distinct", 0.5), ("zero", 0.3), ("zero", 0.5), ("distinct", 0.3)]
+    if not names:
+        del combinations[2:]
+    names = [name for name in names if name != "--all"]
     folder.mkdir(parents=True, exist_ok=True)
     failed = 0
     for name, (build, expected) in CASES.items():
         if names and name not in names:
             continue
-        for bias, ratio in (("distinct", 0.5), ("zero", 0.5), ("distinct", 0.3), ("zero", 0.3)):
+        for bias, ratio in combinations:
             try:
                 factor = judge(program, folder, name, build, expected, bias, ratio)
                 if names:

@@ -30,9 +30,10 @@ cargo xtask COMMAND
                 (--suite curves,curve_tables,digits --sampler 'gp+halving;random+hyperband')
   bench compress   ONNX files of PyPI packages through what reads, normalises and writes them, compared in onnxruntime
                 (--part round-trip, the default; --part low-rank for what decomposition saves and loses on four of them;
-                --part exports for torchvision's families as torch exports them, which
-                fetches torch; --part search for what `lightcrest compress` finds
-                beside random search and its first trials alone, with the options of bench search)
+                --part exports for torchvision's families as torch exports them, which fetches torch; --part reach for
+                what pruning half of the channels saves of both, beside other tools; --part search for what
+                `lightcrest compress` finds beside random search and its first trials alone, with the options of bench search;
+                --part int8 for `lightcrest quantize` beside onnxruntime's quantizer)
   fuzz onnx     damages those files and reads, infers, normalises and writes what is left of them (--minutes N, default 1)
 ";
 

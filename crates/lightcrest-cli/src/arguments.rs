@@ -74,6 +74,9 @@ pub(crate) enum Command {
     /// Make the layers of an ONNX model chains of smaller ones, of low rank
     #[command(after_help = DECOMPOSE_EXAMPLES)]
     Decompose(DecomposeArguments),
+    /// Make an ONNX model one of 8 bits, from some of its inputs
+    #[command(after_help = QUANTIZE_EXAMPLES)]
+    Quantize(QuantizeArguments),
     /// Check a spec and its data without running anything
     #[command(after_help = "Example:\n  lightcrest check examples/digits.toml")]
     Check(CheckArguments),
@@ -329,6 +332,78 @@ pub(crate) enum MethodName {
     Cp,
     /// A column, then a row
     Spatial,
+}
+
+const QUANTIZE_EXAMPLES: &str = "\
+The file has QuantizeLinear and DequantizeLinear around what computes with 8 bits, as runtimes fuse them. Calibration inputs are a .npz
+whose arrays are named like the inputs of the model, a .npy, or a folder of them; the first axis counts samples, and some dozens
+are enough. They must be what the model sees in use, normalised as it expects. Layers that lose most stay in fp32 until every output
+keeps --min-snr. The table says what became of every layer, and why. An input of 8 bits, or data that does not fit, is refused with
+exit code 2, and nothing is written.
+
+Examples:
+  lightcrest quantize model.onnx --calibration inputs.npz --out int8.onnx
+  lightcrest quantize model.onnx --calibration inputs/ --out int8.onnx --method mse --min-snr 30
+  lightcrest quantize model.onnx --calibration inputs.npz --out int8.onnx --exclude stem --json";
+
+/// `lightcrest quantize`
+#[derive(Debug, Args)]
+pub(crate) struct QuantizeArguments {
+    /// The model in fp32, an ONNX file
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: PathBuf,
+    /// Inputs of the model: a .npz, a .npy, or a folder of them
+    #[arg(long, value_name = "DATA")]
+    pub(crate) calibration: PathBuf,
+    /// Where the model of 8 bits goes
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// How ranges of activations are chosen [default: the best of min-max, mse and percentile, as measured]
+    #[arg(long, value_name = "NAME", value_enum)]
+    pub(crate) method: Option<RangeName>,
+    /// One scale for the weights of a layer, not one an output channel
+    #[arg(long)]
+    pub(crate) per_tensor: bool,
+    /// Bits of weights
+    #[arg(long, value_name = "BITS", value_enum, default_value_t = BitsName::Guarded)]
+    pub(crate) weight_bits: BitsName,
+    /// Leave this layer in fp32: the name of a node, or of its output; may be given again
+    #[arg(long, value_name = "LAYER")]
+    pub(crate) exclude: Vec<String>,
+    /// Signal-to-noise ratio in dB that no output may fall below; 0 lets every layer be of 8 bits
+    #[arg(long, value_name = "DB", default_value_t = 20.0)]
+    pub(crate) min_snr: f64,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Ways to choose a range.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum RangeName {
+    /// All that was seen
+    MinMax,
+    /// Mean of the ranges of the inputs
+    MovingAverage,
+    /// All but 0.001 %
+    Percentile,
+    /// Least squared error
+    Mse,
+    /// Least information lost
+    Kl,
+}
+
+/// Bits of weights.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum BitsName {
+    /// 8, but so that two products never exceed 16 bits, where processors without dot products of 8 bits cut
+    Guarded,
+    /// All of 8
+    #[value(name = "8")]
+    Eight,
+    /// 7
+    #[value(name = "7")]
+    Seven,
 }
 
 /// `lightcrest search`, `lightcrest tune` and `lightcrest compress`

@@ -54,6 +54,7 @@ fn run(command: &Command) -> Result<ExitCode, CliError> {
         Command::Surrogate(arguments) => commands::surrogate(arguments),
         Command::Prune(arguments) => commands::prune(arguments),
         Command::Decompose(arguments) => commands::decompose(arguments),
+        Command::Quantize(arguments) => commands::quantize(arguments),
         Command::Check(arguments) => commands::check(arguments),
         Command::Schema(arguments) => commands::schema(arguments),
     };

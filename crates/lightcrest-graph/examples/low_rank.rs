@@ -1,7 +1,7 @@
 //! What low rank saves and loses on ONNX files: plain, weighted by what the layers read, and repaired.
 //!
-//! Usage: `low_rank FILE...`; prints a Markdown table. Inputs are generated: coarse noise with finer noise on top, 8 to
-//! learn from and 4 others to tell the error. Errors are those of all outputs, Frobenius, relative.
+//! Usage: `low_rank FILE...`; prints a Markdown table. Inputs are generated: coarse noise with finer noise on
+//! top, 8 to learn from and 4 others to tell the error. Errors are those of all outputs, Frobenius, relative.
 
 use std::error::Error;
 use std::path::Path;

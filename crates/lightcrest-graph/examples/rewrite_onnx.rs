@@ -1,6 +1,6 @@
-//! `rewrite_onnx round-trip|normalize FOLDER FILE...`: reads each file and writes it to FOLDER, as it is or
-//! normalised, with a line of JSON about it. `cargo xtask bench compress --part round-trip` and the stage
-//! "onnx" of `cargo xtask test` compare the two in onnxruntime.
+//! `rewrite_onnx round-trip|normalize|raise-opset FOLDER FILE...`: reads each file and writes it to FOLDER,
+//! as it is, normalised or with operators of opset 13, with a line of JSON about it. `cargo xtask bench
+//! compress --part round-trip` and the stage "onnx" of `cargo xtask test` compare the two in onnxruntime.
 #![allow(clippy::print_stdout)]
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use lightcrest_graph::onnx::{Model, normalize, opaque};
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [mode, folder, files @ ..] = arguments.as_slice() else {
-        println!("rewrite_onnx round-trip|normalize FOLDER FILE...");
+        println!("rewrite_onnx round-trip|normalize|raise-opset FOLDER FILE...");
         return ExitCode::from(2);
     };
     for (number, file) in files.iter().enumerate() {
@@ -36,6 +36,7 @@ fn rewrite(mode: &str, file: &Path, out: &Path) -> Result<serde_json::Value, Box
     let (model, notes) = match mode {
         "round-trip" => (read.clone(), read.notes().to_vec()),
         "normalize" => normalize(&read),
+        "raise-opset" => (read.raise_opset()?, vec![]),
         other => return Err(format!("there is no mode `{other}`").into()),
     };
     model.save(out)?;

@@ -33,14 +33,26 @@ pub(crate) fn compress(options: &[&str]) -> Result<(), String> {
         [] | ["--part", "round-trip"] => round_trip(&real_files()?),
         ["--part", "exports"] => round_trip(&exports()?),
         ["--part", "low-rank"] => low_rank(&real_files()?),
+        ["--part", "reach"] => reach(),
         ["--part", "search", rest @ ..] => search(rest),
+        ["--part", "int8"] => int8(),
         _ => {
             let options = options.join(" ");
             Err(format!(
-                "unknown options `{options}`: --part round-trip, exports, low-rank or search expected"
+                "unknown options `{options}`: --part round-trip, exports, low-rank, reach, int8 or search expected"
             ))
         }
     }
+}
+
+/// What channel pruning removes of torchvision's families and of real files, beside other tools.
+fn reach() -> Result<(), String> {
+    run(cargo().args(["build", "--release", "--quiet", "--package", "lightcrest-cli"]))?;
+    let python = python::environment("compress")?;
+    let mut command = Command::new(python);
+    command.arg(root().join("xtask/python/compress_reach.py"));
+    command.arg(target_folder().join("release/lightcrest")).arg(folder().join("reach"));
+    run(command.args(exports()?).args(real_files()?))
 }
 
 /// What `lightcrest compress` finds for the digits' network, or for the spec that is given, beside random
@@ -70,6 +82,23 @@ fn low_rank(files: &[PathBuf]) -> Result<(), String> {
     let example =
         ["run", "--quiet", "--release", "--package", "lightcrest-graph", "--example", "low_rank", "--"];
     run(cargo().args(example).args(files.iter().filter(network)))
+}
+
+/// Raises old files to opset 13, quantizes graphs that are known to break quantizers, and quantizes real
+/// files and torchvision's, where those were exported already, beside onnxruntime's quantizer.
+fn int8() -> Result<(), String> {
+    run(cargo().args(["build", "--quiet", "--release", "--package", "lightcrest-cli"]))?;
+    let program = target_folder().join("release/lightcrest");
+    let mut files = real_files()?;
+    files.extend(find(&folder().join("exports"), "onnx"));
+    let python = python::environment("compress")?;
+    let old = folder().join("old");
+    run(Command::new(&python).arg(root().join("xtask/python/make_old_onnx.py")).arg(&old))?;
+    rewrite_and_compare(&python, "raise-opset", &find(&old, "onnx"), &["--release"], &["--quiet"])?;
+    let check = root().join("xtask/python/quantize_check.py");
+    run(Command::new(&python).arg(check).arg(&program).arg(folder().join("int8-graphs")))?;
+    let script = root().join("xtask/python/compress_int8.py");
+    run(Command::new(python).arg(script).arg(program).arg(folder().join("int8")).args(files))
 }
 
 /// Where this benchmark keeps its files.
@@ -151,7 +180,7 @@ pub(crate) fn real_files() -> Result<Vec<PathBuf>, String> {
 fn exports() -> Result<Vec<PathBuf>, String> {
     let python = python::environment("exports")?;
     let place = folder().join("exports");
-    run(Command::new(&python).arg(root().join("xtask/python/export_torchvision.py")).arg(&place))?;
+    run(Command::new(&python).arg(root().join("xtask/python/export_families.py")).arg(&place))?;
     Ok(find(&place, "onnx"))
 }
 

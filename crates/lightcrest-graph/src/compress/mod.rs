@@ -5,4 +5,5 @@ pub mod decompose;
 mod edit;
 mod parallel;
 pub mod prune;
+pub mod quantize;
 pub mod repair;

@@ -246,7 +246,7 @@ impl<'a> Declared<'a> {
             }
             for (dim, &size) in dims.iter().zip(given) {
                 match dim {
-                    Some(Dimension::Param(name)) if !name.is_empty() => {
+                    Some(Dimension::Param(name)) if is_name(name) => {
                         void |= sizes.insert(name.as_str(), size).is_some_and(|other| other != size);
                     }
                     Some(Dimension::Value(value)) if *value > 0 => void |= *value as usize != size,
@@ -279,7 +279,7 @@ impl<'a> Declared<'a> {
         match dim {
             // Some writers put -1 or 0 where a size is free.
             Some(Dimension::Value(value)) if *value > 0 => Dim::Known(*value as usize),
-            Some(Dimension::Param(name)) if !name.is_empty() => match self.sizes.get(name.as_str()) {
+            Some(Dimension::Param(name)) if is_name(name) => match self.sizes.get(name.as_str()) {
                 Some(&size) => Dim::Known(size),
                 None => Dim::Named(name.clone()),
             },
@@ -305,6 +305,11 @@ impl<'a> Declared<'a> {
 fn dims(value: &ValueInfoProto) -> Option<Vec<Option<&Dimension>>> {
     let Some(TypeValue::Tensor(tensor)) = &value.r#type.as_ref()?.value else { return None };
     Some(tensor.shape.as_ref()?.dim.iter().map(|dim| dim.value.as_ref()).collect())
+}
+
+/// Whether a free size has a name; Paddle writes `?` for each, which makes them no more equal.
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name != "?"
 }
 
 /// The declared element type of a tensor.

@@ -217,12 +217,12 @@ fn widened(tensor: &TensorProto) -> Option<Array> {
     let read = match tensor.data_type {
         element::BFLOAT16 => |bits: u16| f32::from_bits(u32::from(bits) << 16),
         element::FLOAT16 => |bits: u16| {
-            let (sign, exponent) = (u32::from(bits & 0x8000) << 16, u32::from(bits >> 10 & 31));
+            let (sign, exponent) = (u32::from(bits & 0x8000) << 16, u32::from((bits >> 10) & 31));
             let fraction = u32::from(bits & 0x3ff);
             let magnitude = match exponent {
                 0 => f32::from(bits & 0x3ff) * 2f32.powi(-24),
-                31 => f32::from_bits(0xff << 23 | fraction << 13),
-                _ => f32::from_bits(exponent + 112 << 23 | fraction << 13),
+                31 => f32::from_bits((0xff << 23) | (fraction << 13)),
+                _ => f32::from_bits(((exponent + 112) << 23) | (fraction << 13)),
             };
             if sign == 0 { magnitude } else { -magnitude }
         },

@@ -432,4 +432,6 @@ fn layer_name(node: &NodeProto) -> String {
 }
 
 #[cfg(test)]
+mod random_test;
+#[cfg(test)]
 mod test;

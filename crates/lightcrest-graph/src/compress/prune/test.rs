@@ -9,8 +9,8 @@ use crate::onnx::proto::{
 
 /// A graph under construction.
 #[derive(Default)]
-struct Builder {
-    graph: GraphProto,
+pub(super) struct Builder {
+    pub(super) graph: GraphProto,
 }
 
 impl Builder {
@@ -31,14 +31,20 @@ impl Builder {
         }
     }
 
-    fn new(channels: i64) -> Self {
+    pub(super) fn new(channels: i64) -> Self {
         let mut graph = Self::default();
         graph.graph.input.push(Self::value("x", channels));
         graph
     }
 
     /// A node of that name, which is also the name of its output.
-    fn node(&mut self, name: &str, operator: &str, inputs: &[&str], ints: &[(&str, &[i64])]) -> &mut Self {
+    pub(super) fn node(
+        &mut self,
+        name: &str,
+        operator: &str,
+        inputs: &[&str],
+        ints: &[(&str, &[i64])],
+    ) -> &mut Self {
         let attribute = |&(name, values): &(&str, &[i64])| AttributeProto {
             name: name.into(),
             i: (values.len() == 1).then(|| values[0]),
@@ -57,7 +63,7 @@ impl Builder {
         self
     }
 
-    fn constant(&mut self, name: &str, array: Array) -> &mut Self {
+    pub(super) fn constant(&mut self, name: &str, array: Array) -> &mut Self {
         self.graph.initializer.push(array.to_proto(name));
         self
     }
@@ -71,7 +77,7 @@ impl Builder {
         self.node(name, "Conv", &[x, &weight], &[("group", &[groups as i64])])
     }
 
-    fn model(&mut self, output: &str, channels: i64) -> Model {
+    pub(super) fn model(&mut self, output: &str, channels: i64) -> Model {
         self.graph.output.push(Self::value(output, channels));
         Model::new(ModelProto {
             ir_version: 8,

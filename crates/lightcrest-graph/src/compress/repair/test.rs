@@ -147,7 +147,7 @@ fn what_was_pruned_says_which_channels_are_left() {
         let config = PruneConfig { ratio: 0.4, steps, ..PruneConfig::default() };
         let (compressed, report) = prune(&whole(), &config).unwrap();
         let (_, report) = repaired(&compressed, &Correspondence::of_pruned(&report));
-        assert!(report.after < 0.7 * report.before, "{} to {}", report.before, report.after);
+        assert!(report.after < 0.9 * report.before, "{} to {}", report.before, report.after);
         let unknown = |layer: &RepairedLayer| match &layer.outcome {
             RepairOutcome::Kept { reason } => reason.contains("nobody says"),
             RepairOutcome::Repaired { .. } => false,

@@ -125,6 +125,8 @@ struct Importer<'a> {
     network: Network,
     weights: Weights,
     origins: BTreeMap<String, Origin>,
+    /// The node at hand.
+    current: usize,
     /// Tensors by the constant that they came from.
     taken: HashMap<String, String>,
     /// What is known of each value of the file; `None` after a node that was not understood.
@@ -172,6 +174,7 @@ impl<'a> Importer<'a> {
             network: Network::new(shape),
             weights: Weights::new(),
             origins: BTreeMap::new(),
+            current: 0,
             taken: HashMap::new(),
             views: HashMap::from([(input.name.clone(), Some(view))]),
             done: HashSet::new(),

@@ -23,6 +23,7 @@ impl<'a> Importer<'a> {
     /// # Errors
     /// Why it is not understood.
     pub(super) fn node(&mut self, at: usize) -> Result<(), String> {
+        self.current = at;
         let node = &self.model.graph().node[at];
         if !node.is_standard() {
             return Err(format!("operators of `{}` are not understood", node.domain));

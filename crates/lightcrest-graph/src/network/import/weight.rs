@@ -16,6 +16,9 @@ pub struct Origin {
     pub shape: Vec<usize>,
     /// Whether it is a matrix (in, out) there, and (out, in) here.
     pub transposed: bool,
+    /// Where another layer has the same constant: the node that reads it, by its first output, and which of its
+    /// inputs it is. Written back, the node gets a constant of its own.
+    pub shared: Option<(String, usize)>,
 }
 
 /// Why weights cannot go back into a model.
@@ -59,6 +62,7 @@ pub fn write_back(
 ) -> Result<(), WriteBackError> {
     let index = Index::new(model.graph());
     let mut tensors = Vec::with_capacity(origins.len());
+    let mut readers = vec![];
     for (tensor, origin) in origins {
         let named = || (tensor.clone(), origin.value.clone());
         let values = weights.get(tensor).filter(|t| t.data.len() == origin.shape.iter().product::<usize>());
@@ -74,11 +78,25 @@ pub fn write_back(
             return Err(WriteBackError::Value { tensor, value });
         }
         let data = if origin.transposed { swapped(&values.data, &values.shape) } else { values.data.clone() };
-        tensors.push(Array::f32(origin.shape.clone(), data).to_proto(&origin.value));
+        let mut name = origin.value.clone();
+        if let Some((output, slot)) = &origin.shared {
+            let reader = index.producer(output).map(|(at, _)| at);
+            let reader =
+                reader.filter(|&at| model.graph().node[at].input.len() > *slot).ok_or_else(|| {
+                    let (tensor, value) = named();
+                    WriteBackError::Value { tensor, value }
+                })?;
+            name = format!("{name}/{tensor}");
+            readers.push((reader, *slot, name.clone()));
+        }
+        tensors.push(Array::f32(origin.shape.clone(), data).to_proto(&name));
     }
     let computed: HashSet<usize> =
         tensors.iter().filter_map(|tensor| Some(index.producer(&tensor.name)?.0)).collect();
     let graph = model.graph_mut();
+    for (at, slot, name) in readers {
+        graph.node[at].input[slot] = name;
+    }
     for mut tensor in tensors {
         match index.initializer(&tensor.name) {
             Some(at) => {
@@ -134,14 +152,15 @@ impl<'a> Importer<'a> {
         })
     }
 
-    /// Whether only one layer has the constant as its weight.
-    fn take(&mut self, value: &str, tensor: &str) -> Result<(), String> {
-        match self.taken.insert(value.to_owned(), tensor.to_owned()) {
-            Some(other) => {
-                Err(format!("its weight `{value}` is also `{other}`: shared weights are not trained apart"))
-            }
-            None => Ok(()),
+    /// Where the constant stands in the node at hand, if a layer has it as its weight already.
+    fn take(&mut self, value: &str, tensor: &str) -> Result<Option<(String, usize)>, String> {
+        if self.taken.insert(value.to_owned(), tensor.to_owned()).is_none() {
+            return Ok(None);
         }
+        let node = &self.model.graph().node[self.current];
+        let slot = node.input.iter().position(|name| name == value);
+        let slot = slot.ok_or_else(|| format!("its weight `{value}` is also that of another layer"))?;
+        Ok(Some((node.output[0].clone(), slot)))
     }
 
     /// Gives `tensor` the values of a constant under another shape, and remembers where they came from.
@@ -179,11 +198,11 @@ impl<'a> Importer<'a> {
                 constant.value
             ));
         }
-        self.take(constant.value, tensor)?;
+        let shared = self.take(constant.value, tensor)?;
         let stored = constant.array.shape.clone();
         let data = if transposed { swapped(data, &stored) } else { data.to_vec() };
         self.weights.insert(tensor, Tensor { shape, data });
-        let origin = Origin { value: constant.value.into(), shape: stored, transposed };
+        let origin = Origin { value: constant.value.into(), shape: stored, transposed, shared };
         self.origins.insert(tensor.into(), origin);
         Ok(())
     }

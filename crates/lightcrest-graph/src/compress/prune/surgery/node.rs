@@ -58,11 +58,10 @@ impl Surgery<'_, '_> {
         let axis = self.axis(&read, shuffle.axis);
         let Some(kept) = self.stay(&axis) else { return };
         // Where each position that is left stands among those that are.
-        let mut place = vec![0; kept.len()];
-        let mut next = 0;
-        for (place, _) in place.iter_mut().zip(&kept).filter(|(_, kept)| **kept) {
-            *place = next;
-            next += 1;
+        let mut place = vec![0i64; kept.len()];
+        let left = place.iter_mut().zip(&kept).filter(|(_, kept)| **kept);
+        for (next, (place, _)) in left.enumerate() {
+            *place = next as i64;
         }
         let order = shuffle.order.iter().filter(|&&from| kept[from]).map(|&from| place[from]).collect();
         node.op_type = "Gather".into();

@@ -24,6 +24,9 @@ impl<'a> Trace<'a> {
         let weight = node.input_name(1)?;
         let (outputs, inputs) = (self.size(weight, 0)?, self.size(weight, 1)?);
         let groups = usize::try_from(node.int_or("group", 1)).ok().filter(|&groups| groups > 0)?;
+        if !self.is_weight(weight, 0) {
+            return None;
+        }
         if x.len() < 3 || w.len() != x.len() || outputs % groups != 0 || outputs < groups {
             return None;
         }
@@ -69,6 +72,9 @@ impl<'a> Trace<'a> {
         let weight = node.input_name(1)?;
         let (inputs, each) = (self.size(weight, 0)?, self.size(weight, 1)?);
         let groups = usize::try_from(node.int_or("group", 1)).ok().filter(|&groups| groups > 0)?;
+        if !self.is_weight(weight, 0) {
+            return None;
+        }
         if x.len() < 3 || w.len() != x.len() || inputs % groups != 0 || inputs < groups {
             return None;
         }
@@ -113,7 +119,8 @@ impl<'a> Trace<'a> {
         }
         let (rows, inner_a) = if from_a { (&a[1], &a[0]) } else { (&a[0], &a[1]) };
         let (columns, inner_b) = if from_b { (&b[0], &b[1]) } else { (&b[1], &b[0]) };
-        let inner = self.tie(inner_a, inner_b);
+        let (left, right) = (node.input_name(0)?, node.input_name(1)?);
+        let inner = self.contract(left, right, inner_a, inner_b);
         let mut out = vec![rows.clone(), columns.clone()];
         if let Some(bias) = node.input_name(2) {
             let dims = self.dims(bias)?;
@@ -139,7 +146,7 @@ impl<'a> Trace<'a> {
         let (a, b) = (self.input(node, 0)?, self.input(node, 1)?);
         let (lead_a, lead_b) = (a.len().checked_sub(1)?, b.len().checked_sub(1)?);
         let inner_b = lead_b.saturating_sub(1);
-        let inner = self.tie(&a[lead_a], &b[inner_b]);
+        let inner = self.contract(left, right, &a[lead_a], &b[inner_b]);
         // What stands before the matrices is broadcast.
         let (batch_a, batch_b) = (lead_a.saturating_sub(1), inner_b);
         let batch = batch_a.max(batch_b);
@@ -195,6 +202,13 @@ impl<'a> Trace<'a> {
                 }
             }
         }
+        let weights = (0..terms.len()).filter(|&slot| self.is_weight(&node.input[slot], 0)).count();
+        if weights + 1 < terms.len() {
+            // What is summed over is read by no weight.
+            for (_, axis) in along.iter_mut().filter(|(letter, _)| !written.contains(*letter)) {
+                self.pin(axis);
+            }
+        }
         let find = |letter| along.iter().find(|(known, _)| *known == letter).map(|(_, axis)| axis.clone());
         let axes: Option<Vec<Axis>> = written.chars().map(find).collect();
         self.set(node, 0, axes?);
@@ -216,6 +230,27 @@ impl<'a> Trace<'a> {
             Some(labels) => self.labels.tie_chunks(&labels.clone(), chunk, self.at),
             None => None,
         }
+    }
+
+    /// Ties the axes that a product sums over. Of two activations nothing may go: no weight reads them, so what
+    /// is left would not be the original with zeros in place of some weights.
+    fn contract(&mut self, left: &str, right: &str, a: &Axis, b: &Axis) -> Axis {
+        if self.is_weight(left, 0) || self.is_weight(right, 0) {
+            return self.tie(a, b);
+        }
+        self.pin(a);
+        self.pin(b);
+        None
+    }
+
+    /// Whether a value depends on constants alone.
+    fn is_weight(&self, value: &str, depth: usize) -> bool {
+        if self.index.initializer(value).is_some() || self.facts.constant(value).is_some() {
+            return true;
+        }
+        let Some((at, _)) = self.index.producer(value) else { return false };
+        let inputs = &self.model.graph().node[at].input;
+        depth < 16 && !inputs.is_empty() && inputs.iter().all(|input| self.is_weight(input, depth + 1))
     }
 
     /// Images of a batch stay.

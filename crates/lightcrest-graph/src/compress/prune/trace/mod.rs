@@ -56,6 +56,9 @@ pub(super) struct Layer {
     pub(super) depthwise: bool,
 }
 
+/// Says whether it knows the operator; `None` when it does, but cannot follow the node.
+type Rule<'a> = fn(&mut Trace<'a>, usize, &'a NodeProto) -> Option<bool>;
+
 /// Labels of every value of a graph.
 pub(super) struct Trace<'a> {
     pub(super) model: &'a Model,
@@ -198,7 +201,7 @@ impl<'a> Trace<'a> {
             let shuffle = shuffle.clone();
             return self.shuffle(node, &shuffle);
         }
-        let rules: [fn(&mut Self, usize, &'a NodeProto) -> Option<bool>; 6] =
+        let rules: [Rule<'a>; 6] =
             [Self::layer, Self::elementwise, Self::normalize, Self::reduce, Self::reshape, Self::select];
         for rule in rules {
             if rule(self, at, node)? {

@@ -296,10 +296,10 @@ fn wide() -> Network {
     m.head(x)
 }
 
-/// What only networks that were read have.
+/// What only networks that were read have, each in a branch of its own, so that no gradient vanishes.
 fn read_activations() -> Network {
     let mut m = Maker::new(2, 4, 4);
-    let mut x = 0;
+    let mut branches = vec![];
     for activation in [
         Activation::LeakyReLU { slope: 0.1 },
         Activation::Elu { alpha: 0.7 },
@@ -311,18 +311,19 @@ fn read_activations() -> Network {
         Activation::Tanh,
         Activation::Softplus,
     ] {
-        x = m.push(Op::Conv2d(Conv2d { bias: true, ..Conv2d::new(m.channels(x), 5, 3, 1) }), &[x]);
-        x = m.act(x, activation);
-        x = m.depthwise(x, 3, 1);
-        x = m.act(x, activation);
+        let x = m.conv(0, 3, 3, 1);
+        let x = m.act(x, activation);
+        let x = m.depthwise(x, 3, 1);
+        branches.push(m.act(x, activation));
     }
-    x = m.conv(x, 6, 3, 1);
+    let x = m.push(Op::Concat, &branches);
+    let x = m.conv(x, 6, 3, 1);
     // not fused with the norm
-    x = m.norm(x);
-    x = m.act(x, Activation::Gelu);
-    x = m.push(Op::PRelu(PRelu { slopes: 6 }), &[x]);
-    x = m.conv(x, 6, 1, 1);
-    x = m.push(Op::PRelu(PRelu { slopes: 1 }), &[x]);
+    let x = m.norm(x);
+    let x = m.act(x, Activation::Gelu);
+    let x = m.push(Op::PRelu(PRelu { slopes: 6 }), &[x]);
+    let x = m.conv(x, 6, 1, 1);
+    let x = m.push(Op::PRelu(PRelu { slopes: 1 }), &[x]);
     m.head(x)
 }
 

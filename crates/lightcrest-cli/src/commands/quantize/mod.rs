@@ -1,0 +1,147 @@
+//! `lightcrest quantize`: an ONNX model of 8 bits.
+
+mod feed;
+mod numpy;
+mod zip;
+
+use std::path::Path;
+
+use lightcrest_graph::compress::quantize::{
+    Feed, Method, Precision, QuantizeConfig, QuantizeReport, QuantizedLayer, WeightBits,
+    quantize as quantize_model,
+};
+use lightcrest_graph::onnx::Model;
+
+use crate::arguments::{BitsName, QuantizeArguments, RangeName};
+use crate::error::CliError;
+use crate::terminal::{print, tell};
+
+/// Quantizes a file.
+pub(crate) fn quantize(arguments: &QuantizeArguments) -> Result<(), CliError> {
+    let QuantizeArguments { model: path, out, calibration, .. } = arguments;
+    if same_file(path, out) {
+        let path = path.display();
+        return Err(CliError::Usage(format!("--out is the model itself, {path}: choose another file")));
+    }
+    let failed = |failed: &'static str| {
+        move |source: Box<dyn std::error::Error + Send + Sync>| CliError::Onnx {
+            path: path.clone(),
+            failed,
+            source,
+        }
+    };
+    let model = Model::load(path).map_err(|error| failed("cannot be read")(error.into()))?;
+    model.notes().iter().for_each(|note| tell(&note.to_string()));
+    let feeds = feeds(&model, calibration).map_err(|reason| {
+        CliError::Usage(format!("--calibration {}: {reason}; nothing was written", calibration.display()))
+    })?;
+    let (quantized, report) = quantize_model(&model, &feeds, &config(arguments))
+        .map_err(|error| failed("cannot be quantized")(error.into()))?;
+    quantized.save(out).map_err(|source| CliError::Onnx {
+        path: out.clone(),
+        failed: "cannot be written",
+        source: source.into(),
+    })?;
+    if arguments.json {
+        let json = serde_json::to_string_pretty(&report);
+        return print(&json.map_err(|error| failed("cannot be told")(error.into()))?);
+    }
+    print(&table(&report))?;
+    print(&format!("written to {}", out.display()))
+}
+
+fn same_file(a: &Path, b: &Path) -> bool {
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+}
+
+fn config(arguments: &QuantizeArguments) -> QuantizeConfig {
+    QuantizeConfig {
+        method: arguments.method.map(|name| match name {
+            RangeName::MinMax => Method::MinMax,
+            RangeName::MovingAverage => Method::MovingAverage,
+            RangeName::Percentile => Method::Percentile,
+            RangeName::Mse => Method::Mse,
+            RangeName::Kl => Method::Kl,
+        }),
+        per_channel: !arguments.per_tensor,
+        bits: match arguments.weight_bits {
+            BitsName::Guarded => WeightBits::Guarded,
+            BitsName::Eight => WeightBits::Eight,
+            BitsName::Seven => WeightBits::Seven,
+        },
+        exclude: arguments.exclude.clone(),
+        min_snr: (arguments.min_snr > 0.0).then_some(arguments.min_snr),
+        ..QuantizeConfig::default()
+    }
+}
+
+/// The runs that a file or a folder of arrays holds.
+fn feeds(model: &Model, path: &Path) -> Result<Vec<Feed>, String> {
+    if !path.is_dir() {
+        return feed::feeds(model, numpy::read(path)?);
+    }
+    let entries = std::fs::read_dir(path).map_err(|error| format!("cannot be listed: {error}"))?;
+    let is_array = |path: &std::path::PathBuf| {
+        path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy") || e.eq_ignore_ascii_case("npz"))
+    };
+    let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).filter(is_array).collect();
+    // The order of a folder is that of the names, not of the disk.
+    files.sort();
+    if files.is_empty() {
+        return Err("there is no .npy and no .npz in the folder".into());
+    }
+    let mut all = vec![];
+    for file in files {
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let runs = numpy::read(&file).and_then(|arrays| feed::feeds(model, arrays));
+        all.extend(runs.map_err(|reason| format!("{name}: {reason}"))?);
+    }
+    Ok(all)
+}
+
+/// Layers, one a line, and totals.
+fn table(report: &QuantizeReport) -> String {
+    let wide = report.layers.iter().map(|layer| layer.name.chars().count()).max().unwrap_or(0).clamp(5, 60);
+    let mut lines = vec![format!(
+        "{:<wide$}  {:<13} {:<13} {:>12}  {}",
+        "layer", "operator", "precision", "bytes", "why"
+    )];
+    lines.extend(report.layers.iter().map(|layer| line(layer, wide)));
+    lines.push(String::new());
+    for (output, snr) in &report.snr {
+        lines.push(format!("signal to noise      {snr:.1} dB at `{output}`, on calibration inputs"));
+    }
+    let factor = |before: usize, after: usize| before as f64 / after.max(1) as f64;
+    lines.push(format!(
+        "weights and biases   {} > {} bytes ({:.2} times fewer)",
+        report.payload_before,
+        report.payload,
+        factor(report.payload_before, report.payload)
+    ));
+    let overhead = report.bytes.saturating_sub(report.payload);
+    lines.push(format!(
+        "file                 {} > {} bytes ({:.2} times fewer), {overhead} of them nodes and names",
+        report.bytes_before,
+        report.bytes,
+        factor(report.bytes_before, report.bytes)
+    ));
+    if report.opset != report.opset_before {
+        lines.push(format!("opset                {} > {}", report.opset_before, report.opset));
+    }
+    lines.push(format!(
+        "ranges by {:?}, {} tensors equalised, {} biases corrected; how fast it is, a measurement must say",
+        report.method, report.equalized, report.corrected
+    ));
+    lines.join("\n")
+}
+
+fn line(layer: &QuantizedLayer, wide: usize) -> String {
+    let precision = match layer.precision {
+        Precision::Int8 => "int8",
+        Precision::Int8Weights => "int8 weights",
+        Precision::Fp32 => "fp32",
+    };
+    let why = layer.reason.map_or_else(String::new, |reason| reason.to_string());
+    let QuantizedLayer { name, operator, bytes, .. } = layer;
+    format!("{name:<wide$}  {operator:<13} {precision:<13} {bytes:>12}  {why}").trim_end().to_owned()
+}
