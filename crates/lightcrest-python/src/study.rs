@@ -15,6 +15,9 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
+/// Of an earlier study that is learnt from: its name, its complete trials, how many were chosen, its weight.
+type Learnt = (String, usize, usize, Option<f64>);
+
 /// The engine's study; the class lightcrest.Study wraps it.
 #[pyclass(frozen, module = "lightcrest._engine")]
 pub(crate) struct Study {
@@ -123,7 +126,7 @@ impl Study {
 
     /// What the study learns from: for each earlier study its name, how many complete trials it had, how many
     /// of them were chosen, and how much it counts, or None while too few trials say it.
-    fn memory(&self, py: Python<'_>) -> PyResult<Vec<(String, usize, usize, Option<f64>)>> {
+    fn memory(&self, py: Python<'_>) -> PyResult<Vec<Learnt>> {
         let look = |snapshot: &lightcrest::study::Snapshot| {
             let weights = snapshot.weights()?;
             let sources = snapshot.history().memory().sources().iter().enumerate();

@@ -140,7 +140,7 @@ impl Site {
         let bias: Vec<f32> = self.bias.iter().map(|b| (b / beta) as f32).collect();
         let bias = Array::f32(vec![t], bias);
         match node.input_name(2) {
-            Some(name) => set_constant(model, &name.to_owned(), &bias),
+            Some(name) => set_constant(model, name, &bias),
             None => {
                 let name = Names::new(model.graph()).fresh(&format!("{}/bias", node.output[0]));
                 set_constant(model, &name, &bias);
