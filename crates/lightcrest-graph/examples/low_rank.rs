@@ -3,6 +3,8 @@
 //! Usage: `low_rank FILE...`; prints a Markdown table. Inputs are generated: coarse noise with finer noise on
 //! top, 8 to learn from and 4 others to tell the error. Errors are those of all outputs, Frobenius, relative.
 
+#![allow(clippy::print_stdout, reason = "an example is a program")]
+
 use std::error::Error;
 use std::path::Path;
 
