@@ -255,7 +255,8 @@ pub(crate) struct PruneArguments {
     /// Leave a multiple of this many channels where that is possible
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) round_to: usize,
-    /// Leave the outputs of this layer alone: the name of a node, of its output or of its weights; may be given again
+    /// Leave the outputs of this layer alone: the name of a node, of its output or of its weights; may be
+    /// given again
     #[arg(long, value_name = "LAYER")]
     pub(crate) keep: Vec<String>,
     /// Reach the share in so many steps, ranking anew in each

@@ -26,8 +26,8 @@ pub(crate) struct DataPath {
 }
 
 impl DataPath {
-    /// Resolves what `table` of a spec at `spec` says, whose relative paths begin at `folder`; none for an absolute
-    /// path, which needs nothing.
+    /// Resolves what `table` of a spec at `spec` says, whose relative paths begin at `folder`; none for an
+    /// absolute path, which needs nothing.
     ///
     /// Before, a path began at the current folder. One that leads nowhere from the spec, and somewhere from
     /// here, is still taken from here, with a warning.

@@ -133,8 +133,8 @@ fn a_search_does_not_go_on_with_other_images() {
     place.succeed(&fresh);
 }
 
-/// The four files of an IDX data set: `count` images a split, of two shades by class; `last` is a pixel of the
-/// last one.
+/// The four files of an IDX data set: `count` images a split, of two shades by class; `last` is a pixel of
+/// the last one.
 fn idx(place: &Place, count: u32, last: u8) {
     for split in ["train", "t10k"] {
         let mut images = vec![0, 0, 8, 3];

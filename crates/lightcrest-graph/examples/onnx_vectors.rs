@@ -2,8 +2,8 @@
 //! writes.
 //!
 //! `onnx_vectors FOLDER [PASSING]`: every case is inferred from its inputs' shapes alone, and run. What is
-//! inferred must be true, and what is computed must be what the standard says. A case may be declined, with an
-//! error; how often is printed. With PASSING, so many cases at least must pass.
+//! inferred must be true, and what is computed must be what the standard says. A case may be declined, with
+//! an error; how often is printed. With PASSING, so many cases at least must pass.
 #![allow(clippy::print_stdout, reason = "an example is a program")]
 
 use std::collections::{BTreeMap, HashMap};

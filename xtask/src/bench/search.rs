@@ -1,6 +1,6 @@
 //! `cargo xtask bench search SPEC`: what the sampler of a spec finds, and what random search finds with the
-//! same budget. For a spec of `lightcrest compress` also what its first trials are worth alone: the network as
-//! it is, channels cut evenly at three strengths, low rank everywhere at even and at EVBMF's ranks.
+//! same budget. For a spec of `lightcrest compress` also what its first trials are worth alone: the network
+//! as it is, channels cut evenly at three strengths, low rank everywhere at even and at EVBMF's ranks.
 //!
 //! The front of a run is judged by its hypervolume in a unit cube: an objective that is better when larger
 //! runs from `WORST_SHARE` to 1, one that is better when smaller runs on a logarithmic scale from the limit

@@ -34,8 +34,8 @@ pub fn evaluate(network: &Network, weights: &Weights, image: &[f32]) -> Result<V
     Ok(values[network.output()].iter().map(|&v| v as f32).collect())
 }
 
-/// Output of one layer for one image, (channels, height, width), in f64; `weight` has its tensors by role, empty
-/// where there is none.
+/// Output of one layer for one image, (channels, height, width), in f64; `weight` has its tensors by role,
+/// empty where there is none.
 pub fn layer(
     op: &Op,
     inputs: &[(&[f64], Shape)],

@@ -1,5 +1,5 @@
-//! Whether a graph is sound: every value has one source, nodes stand behind what they read, and constants have
-//! as many elements as their sizes say.
+//! Whether a graph is sound: every value has one source, nodes stand behind what they read, and constants
+//! have as many elements as their sizes say.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};

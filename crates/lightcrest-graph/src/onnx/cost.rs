@@ -70,8 +70,8 @@ pub enum CostError {
     },
 }
 
-/// The cost of a graph whose free sizes are `sizes`, by name, and 1 along the first axis of an input where none
-/// is given. A size without a name is called `INPUT.AXIS`.
+/// The cost of a graph whose free sizes are `sizes`, by name, and 1 along the first axis of an input where
+/// none is given. A size without a name is called `INPUT.AXIS`.
 ///
 /// # Errors
 /// [`CostError`].

@@ -2,8 +2,8 @@
 //!
 //! Nodes are visited once, in the order of the file. Sizes that are free stay free: each has a name, its own
 //! if the file gives one and `VALUE.AXIS` otherwise, and equal names mean equal sizes. Computed shapes
-//! (`Shape`, `Gather`, `Concat`, `Reshape`) are followed although some of their numbers are free. What depends
-//! on nothing but constants is computed, up to [`FOLD_LIMIT`].
+//! (`Shape`, `Gather`, `Concat`, `Reshape`) are followed although some of their numbers are free. What
+//! depends on nothing but constants is computed, up to [`FOLD_LIMIT`].
 
 use std::collections::HashMap;
 use std::fmt;

@@ -3,10 +3,10 @@
 //! A [`Model`] is everything that a file holds: it is read and checked ([`Model::load`]), changed by passes,
 //! and written again ([`Model::save`]), and what no pass changes is the same as before.
 //!
-//! [`export`] writes a network of this library. Written are operators of opset 17 in the NCHW layout: a float input `image` of shape (N, channels, height,
-//! width), with a batch `N` that is free, and an output `logits` of shape (N, classes). What training alone
-//! needs (dropout) is left out, and batch normalisation is folded into the convolutions unless
-//! [`ExportConfig::fold_batch_norm`] is off.
+//! [`export`] writes a network of this library. Written are operators of opset 17 in the NCHW layout: a float
+//! input `image` of shape (N, channels, height, width), with a batch `N` that is free, and an output `logits`
+//! of shape (N, classes). What training alone needs (dropout) is left out, and batch normalisation is folded
+//! into the convolutions unless [`ExportConfig::fold_batch_norm`] is off.
 
 mod array;
 pub(crate) mod builder;

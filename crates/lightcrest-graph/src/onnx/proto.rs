@@ -1,6 +1,6 @@
-//! The messages of `onnx.proto` (github.com/onnx/onnx, IR version 11), declared by hand with the field numbers
-//! of the standard. Every field is here, because what is not declared is lost when a file is read and written
-//! again.
+//! The messages of `onnx.proto` (github.com/onnx/onnx, IR version 11), declared by hand with the field
+//! numbers of the standard. Every field is here, because what is not declared is lost when a file is read and
+//! written again.
 
 pub use prost::bytes::Bytes;
 

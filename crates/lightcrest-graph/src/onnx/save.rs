@@ -13,7 +13,8 @@ use crate::file::{write_atomically, write_atomically_with};
 /// Why a model cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum SaveError {
-    /// A protocol buffer ends at 2 GiB, and what is beyond it are not weights, which could lie beside the file.
+    /// A protocol buffer ends at 2 GiB, and what is beyond it are not weights, which could lie beside the
+    /// file.
     #[error("the model without its weights has {bytes} bytes, and an ONNX file holds at most {}", i32::MAX)]
     TooLarge {
         /// Size of the model.
@@ -42,8 +43,8 @@ impl Model {
         self.proto().encode_to_vec()
     }
 
-    /// Writes the model, all or nothing. What has 2 GiB or more is written without its large weights, which go
-    /// to `NAME.data` beside it.
+    /// Writes the model, all or nothing. What has 2 GiB or more is written without its large weights, which
+    /// go to `NAME.data` beside it.
     ///
     /// # Errors
     /// [`SaveError`].

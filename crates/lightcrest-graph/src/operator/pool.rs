@@ -17,11 +17,11 @@ pub struct Pool2d {
     pub stride: (usize, usize),
     /// Padding on each side: minus infinity for the maximum, zeros for the average.
     pub padding: Padding,
-    /// Whether a last window that reaches beyond the padding is there (ceil mode). It is when it begins before
-    /// the padding behind the map does, as in PyTorch.
+    /// Whether a last window that reaches beyond the padding is there (ceil mode). It is when it begins
+    /// before the padding behind the map does, as in PyTorch.
     pub ceil: bool,
-    /// Whether the zeros count in the divisor of the average (PyTorch's `count_include_pad`); what lies beyond
-    /// them never does.
+    /// Whether the zeros count in the divisor of the average (PyTorch's `count_include_pad`); what lies
+    /// beyond them never does.
     pub count_padding: bool,
 }
 

@@ -195,7 +195,8 @@ pub(super) fn class_names(spec: &CompressSpec, classes: usize) -> Vec<String> {
     named.unwrap_or_else(|| (0..classes).map(|class| class.to_string()).collect())
 }
 
-/// Images in the size and with the channels that the network reads, their classes in the order of the network.
+/// Images in the size and with the channels that the network reads, their classes in the order of the
+/// network.
 pub(super) fn fitted(spec: &CompressSpec, data: &Dataset) -> Result<Dataset, CompressError> {
     let preprocessing = &spec.preprocessing;
     let found = data.shape().channels;

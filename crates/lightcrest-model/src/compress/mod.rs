@@ -1,8 +1,8 @@
 //! Compressing a network that exists: which methods, how strongly, for which layers.
 //!
-//! [`CompressSpec`] is the spec, [`Original`] the network that it names, [`Plan`] what a configuration does to
-//! it, [`CompressObjective`] the objective of the engine. Layers are tied into sections ([`Section`]), so that the
-//! space stays small.
+//! [`CompressSpec`] is the spec, [`Original`] the network that it names, [`Plan`] what a configuration does
+//! to it, [`CompressObjective`] the objective of the engine. Layers are tied into sections ([`Section`]), so
+//! that the space stays small.
 
 mod error;
 mod finetune;

@@ -100,8 +100,8 @@ impl CompressObjective {
         super::starts::starts(&self.spec)
     }
 
-    /// Makes the model of a configuration, outside of any study. The spec's own seed comes before `seed`; ends
-    /// early when `stop` is set.
+    /// Makes the model of a configuration, outside of any study. The spec's own seed comes before `seed`;
+    /// ends early when `stop` is set.
     ///
     /// # Errors
     /// [`CompressError`].

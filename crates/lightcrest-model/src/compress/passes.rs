@@ -1,8 +1,8 @@
 //! From a plan to its exact cost and to the model.
 //!
 //! The cost of a plan is asked for thousands of times, for every candidate that a sampler weighs, so no model
-//! is made for it: which channels go is known from their ranking ([`Sizer`]), and the multiply-accumulates of a
-//! layer are the numbers of its weight times the positions at which it is read.
+//! is made for it: which channels go is known from their ranking ([`Sizer`]), and the multiply-accumulates of
+//! a layer are the numbers of its weight times the positions at which it is read.
 //!
 //! Conventions: parameters are all numbers in constants of numbers, a shared constant once for each reader. A
 //! number takes 4 bytes, under int8 that of a weight takes 1, and each output of a layer 5 more for its scale

@@ -18,8 +18,8 @@
 //! ```
 //!
 //! The space depends on the network: every section of its layers has the parameters `NAME.method`,
-//! `NAME.ratio` (active under `prune`) and `NAME.rank` (active under the low-rank methods). So the file of the
-//! network is opened while the spec is read.
+//! `NAME.ratio` (active under `prune`) and `NAME.rank` (active under the low-rank methods). So the file of
+//! the network is opened while the spec is read.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

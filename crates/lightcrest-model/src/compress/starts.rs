@@ -49,9 +49,9 @@ fn low_rank(section: &SectionSpec) -> Option<LowRank> {
     methods.into_iter().find(|method| section.section.methods.contains(&method.name()))
 }
 
-/// The ranks that stand out of noise (EVBMF: Nakajima et al. 2013), in every section the mean over its layers of
-/// rank over full rank, weighted by multiply-accumulates; none where nothing admits it, or the network is so
-/// large that a search should not wait for it.
+/// The ranks that stand out of noise (EVBMF: Nakajima et al. 2013), in every section the mean over its layers
+/// of rank over full rank, weighted by multiply-accumulates; none where nothing admits it, or the network is
+/// so large that a search should not wait for it.
 fn evbmf(spec: &CompressSpec) -> Option<Plan> {
     if spec.original_cost().parameters > LARGE || !spec.sections.iter().any(|s| low_rank(s).is_some()) {
         return None;
@@ -81,8 +81,8 @@ fn evbmf(spec: &CompressSpec) -> Option<Plan> {
     Some(Plan { changes, int8: false })
 }
 
-/// One strength for all sections, at which the multiply-accumulates are those of the original over `factor`, as
-/// near as it goes; none where even the strongest does not reach it. `range` is from the weakest to the
+/// One strength for all sections, at which the multiply-accumulates are those of the original over `factor`,
+/// as near as it goes; none where even the strongest does not reach it. `range` is from the weakest to the
 /// strongest.
 fn evenly(
     spec: &CompressSpec,
@@ -107,8 +107,8 @@ fn evenly(
     Some(plan(strong))
 }
 
-/// The configuration that does this, with everything else in the middle of its range; none where the spec does
-/// not allow it.
+/// The configuration that does this, with everything else in the middle of its range; none where the spec
+/// does not allow it.
 fn configuration(spec: &CompressSpec, plan: &Plan) -> Option<Configuration> {
     let mut configuration = Configuration::new();
     let mut set = |name: &str, value: Value| configuration.set(name, value);

@@ -1,8 +1,8 @@
 //! Local response normalisation (Krizhevsky et al. 2012), pixel by pixel in scalars: old networks have one or
 //! two of it.
 //!
-//! With s_i = offset + a sum of x_j^2 over the neighbours j of channel i, a = alpha / size:
-//! y_i = x_i s_i^-beta and dx_j = dy_j s_j^-beta - 2 a beta x_j sum over i near j of dy_i x_i s_i^(-beta - 1).
+//! With s_i = offset + a sum of x_j^2 over the neighbours j of channel i, a = alpha / size: y_i = x_i
+//! s_i^-beta and dx_j = dy_j s_j^-beta - 2 a beta x_j sum over i near j of dy_i x_i s_i^(-beta - 1).
 
 use lightcrest_graph::network::LocalNorm;
 

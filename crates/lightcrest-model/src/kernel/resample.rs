@@ -1,5 +1,5 @@
-//! Operators that move values between pixels and channels: gather, padding, magnification, pixel shuffle; each
-//! forward, and backward as the gradient for its input.
+//! Operators that move values between pixels and channels: gather, padding, magnification, pixel shuffle;
+//! each forward, and backward as the gradient for its input.
 
 use lightcrest_graph::network::{Pad, PixelShuffle};
 

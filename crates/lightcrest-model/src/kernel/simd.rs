@@ -92,8 +92,8 @@ pub(crate) trait Isa: Copy {
         self.select_greater(a, self.zero(), self.sub(number!(1.0), tail), tail)
     }
 
-    /// log(1 + a) for a in [0, 1]: 2 artanh(s) with s = a / (2 + a) <= 1/3 by its series, of which what is left
-    /// out is below 1e-8 of the result.
+    /// log(1 + a) for a in [0, 1]: 2 artanh(s) with s = a / (2 + a) <= 1/3 by its series, of which what is
+    /// left out is below 1e-8 of the result.
     #[inline(always)]
     fn log_1p(self, a: Self::V) -> Self::V {
         macro_rules! number {

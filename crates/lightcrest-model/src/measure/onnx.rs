@@ -3,8 +3,9 @@
 //! Here it is that of our own executor ([`Runner`]). Whoever runs a model otherwise, such as the program with
 //! onnxruntime, measures with [`latency_of`] and feeds it the same [`inputs`].
 //!
-//! A layer is measured as a model of its own, on the values that it reads when the whole is run; what a runtime
-//! saves by joining layers is in the figure of the whole alone, so that the layers need not add up to it.
+//! A layer is measured as a model of its own, on the values that it reads when the whole is run; what a
+//! runtime saves by joining layers is in the figure of the whole alone, so that the layers need not add up to
+//! it.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;

@@ -7,8 +7,8 @@
 //! | T, w | | temperature, weight |
 //! | p, q | (classes) | softmax(z / T) and softmax(t / T) of one row |
 //!
-//! L = (1 - w) L0 + w T^2 KL(q || p), L0 being the loss on the targets; the factor keeps the slopes of both as
-//! large whatever the temperature is. dL/dz = (1 - w) dL0/dz + w T (p - q). Means over the batch.
+//! L = (1 - w) L0 + w T^2 KL(q || p), L0 being the loss on the targets; the factor keeps the slopes of both
+//! as large whatever the temperature is. dL/dz = (1 - w) dL0/dz + w T (p - q). Means over the batch.
 
 use lightcrest_graph::network::{Network, NetworkError, Weights};
 use rand::SeedableRng;

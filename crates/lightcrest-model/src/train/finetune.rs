@@ -1,7 +1,7 @@
 //! Fine-tuning: a network that has weights already is trained on, with or without a teacher.
 //!
-//! It is the training of [`super::train`] from given weights, with metrics before it, layers that stay as they
-//! are, and distillation.
+//! It is the training of [`super::train`] from given weights, with metrics before it, layers that stay as
+//! they are, and distillation.
 
 use lightcrest_graph::network::{Network, Weights};
 use rand::SeedableRng;
@@ -51,8 +51,8 @@ pub struct Finetuned {
     pub trained: Trained,
 }
 
-/// Trains `network` on from `weights` as [`super::train`] does, and says how good it was before. A teacher says
-/// what it thinks of the same images; `config.distillation` says how much that counts.
+/// Trains `network` on from `weights` as [`super::train`] does, and says how good it was before. A teacher
+/// says what it thinks of the same images; `config.distillation` says how much that counts.
 ///
 /// # Errors
 /// [`TrainError::NoTeacher`] when distillation is asked for without a teacher, [`TrainError::NoLayer`] when a

@@ -1,7 +1,7 @@
 //! The end of a compression: the models of the front are written.
 //!
-//! They were kept while the search ran; where one is missing it is made again from its configuration and seed.
-//! A model whose folder is complete is left as it is, so the test images are looked at once for each.
+//! They were kept while the search ran; where one is missing it is made again from its configuration and
+//! seed. A model whose folder is complete is left as it is, so the test images are looked at once for each.
 
 use std::collections::BTreeMap;
 use std::error::Error;

@@ -1,8 +1,8 @@
 //! Groups of channels: which live or die together, and among which a share is chosen.
 //!
-//! A channel here is a class of labels. Those that are brought by the same layers form a group: the channels of
-//! one convolution, or of all convolutions whose outputs meet in a residual sum. Of a layer whose outputs go
-//! different ways, some through a sum and others not, each part is a group of its own.
+//! A channel here is a class of labels. Those that are brought by the same layers form a group: the channels
+//! of one convolution, or of all convolutions whose outputs meet in a residual sum. Of a layer whose outputs
+//! go different ways, some through a sum and others not, each part is a group of its own.
 
 use std::collections::BTreeMap;
 

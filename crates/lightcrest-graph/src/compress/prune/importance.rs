@@ -11,11 +11,12 @@
 //! comparable when all channels are ranked together. Scores of positions:
 //!
 //! - L1 and L2: the norm of the filter that writes the position, and of the weights that read it (Li et al.,
-//!   *Pruning filters for efficient convnets*, ICLR 2017; over a group as in Fang et al., *DepGraph*, CVPR 2023).
+//!   *Pruning filters for efficient convnets*, ICLR 2017; over a group as in Fang et al., *DepGraph*, CVPR
+//!   2023).
 //! - BN: |γ| of batch normalisations along the channel (Liu et al., *Network slimming*, ICCV 2017).
 //! - FPGM: Σ_j ‖F_c − F_j‖₂, the distance of a filter to all others (He et al., CVPR 2019).
-//! - Reading: Σ w² E\[x²\] over the weights that read the position, what they lose without it up to correlations;
-//!   second moments E\[x²\] come from calibration.
+//! - Reading: Σ w² E\[x²\] over the weights that read the position, what they lose without it up to
+//!   correlations; second moments E\[x²\] come from calibration.
 //! - Given: scores by output of each layer, for example Σ |w ∂L/∂w| (Molchanov et al., CVPR 2019).
 
 use std::collections::HashMap;

@@ -93,8 +93,8 @@ impl Labels {
         }
     }
 
-    /// Ties two axes of one length position by position, and says what a value along both carries. An axis that
-    /// cannot shrink pins the other.
+    /// Ties two axes of one length position by position, and says what a value along both carries. An axis
+    /// that cannot shrink pins the other.
     pub(super) fn tie_axes(&mut self, a: &Axis, b: &Axis, reason: Reason) -> Axis {
         match (a, b) {
             (Some(x), Some(y)) if x.len() == y.len() => {
@@ -114,8 +114,8 @@ impl Labels {
         }
     }
 
-    /// Ties labels that are equal modulo `chunk`: position j of every chunk with position j of the first. What
-    /// then goes, goes from each chunk alike. Returns the labels of the first chunk.
+    /// Ties labels that are equal modulo `chunk`: position j of every chunk with position j of the first.
+    /// What then goes, goes from each chunk alike. Returns the labels of the first chunk.
     pub(super) fn tie_chunks(&mut self, labels: &[u32], chunk: usize, reason: Reason) -> Axis {
         for at in chunk..labels.len() {
             self.tie(labels[at], labels[at % chunk], reason);
@@ -123,8 +123,8 @@ impl Labels {
         (chunk > 1).then(|| labels[..chunk].into())
     }
 
-    /// Ties the labels of each run of `run` positions: what then goes, goes in whole runs. Returns one label a
-    /// run.
+    /// Ties the labels of each run of `run` positions: what then goes, goes in whole runs. Returns one label
+    /// a run.
     pub(super) fn tie_runs(&mut self, labels: &[u32], run: usize, reason: Reason) -> Axis {
         for (at, &label) in labels.iter().enumerate() {
             self.tie(label, labels[at / run * run], reason);

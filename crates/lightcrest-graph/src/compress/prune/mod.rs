@@ -1,15 +1,17 @@
 //! Channel pruning of any ONNX model.
 //!
 //! 1. [`prepare`] gives every reader of a shared constant its own.
-//! 2. [`trace`] labels every position of every axis that could shrink and follows the labels through the graph.
-//!    Positions whose labels are tied go together or stay together; where nothing may go, labels are pinned.
-//! 3. [`group`] sorts what is free by the layers that bring it, [`importance`] ranks it, [`choice`] says what goes.
+//! 2. [`trace`] labels every position of every axis that could shrink and follows the labels through the
+//!    graph. Positions whose labels are tied go together or stay together; where nothing may go, labels are
+//!    pinned.
+//! 3. [`group`] sorts what is free by the layers that bring it, [`importance`] ranks it, [`choice`] says what
+//!    goes.
 //! 4. [`surgery`] slices the constants and corrects the nodes that name sizes or places.
 //!
-//! Following single positions, not whole layers, is what makes concatenations of one tensor with itself, blocks
-//! that straddle branches, flattened images of either layout and computed shuffles plain cases. What is left
-//! computes exactly what the original does when the weights that read removed channels are zero; only where a
-//! normalisation takes statistics over channels are they those of the channels that are left.
+//! Following single positions, not whole layers, is what makes concatenations of one tensor with itself,
+//! blocks that straddle branches, flattened images of either layout and computed shuffles plain cases. What
+//! is left computes exactly what the original does when the weights that read removed channels are zero; only
+//! where a normalisation takes statistics over channels are they those of the channels that are left.
 
 mod choice;
 mod group;
@@ -39,8 +41,8 @@ use trace::Trace;
 pub struct PruneConfig {
     /// The share of channels that goes, of each group or of all together; between 0 and 1, both excluded.
     pub ratio: f64,
-    /// Shares of single groups, by name ([`groups`]); they may be 0. Groups that are not named use `ratio`. Not
-    /// with `global`.
+    /// Shares of single groups, by name ([`groups`]); they may be 0. Groups that are not named use `ratio`.
+    /// Not with `global`.
     pub ratios: BTreeMap<String, f64>,
     /// How channels are ranked.
     pub importance: Importance,

@@ -1,8 +1,8 @@
 //! Makes every constant a tensor of its own before channels are followed.
 //!
-//! Exporters merge equal constants: a bias of zeros may belong to twenty layers. As long as they share it, their
-//! channels would be tied. Constants of more than one wide axis are left shared: two convolutions with one
-//! weight are meant to stay so.
+//! Exporters merge equal constants: a bias of zeros may belong to twenty layers. As long as they share it,
+//! their channels would be tied. Constants of more than one wide axis are left shared: two convolutions with
+//! one weight are meant to stay so.
 
 use std::collections::HashMap;
 

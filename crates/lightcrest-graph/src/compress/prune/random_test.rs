@@ -1,4 +1,5 @@
-//! Random graphs: whatever is pruned, the result is the original whose layers read zeros where channels are gone.
+//! Random graphs: whatever is pruned, the result is the original whose layers read zeros where channels are
+//! gone.
 //!
 //! What is gone is found from the two models alone: every weight of the original is another number, so each
 //! number of a pruned weight says which row and column it was.

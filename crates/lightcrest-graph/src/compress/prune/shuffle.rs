@@ -1,6 +1,6 @@
 //! Channel shuffles: a `Reshape` that splits an axis, a `Transpose` of its parts and a `Reshape` that joins
-//! them. Each by itself could only shrink by whole rows or columns; the chain as a whole is a permutation, after
-//! which any positions may be left out.
+//! them. Each by itself could only shrink by whole rows or columns; the chain as a whole is a permutation,
+//! after which any positions may be left out.
 
 use std::collections::HashMap;
 

@@ -53,7 +53,8 @@ pub struct SizedLayer {
     pub weight: String,
     /// The axis of the weights along which outputs are.
     pub output_axis: usize,
-    /// The axis along which inputs are, those of one group where there are groups; none for one input a group.
+    /// The axis along which inputs are, those of one group where there are groups; none for one input a
+    /// group.
     pub input_axis: Option<usize>,
     /// Whether each output depends on one group of few inputs that goes with it.
     pub depthwise: bool,

@@ -195,8 +195,8 @@ impl<'a> Importer<'a> {
         self.linear(&name, &x, (&value, &weight, true), bias)
     }
 
-    /// The node, alone, that adds a constant to each of `channels` last numbers of a value, and the input that
-    /// holds it.
+    /// The node, alone, that adds a constant to each of `channels` last numbers of a value, and the input
+    /// that holds it.
     fn added(&self, value: &str, channels: usize) -> Option<(usize, usize)> {
         let &[(at, slot)] = self.index.consumers(value) else { return None };
         let node = &self.model.graph().node[at];

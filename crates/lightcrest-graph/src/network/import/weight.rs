@@ -16,8 +16,8 @@ pub struct Origin {
     pub shape: Vec<usize>,
     /// Whether it is a matrix (in, out) there, and (out, in) here.
     pub transposed: bool,
-    /// Where another layer has the same constant: the node that reads it, by its first output, and which of its
-    /// inputs it is. Written back, the node gets a constant of its own.
+    /// Where another layer has the same constant: the node that reads it, by its first output, and which of
+    /// its inputs it is. Written back, the node gets a constant of its own.
     pub shared: Option<(String, usize)>,
 }
 

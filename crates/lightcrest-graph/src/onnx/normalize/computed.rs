@@ -59,8 +59,8 @@ fn constants(model: &mut Model, facts: &Facts, notes: &mut Vec<Note>) -> bool {
     true
 }
 
-/// The outputs of a node of constants. What is stored in fewer bytes than it unfolds to, such as weights behind
-/// `DequantizeLinear` or half precision behind `Cast`, stays stored so.
+/// The outputs of a node of constants. What is stored in fewer bytes than it unfolds to, such as weights
+/// behind `DequantizeLinear` or half precision behind `Cast`, stays stored so.
 fn known(node: &NodeProto, facts: &Facts) -> Option<Vec<Array>> {
     if node.op_type == "Constant" || node.input.iter().all(String::is_empty) {
         return None;
@@ -142,8 +142,8 @@ fn sizes(from: &[Dim], to: &[Dim]) -> Option<Vec<i64>> {
         .collect()
 }
 
-/// `ReduceMean` over all axes but the first two that keeps them is `GlobalAveragePool`. Of rank 3, the last axis
-/// may as well be the features of a sequence.
+/// `ReduceMean` over all axes but the first two that keeps them is `GlobalAveragePool`. Of rank 3, the last
+/// axis may as well be the features of a sequence.
 fn pool(model: &mut Model, facts: &Facts, notes: &mut Vec<Note>) -> bool {
     let mut changed = false;
     for node in &mut model.graph_mut().node {

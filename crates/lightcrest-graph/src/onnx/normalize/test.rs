@@ -1,4 +1,5 @@
-//! What each rule does to the graph and where it must not; `cargo xtask test` compares outputs in onnxruntime.
+//! What each rule does to the graph and where it must not; `cargo xtask test` compares outputs in
+//! onnxruntime.
 
 use super::*;
 use crate::onnx::proto::{NodeProto, ValueInfoProto};

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use super::opaque::opaque;
 use crate::onnx::{Index, Model, Note};
 
-/// Removes nodes none of whose outputs is read; says whether there was one. Nodes that are not understood stay.
+/// Removes nodes none of whose outputs is read; says whether there was one. Nodes that are not understood
+/// stay.
 pub(super) fn remove_nodes(model: &mut Model) -> bool {
     let kept: HashSet<usize> = opaque(model).into_iter().map(|opaque| opaque.node).collect();
     let index = Index::new(model.graph());

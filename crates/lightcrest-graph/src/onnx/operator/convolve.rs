@@ -116,8 +116,8 @@ impl Geometry {
         }
     }
 
-    /// Calls `f(index, places)` for every window in order; `places(g)` calls `g` with every place of the input
-    /// that the window covers.
+    /// Calls `f(index, places)` for every window in order; `places(g)` calls `g` with every place of the
+    /// input that the window covers.
     pub(crate) fn windows(&self, mut f: impl FnMut([usize; 3], &dyn Fn(&mut dyn FnMut(usize)))) {
         for z in 0..self.output[0] {
             for y in 0..self.output[1] {

@@ -149,7 +149,8 @@ impl Operator for GatherNd {
     }
 }
 
-/// Where the blocks begin that lists of `depth` indices name, in `batches` arrays of `shape` behind each other.
+/// Where the blocks begin that lists of `depth` indices name, in `batches` arrays of `shape` behind each
+/// other.
 fn nd_places(shape: &[usize], indices: &Array, depth: usize, batches: usize) -> Result<Vec<usize>, String> {
     let steps = super::view::strides(shape);
     let size: usize = shape.iter().product();

@@ -1,7 +1,7 @@
 //! The standard operators of ONNX, one file a family: what each writes for what it reads.
 //!
-//! [`Operator`] is what a new one must say, and [`find`] is the table of them. Opsets are those of the file: an
-//! operator whose attributes became inputs reads either.
+//! [`Operator`] is what a new one must say, and [`find`] is the table of them. Opsets are those of the file:
+//! an operator whose attributes became inputs reads either.
 //!
 //! Nothing here is an authority over files: an operator that is not in the table, of another domain, or with
 //! subgraphs writes values of which nothing is known. Only what cannot be true is an error.

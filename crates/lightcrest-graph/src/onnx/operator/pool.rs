@@ -239,7 +239,8 @@ impl Operator for MaxUnpool {
         let (values, indices) =
             (inputs.f32(0)?, inputs.need(1)?.to_i64().ok_or("of indices that are not whole")?);
         let x = inputs.need(0)?;
-        // The indices are those of the array that was pooled, whose size the window says; the output may be larger.
+        // The indices are those of the array that was pooled, whose size the window says; the output may be
+        // larger.
         let mut plain = at.node.clone();
         plain.input.truncate(1);
         let inferred = self.infer(

@@ -192,7 +192,8 @@ impl<E: Element> ChannelLayer<E> {
     }
 }
 
-/// A batch normalisation, or an affine map of each channel, which is one whose statistics are 0 and 1. Sums run in `E` within a chunk and in f64 across chunks.
+/// A batch normalisation, or an affine map of each channel, which is one whose statistics are 0 and 1. Sums
+/// run in `E` within a chunk and in f64 across chunks.
 pub(super) struct NormLayer<E> {
     pub(super) name: String,
     pub(super) channels: usize,

@@ -232,8 +232,8 @@ impl<'a> Trace<'a> {
         }
     }
 
-    /// Ties the axes that a product sums over. Of two activations nothing may go: no weight reads them, so what
-    /// is left would not be the original with zeros in place of some weights.
+    /// Ties the axes that a product sums over. Of two activations nothing may go: no weight reads them, so
+    /// what is left would not be the original with zeros in place of some weights.
     fn contract(&mut self, left: &str, right: &str, a: &Axis, b: &Axis) -> Axis {
         if self.is_weight(left, 0) || self.is_weight(right, 0) {
             return self.tie(a, b);

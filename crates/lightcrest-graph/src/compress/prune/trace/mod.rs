@@ -1,9 +1,9 @@
 //! Follows labels through a graph, node by node in the order of the file.
 //!
-//! Constants bring labels, one for each position along each of their axes, when they are first read; nodes tie
-//! labels and say what their outputs carry. One pass is enough: what a node says later about a label that was
-//! met before reaches every place of it through its class. A node that is not understood, or whose shapes are
-//! not known, pins all that it reads.
+//! Constants bring labels, one for each position along each of their axes, when they are first read; nodes
+//! tie labels and say what their outputs carry. One pass is enough: what a node says later about a label that
+//! was met before reaches every place of it through its class. A node that is not understood, or whose shapes
+//! are not known, pins all that it reads.
 
 mod elementwise;
 mod layer;

@@ -51,7 +51,8 @@ impl<'a> Trace<'a> {
         Some(true)
     }
 
-    /// Channels go from each group alike. Parameters are one a group until opset 20, one a channel from 21 on.
+    /// Channels go from each group alike. Parameters are one a group until opset 20, one a channel from 21
+    /// on.
     fn group_norm(&mut self, node: &'a NodeProto) -> Option<()> {
         let mut x = self.input(node, 0)?;
         let channels = self.size(node.input_name(0)?, 1)?;

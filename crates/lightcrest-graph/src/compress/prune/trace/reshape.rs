@@ -159,8 +159,8 @@ impl<'a> Trace<'a> {
                 classes.tie(label, u32::MAX - (at / stride % size) as u32);
             }
             let apart = classes.count(self, flat);
-            // Of two parts of one axis, the inner one shrinks: of each group some channels. Of more, the outer
-            // one, which is where channels stand.
+            // Of two parts of one axis, the inner one shrinks: of each group some channels. Of more, the
+            // outer one, which is where channels stand.
             let better =
                 |(_, _, most): &(usize, usize, usize)| apart > *most || (apart == *most && wide.len() == 2);
             if best.as_ref().is_none_or(better) {

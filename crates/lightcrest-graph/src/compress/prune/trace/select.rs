@@ -223,8 +223,8 @@ impl<'a> Trace<'a> {
         axis_of(positions.iter().map(|&at| labels[at]).collect())
     }
 
-    /// Sizes that a graph computes with follow what shrinks, as long as they only say shapes. Where they become
-    /// factors of activations, what they are sizes of stays.
+    /// Sizes that a graph computes with follow what shrinks, as long as they only say shapes. Where they
+    /// become factors of activations, what they are sizes of stays.
     fn shape(&mut self, node: &'a NodeProto) -> Option<()> {
         let x = self.input(node, 0)?;
         if x.iter().all(Option::is_none) {
