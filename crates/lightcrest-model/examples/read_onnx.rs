@@ -3,8 +3,8 @@
 //! ```text
 //! read_onnx layers MODEL.onnx
 //!     the layers, one a line
-//! read_onnx gradients MODEL.onnx IMAGES.f32 D_OUTPUT.f32 OUTPUTS.f32 GRADIENTS.safetensors NAMES.json [N,C,H,W]
-//!     reads images and the gradient of the logits, both dense (the images with channels last), and writes the
+//! read_onnx gradients MODEL.onnx IMAGES.f32 D_OUTPUT.f32 OUTPUTS.f32 GRADIENTS.safetensors NAMES.json [SHAPE]
+//!     reads images and the gradient of the logits, both dense (images with channels last), and writes the
 //!     logits and the gradient of every constant of the file, under its name there and in its layout; batch
 //!     normalisation uses its running statistics. NAMES.json lists the constants that were trained.
 //! read_onnx back MODEL.onnx OUT.onnx

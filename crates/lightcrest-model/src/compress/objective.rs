@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! preview    plan -> exact cost -> objectives that it alone decides, `before` constraints
-//! evaluate   plan -> channels cut, layers taken apart -> [latency] -> repair -> fine-tuning, a report an epoch
+//! evaluate   plan -> channels cut, layers apart -> [latency] -> repair -> fine-tuning, a report an epoch
 //!            -> int8 -> metrics -> objectives, constraints
 //! ```
 
