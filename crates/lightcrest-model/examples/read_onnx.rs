@@ -3,7 +3,7 @@
 //! ```text
 //! read_onnx layers MODEL.onnx
 //!     the layers, one a line
-//! read_onnx gradients MODEL.onnx IMAGES.f32 D_OUTPUT.f32 OUTPUTS.f32 GRADIENTS.safetensors NAMES.json [SHAPE]
+//! read_onnx gradients MODEL.onnx IMAGES.f32 D_OUTPUT.f32 OUTPUTS.f32 GRADIENTS.safetensors NAMES.json SIZES
 //!     reads images and the gradient of the logits, both dense (images with channels last), and writes the
 //!     logits and the gradient of every constant of the file, under its name there and in its layout; batch
 //!     normalisation uses its running statistics. NAMES.json lists the constants that were trained.

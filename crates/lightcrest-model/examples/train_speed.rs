@@ -3,7 +3,7 @@
 //! ```text
 //! train_speed list                          names of the networks
 //! train_speed describe NAME JSON ONNX       the layer graph for PyTorch, the inference graph for onnxruntime
-//! train_speed speed NAME                   images/s in training and inference, time at batch 1, peak memory;
+//! train_speed speed NAME                    images/s in training and inference, time at batch 1, memory;
 //!                                           NAME may be an ONNX file, whose network is read
 //! train_speed data FOLDER                   10,000 training and test images of Fashion-MNIST as raw bytes
 //! train_speed accuracy NAME FOLDER SEED     test accuracy after 3 epochs on them
