@@ -66,7 +66,7 @@ fn half_of_the_channels_go() {
     let told = place.succeed(&["prune", "model.onnx", "--ratio", "0.5", "--out", "half.onnx"]);
     assert!(told.stdout.contains("8 > 4"), "{}", told.stdout);
     assert!(told.stdout.contains("its channels are the output `y`"), "{}", told.stdout);
-    assert!(told.stdout.contains("multiply-accumulates 1.02k > 512 (2.00 times fewer)"), "{}", told.stdout);
+    assert!(told.stdout.contains("multiply-accumulates 1.02 k > 512 (2.00 times fewer)"), "{}", told.stdout);
     let pruned = Model::load(place.path("half.onnx")).unwrap();
     let sizes: Vec<_> = pruned.graph().initializer.iter().map(|tensor| tensor.dims.clone()).collect();
     assert_eq!(sizes, [[4, 4, 1, 1], [4, 4, 1, 1]]);

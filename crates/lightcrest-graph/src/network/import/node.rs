@@ -113,6 +113,14 @@ impl<'a> Importer<'a> {
             .ok_or_else(|| format!("its input `{value}` is not computed from the image"))
     }
 
+    /// The layer that moves the values of `input`; one for all that read them moved alike.
+    fn moved(&mut self, name: &str, op: Op, input: usize) -> Result<usize, String> {
+        match self.network.nodes().iter().position(|node| node.op == op && node.inputs == [input]) {
+            Some(made) => Ok(made),
+            None => self.push(name, op, &[input]),
+        }
+    }
+
     /// The view made plain, by moving what has to be moved.
     pub(super) fn plain(&mut self, view: &View) -> Result<View, String> {
         let shape = self.network.shape(view.node);
@@ -124,20 +132,20 @@ impl<'a> Importer<'a> {
         match view.motion(shape).ok_or_else(unclear)? {
             Motion::Order(channels, axis) => {
                 let count = channels.len();
-                let y = self.push(&name, order(channels), &[view.node])?;
+                let y = self.moved(&name, order(channels), view.node)?;
                 Ok(view.with_channels(y, axis, count))
             }
             Motion::Flatten(order, axis) => {
-                let mut y = self.push(&name, Op::Flatten, &[view.node])?;
+                let mut y = self.moved(&name, Op::Flatten, view.node)?;
                 let count = shape.len();
                 if let Some(channels) = order {
-                    y = self.push(&name, Op::Gather(Gather { channels }), &[y])?;
+                    y = self.moved(&name, Op::Gather(Gather { channels }), y)?;
                 }
                 Ok(view.with_channels(y, axis, count))
             }
             Motion::Shuffle(block, block_first, [channel, row, column]) => {
                 let y =
-                    self.push(&name, Op::PixelShuffle(PixelShuffle { block, block_first }), &[view.node])?;
+                    self.moved(&name, Op::PixelShuffle(PixelShuffle { block, block_first }), view.node)?;
                 let map = View::map(y, self.network.shape(y));
                 let mut plain = view.of(y);
                 for (axis, from) in [(channel, 1), (row, 2), (column, 3)] {

@@ -82,6 +82,8 @@ fn the_same_configuration_makes_the_same_bytes() {
 fn what_is_left_is_taught_by_the_original() {
     let text = BASE
         .replace("epochs = 2", "epochs = 3")
+        .replace("{ low = 1e-3, high = 1e-1, log = true }", "1e-2")
+        .replace("[finetune.optimizer.sgd]\nmomentum = [0.8, 0.9]", "[finetune.optimizer.adam]")
         .replace("metric = \"accuracy_drop\"\nmax", "metric = \"macs\"\nmax");
     let text = text.replace("max = 0.02", "max = 1e9").replace("{ low = 0.1, high = 1.0 }", "0.0");
     let objective = objective(&text.replace("epochs = 3", "epochs = 3\nbatch_size = 16"));

@@ -5,7 +5,7 @@ mod networks;
 mod reference;
 
 use lightcrest_graph::network::{
-    BatchNorm, Conv2d, Dropout, Network, Op, Pool2d, PoolKind, Shape, Tensor, Weights,
+    Activation, BatchNorm, Conv2d, Dropout, Network, Op, Pool2d, PoolKind, Shape, Tensor, Weights,
 };
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -79,7 +79,13 @@ fn outputs_are_those_of_the_definitions() {
             let mut plan = exact(&case, &case.weights);
             plan.forward(&wide(&case.images), IMAGES, training, &mut ChaCha8Rng::seed_from_u64(1));
             let d = difference(&plan.output, &expected);
-            assert!(d < 1e-9, "{} (training {training}): off by {d:e}", case.name);
+            // erf is approximated to 1.5e-7 (Abramowitz & Stegun 1964, eq. 7.1.26), the others are exact
+            let gauss = |op: &Op| {
+                matches!(op, Op::Activation(Activation::Gelu | Activation::GeluTanh | Activation::Erf))
+            };
+            let approximated = case.network.nodes().iter().any(|node| gauss(&node.op));
+            let tolerance = if approximated { 1e-6 } else { 1e-9 };
+            assert!(d < tolerance, "{} (training {training}): off by {d:e}", case.name);
         }
     }
 }
