@@ -316,7 +316,7 @@ impl Posterior {
         Ok((k, own))
     }
 
-    /// The slope of each linear column, in their order: E[w_c] = Σ_i x_ic α_i / ℓ_c².
+    /// The slope of each linear column, in their order: E(w_c) = Σ_i x_ic α_i / ℓ_c².
     pub fn linear_slopes(&self) -> Vec<f64> {
         let slope = |&c: &usize| {
             self.hyperparameters.length_scales[c].powi(-2) * dot(&self.features[c].x, &self.alpha)

@@ -1,12 +1,12 @@
 //! Channel pruning of any ONNX model.
 //!
-//! 1. [`prepare`] gives every reader of a shared constant its own.
-//! 2. [`trace`] labels every position of every axis that could shrink and follows the labels through the
+//! 1. `prepare` gives every reader of a shared constant its own.
+//! 2. `trace` labels every position of every axis that could shrink and follows the labels through the
 //!    graph. Positions whose labels are tied go together or stay together; where nothing may go, labels are
 //!    pinned.
-//! 3. [`group`] sorts what is free by the layers that bring it, [`importance`] ranks it, [`choice`] says what
+//! 3. `group` sorts what is free by the layers that bring it, `importance` ranks it, `choice` says what
 //!    goes.
-//! 4. [`surgery`] slices the constants and corrects the nodes that name sizes or places.
+//! 4. `surgery` slices the constants and corrects the nodes that name sizes or places.
 //!
 //! Following single positions, not whole layers, is what makes concatenations of one tensor with itself,
 //! blocks that straddle branches, flattened images of either layout and computed shuffles plain cases. What
