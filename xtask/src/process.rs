@@ -35,6 +35,19 @@ pub(crate) fn run(command: &mut Command) -> Result<(), String> {
     if status.success() { Ok(()) } else { Err(format!("`{line}` failed ({status})")) }
 }
 
+/// A program of the workspace, built with the features that all of it together asks for: those of the tests, so
+/// that nothing is compiled twice. `kind` is `--example` or `--bin`; the profile is that of the tests.
+///
+/// # Errors
+/// When it cannot be built.
+pub(crate) fn built(kind: &str, name: &str) -> Result<Command, String> {
+    run(cargo().args(["build", "--quiet", "--workspace", kind, name]))?;
+    let folder = if kind == "--example" { "debug/examples" } else { "debug" };
+    let mut command = Command::new(target_folder().join(folder).join(name));
+    command.current_dir(root());
+    Ok(command)
+}
+
 fn line(command: &Command) -> String {
     let program = Path::new(command.get_program()).file_name().unwrap_or(OsStr::new("?"));
     let words = std::iter::once(program).chain(command.get_args());

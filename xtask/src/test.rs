@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::bench;
-use crate::process::{cargo, root, run, target_folder};
+use crate::process::{built, cargo, root, run, target_folder};
 use crate::python;
 
 /// Format, lints, tests, documentation, exported, pruned and decomposed files, the Python package.
@@ -80,9 +80,7 @@ fn packaged_images() -> Result<(), String> {
 fn onnx() -> Result<(), String> {
     let files = target_folder().join("onnx-check");
     let _ = std::fs::remove_dir_all(&files);
-    run(cargo()
-        .args(["run", "--quiet", "--package", "lightcrest-model", "--example", "write_onnx", "--"])
-        .arg(&files))?;
+    run(built("--example", "write_onnx")?.arg(&files))?;
     let python = python::environment("onnx")?;
     let script = root().join("crates/lightcrest-model/tests/onnx/check_onnx.py");
     run(Command::new(&python).arg(script).arg(&files))?;
@@ -102,17 +100,14 @@ fn vectors(python: &Path) -> Result<(), String> {
     let folder = target_folder().join("onnx-vectors");
     let _ = std::fs::remove_dir_all(&folder);
     run(Command::new(python).arg(root().join("xtask/python/onnx_vectors.py")).arg(&folder))?;
-    run(cargo()
-        .args(["run", "--quiet", "--package", "lightcrest-graph", "--example", "onnx_vectors", "--"])
-        .arg(&folder)
-        .arg(VECTORS))
+    run(built("--example", "onnx_vectors")?.arg(&folder).arg(VECTORS))
 }
 
 /// What is pruned must be the original with zeros in place of what is gone, on graphs that are known to break
 /// tools.
 fn pruning() -> Result<(), String> {
-    run(cargo().args(["build", "--quiet", "--package", "lightcrest-cli"]))?;
-    let program = target_folder().join("debug/lightcrest");
+    let program = built("--bin", "lightcrest")?;
+    let program = program.get_program();
     let python = python::environment("onnx")?;
     let script = root().join("xtask/python/prune_check.py");
     run(Command::new(python).arg(script).arg(program).arg(target_folder().join("prune-check")))
@@ -120,7 +115,8 @@ fn pruning() -> Result<(), String> {
 
 /// What is decomposed must compute the same at full rank, and cost what is said of it.
 fn decomposing() -> Result<(), String> {
-    let program = target_folder().join("debug/lightcrest");
+    let program = built("--bin", "lightcrest")?;
+    let program = program.get_program();
     let python = python::environment("onnx")?;
     let script = root().join("xtask/python/decompose_check.py");
     run(Command::new(python).arg(script).arg(program).arg(target_folder().join("decompose-check")))

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::output;
-use crate::process::{cargo, root, run, target_folder};
+use crate::process::{built, cargo, root, run, target_folder};
 use crate::python;
 
 /// Packages whose wheels hold ONNX files.
@@ -134,9 +134,16 @@ pub(crate) fn rewrite_and_compare(
     let failed = |path: &Path, e: std::io::Error| format!("{}: {e}", path.display());
     fs::remove_dir_all(&out).ok();
     fs::create_dir_all(&out).map_err(|e| failed(&out, e))?;
-    let mut command = cargo();
-    command.args(["run", "--quiet", "--package", "lightcrest-graph", "--example", "rewrite_onnx"]);
-    let lines = output(command.args(build).arg("--").arg(mode).arg(&out).args(files))?;
+    let mut command = match build {
+        [] => built("--example", "rewrite_onnx")?,
+        _ => {
+            let mut command = cargo();
+            command.args(["run", "--quiet", "--package", "lightcrest-graph", "--example", "rewrite_onnx"]);
+            command.args(build).arg("--");
+            command
+        }
+    };
+    let lines = output(command.arg(mode).arg(&out).args(files))?;
     let list = out.join("files.jsonl");
     fs::write(&list, lines + "\n").map_err(|e| failed(&list, e))?;
     let input = fs::File::open(&list).map_err(|e| failed(&list, e))?;
