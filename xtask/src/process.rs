@@ -35,8 +35,8 @@ pub(crate) fn run(command: &mut Command) -> Result<(), String> {
     if status.success() { Ok(()) } else { Err(format!("`{line}` failed ({status})")) }
 }
 
-/// A program of the workspace, built with the features that all of it together asks for: those of the tests, so
-/// that nothing is compiled twice. `kind` is `--example` or `--bin`; the profile is that of the tests.
+/// A program of the workspace, built with the features that all of it together asks for: those of the
+/// tests, so that nothing is compiled twice. `kind` is `--example` or `--bin`.
 ///
 /// # Errors
 /// When it cannot be built.
