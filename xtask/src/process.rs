@@ -41,7 +41,9 @@ pub(crate) fn run(command: &mut Command) -> Result<(), String> {
 /// # Errors
 /// When it cannot be built.
 pub(crate) fn built(kind: &str, name: &str) -> Result<Command, String> {
-    run(cargo().args(["build", "--quiet", "--workspace", kind, name]))?;
+    // an example asks for what tests depend on, too
+    let with = ["--example", "write_onnx"];
+    run(cargo().args(["build", "--quiet", "--workspace", kind, name]).args(with))?;
     let folder = if kind == "--example" { "debug/examples" } else { "debug" };
     let mut command = Command::new(target_folder().join(folder).join(name));
     command.current_dir(root());
