@@ -2,7 +2,7 @@
 
 Usage: compress_reach.py PROGRAM FOLDER FILE...
 
-FILEs are those of export_torchvision.py (NAME.EXPORTER.onnx) and real ones; others are passed over. Every result
+FILEs are those of export_families.py (FAMILY.OPSET.onnx) and real ones; others are passed over. Every result
 is judged by prune_oracle.py.
 """
 

@@ -99,7 +99,6 @@ pub(crate) fn int(name: &str, value: i64) -> AttributeProto {
 }
 
 /// A number.
-#[allow(dead_code, reason = "of tests to come")]
 pub(crate) fn float(name: &str, value: f32) -> AttributeProto {
     AttributeProto { f: Some(value), ..attribute(name, AttributeKind::Float) }
 }
