@@ -380,13 +380,23 @@ fn preview_with(
             let metrics = static_metrics(&network, halvings);
             let objectives = spec.objectives.iter().map(|objective| objective.value(&metrics)).collect();
             let violation = violation(spec, &metrics).or_else(|| refuse(&network));
-            Preview { objectives, violation }
+            Preview { objectives, costs: other_costs(spec, &metrics), violation }
         }
         // A network that cannot be built is never proposed.
         Err(error) => {
-            Preview { objectives: vec![None; spec.objectives.len()], violation: Some(error.to_string()) }
+            let objectives = vec![None; spec.objectives.len()];
+            Preview { objectives, violation: Some(error.to_string()), ..Preview::default() }
         }
     }
+}
+
+/// What the architecture alone decides beside the objectives, and what networks of different modules can be
+/// compared by.
+fn other_costs(spec: &Spec, metrics: &Metrics) -> Vec<f64> {
+    let is_objective = |name: &str| spec.objectives.iter().any(|objective| objective.metrics() == [name]);
+    let others =
+        ["macs", "parameters", "peak_activation_bytes"].into_iter().filter(|name| !is_objective(name));
+    others.filter_map(|name| metrics.get(name)).collect()
 }
 
 /// The bound that known metrics break, said in words, among the constraints that hold before training.

@@ -25,6 +25,7 @@
 //!         Preview {
 //!             objectives: vec![None, parameters],
 //!             violation: violation.map(|p| format!("parameters = {p}, but at most 2000 are allowed")),
+//!             ..Preview::default()
 //!         }
 //!     }
 //!

@@ -67,6 +67,9 @@ pub struct Preview {
     /// For each objective its exact value if that needs no evaluation (MACs, parameters). Empty: none is
     /// known.
     pub objectives: Vec<Option<f64>>,
+    /// Other costs that are known already, always the same ones in the same order: such as the multiply-adds
+    /// that a limit is on. They are no objectives, but tell samplers what is light, and what is alike.
+    pub costs: Vec<f64>,
     /// Why the configuration breaks a `before` constraint, such as `macs = 1200000, but at most 1000000 are
     /// allowed`. Such a configuration is never proposed.
     pub violation: Option<String>,

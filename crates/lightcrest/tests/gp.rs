@@ -39,7 +39,7 @@ impl Problem {
     fn preview(&self, configuration: &Configuration) -> Preview {
         let values = (self.f)(configuration);
         let known = |j: usize| (j >= values.len() - self.exact).then(|| values[j]);
-        Preview { objectives: (0..values.len()).map(known).collect(), violation: None }
+        Preview { objectives: (0..values.len()).map(known).collect(), violation: None, ..Preview::default() }
     }
 }
 

@@ -310,7 +310,7 @@ impl Objective for Network {
     fn preview(&self, configuration: &Configuration) -> Preview {
         let width = configuration.get_f64("width").unwrap();
         let violation = (width > 48.0).then(|| format!("width = {width}, but at most 48 is allowed"));
-        Preview { objectives: vec![None, Some(width)], violation }
+        Preview { objectives: vec![None, Some(width)], violation, ..Preview::default() }
     }
 
     fn evaluate(&self, trial: &mut Trial<'_>) -> Result<Evaluation, TrialError> {

@@ -175,13 +175,13 @@ pub fn preview(spec: &CompressSpec, configuration: &Configuration) -> Preview {
         Ok(plan) => plan,
         Err(error) => {
             let objectives = vec![None; spec.objectives.len()];
-            return Preview { objectives, violation: Some(error.to_string()) };
+            return Preview { objectives, violation: Some(error.to_string()), ..Preview::default() };
         }
     };
     let mut metrics = Metrics::default();
     cost_metrics(&mut metrics, spec.cost(&plan));
     let objectives = spec.objectives.iter().map(|objective| objective.value(&metrics)).collect();
-    Preview { objectives, violation: violation(spec, &metrics) }
+    Preview { objectives, violation: violation(spec, &metrics), ..Preview::default() }
 }
 
 /// The metrics that a plan alone decides.

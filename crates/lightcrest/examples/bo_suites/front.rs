@@ -28,7 +28,7 @@ impl Front {
     fn preview(&self, configuration: &Configuration) -> Preview {
         let values = (self.values)(configuration);
         let known = |j: usize| (j >= values.len() - self.known).then(|| values[j]);
-        Preview { objectives: (0..values.len()).map(known).collect(), violation: None }
+        Preview { objectives: (0..values.len()).map(known).collect(), violation: None, ..Preview::default() }
     }
 
     /// The missing share of the hypervolume at the checkpoints, and seconds in the sampler.

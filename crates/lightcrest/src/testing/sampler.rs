@@ -273,7 +273,11 @@ fn respects_previews(make: &dyn Fn() -> Box<dyn Sampler>, space: &Space) {
         let width = configuration.get_f64("width").expect("always active");
         let expansion = configuration.get_f64("expansion").expect("always active");
         let too_large = width > 256.0 || expansion > 2.2;
-        Preview { objectives: vec![None], violation: too_large.then(|| format!("{width} is too large")) }
+        Preview {
+            objectives: vec![None],
+            violation: too_large.then(|| format!("{width} is too large")),
+            ..Preview::default()
+        }
     };
     for number in 0..24 {
         let context =
@@ -291,7 +295,7 @@ fn says_when_nothing_is_feasible(make: &dyn Fn() -> Box<dyn Sampler>, space: &Sp
     let preview = |configuration: &Configuration| {
         let width = configuration.get_i64("width").expect("always active");
         let violation = Some(format!("parameters = {}, but at most 10 are allowed", width * width));
-        Preview { objectives: vec![None], violation }
+        Preview { objectives: vec![None], violation, ..Preview::default() }
     };
     let context = Context { number: 0, space, objectives: &objectives, history: &history, preview: &preview };
     match make().propose(&context, &mut ChaCha8Rng::seed_from_u64(0)) {

@@ -9,6 +9,7 @@
 //! that it turns many away.
 
 use super::trust_region::Region;
+use crate::objective::Preview;
 use crate::sampler::Context;
 use crate::space::encode::{Column, Encoded, Encoder};
 use crate::space::feasible::{Walk, toward};
@@ -26,6 +27,8 @@ pub(super) struct Candidate {
     pub(super) active: Vec<bool>, // (d,)
     /// What the preview knows of the objectives, as it says it; empty before [`Source::screen`].
     pub(super) known: Vec<Option<f64>>,
+    /// The other costs that the preview knows; empty before [`Source::screen`].
+    pub(super) costs: Vec<f64>,
     configuration: Option<Configuration>,
     /// What the row was encoded from, where the space has constraints: they could not bear rounding.
     feasible: Option<Configuration>,
@@ -33,8 +36,9 @@ pub(super) struct Candidate {
 
 impl Candidate {
     /// A configuration to score and not to propose, with what a preview knows of it.
-    pub(super) fn given(encoded: Encoded, known: Vec<Option<f64>>) -> Self {
-        Self { row: encoded.row, active: encoded.active, known, configuration: None, feasible: None }
+    pub(super) fn given(encoded: Encoded, preview: Preview) -> Self {
+        let (Encoded { row, active }, Preview { objectives: known, costs, .. }) = (encoded, preview);
+        Self { row, active, known, costs, configuration: None, feasible: None }
     }
 }
 
@@ -104,7 +108,8 @@ impl<'a> Source<'a> {
         if !self.seen.insert(row.iter().map(|v| v.to_bits()).collect()) {
             return None;
         }
-        let mut candidate = Candidate { row, active, known: Vec::new(), configuration: None, feasible };
+        let mut candidate =
+            Candidate { row, active, known: Vec::new(), costs: Vec::new(), configuration: None, feasible };
         if self.eager {
             return self.screen(&mut candidate).then_some(candidate);
         }
@@ -131,6 +136,7 @@ impl<'a> Source<'a> {
             return false;
         }
         candidate.known = preview.objectives;
+        candidate.costs = preview.costs;
         candidate.configuration = Some(configuration);
         true
     }

@@ -11,13 +11,13 @@ use super::candidate::Candidate;
 use super::goal::Goal;
 use super::model::informing;
 use super::observation::observed;
-use super::surrogate::{internal, inverse};
+use super::surrogate::inverse;
 use crate::objective::Direction;
 use crate::sampler::{Context, SamplerError};
 use crate::space::Configuration;
 use crate::space::encode::Encoder;
+use lightcrest_gp::Prediction;
 use lightcrest_gp::transform::Inverse;
-use lightcrest_gp::{Prediction, Rows};
 use rand_chacha::ChaCha8Rng;
 
 /// What is predicted of one objective at one configuration.
@@ -85,15 +85,12 @@ impl GpSampler {
 
         let candidate = |configuration: &Configuration| {
             let preview = (context.preview)(configuration);
-            let candidate = Candidate::given(encoder.encode(configuration), preview.objectives);
-            (candidate, preview.violation.is_none() && context.space.is_feasible(configuration))
+            let allowed = preview.violation.is_none() && context.space.is_feasible(configuration);
+            (Candidate::given(encoder.encode(configuration), preview), allowed)
         };
         let (candidates, allowed): (Vec<_>, Vec<bool>) =
             configurations.iter().chain([&next]).map(candidate).unzip();
-        let mut rows = Rows::new(encoder.columns().len());
-        for candidate in &candidates {
-            rows.push(&candidate.row, &candidate.active).map_err(internal)?;
-        }
+        let Some(rows) = model.rows(&candidates)? else { return Ok(None) };
         let predictions = posterior.predict(&rows)?;
         let scores = model.score(&candidates)?;
 
@@ -274,7 +271,7 @@ mod tests {
         let preview = |configuration: &Configuration| {
             let x = configuration.get_f64("x").unwrap();
             let violation = (x > 0.7).then(|| "too large".to_owned());
-            Preview { objectives: vec![None, Some(1.0 + x)], violation }
+            Preview { objectives: vec![None, Some(1.0 + x)], violation, ..Preview::default() }
         };
         let mut history =
             History::new(vec![ObjectiveInfo::maximize("accuracy"), ObjectiveInfo::minimize("macs")]);

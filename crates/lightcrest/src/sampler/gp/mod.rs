@@ -3,12 +3,12 @@
 //!
 //! # One proposal
 //! 1. The first [`GpConfig::startup_trials`] are random, each the one of a few draws that is farthest from
-//!    all earlier trials.
+//!    all earlier trials. Where an objective is known before a trial, they ascend in it (`start`).
 //!    A study that [learns from earlier ones](crate::memory) begins with the best of theirs, and two random
 //!    ones; what they tell further joins the Gaussian processes (`recollection`).
 //! 2. Each objective that must be evaluated gets a Gaussian process on its transformed values (`surrogate`),
 //!    whose hyperparameters are the most probable ones or, now and then, drawn; objectives that a preview
-//!    knows enter with their exact values. What pruned and failed trials say is in `observation`.
+//!    knows enter with their exact values, and are inputs of the others' surrogates (`cost`). What pruned and failed trials say is in `observation`.
 //! 3. Trials that are waiting or running are added with their predicted means (kriging believer): the
 //!    uncertainty near them shrinks, so that workers asking at the same time get different points.
 //! 4. Several objectives become one number by the expected hypervolume improvement
@@ -28,6 +28,7 @@
 //! 2310.20708); Paria et al. 2020 (arXiv 1805.12168); Ginsbourger et al. 2010 (kriging believer).
 
 mod candidate;
+mod cost;
 mod extrapolation;
 mod goal;
 mod hypervolume_improvement;
@@ -38,11 +39,11 @@ mod recollection;
 mod regret;
 mod role;
 mod search;
+mod start;
 mod surrogate;
 mod terms;
 mod trust_region;
 
-use super::admission::distance;
 use super::{Capabilities, Context, Sampler, SamplerError, draw};
 use crate::history::{FrozenTrial, TrialState};
 use crate::memory::FIRST;
@@ -57,6 +58,7 @@ pub use observation::Reports;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
+use start::{Ladder, spread};
 use trust_region::RegionState;
 
 /// What is maximised to choose the next configuration.
@@ -93,7 +95,8 @@ pub struct GpConfig {
     /// κ of `ucb`: how many standard deviations of uncertainty count as good. Unless given, 2 with one
     /// objective and 1/2 with several, where the random weights explore as well.
     pub kappa: Option<f64>,
-    /// How many trials are random at first.
+    /// How many trials are random at first; where an objective is known before a trial, how many rungs their
+    /// ladder has, of which the upper half is climbed between proposals of the model.
     pub startup_trials: usize,
     /// How many configurations are scored before the local search. Unless given, 400; 1,500 with one
     /// objective where no parameter is continuous, so that the local search has only single changes to go by.
@@ -202,9 +205,25 @@ impl GpSampler {
         if !learns(context) || mostly_unordered { cold } else { cold.min(LEARNT) }
     }
 
-    /// Whether the next proposal is one of the random ones at the start.
-    fn starting(&self, context: &Context<'_>) -> bool {
+    /// What the starts cost, where that is known before a trial and nothing was learnt from earlier studies.
+    fn ladder(&mut self, context: &Context<'_>) -> Option<Ladder> {
+        if context.objectives.len() < 2 || context.space.is_empty() || learns(context) {
+            return None;
+        }
+        let ladder = match self.caches.ladder.take() {
+            Some((space, ladder)) if space == *context.space => ladder,
+            _ => Ladder::new(context, self.config.startup_trials.max(2)),
+        };
+        self.caches.ladder = Some((context.space.clone(), ladder.clone()));
+        Some(ladder).filter(Ladder::stands)
+    }
+
+    /// Whether the next proposal is one of those at the start.
+    fn starting(&mut self, context: &Context<'_>) -> bool {
+        let ladder = self.ladder(context);
         let startup = self.startup(context);
+        // The upper half of a ladder is climbed later.
+        let startup = if ladder.is_some() { startup.div_ceil(2) } else { startup };
         // With many workers, the first results come after more than `startup` trials began.
         context.history.len() < startup
             || context.history.complete().count() < startup.div_ceil(2)
@@ -264,6 +283,11 @@ impl GpSampler {
         if let Some(remembered) = remembered(context) {
             return Ok((remembered, None));
         }
+        if let Some(ladder) = self.ladder(context)
+            && let Some(price) = ladder.next(context)
+        {
+            return Ok((ladder.climb(context, price, rng)?, None));
+        }
         if self.starting(context) || anew || context.space.is_empty() {
             return Ok((spread(context, rng)?, None));
         }
@@ -319,30 +343,6 @@ fn remembered(context: &Context<'_>) -> Option<Configuration> {
         context.space.is_feasible(configuration) && (context.preview)(configuration).violation.is_none()
     };
     first.into_iter().find(|configuration| !history.contains(configuration) && allowed(configuration))
-}
-
-/// A random configuration far from all trials so far: the best of a few draws.
-fn spread(context: &Context<'_>, rng: &mut ChaCha8Rng) -> Result<Configuration, SamplerError> {
-    const DRAWS: usize = 8;
-    let encoder = Encoder::new(context.space);
-    let known = context.history.trials().iter().filter(|trial| !trial.is_reserved());
-    let known: Vec<_> = known.map(|trial| encoder.encode(&trial.configuration)).collect();
-    let mut best: Option<(f64, Configuration)> = None;
-    for _ in 0..if known.is_empty() { 1 } else { DRAWS } {
-        let configuration = draw(context, rng)?;
-        let row = encoder.encode(&configuration);
-        let to = |other: &crate::space::encode::Encoded| {
-            distance(encoder.columns(), (&row.row, &row.active), (&other.row, &other.active))
-        };
-        let nearest = known.iter().map(to).fold(f64::INFINITY, f64::min);
-        if best.as_ref().is_none_or(|(d, _)| nearest > *d) {
-            best = Some((nearest, configuration));
-        }
-    }
-    match best {
-        Some((_, configuration)) => Ok(configuration),
-        None => draw(context, rng),
-    }
 }
 
 /// Whether any trial has a finite value of an objective that must be evaluated, or no objective must be.

@@ -1,11 +1,13 @@
 //! The posterior of every objective, and the goal made of them.
 
 use super::candidate::Candidate;
+use super::cost::CostColumns;
 use super::goal::{Goal, Marginal, Slopes, simplex};
 use super::hypervolume_improvement::HypervolumeImprovement;
 use super::observation::observed;
 use super::recollection::Recollections;
 use super::role::{Objectives, Role, exact_objectives, scaled};
+use super::start::Ladder;
 use super::surrogate::{Cache, Guide, Surrogate, checkpoint, internal, is_drawn, surrogate};
 use super::terms::{Evidence, Term};
 use super::trust_region::Region;
@@ -14,6 +16,7 @@ use crate::history::{FrozenTrial, TrialState};
 use crate::pareto;
 use crate::sampler::admission::distance;
 use crate::sampler::{Context, SamplerError};
+use crate::space::Space;
 use crate::space::encode::{Column, Encoded, Encoder};
 use lightcrest_gp::acquisition::{SIGMA_FLOOR, gp_ucb_kappa};
 use lightcrest_gp::{Column as GpColumn, Family, Kernel, Prediction, PredictionGradient, Rows};
@@ -27,6 +30,8 @@ pub(super) struct Caches {
     constraints: Vec<Cache>,
     price: Cache,
     recollections: Recollections,
+    /// What the starts cost, of one space.
+    pub(super) ladder: Option<(Space, Ladder)>,
 }
 
 /// Posteriors and goal for one proposal.
@@ -37,6 +42,8 @@ pub(super) struct Model {
     /// The best trials: where mutations start.
     pub(super) parents: Vec<Encoded>,
     region: Option<Region>,
+    /// What stands behind the columns of the space.
+    costs: CostColumns,
 }
 
 impl Model {
@@ -49,19 +56,30 @@ impl Model {
     ) -> Result<Self, SamplerError> {
         let m = context.objectives.len();
         caches.objectives.resize_with(m, Cache::default);
-        let kernel = kernel(config, encoder)?;
         let (trials, c) = informing(config, context);
+        let exact = exact_objectives(&trials, context);
+        // What earlier studies tell is of configurations alone.
+        let costs = match context.history.memory().is_empty() {
+            true => CostColumns::of(context, &trials, &exact),
+            false => CostColumns::none(),
+        };
+        let kernel = kernel(config, encoder, costs.len())?;
         let encoded: Vec<Encoded> = trials.iter().map(|t| encoder.encode(&t.configuration)).collect();
+        let wide = trials.iter().zip(&encoded).map(|(trial, row)| costs.widened(context, trial, row));
+        let wide: Vec<Encoded> = wide.collect();
         let pending = pending(context);
-        let pending_rows = encoded_rows(encoder, &pending)?;
+        let mut pending_rows = Rows::new(encoder.columns().len() + costs.len());
+        for trial in &pending {
+            let row = costs.widened(context, trial, &encoder.encode(&trial.configuration));
+            pending_rows.push(&row.row, &row.active).map_err(internal)?;
+        }
         let evidence = Evidence {
             kernel: &kernel,
             trials: &trials,
-            encoded: &encoded,
+            encoded: &wide,
             checkpoint: c,
             pending_rows: &pending_rows,
         };
-        let exact = exact_objectives(&trials, context);
         let mut objectives = Objectives::new(trials.len(), pending.len(), m);
         for (j, (&exact, cache)) in exact.iter().zip(&mut caches.objectives).enumerate() {
             let recollections = &mut caches.recollections;
@@ -78,7 +96,7 @@ impl Model {
                 let first = observe(&trials[..c]);
                 let memory = recollections.of(&kernel, encoder, context.history, j)?;
                 let guide = Guide { outliers: config.outliers, memory };
-                let posterior = surrogate(&kernel, &encoded, &first, &all, guide, cache, uncertainty)?;
+                let posterior = surrogate(&kernel, &wide, &first, &all, guide, cache, uncertainty)?;
                 objectives.learn(posterior, &all.values, &pending_rows)?;
             }
         }
@@ -102,7 +120,7 @@ impl Model {
             }
             _ => None,
         };
-        Ok(Self { roles, goal, terms, parents, region })
+        Ok(Self { roles, goal, terms, parents, region, costs })
     }
 
     /// The region that this proposal is looked for in; `None` for the whole space.
@@ -133,7 +151,18 @@ impl Model {
 
     /// Whether a score depends on what a preview knows.
     pub(super) fn needs_previews(&self) -> bool {
-        self.roles.iter().any(|role| matches!(role, Role::Exact { .. }))
+        self.costs.len() > 0 || self.roles.iter().any(|role| matches!(role, Role::Exact { .. }))
+    }
+
+    /// The rows of candidates, as the surrogates see them.
+    pub(super) fn rows(&self, candidates: &[Candidate]) -> Result<Option<Rows>, SamplerError> {
+        let Some(first) = candidates.first() else { return Ok(None) };
+        let mut rows = Rows::new(first.row.len() + self.costs.len());
+        for candidate in candidates {
+            let Encoded { row, active } = self.costs.of_candidate(candidate);
+            rows.push(&row, &active).map_err(internal)?;
+        }
+        Ok(Some(rows))
     }
 
     /// The largest number of observations behind a prediction.
@@ -147,7 +176,7 @@ impl Model {
 
     /// Scores of candidates; `None` for those whose exact objectives are not known.
     pub(super) fn score(&self, candidates: &[Candidate]) -> Result<Vec<Option<f64>>, SamplerError> {
-        let Some(rows) = rows(candidates)? else { return Ok(Vec::new()) };
+        let Some(rows) = self.rows(candidates)? else { return Ok(Vec::new()) };
         let mut estimated = Vec::new();
         for role in &self.roles {
             estimated.push(match role {
@@ -168,7 +197,7 @@ impl Model {
         candidates: &[Candidate],
         rng: &mut ChaCha8Rng,
     ) -> Result<Vec<Option<f64>>, SamplerError> {
-        let Some(rows) = rows(candidates)? else { return Ok(Vec::new()) };
+        let Some(rows) = self.rows(candidates)? else { return Ok(Vec::new()) };
         let mut estimated = Vec::new();
         for role in &self.roles {
             estimated.push(match role {
@@ -209,6 +238,8 @@ impl Model {
     pub(super) fn slope(&self, candidate: &Candidate, row: &[f64]) -> Option<(f64, Vec<f64>)> {
         let mut marginals = Vec::with_capacity(self.roles.len());
         let mut gradients = Vec::with_capacity(self.roles.len());
+        let mut wide = self.costs.of_candidate(candidate);
+        wide.row[..row.len()].copy_from_slice(row);
         for (j, role) in self.roles.iter().enumerate() {
             match role {
                 Role::Exact { .. } | Role::Unknown => {
@@ -216,7 +247,7 @@ impl Model {
                     gradients.push(None);
                 }
                 Role::Modelled(posterior) => {
-                    let gradient = posterior.predict_gradient(row, &candidate.active).ok()?;
+                    let gradient = posterior.predict_gradient(&wide.row, &wide.active).ok()?;
                     marginals.push(normal(gradient.at));
                     gradients.push(Some(gradient));
                 }
@@ -234,7 +265,7 @@ impl Model {
             gradient.iter().for_each(|gradient| climb(gradient, slopes));
         }
         for term in &self.terms {
-            let gradient = term.posterior.predict_gradient(row, &candidate.active).ok()?;
+            let gradient = term.posterior.predict_gradient(&wide.row, &wide.active).ok()?;
             let (part, slopes) = term.rule.value(gradient.at.mean, sigma(gradient.at));
             value += part;
             climb(&gradient, slopes);
@@ -262,29 +293,13 @@ fn normal(prediction: Prediction) -> Marginal {
     Marginal::Normal { mean: prediction.mean, sigma: sigma(prediction) }
 }
 
-/// The rows of candidates, if there is one.
-fn rows(candidates: &[Candidate]) -> Result<Option<Rows>, SamplerError> {
-    let Some(first) = candidates.first() else { return Ok(None) };
-    let mut rows = Rows::new(first.row.len());
-    for candidate in candidates {
-        rows.push(&candidate.row, &candidate.active).map_err(internal)?;
-    }
-    Ok(Some(rows))
-}
-
-fn encoded_rows(encoder: &Encoder<'_>, trials: &[&FrozenTrial]) -> Result<Rows, SamplerError> {
-    let mut rows = Rows::new(encoder.columns().len());
-    for encoded in trials.iter().map(|trial| encoder.encode(&trial.configuration)) {
-        rows.push(&encoded.row, &encoded.active).map_err(internal)?;
-    }
-    Ok(rows)
-}
-
-fn kernel(config: &GpConfig, encoder: &Encoder<'_>) -> Result<Kernel, SamplerError> {
+/// The kernel over the columns of the space and so many costs behind them.
+fn kernel(config: &GpConfig, encoder: &Encoder<'_>, costs: usize) -> Result<Kernel, SamplerError> {
     let columns = encoder.columns().iter().map(|column| match column {
         Column::Categorical { .. } => GpColumn::Categorical,
         Column::Continuous | Column::Discrete(_) => GpColumn::Continuous,
     });
+    let columns = columns.chain(std::iter::repeat_n(GpColumn::Continuous, costs));
     // Parameters with the same conditions are active together.
     let mut seen = HashMap::new();
     let mut groups = Vec::new();
@@ -293,6 +308,7 @@ fn kernel(config: &GpConfig, encoder: &Encoder<'_>) -> Result<Kernel, SamplerErr
         let next = seen.len();
         groups.push((!when.is_empty()).then(|| *seen.entry(when).or_insert(next)));
     }
+    groups.resize(groups.len() + costs, None);
     let kernel = Kernel::new(Family::Matern52, columns.collect())
         .conditional(config.conditional, &groups)
         .map_err(internal)?;

@@ -1,15 +1,15 @@
 //! How much better than the best trial the optimum may be: an upper bound that holds with high probability.
 
-use super::candidate::Source;
+use super::candidate::{Candidate, Source};
 use super::goal::Goal;
 use super::model::informing;
 use super::observation::observed;
-use super::surrogate::{internal, inverse};
+use super::surrogate::inverse;
 use super::{Acquisition, GpConfig, GpSampler, Outliers, Reports, search};
-use crate::history::TrialState;
+use crate::history::{FrozenTrial, TrialState};
 use crate::sampler::{Context, SamplerError};
+use crate::space::Configuration;
 use crate::space::encode::Encoder;
-use lightcrest_gp::Rows;
 use rand_chacha::ChaCha8Rng;
 
 /// What is known of the regret of the best trial, in the units of the objective.
@@ -53,19 +53,18 @@ impl GpSampler {
         };
 
         let (trials, _) = informing(&self.config, context);
-        let mut rows = Rows::new(encoder.columns().len());
-        for trial in trials.iter().filter(|trial| trial.state == TrialState::Complete && trial.is_feasible())
-        {
-            let row = encoder.encode(&trial.configuration);
-            rows.push(&row.row, &row.active).map_err(internal)?;
-        }
-        let known = rows.len();
+        let given = |configuration: &Configuration| {
+            Candidate::given(encoder.encode(configuration), (context.preview)(configuration))
+        };
+        let feasible = |trial: &&&FrozenTrial| trial.state == TrialState::Complete && trial.is_feasible();
+        let feasible = trials.iter().filter(feasible);
+        let mut candidates: Vec<Candidate> = feasible.map(|trial| given(&trial.configuration)).collect();
+        let known = candidates.len();
         // Where everything is known, the optimum is among the trials.
         let mut source = Source::new(&encoder, context, None, model.needs_previews(), rng);
-        if let Some(best) = search::best(&model, &self.config, self.config.pool(context), &mut source, rng)? {
-            let row = encoder.encode(&best);
-            rows.push(&row.row, &row.active).map_err(internal)?;
-        }
+        let best = search::best(&model, &self.config, self.config.pool(context), &mut source, rng)?;
+        candidates.extend(best.as_ref().map(given));
+        let Some(rows) = model.rows(&candidates)? else { return Ok(None) };
         let predictions = posterior.predict(&rows)?;
         let bound = |sign: f64| {
             let at = |p: &lightcrest_gp::Prediction| p.mean + sign * kappa * p.variance.sqrt();
