@@ -14,6 +14,7 @@ use imports::imports;
 const CRATES: &[(&str, &[&str])] = &[
     ("crates/lightcrest-gp", &[]),
     ("crates/lightcrest-graph", &[]),
+    ("crates/lightcrest-tree", &[]),
     ("crates/lightcrest", &["lightcrest-gp"]),
     ("crates/lightcrest-spec", &["lightcrest"]),
     ("crates/lightcrest-report", &["lightcrest"]),
