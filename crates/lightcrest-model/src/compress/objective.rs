@@ -252,7 +252,7 @@ impl CompressObjective {
         if self.needs_latency() {
             // Time does not depend on the weights: it is measured before they are repaired and trained.
             let mut measured = applied.clone();
-            if plan.int8 {
+            if plan.has_int8() {
                 measured.quantize(spec, &self.judge)?;
             }
             let found = latency(spec, &measured.model, &LatencyConfig::default())?;
@@ -281,7 +281,7 @@ impl CompressObjective {
             seed,
             listener,
         )?;
-        if plan.int8 {
+        if plan.has_int8() {
             applied.quantize(spec, &self.judge)?;
         }
         // What counts is what the file does, whatever the training said of the network in it.

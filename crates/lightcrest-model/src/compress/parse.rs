@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use lightcrest::space::{Condition, Domain, Space, Value};
-use lightcrest_spec::SpecErrors;
+use lightcrest_spec::{ConstraintSpec, SpecErrors};
 use lightcrest_spec::diagnostic::{Errors, Problem};
 use lightcrest_spec::document::{
     SectionName, Table, check_sections, fixed_values, group, items, read, table, text,
@@ -73,10 +73,13 @@ fn document_to_spec(errors: &mut Errors, document: &DeTable<'_>, open: &Open<'_>
     let data = group(errors, &DATA, data_table, "[data]", "", &[]);
     let compress = table(errors, document, "compress").unwrap_or((&empty, 0..0));
     let own = group(errors, &COMPRESS, compress.clone(), "[compress]", "", &["methods", "keep", "sections"]);
-    let methods = words(errors, compress.0, "methods", METHODS_DOC, ALL_METHODS);
+    let mut methods = words(errors, compress.0, "methods", METHODS_DOC, ALL_METHODS);
     let finetune = table(errors, document, "finetune").map(|table| read_finetune(errors, table));
     let mut objectives = objectives(errors, document, &MEASURED);
     let constraints = constraints(errors, document, &MEASURED);
+    if !compress.0.contains_key("methods") && !rewards_int8(&objectives, &constraints) {
+        methods.retain(|method| *method != "int8");
+    }
     let data_config: Option<DataConfig> = errors
         .list
         .is_empty()
@@ -96,7 +99,6 @@ fn document_to_spec(errors: &mut Errors, document: &DeTable<'_>, open: &Open<'_>
     let outline = passes.outline();
     let wanted = count(&own, "groups").unwrap_or(SECTION_COUNT);
     let tied = tie(&outline, wanted, &keep, &methods);
-    let own = with_int8(own, &methods);
     let sections = read_sections(errors, compress.0, tied);
     let space = space(errors, &own, &sections, finetune.as_ref());
     if !errors.list.is_empty() {
@@ -397,13 +399,11 @@ fn fit_data(data: &mut DataConfig, preprocessing: &Preprocessing) {
     }
 }
 
-/// Whether there is int8 is searched where it is allowed and not said.
-fn with_int8(mut own: Group, methods: &[&str]) -> Group {
-    if own.entry("int8").is_none() && methods.contains(&"int8") {
-        let choices = vec![Value::Bool(false), Value::Bool(true)];
-        own.entries.extend(searched("int8", "int8", choice(choices)));
-    }
-    own
+/// Whether something that int8 makes better counts: it changes neither multiply-accumulates nor parameters.
+fn rewards_int8(objectives: &[ObjectiveSpec], constraints: &[ConstraintSpec]) -> bool {
+    let wanted = objectives.iter().flat_map(|objective| objective.metrics());
+    let bounded = constraints.iter().map(|constraint| constraint.metric.as_str());
+    wanted.chain(bounded).any(|metric| matches!(metric, "model_bytes" | "latency_ms"))
 }
 
 fn choice(choices: Vec<Value>) -> Setting {
@@ -419,7 +419,7 @@ fn vary(domain: Domain) -> Setting {
 
 /// A key that nobody wrote.
 fn searched(key: &str, parameter: &str, setting: Setting) -> Option<Entry> {
-    let key = SECTION.key(key).or_else(|| COMPRESS.key(key))?;
+    let key = SECTION.key(key)?;
     Some(Entry { key, parameter: parameter.into(), setting, span: 0..0, shared: false })
 }
 
@@ -472,6 +472,18 @@ fn read_sections(errors: &mut Errors, compress: &DeTable<'_>, tied: Vec<Section>
                 _ => {}
             }
         }
+        let can = section.int8;
+        match group.entry("precision") {
+            Some(entry) if !can && may_be_int8(entry) => {
+                let reason = format!("no layer of section {} can be int8, or `methods` leaves it out", section.name);
+                errors.push(entry.span.clone(), Problem::Invalid { reason });
+            }
+            None if can => {
+                let choices = ["fp32", "int8"].map(Value::from).to_vec();
+                group.entries.extend(searched("precision", &parameter("precision"), choice(choices)));
+            }
+            _ => {}
+        }
         SectionSpec { section, group }
     };
     tied.into_iter().map(&mut one).collect()
@@ -486,6 +498,13 @@ fn chosen(group: &Group) -> Vec<String> {
             choices.iter().filter_map(word).collect()
         }
         _ => vec![],
+    }
+}
+
+fn may_be_int8(precision: &Entry) -> bool {
+    match &precision.setting {
+        Setting::Fixed(value) => value.as_str() == Some("int8"),
+        Setting::Vary(_) => true,
     }
 }
 
