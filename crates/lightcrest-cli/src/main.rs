@@ -4,6 +4,7 @@
 #![warn(clippy::print_stderr)]
 
 mod arguments;
+mod calibration;
 mod commands;
 mod data_path;
 mod deliver;

@@ -3,9 +3,7 @@
 use std::collections::HashSet;
 
 use lightcrest_graph::compress::activation::Feed;
-use lightcrest_graph::compress::quantize::{
-    Method, Precision, QuantizeConfig, candidates, quantize as pass,
-};
+use lightcrest_graph::compress::quantize::{Method, Precision, QuantizeConfig, candidates, quantize as pass};
 use lightcrest_graph::onnx::Model;
 
 use super::error::CompressError;
@@ -35,9 +33,10 @@ pub(super) fn quantize(model: &Model, layers: &[LayerFate], feeds: &[Feed]) -> R
     // How much is lost is what the search looks at: no layer goes back to fp32 on its own.
     let config = QuantizeConfig { method: Some(Method::Mse), exclude, min_snr: None, ..Default::default() };
     let (model, report) = pass(&model, feeds, &config).map_err(|error| failed(error.into()))?;
-    let stayed = report.layers.iter().find(|layer| {
-        layer.precision == Precision::Fp32 && chosen.contains(layer.name.as_str())
-    });
+    let stayed = report
+        .layers
+        .iter()
+        .find(|layer| layer.precision == Precision::Fp32 && chosen.contains(layer.name.as_str()));
     match stayed {
         None => Ok(model),
         Some(layer) => {

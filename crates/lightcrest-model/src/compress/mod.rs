@@ -35,7 +35,7 @@ pub use original::{ModelIdentity, Original, OriginalError};
 pub use outline::{Channels, Layer, LayerKind, Outline};
 pub use passes::{LayerFate, PlanCost};
 pub use plan::{Change, LowRank, Plan};
-pub use preprocessing::{Layout, Preprocessing};
+pub use preprocessing::{Layout, Preprocessing, Stated, StatedError};
 pub use schema::json_schema;
 pub use section::Section;
 pub use spec::{CompressSpec, Open};

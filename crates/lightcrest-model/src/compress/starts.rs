@@ -119,7 +119,8 @@ fn configuration(spec: &CompressSpec, plan: &Plan) -> Option<Configuration> {
     let names: Vec<(&str, &Domain)> =
         spec.space().parameters().iter().map(|p| (&*p.name, &p.domain)).collect();
     let domain = |name: &str| names.iter().find(|(other, _)| *other == name).map(|(_, domain)| *domain);
-    for ((SectionSpec { group, .. }, change), int8) in spec.sections.iter().zip(&plan.changes).zip(&plan.int8) {
+    for ((SectionSpec { group, .. }, change), int8) in spec.sections.iter().zip(&plan.changes).zip(&plan.int8)
+    {
         let (method, strength) = match change {
             Change::Keep => ("keep", None),
             Change::Prune { ratio } => ("prune", Some(("ratio", *ratio))),

@@ -171,8 +171,7 @@ pub(crate) const COMPRESS: Section = Section {
 };
 
 /// What `methods` is.
-pub(crate) const METHODS_DOC: &str =
-    "what is tried, a list of prune (channels), svd, tucker, cp and spatial (low rank), and int8 (8-bit integers); \
+pub(crate) const METHODS_DOC: &str = "what is tried, a list of prune (channels), svd, tucker, cp and spatial (low rank), and int8 (8-bit integers); \
      default all of them, int8 only where model_bytes or latency_ms counts";
 /// What `keep` is.
 pub(crate) const KEEP: &str = "names of layers that stay as they are, a list";

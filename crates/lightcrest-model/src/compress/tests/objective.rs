@@ -101,7 +101,9 @@ fn what_is_left_is_taught_by_the_original() {
 
 /// The same with int8, in all sections.
 fn with_int8() -> String {
-    untrained().replace("\"spatial\"]\nkeep", "\"spatial\", \"int8\"]\nkeep").replace("metric = \"macs\"", "metric = \"model_bytes\"")
+    untrained()
+        .replace("\"spatial\"]\nkeep", "\"spatial\", \"int8\"]\nkeep")
+        .replace("metric = \"macs\"", "metric = \"model_bytes\"")
 }
 
 /// Bytes of the constants of a model, and how many of them are signed 8-bit integers of more than one axis.
@@ -168,7 +170,8 @@ fn the_network_as_it_is_in_int8_is_a_start_where_bytes_count() {
     };
     assert!(!names(&all));
     assert!(names(&all.replacen("metric = \"macs\"", "metric = \"model_bytes\"", 1)));
-    let kept = BASE.replacen("[finetune]", "[compress.sections.stage3-output]\nprecision = \"int8\"\n[finetune]", 1);
+    let kept =
+        BASE.replacen("[finetune]", "[compress.sections.stage3-output]\nprecision = \"int8\"\n[finetune]", 1);
     let refused = parse(&kept).unwrap_err();
     assert!(refused.contains("no layer of section stage3-output can be int8"), "{refused}");
 }
