@@ -49,7 +49,7 @@ pub(crate) enum Command {
     Tune(StudyArguments),
     /// Compress a network that exists: search what to do to which of its layers
     #[command(after_help = COMPRESS_EXAMPLES)]
-    Compress(StudyArguments),
+    Compress(CompressArguments),
     /// Train one model
     #[command(after_help = TRAIN_EXAMPLES)]
     Train(TrainArguments),
@@ -209,6 +209,10 @@ pub(crate) struct LatencyArguments {
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
+    /// Take the time with this library of onnxruntime, or the one in this folder [default: ORT_DYLIB_PATH,
+    /// else that of the active Python environment, else Lightcrest's own executor]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) onnxruntime: Option<PathBuf>,
 }
 
 /// A name and a size above zero.
@@ -458,6 +462,17 @@ pub(crate) enum BitsName {
     /// 7
     #[value(name = "7")]
     Seven,
+}
+
+/// `lightcrest compress`
+#[derive(Debug, Args)]
+pub(crate) struct CompressArguments {
+    #[command(flatten)]
+    pub(crate) study: StudyArguments,
+    /// Take latencies with this library of onnxruntime, or the one in this folder [default: ORT_DYLIB_PATH,
+    /// else that of the active Python environment, else Lightcrest's own executor]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) onnxruntime: Option<PathBuf>,
 }
 
 /// `lightcrest search`, `lightcrest tune` and `lightcrest compress`

@@ -18,6 +18,7 @@ mod prepare;
 mod progress;
 mod recorded;
 mod run;
+mod runtime;
 mod session;
 mod spec_file;
 mod stop;

@@ -29,7 +29,7 @@ mod tests;
 mod vocabulary;
 
 pub use error::CompressError;
-pub use latency::latency;
+pub use latency::{Beside, latency};
 pub use objective::{CompressObjective, Compressed, preview};
 pub use original::{ModelIdentity, Original, OriginalError};
 pub use outline::{Channels, Layer, LayerKind, Outline};
