@@ -19,9 +19,17 @@ const CRATES: &[(&str, &[&str])] = &[
     ("crates/lightcrest-spec", &["lightcrest"]),
     ("crates/lightcrest-report", &["lightcrest"]),
     ("crates/lightcrest-model", &["lightcrest", "lightcrest-graph", "lightcrest-spec"]),
+    ("crates/lightcrest-table", &["lightcrest", "lightcrest-spec", "lightcrest-tree"]),
     (
         "crates/lightcrest-cli",
-        &["lightcrest", "lightcrest-graph", "lightcrest-model", "lightcrest-report", "lightcrest-spec"],
+        &[
+            "lightcrest",
+            "lightcrest-graph",
+            "lightcrest-model",
+            "lightcrest-report",
+            "lightcrest-spec",
+            "lightcrest-table",
+        ],
     ),
     ("crates/lightcrest-python", &["lightcrest"]),
     ("xtask", &[]),
