@@ -157,8 +157,8 @@ impl Model {
         (asked, packed.children.map(|child| self.step(tree, child)))
     }
 
-    /// The bin of each code of a column of categories from 0 on, that of missing ones, and that of all others;
-    /// nothing for numbers, and for columns that no branch asks for.
+    /// The bin of each code of a column of categories from 0 on, that of missing ones, and that of all
+    /// others; nothing for numbers, and for columns that no branch asks for.
     #[must_use]
     pub fn category_bins(&self, column: usize) -> Option<(&[u8], u8, u8)> {
         let found = self.categories.iter().find(|categories| categories.column == column)?;
