@@ -92,11 +92,12 @@ fn what_does_not_fit_is_refused_and_nothing_is_written() {
     place.write("empty/readme.txt", "nothing");
     place.write("broken/a.png", "not a picture");
     let before = place.contents();
-    let cases: [(&[&str], &str); 9] = [
+    let cases: [(&[&str], &str); 10] = [
+        (&["--calibration", "photos"], "and not how; give --mean and --std"),
         (&["--calibration", "nowhere"], "--calibration nowhere"),
         (&["--calibration", "wrong"], "a.npy: `image` is of shape"),
-        (&["--calibration", "empty"], "there is no .npy and no .npz in the folder"),
-        (&["--calibration", "broken"], "a.png"),
+        (&["--calibration", "empty", "--scale", "1"], "there is no .npy and no .npz in the folder"),
+        (&["--calibration", "broken", "--scale", "1"], "a.png"),
         (&["--calibration", "photos", "--mean", "1,2"], "`mean` has 2 numbers, and the network 3 channels"),
         (&["--calibration", "photos", "--std", "0"], "`std` must be positive"),
         (&["--calibration", "photos", "--layout", "nhwc"], "is the `layout` another?"),

@@ -41,7 +41,7 @@ fn the_cost_of_every_layer_and_of_all_is_told() {
     assert!(table.contains("Conv") && table.contains("multiply-accumulates"), "{table}");
     // A size that the file leaves free changes the total.
     let free = serde_json::from_str::<serde_json::Value>(
-        &place.succeed(&["cost", "model.onnx", "--size", "batch=2", "--json"]).stdout,
+        &place.succeed(&["cost", "model.onnx", "--size", "N=2", "--json"]).stdout,
     );
     assert_eq!(free.unwrap()["macs"], 2 * (2304 + 40));
 }
@@ -80,7 +80,9 @@ fn bad_input_is_refused_with_its_name() {
             assert!(result.stderr.contains(file), "{command} {file}: {}", result.stderr);
             assert_eq!(result.stdout, "");
         }
-        for (size, expected) in [("batch=0", "such as height=224"), ("batch", "such as height=224")] {
+        for (size, expected) in
+            [("N=0", "such as height=224"), ("N", "such as height=224"), ("n=2", "no size is called `n`")]
+        {
             let result = place.run(&[command, "model.onnx", "--size", size]);
             assert_eq!(result.code, Some(2), "{}", result.stderr);
             assert!(result.stderr.contains(expected), "{}", result.stderr);

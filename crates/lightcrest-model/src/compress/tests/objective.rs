@@ -160,7 +160,8 @@ fn the_network_as_it_is_in_int8_is_a_start_where_bytes_count() {
     let made = objective.make(&starts[0], 1, &AtomicBool::new(false)).unwrap();
     assert!(made.metrics.get("agreement").unwrap() > 0.9, "{:?}", made.metrics);
     let (before, after) = (spec.original_cost().bytes, spec.cost(&spec.plan(&starts[0]).unwrap()).bytes);
-    assert!(after < before / 2, "{before} to {after} bytes");
+    // One of the three layers with most weights is kept.
+    assert!(3 * after < 2 * before, "{before} to {after} bytes");
 
     // Where neither bytes nor time count there is nothing to win, and nothing is said of it.
     let all = BASE.replace("methods = [\"prune\", \"svd\", \"tucker\"]\n", "");
