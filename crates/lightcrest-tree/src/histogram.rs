@@ -3,8 +3,8 @@
 //! Gradients are fixed-point numbers, scaled by a power of two a tree so that no sum overflows: with n rows a
 //! gradient has 62 - log₂ n bits (48 at most), more than f32's 24, and a hessian 39 - log₂ n. Sums of
 //! integers do not depend on their order: a child that is its parent minus its sibling, and any number of
-//! threads, give the same bits. The number of rows rides in the lower 24 bits of the hessian's word, so that a cell is two words
-//! that one instruction adds.
+//! threads, give the same bits. The number of rows rides in the lower 24 bits of the hessian's word,
+//! so that a cell is two words that one instruction adds.
 
 use rayon::prelude::*;
 

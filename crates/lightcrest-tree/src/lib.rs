@@ -26,10 +26,10 @@
 //! (Ke et al. 2017, "LightGBM"; Chen & Guestrin 2016, algorithm 3). Each module says more of its part.
 //!
 //! # What is exact
-//! - Histograms are sums of integers (`histogram`): they are the same in any order, so a model has the same bits
-//!   on any number of threads.
-//! - Bins end at f32 edges and features are f32: a row takes the same way through a tree whether it is binned,
-//!   predicted alone, in a batch, or by an ONNX runtime that compares in f32.
+//! - Histograms are sums of integers (`histogram`): they are the same in any order, so a model has the same
+//!   bits on any number of threads.
+//! - Bins end at f32 edges and features are f32: a row takes the same way through a tree whether it is
+//!   binned, predicted alone, in a batch, or by an ONNX runtime that compares in f32.
 //! - The values of leaves lie on a grid so coarse that their f32 sums are exact in any order (`model::grid`).
 //!
 //! # Example

@@ -8,6 +8,7 @@ mod compress;
 mod figures;
 mod search;
 mod study;
+mod table;
 mod train;
 
 pub(crate) use bo::bo;
@@ -15,6 +16,7 @@ pub(crate) use compress::{compress, find, real_files as compress_files, rewrite_
 pub(crate) use figures::figures;
 pub(crate) use search::search;
 pub(crate) use study::study;
+pub(crate) use table::table;
 pub(crate) use train::train;
 
 /// Mean and standard error.

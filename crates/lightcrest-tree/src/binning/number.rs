@@ -1,7 +1,7 @@
 //! Bins of numbers: f32 edges between neighbouring values.
 //!
-//! Edges are LightGBM's (`GreedyFindBin`, Ke et al. 2017): one bin a value where there are few values, bins of
-//! about the same number of rows otherwise, where a value that is frequent enough has a bin for itself.
+//! Edges are LightGBM's (`GreedyFindBin`, Ke et al. 2017): one bin a value where there are few values, bins
+//! of about the same number of rows otherwise, where a value that is frequent enough has a bin for itself.
 
 use super::BinningConfig;
 

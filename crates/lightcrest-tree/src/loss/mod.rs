@@ -10,8 +10,8 @@
 //! | logistic | log(1 + eᶠ) - y F | p - y | p (1 - p) | log odds | p = 1 / (1 + e⁻ᶠ) |
 //! | softmax | -log p_y | p_k - 1\[y = k\] | K/(K - 1) p_k (1 - p_k) | log shares | p = softmax(F) |
 //!
-//! Sources: Friedman 2001 (sections 4.1 to 4.6; leaves of a quantile are renewed by line search, algorithm 3);
-//! the factor of softmax's hessian is Friedman's (K - 1)/K (algorithm 6); Poisson's hessian is enlarged
+//! Sources: Friedman 2001 (sections 4.1 to 4.6; leaves of a quantile are renewed by line search, algorithm
+//! 3); the factor of softmax's hessian is Friedman's (K - 1)/K (algorithm 6); Poisson's hessian is enlarged
 //! against steps that are too long, as LightGBM's `poisson_max_delta_step`. In a forest, classes are learned
 //! by the squared error of their indicators.
 

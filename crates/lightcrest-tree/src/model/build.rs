@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Categories, IS_CATEGORY, MISSING_LEFT, Model, Packed, Set, Tree, grid};
+use super::{Categories, IS_CATEGORY, MISSING_LEFT, Model, Packed, Set, Tree, Walk, grid};
 use crate::binning::FeatureBins;
 use crate::grow::{Child, GrownBranch, GrownTree};
 use crate::split::Rule;
@@ -44,17 +44,20 @@ impl<'a> Builder<'a> {
             base: self.base.clone(),
             unit: grid::unit(&largest),
             trees: Vec::with_capacity(self.trees.len()),
+            branches: Vec::new(),
+            leaves: Vec::new(),
             sets: Vec::new(),
             categories: Vec::new(),
             gains: vec![0.0; self.data.columns()],
+            walk: Walk::default(),
         };
         let mut gains = vec![0.0; self.data.columns()];
         model.categories = self.categories();
         for (branches, leaves) in &self.trees {
-            let tree = model.pack(self.data, branches, leaves, &mut gains);
-            model.trees.push(tree);
+            model.pack(self.data, branches, leaves, &mut gains);
         }
         model.gains = gains.into_iter().map(|gain| gain as f32).collect();
+        model.walk = Walk::new(&model);
         model
     }
 
@@ -71,10 +74,9 @@ impl<'a> Builder<'a> {
 }
 
 impl Model {
-    /// A tree in pre-order, as it is written.
-    fn pack(&mut self, data: &Dataset, branches: &[GrownBranch], leaves: &[f64], gains: &mut [f64]) -> Tree {
-        let mut tree =
-            Tree { branches: Vec::with_capacity(branches.len()), leaves: Vec::with_capacity(leaves.len()) };
+    /// Adds a tree in pre-order, as it is written.
+    fn pack(&mut self, data: &Dataset, branches: &[GrownBranch], leaves: &[f64], gains: &mut [f64]) {
+        let tree = self.begin_tree();
         let root = if branches.is_empty() { Child::Leaf(0) } else { Child::Branch(0) };
         // What is to come, with the branch and the side that lead there.
         let mut stack = vec![(root, None)];
@@ -83,22 +85,35 @@ impl Model {
                 Child::Branch(branch) => {
                     let branch = &branches[branch];
                     gains[data.slots()[branch.slot].feature] += branch.gain;
-                    let at = tree.branches.len();
-                    tree.branches.push(self.pack_branch(data, branch));
+                    let packed = self.pack_branch(data, branch);
+                    let at = self.branches.len();
+                    self.branches.push(packed);
                     stack.extend([(branch.children[1], Some((at, 1))), (branch.children[0], Some((at, 0)))]);
-                    i16::try_from(at).expect("at most 32767 branches")
+                    i16::try_from(at - tree.first_branch as usize).expect("at most 32767 branches")
                 }
                 Child::Leaf(leaf) => {
-                    let at = tree.leaves.len();
-                    tree.leaves.push(grid::snap(leaves[leaf], self.unit));
+                    let at = self.leaves.len() - tree.first_leaf as usize;
+                    self.leaves.push(grid::snap(leaves[leaf], self.unit));
                     !i16::try_from(at).expect("at most 32768 leaves")
                 }
             };
             if let Some((branch, side)) = from {
-                tree.branches[branch].children[side] = place;
+                self.branches[branch].children[side] = place;
             }
         }
-        tree
+        self.end_tree(tree);
+    }
+
+    /// A tree whose branches and leaves follow.
+    pub(super) fn begin_tree(&self) -> Tree {
+        let place = |length: usize| u32::try_from(length).expect("fewer than 2^32 branches and leaves");
+        Tree { first_branch: place(self.branches.len()), branches: 0, first_leaf: place(self.leaves.len()) }
+    }
+
+    /// Takes the branches and leaves since its begin as those of the tree.
+    pub(super) fn end_tree(&mut self, tree: Tree) {
+        let branches = self.branches.len() - tree.first_branch as usize;
+        self.trees.push(Tree { branches: u16::try_from(branches).expect("at most 32767 branches"), ..tree });
     }
 
     fn pack_branch(&mut self, data: &Dataset, branch: &GrownBranch) -> Packed {
@@ -108,9 +123,7 @@ impl Model {
                 (bins.upper(usize::from(*last)), if *missing_left { MISSING_LEFT } else { 0 })
             }
             (Rule::Category { bins }, FeatureBins::Category(_)) => {
-                let found = self.categories.iter().position(|categories| categories.column == column);
-                let categories = found.expect("used columns of categories are listed");
-                self.sets.push(Set { categories, bins: *bins });
+                self.sets.push(Set { bins: *bins });
                 let set = u32::try_from(self.sets.len() - 1).expect("fewer sets than bytes of memory");
                 (f32::from_bits(set), IS_CATEGORY)
             }

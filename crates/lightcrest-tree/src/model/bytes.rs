@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Categories, IS_CATEGORY, MISSING_LEFT, Model, Packed, Set, Tree, leaf};
+use super::{Categories, IS_CATEGORY, MISSING_LEFT, Model, Packed, Set, Walk, leaf};
 use crate::binning::CategoryBins;
 use crate::{BytesError, Link};
 
@@ -56,14 +56,15 @@ impl Model {
         put(&mut out, (self.trees.len() / self.outputs()) as u64);
         let of_column: BTreeMap<usize, usize> = used.iter().copied().zip(0..).collect();
         for tree in &self.trees {
-            let mut stack = vec![if tree.branches.is_empty() { -1 } else { 0 }];
+            let (branches, leaves) = (self.branches_of(tree), self.leaves(tree));
+            let mut stack = vec![if branches.is_empty() { -1 } else { 0 }];
             while let Some(child) = stack.pop() {
                 let Ok(branch) = usize::try_from(child) else {
                     out.push(0);
-                    put(&mut out, zigzag((f64::from(tree.leaves[leaf(child)]) / self.unit) as i64));
+                    put(&mut out, zigzag((f64::from(leaves[leaf(child)]) / self.unit) as i64));
                     continue;
                 };
-                let branch = &tree.branches[branch];
+                let branch = &branches[branch];
                 let used = of_column[&usize::from(branch.column)];
                 put(&mut out, 1 + 2 * used as u64 + u64::from(branch.flags & MISSING_LEFT));
                 places[used].write_branch(branch, &self.sets, &mut out);
@@ -103,12 +104,15 @@ impl Model {
 
     /// What branches of a column are written by.
     fn place(&self, column: usize) -> Place {
-        if let Some(at) = self.categories.iter().position(|categories| categories.column == column) {
-            return Place::Category(at, self.categories[at].bins.clone());
+        if let Some(found) = self.categories.iter().find(|categories| categories.column == column) {
+            return Place::Category(found.bins.clone());
         }
-        let branches = self.trees.iter().flat_map(|tree| &tree.branches);
-        let mut thresholds: Vec<f32> =
-            branches.filter(|branch| usize::from(branch.column) == column).map(|b| b.threshold).collect();
+        let mut thresholds: Vec<f32> = self
+            .branches
+            .iter()
+            .filter(|branch| usize::from(branch.column) == column)
+            .map(|b| b.threshold)
+            .collect();
         thresholds.sort_unstable_by(f32::total_cmp);
         thresholds.dedup();
         Place::Number(thresholds)
@@ -118,7 +122,7 @@ impl Model {
 /// A column that branches ask for.
 enum Place {
     Number(Vec<f32>),
-    Category(usize, CategoryBins),
+    Category(CategoryBins),
 }
 
 impl Place {
@@ -129,7 +133,7 @@ impl Place {
                 put(out, thresholds.len() as u64);
                 thresholds.iter().for_each(|threshold| out.extend(threshold.to_le_bytes()));
             }
-            Self::Category(_, bins) => {
+            Self::Category(bins) => {
                 out.push(1);
                 put(out, bins.codes().len() as u64);
                 out.extend_from_slice(bins.codes());
@@ -144,7 +148,7 @@ impl Place {
                 let place = thresholds.partition_point(|threshold| *threshold < branch.threshold);
                 out.push(u8::try_from(place).expect("at most 255 thresholds, one a bin"));
             }
-            Self::Category(_, bins) => {
+            Self::Category(bins) => {
                 let set = &sets[branch.threshold.to_bits() as usize];
                 let bytes = set.bins.iter().flat_map(|word| word.to_le_bytes());
                 out.extend(bytes.take(set_bytes(bins)));
@@ -245,15 +249,26 @@ impl<'a> Reader<'a> {
             return Err(self.damaged("the unit is no f32"));
         }
         let unit = 2.0_f64.powi(i32::from(exponent));
-        let (trees, sets, categories, gains) = (Vec::new(), Vec::new(), Vec::new(), vec![0.0; columns]);
-        let mut model = Model { link, columns, base, unit, trees, sets, categories, gains };
+        let mut model = Model {
+            link,
+            columns,
+            base,
+            unit,
+            trees: Vec::new(),
+            branches: Vec::new(),
+            leaves: Vec::new(),
+            sets: Vec::new(),
+            categories: Vec::new(),
+            gains: vec![0.0; columns],
+            walk: Walk::default(),
+        };
         let places = self.places(&mut model)?;
         let rounds = self.length(2)?;
         let trees = rounds.checked_mul(outputs).filter(|trees| *trees <= (self.bytes.len() - self.at) / 2);
         for _ in 0..trees.ok_or_else(|| self.damaged("it is shorter than it says"))? {
-            let tree = self.tree(&mut model, &places)?;
-            model.trees.push(tree);
+            self.tree(&mut model, &places)?;
         }
+        model.walk = Walk::new(&model);
         Ok(model)
     }
 
@@ -277,7 +292,7 @@ impl<'a> Reader<'a> {
                     let bins = CategoryBins::from_parts(bins, levels, missing)
                         .ok_or_else(|| self.damaged("a category has no bin"))?;
                     model.categories.push(Categories { column, bins: bins.clone() });
-                    Place::Category(model.categories.len() - 1, bins)
+                    Place::Category(bins)
                 }
                 _ => return Err(self.damaged("a column of an unknown kind")),
             };
@@ -298,8 +313,8 @@ impl<'a> Reader<'a> {
         Ok(Place::Number(thresholds))
     }
 
-    fn tree(&mut self, model: &mut Model, places: &[(u16, Place)]) -> Result<Tree, BytesError> {
-        let mut tree = Tree { branches: Vec::new(), leaves: Vec::new() };
+    fn tree(&mut self, model: &mut Model, places: &[(u16, Place)]) -> Result<(), BytesError> {
+        let tree = model.begin_tree();
         // Branches whose sides are still to come, with the side that is next.
         let mut open: Vec<(usize, usize)> = Vec::new();
         loop {
@@ -310,29 +325,30 @@ impl<'a> Reader<'a> {
                 if units.unsigned_abs() > 1 << 24 {
                     return Err(self.damaged("a leaf is too large"));
                 }
-                let child =
-                    i16::try_from(tree.leaves.len()).map_err(|_| self.damaged("a tree is too large"))?;
-                tree.leaves.push((units as f64 * model.unit) as f32);
+                let at = model.leaves.len() - tree.first_leaf as usize;
+                let child = i16::try_from(at).map_err(|_| self.damaged("a tree is too large"))?;
+                model.leaves.push((units as f64 * model.unit) as f32);
                 !child
             } else {
                 let branch = self.branch(tag - 1, model, places)?;
-                let at =
-                    i16::try_from(tree.branches.len()).map_err(|_| self.damaged("a tree is too large"))?;
-                tree.branches.push(branch);
-                at
+                let at = model.branches.len() - tree.first_branch as usize;
+                let child = i16::try_from(at).map_err(|_| self.damaged("a tree is too large"))?;
+                model.branches.push(branch);
+                child
             };
             if let Some((branch, side)) = open.last_mut() {
-                tree.branches[*branch].children[*side] = child;
+                model.branches[*branch].children[*side] = child;
                 *side += 1;
             }
             if tag != 0 {
-                open.push((tree.branches.len() - 1, 0));
+                open.push((model.branches.len() - 1, 0));
             }
             while open.last().is_some_and(|(_, side)| *side == 2) {
                 open.pop();
             }
             if open.is_empty() {
-                return Ok(tree);
+                model.end_tree(tree);
+                return Ok(());
             }
         }
     }
@@ -347,13 +363,13 @@ impl<'a> Reader<'a> {
                 let threshold = threshold.ok_or_else(|| self.damaged("a branch has an unknown threshold"))?;
                 (threshold, if tag % 2 == 1 { MISSING_LEFT } else { 0 })
             }
-            Place::Category(categories, of_column) => {
+            Place::Category(of_column) => {
                 let mut bytes = [0; 32];
                 let count = set_bytes(of_column);
                 bytes[..count].copy_from_slice(self.take(count)?);
                 let (words, _) = bytes.as_chunks::<8>();
                 let bins = std::array::from_fn(|word| u64::from_le_bytes(words[word]));
-                model.sets.push(Set { categories: *categories, bins });
+                model.sets.push(Set { bins });
                 let set = u32::try_from(model.sets.len() - 1).expect("fewer sets than bytes");
                 (f32::from_bits(set), IS_CATEGORY)
             }

@@ -8,11 +8,13 @@ mod build;
 mod bytes;
 mod grid;
 mod predict;
+mod walk;
 
 use crate::Link;
 use crate::binning::CategoryBins;
 
 pub(crate) use build::Builder;
+use walk::Walk;
 
 /// Trees that predict, with one row of features in and K numbers out.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,10 +27,15 @@ pub struct Model {
     unit: f64,
     /// Round by round, the outputs of a round in their order.
     trees: Vec<Tree>,
+    /// Those of all trees, one after the other, so that a row walks through one piece of memory.
+    branches: Vec<Packed>,
+    leaves: Vec<f32>,
     sets: Vec<Set>,
     categories: Vec<Categories>,
     /// One a column.
     gains: Vec<f32>,
+    /// Made of the trees when all are there.
+    walk: Walk,
 }
 
 /// The bins of a column of categories.
@@ -41,22 +48,15 @@ struct Categories {
 /// Which bins of a column of categories go left.
 #[derive(Debug, Clone, PartialEq)]
 struct Set {
-    /// Of [`Model::categories`].
-    categories: usize,
     bins: [u64; 4],
 }
 
-impl Set {
-    fn contains(&self, bin: u8) -> bool {
-        self.bins[usize::from(bin / 64)] >> (bin % 64) & 1 == 1
-    }
-}
-
-/// One tree: branches from the root on, and leaves.
-#[derive(Debug, Clone, PartialEq)]
+/// One tree: where its branches, from the root on, and its leaves lie among those of the model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tree {
-    branches: Vec<Packed>,
-    leaves: Vec<f32>,
+    first_branch: u32,
+    branches: u16,
+    first_leaf: u32,
 }
 
 /// A branch in memory.
@@ -146,7 +146,7 @@ impl Model {
     /// What a branch of a tree asks, and where its left and right side lead.
     #[must_use]
     pub fn branch(&self, tree: &Tree, branch: usize) -> (Branch<'_>, [Step; 2]) {
-        let packed = &tree.branches[branch];
+        let packed = &self.branches_of(tree)[branch];
         let column = usize::from(packed.column);
         let asked = if packed.flags & IS_CATEGORY == 0 {
             let missing_left = packed.flags & MISSING_LEFT != 0;
@@ -154,11 +154,11 @@ impl Model {
         } else {
             Branch::Category { column, bins: &self.sets[packed.threshold.to_bits() as usize].bins }
         };
-        (asked, packed.children.map(|child| tree.step(child)))
+        (asked, packed.children.map(|child| self.step(tree, child)))
     }
 
-    /// The bin of each code of a column of categories from 0 on, that of missing ones, and that of all others;
-    /// nothing for numbers, and for columns that no branch asks for.
+    /// The bin of each code of a column of categories from 0 on, that of missing ones, and that of all
+    /// others; nothing for numbers, and for columns that no branch asks for.
     #[must_use]
     pub fn category_bins(&self, column: usize) -> Option<(&[u8], u8, u8)> {
         let found = self.categories.iter().find(|categories| categories.column == column)?;
@@ -171,7 +171,7 @@ impl Model {
     pub fn importance(&self) -> Vec<Importance> {
         let mut found: Vec<Importance> =
             self.gains.iter().map(|&gain| Importance { gain, splits: 0 }).collect();
-        for branch in self.trees.iter().flat_map(|tree| &tree.branches) {
+        for branch in &self.branches {
             found[usize::from(branch.column)].splits += 1;
         }
         found
@@ -185,24 +185,30 @@ impl Model {
     }
 }
 
+impl Model {
+    fn branches_of(&self, tree: &Tree) -> &[Packed] {
+        &self.branches[tree.first_branch as usize..][..usize::from(tree.branches)]
+    }
+
+    /// The values of a tree's leaves; a tree without branches has one.
+    #[must_use]
+    pub fn leaves(&self, tree: &Tree) -> &[f32] {
+        &self.leaves[tree.first_leaf as usize..][..usize::from(tree.branches) + 1]
+    }
+
+    fn step(&self, tree: &Tree, child: i16) -> Step {
+        match usize::try_from(child) {
+            Ok(branch) => Step::Branch(branch),
+            Err(_) => Step::Leaf(self.leaves(tree)[leaf(child)]),
+        }
+    }
+}
+
 impl Tree {
     /// How many branches there are; the first is the root.
     #[must_use]
     pub fn branches(&self) -> usize {
-        self.branches.len()
-    }
-
-    /// The values of the leaves; a tree without branches has one.
-    #[must_use]
-    pub fn leaves(&self) -> &[f32] {
-        &self.leaves
-    }
-
-    fn step(&self, child: i16) -> Step {
-        match usize::try_from(child) {
-            Ok(branch) => Step::Branch(branch),
-            Err(_) => Step::Leaf(self.leaves[leaf(child)]),
-        }
+        usize::from(self.branches)
     }
 }
 

@@ -1,9 +1,9 @@
 //! Splits of categories: a set of levels.
 //!
 //! For a convex loss the best of all sets is a prefix of the levels in the order of their mean (Fisher 1958,
-//! "On grouping for maximum homogeneity"); here of `G / (H + smoothing)`, from either end, as in LightGBM (Ke
-//! et al. 2017, section "optimal split for categorical features" of its documentation). Levels with fewer rows
-//! than the smoothing never go left, and neither do unseen ones: they stay with the larger side.
+//! "On grouping for maximum homogeneity"); here of `G / (H + smoothing)`, from either end, as in LightGBM
+//! (Ke et al. 2017, and "optimal split for categorical features" of its documentation). Levels with fewer
+//! rows than the smoothing never go left, and neither do unseen ones: they stay with the larger side.
 
 use super::{Node, Penalty, Rule, Search, Split};
 use crate::Monotone;
