@@ -1,5 +1,9 @@
 //! What the command line may say.
 
+mod fit;
+
+pub(crate) use fit::{FitArguments, PredictArguments};
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -11,8 +15,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     version,
     about = "Finds models that are good and light",
     long_about = "Finds models that are good and light: searches the architecture and the training of a light \
-                  neural network for a set of images, on the CPU, compresses a network that exists, or tunes the \
-                  parameters of any program.",
+                  neural network for a set of images, on the CPU, compresses a network that exists, makes light \
+                  models from a table, or tunes the parameters of any program.",
     after_help = EXAMPLES,
     disable_help_subcommand = true,
     arg_required_else_help = true
@@ -28,6 +32,7 @@ Examples:
   lightcrest search examples/digits.toml        search; the run's folder is runs/digits
   lightcrest tune examples/pytorch_fashion_mnist/tune.toml
   lightcrest compress examples/compress-digits.toml
+  lightcrest fit customers.csv --target churned
   lightcrest show runs/digits                   print the front
   lightcrest train runs/digits/front/trial-0012/config.toml
 
@@ -50,6 +55,12 @@ pub(crate) enum Command {
     /// Compress a network that exists: search what to do to which of its layers
     #[command(after_help = COMPRESS_EXAMPLES)]
     Compress(CompressArguments),
+    /// Make light models from a table: prepare, search, judge, deliver
+    #[command(after_help = fit::FIT_EXAMPLES)]
+    Fit(FitArguments),
+    /// Predict the rows of a table by a model of `fit`
+    #[command(after_help = fit::PREDICT_EXAMPLES)]
+    Predict(PredictArguments),
     /// Train one model
     #[command(after_help = TRAIN_EXAMPLES)]
     Train(TrainArguments),
@@ -148,7 +159,8 @@ const SCHEMA_EXAMPLES: &str = "\
 Examples:
   lightcrest schema > spec.schema.json          specs of `lightcrest search`
   lightcrest schema tune > tune.schema.json     specs of `lightcrest tune`
-  lightcrest schema compress > compress.schema.json";
+  lightcrest schema compress > compress.schema.json
+  lightcrest schema fit > fit.schema.json        specs of `lightcrest fit`";
 
 const TRAIN_EXAMPLES: &str = "\
 A config.toml of a run trains exactly that model again, from any folder. A kindle-style YAML file describes an architecture only: --data
@@ -584,6 +596,8 @@ pub(crate) enum SchemaOf {
     Tune,
     /// `lightcrest compress`
     Compress,
+    /// `lightcrest fit`
+    Fit,
 }
 
 #[cfg(test)]

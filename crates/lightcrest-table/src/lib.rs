@@ -4,9 +4,17 @@
 //! Two rules: never a silent guess that changes the result, and never a crash after the data was read. Every
 //! automatic decision is kept with the column that it is about, for the report.
 
+pub mod algorithm;
 pub mod column;
 pub mod error;
+pub mod feature;
+pub mod metric;
+pub mod pipeline;
+pub mod predict;
 pub mod read;
+pub mod search;
+pub mod spec;
+pub mod split;
 pub mod table;
 pub mod token;
 

@@ -33,6 +33,7 @@ pub(crate) fn check(arguments: &CheckArguments) -> Result<(), CliError> {
         SpecFile::Search(spec) => networks(spec)?,
         SpecFile::Tune(spec) => command(spec, path)?,
         SpecFile::Compress(spec) => compression(spec)?,
+        SpecFile::Fit(spec) => (super::fit::check(spec)?, vec![]),
     };
     let mut lines = vec![format!("{} is right", path.display())];
     lines.extend(first);

@@ -69,6 +69,11 @@ impl ModelCard {
         ["model.onnx", "config.toml"].map(str::to_owned).to_vec()
     }
 
+    /// The files beside the card of one that was fitted to a table.
+    pub(crate) fn fitted() -> Vec<String> {
+        ["model.lightcrest", "config.toml"].map(str::to_owned).to_vec()
+    }
+
     /// The card in a folder whose files are all there; none when the folder is not complete.
     ///
     /// # Errors
