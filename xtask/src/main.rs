@@ -34,6 +34,8 @@ cargo xtask COMMAND
                 what pruning half of the channels saves of both, beside other tools; --part search for what
                 `lightcrest compress` finds beside random search and its first trials alone, with the options of bench search;
                 --part int8 for `lightcrest quantize` beside onnxruntime's quantizer)
+  bench table --part trees   loss, training time and latency of the trees beside LightGBM and scikit-learn at the same settings, on
+                tables of PyPI packages (--table A,B; --seeds 0,1,2)
   fuzz onnx     damages those files and reads, infers, normalises and writes what is left of them (--minutes N, default 1)
 ";
 
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         ["bench", "figures", rest @ ..] => bench::figures(rest),
         ["bench", "bo", rest @ ..] => bench::bo(rest),
         ["bench", "compress", rest @ ..] => bench::compress(rest),
+        ["bench", "table", rest @ ..] => bench::table(rest),
         ["fuzz", rest @ ..] => fuzz::fuzz(rest),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");

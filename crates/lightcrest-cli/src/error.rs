@@ -69,6 +69,20 @@ pub(crate) enum CliError {
         /// What changed.
         difference: String,
     },
+    /// The table is not that of the run.
+    #[error(
+        "the table changed since the run in {} began: {difference}; put it back as it was, or start anew with --fresh",
+        .path.display()
+    )]
+    OtherTable {
+        /// The folder of the run.
+        path: PathBuf,
+        /// What changed.
+        difference: String,
+    },
+    /// A table that nothing can be learnt from, or be predicted.
+    #[error(transparent)]
+    Table(#[from] lightcrest_table::TableError),
     /// A network that cannot be compressed with these images.
     #[error("this network cannot be compressed")]
     Unfit(#[source] Box<dyn Error + Send + Sync>),

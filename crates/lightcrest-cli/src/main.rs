@@ -4,6 +4,7 @@
 #![warn(clippy::print_stderr)]
 
 mod arguments;
+mod calibration;
 mod commands;
 mod data_path;
 mod deliver;
@@ -17,6 +18,7 @@ mod prepare;
 mod progress;
 mod recorded;
 mod run;
+mod runtime;
 mod session;
 mod spec_file;
 mod stop;
@@ -46,6 +48,8 @@ fn run(command: &Command) -> Result<ExitCode, CliError> {
         Command::Search(arguments) => commands::search(arguments),
         Command::Tune(arguments) => commands::tune(arguments),
         Command::Compress(arguments) => commands::compress(arguments),
+        Command::Fit(arguments) => commands::fit(arguments),
+        Command::Predict(arguments) => commands::predict(arguments),
         Command::Train(arguments) => commands::train(arguments),
         Command::Cost(arguments) => commands::cost(arguments),
         Command::Latency(arguments) => commands::latency(arguments),

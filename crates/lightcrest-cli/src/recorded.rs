@@ -2,6 +2,7 @@
 //! models.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::Path;
 
 use lightcrest::sampler::{Context, GpConfig, GpSampler};
@@ -45,18 +46,25 @@ impl Recorded {
         let unreadable = |source| CliError::Unreadable { path: folder.root().to_path_buf(), source };
         let mut storage = folder.look().map_err(unreadable)?;
         let mut view = View::read(&mut storage).map_err(unreadable)?;
-        let spec = SpecFile::read(&folder.spec()).ok();
+        let mut spec = SpecFile::read(&folder.spec()).ok();
+        if let Some(SpecFile::Fit(fit)) = &mut spec {
+            // What varies is known with the table only, and the study has it.
+            fit.study.space = view.definition.space.clone();
+            fit.study.objectives = view.definition.objectives.clone();
+        }
         let settings = spec.as_ref().map(SpecFile::settings).unwrap_or_default();
         let fact = |(label, value): (&str, String)| Fact { label: label.to_owned(), value };
         view.settings = settings.into_iter().map(fact).collect();
         let spec = spec.filter(|spec| prepare::describes(spec.study(), &view.definition));
-        view.networks = !matches!(spec, Some(SpecFile::Tune(_)));
+        view.networks = !matches!(spec, Some(SpecFile::Tune(_) | SpecFile::Fit(_)));
+        view.table =
+            fs::read_to_string(folder.columns()).ok().and_then(|text| serde_json::from_str(&text).ok());
         let cards = folder.cards()?;
         view.models = cards.iter().map(|(trial, card)| (*trial, card.shown(*trial))).collect();
         let data = |card: &ModelCard| {
             format!("{}, {} classes, images {}", card.data, card.classes.len(), card.input)
         };
-        view.data = cards.values().next().map(data);
+        view.data = cards.values().next().filter(|_| view.networks).map(data);
         let mut recorded = Self { view, spec, cards };
         let learnt = recorded.learnt();
         recorded.view.settings.extend(learnt);
@@ -122,7 +130,7 @@ impl Recorded {
     fn preview(&self) -> Option<Known<'_>> {
         let spec = match self.spec.as_ref()? {
             SpecFile::Search(spec) => spec,
-            SpecFile::Tune(_) => return Some(Box::new(|_| Preview::default())),
+            SpecFile::Tune(_) | SpecFile::Fit(_) => return Some(Box::new(|_| Preview::default())),
             SpecFile::Compress(spec) => return Some(Box::new(|configuration| preview(spec, configuration))),
         };
         let from_card = self.cards.values().find_map(|card| {

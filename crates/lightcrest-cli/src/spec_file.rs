@@ -11,6 +11,7 @@ use lightcrest_model::spec::Spec;
 use lightcrest_report::metric::{Kind, duration};
 use lightcrest_spec::tune::TuneSpec;
 use lightcrest_spec::{StudySpec, tables};
+use lightcrest_table::spec::FitSpec;
 
 use crate::data_path::DataPath;
 use crate::error::CliError;
@@ -24,6 +25,8 @@ pub(crate) enum SpecFile {
     Tune(Box<TuneSpec>),
     /// Of a network that is to become lighter.
     Compress(Box<CompressSpec>),
+    /// Of a table.
+    Fit(Box<FitSpec>),
 }
 
 impl SpecFile {
@@ -37,6 +40,9 @@ impl SpecFile {
         let text = read(path)?;
         Ok(match SpecKind::of(&text) {
             Some(SpecKind::Tune) => (Self::Tune(Box::new(tune(path, &text)?)), None),
+            Some(SpecKind::Fit) => {
+                (Self::Fit(Box::new(parse_fit(path, &text, &path.display().to_string())?)), None)
+            }
             Some(SpecKind::Compress) => {
                 let file = compress(path, text)?;
                 let warning = file.warnings().next().map(str::to_owned);
@@ -56,6 +62,7 @@ impl SpecFile {
             Self::Search(spec) => &spec.study,
             Self::Tune(spec) => &spec.study,
             Self::Compress(spec) => &spec.study,
+            Self::Fit(spec) => &spec.study,
         }
     }
 
@@ -74,6 +81,10 @@ impl SpecFile {
                 let limits: Vec<String> = time.into_iter().chain(memory).collect();
                 settings.extend((!limits.is_empty()).then(|| ("Limits", limits.join(", "))));
             }
+            Self::Fit(spec) => {
+                settings.insert(0, ("Table", spec.path.display().to_string()));
+                settings.insert(1, ("Target", spec.learn.target.clone()));
+            }
             Self::Compress(spec) => {
                 settings.insert(0, ("Network", spec.original.path.display().to_string()));
             }
@@ -91,6 +102,8 @@ enum SpecKind {
     Tune,
     /// A network that exists, a [`CompressSpec`].
     Compress,
+    /// A table, a [`FitSpec`].
+    Fit,
 }
 
 impl SpecKind {
@@ -99,6 +112,9 @@ impl SpecKind {
     fn of(text: &str) -> Option<Self> {
         let tables = tables(text)?;
         let has = |names: &[&str]| tables.iter().any(|table| names.contains(&table.as_str()));
+        if has(FitSpec::TABLES) {
+            return Some(Self::Fit);
+        }
         let compress = has(CompressSpec::TABLES) && !has(&["architecture", "training"]);
         match (has(TuneSpec::TABLES), has(Spec::TABLES) || compress) {
             (true, false) => Some(Self::Tune),
@@ -116,6 +132,7 @@ impl SpecKind {
             Self::Search => ("of light networks", "search", "searches them"),
             Self::Tune => ("of a command", "tune", "tunes it"),
             Self::Compress => ("of a network that exists", "compress", "compresses it"),
+            Self::Fit => ("of a table", "fit", "fits it"),
         }
     }
 
@@ -244,6 +261,20 @@ fn chain(error: &dyn Error) -> String {
         cause = error.source();
     }
     text
+}
+
+/// Checks the text of a spec of a table. A relative path of the table begins at the folder of a spec that is a
+/// file.
+pub(crate) fn parse_fit(path: &Path, text: &str, shown: &str) -> Result<FitSpec, CliError> {
+    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml")) {
+        SpecKind::Fit.check(path, text)?;
+    }
+    let mut spec = FitSpec::parse(text, shown).map_err(|errors| CliError::Spec { errors })?;
+    let beside = folder(path).join(&spec.path);
+    if spec.path.is_relative() && beside.exists() {
+        spec.path = beside;
+    }
+    Ok(spec)
 }
 
 /// Reads and checks a spec of a command; its text comes along.

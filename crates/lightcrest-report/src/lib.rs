@@ -44,7 +44,8 @@ mod view;
 pub use csv::front_csv;
 pub use data::{
     Fact, Importance, Layer, LayerChange, Metric, Model, Parameter, ReportData, Scale, Surrogate,
-    SurrogateAxis, SurrogateFrame, SurrogateNext, SurrogateSection, SurrogateTrial, Trial,
+    SurrogateAxis, SurrogateFrame, SurrogateNext, SurrogateSection, SurrogateTrial, TableColumn,
+    TableSection, Trial,
 };
 pub use surrogate::{Known, Proposer, Question, SurrogateError, surrogate};
 pub use view::{View, WrittenModel};

@@ -12,6 +12,8 @@ pub enum Kind {
     Bytes,
     /// Milliseconds.
     Milliseconds,
+    /// Microseconds.
+    Microseconds,
     /// Seconds.
     Seconds,
     /// Anything else.
@@ -22,10 +24,13 @@ impl Kind {
     /// The kind of the metric of that name.
     pub fn of(name: &str) -> Self {
         match name {
-            "macs" | "parameters" | "epochs" | "epoch" | "halvings" => Self::Count,
+            "macs" | "parameters" | "epochs" | "epoch" | "halvings" | "columns_needed" | "rounds" => {
+                Self::Count
+            }
             "seconds" => Self::Seconds,
             _ if name.ends_with("_bytes") => Self::Bytes,
             _ if name.ends_with("_ms") => Self::Milliseconds,
+            _ if name.ends_with("_us") => Self::Microseconds,
             "accuracy_drop" => Self::Share,
             _ if ["accuracy", "f1", "agreement"].iter().any(|end| name.ends_with(end)) => Self::Share,
             _ => Self::Number,
@@ -42,6 +47,7 @@ impl Kind {
             Self::Count => prefixed(value, ""),
             Self::Bytes => prefixed(value, "B"),
             Self::Milliseconds => format!("{} ms", significant(value)),
+            Self::Microseconds => format!("{} µs", significant(value)),
             Self::Seconds => duration(value),
             Self::Number => significant(value),
         }
@@ -58,6 +64,8 @@ pub fn label(name: &str) -> String {
         "latency_p90_ms" => "Latency, 90th percentile".into(),
         "model_bytes" => "Model size".into(),
         "peak_activation_bytes" => "Peak activation memory".into(),
+        "latency_alone_us" => "A row alone".into(),
+        "latency_batch_us" => "A row in a batch".into(),
         "seconds" => "Training time".into(),
         _ => {
             let text = name.strip_suffix("_bytes").unwrap_or(name).replace('_', " ").replace(" f1", " F1");

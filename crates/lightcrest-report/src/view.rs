@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use lightcrest::history::{FrozenTrial, History, TrialState};
 use lightcrest::storage::{self, Definition, Storage, StorageError};
 
-use crate::data::{Fact, Layer};
+use crate::data::{Fact, Layer, TableSection};
 
 /// A study, and what is known beside it.
 #[derive(Debug, Clone)]
@@ -25,6 +25,8 @@ pub struct View {
     pub settings: Vec<Fact>,
     /// Whether the trials train networks, which have parameters, MACs and latencies.
     pub networks: bool,
+    /// The table that the trials learn from, where it is one.
+    pub table: Option<TableSection>,
     /// The revision of the storage that was taken over last.
     pub revision: u64,
 }
@@ -41,7 +43,21 @@ pub struct WrittenModel {
 }
 
 /// Metrics in the order that readers expect; others follow by name.
-const ORDER: [&str; 17] = [
+const ORDER: [&str; 31] = [
+    "standard_error",
+    "test_log_loss",
+    "test_auc",
+    "test_average_precision",
+    "test_f1",
+    "test_brier",
+    "test_rmse",
+    "test_mae",
+    "test_r2",
+    "test_pinball",
+    "latency_alone_us",
+    "latency_batch_us",
+    "columns_needed",
+    "rounds",
     "validation_accuracy",
     "refit_validation_accuracy",
     "test_accuracy",
@@ -68,7 +84,7 @@ impl View {
     /// A study of which nothing is known but its trials.
     pub fn new(definition: Definition, history: History) -> Self {
         let (models, settings) = (BTreeMap::new(), Vec::new());
-        Self { definition, history, models, data: None, settings, networks: false, revision: 0 }
+        Self { definition, history, models, data: None, settings, networks: false, table: None, revision: 0 }
     }
 
     /// Reads a study, also while trials go on in it.

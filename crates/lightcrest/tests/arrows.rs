@@ -14,15 +14,24 @@ use imports::imports;
 const CRATES: &[(&str, &[&str])] = &[
     ("crates/lightcrest-gp", &[]),
     ("crates/lightcrest-graph", &[]),
+    ("crates/lightcrest-tree", &[]),
     ("crates/lightcrest", &["lightcrest-gp"]),
     ("crates/lightcrest-spec", &["lightcrest"]),
     ("crates/lightcrest-report", &["lightcrest"]),
     ("crates/lightcrest-model", &["lightcrest", "lightcrest-graph", "lightcrest-spec"]),
+    ("crates/lightcrest-table", &["lightcrest", "lightcrest-spec", "lightcrest-tree"]),
     (
         "crates/lightcrest-cli",
-        &["lightcrest", "lightcrest-graph", "lightcrest-model", "lightcrest-report", "lightcrest-spec"],
+        &[
+            "lightcrest",
+            "lightcrest-graph",
+            "lightcrest-model",
+            "lightcrest-report",
+            "lightcrest-spec",
+            "lightcrest-table",
+        ],
     ),
-    ("crates/lightcrest-python", &["lightcrest"]),
+    ("crates/lightcrest-python", &["lightcrest", "lightcrest-graph"]),
     ("xtask", &[]),
 ];
 

@@ -5,9 +5,11 @@ use std::process::{Command, Stdio};
 
 mod bo;
 mod compress;
+mod compress_search;
 mod figures;
 mod search;
 mod study;
+mod table;
 mod train;
 
 pub(crate) use bo::bo;
@@ -15,6 +17,7 @@ pub(crate) use compress::{compress, find, real_files as compress_files, rewrite_
 pub(crate) use figures::figures;
 pub(crate) use search::search;
 pub(crate) use study::study;
+pub(crate) use table::table;
 pub(crate) use train::train;
 
 /// Mean and standard error.

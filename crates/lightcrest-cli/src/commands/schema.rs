@@ -13,6 +13,7 @@ pub(crate) fn schema(arguments: &SchemaArguments) -> Result<(), CliError> {
         SchemaOf::Search => spec::json_schema(),
         SchemaOf::Tune => tune::json_schema(),
         SchemaOf::Compress => compress::json_schema(),
+        SchemaOf::Fit => lightcrest_table::spec::json_schema(),
     };
     print(&format!("{schema:#}"))
 }

@@ -12,7 +12,20 @@ use crate::run::RunFolder;
 /// How many parameters a list of importances names.
 const IMPORTANT: usize = 12;
 
-const COLUMNS: [&str; 7] = [
+const COLUMNS: [&str; 20] = [
+    "standard_error",
+    "test_log_loss",
+    "test_auc",
+    "test_average_precision",
+    "test_f1",
+    "test_brier",
+    "test_rmse",
+    "test_mae",
+    "test_r2",
+    "test_pinball",
+    "latency_alone_us",
+    "latency_batch_us",
+    "columns_needed",
     "validation_accuracy",
     "test_accuracy",
     "agreement",
@@ -29,12 +42,15 @@ pub(crate) fn front_table(view: &View) -> String {
         return "no trial is complete yet, so there is no front".into();
     }
     let objectives = view.definition.objectives.iter().map(|objective| objective.name.as_str());
+    // Models of tables are tested by every metric: here by the one that they were chosen by.
+    let judged = view.definition.objectives.first().map_or("", |objective| objective.name.as_str());
     let others: Vec<&str> = objectives.filter(|name| !COLUMNS.contains(name)).collect();
     let metrics: Vec<_> = front.iter().map(|trial| view.metrics(trial)).collect();
     let names: Vec<&str> = others
         .into_iter()
         .chain(COLUMNS)
         .filter(|name| metrics.iter().any(|known| known.contains_key(*name)))
+        .filter(|name| view.table.is_none() || !name.starts_with("test_") || judged.ends_with(&name[4..]))
         .collect();
     let mut table = plain_table();
     table.set_header(std::iter::once("Trial".into()).chain(names.iter().map(|name| metric::label(name))));
@@ -131,6 +147,9 @@ pub(crate) fn plain_table() -> Table {
 pub(crate) fn closing(view: &View, folder: &RunFolder) -> String {
     let root = folder.root().display();
     let rest = match view.networks {
+        false if view.table.is_some() => format!(
+            "{root}/report.html shows the run; the models are in {root}/front; `lightcrest predict {root} new.csv` predicts"
+        ),
         false => format!(
             "{}\n\n{root}/report.html shows the run; what the trials wrote is in {root}/trials",
             configurations(view)

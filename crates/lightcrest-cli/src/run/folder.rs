@@ -85,8 +85,17 @@ impl RunFolder {
         if root.is_dir() && !folder.database().exists() {
             // A run that was killed at its very start has left these and nothing else.
             let own = |name: &str| {
-                matches!(name, "lock" | "spec.toml" | "images.json" | "model.json" | "weights" | "trials")
-                    || is_unfinished(name)
+                matches!(
+                    name,
+                    "lock"
+                        | "spec.toml"
+                        | "images.json"
+                        | "model.json"
+                        | "table.json"
+                        | "columns.json"
+                        | "weights"
+                        | "trials"
+                ) || is_unfinished(name)
             };
             if let Some(found) = list(root)?.into_iter().find(|name| !own(name)) {
                 return Err(RunError::Foreign { path: root.to_path_buf(), found });
@@ -167,6 +176,16 @@ impl RunFolder {
     /// What the images of a search are.
     pub(crate) fn images(&self) -> PathBuf {
         self.root.join("images.json")
+    }
+
+    /// What the table of a fit is.
+    pub(crate) fn table(&self) -> PathBuf {
+        self.root.join("table.json")
+    }
+
+    /// What was decided about its columns.
+    pub(crate) fn columns(&self) -> PathBuf {
+        self.root.join("columns.json")
     }
 
     /// The table of the front.

@@ -36,6 +36,9 @@ pub(crate) struct ModelCard {
     /// [`DataIdentity::checksum`](lightcrest_model::data::DataIdentity::checksum).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) images: Option<String>,
+    /// What took its latency, where that was not our own plan of the network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) engine: Option<String>,
     /// How it was trained again after the search; absent when it was not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) refit: Option<Refitted>,
@@ -64,6 +67,11 @@ impl ModelCard {
     /// The files beside the card of one that was compressed.
     pub(crate) fn compressed() -> Vec<String> {
         ["model.onnx", "config.toml"].map(str::to_owned).to_vec()
+    }
+
+    /// The files beside the card of one that was fitted to a table.
+    pub(crate) fn fitted() -> Vec<String> {
+        ["model.lightcrest", "config.toml"].map(str::to_owned).to_vec()
     }
 
     /// The card in a folder whose files are all there; none when the folder is not complete.

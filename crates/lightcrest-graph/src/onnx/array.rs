@@ -162,10 +162,10 @@ impl Array {
     /// The array as a tensor of that name, its elements as raw bytes.
     pub fn to_proto(&self, name: &str) -> TensorProto {
         let raw: Vec<u8> = match &self.data {
-            Data::F32(values) => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
-            Data::F64(values) => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
-            Data::I64(values) => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
-            Data::I32(values) => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            Data::F32(values) => bytes(values, |v| v.to_le_bytes()),
+            Data::F64(values) => bytes(values, |v| v.to_le_bytes()),
+            Data::I64(values) => bytes(values, |v| v.to_le_bytes()),
+            Data::I32(values) => bytes(values, |v| v.to_le_bytes()),
             Data::I8(values) => values.iter().map(|&v| v as u8).collect(),
             Data::U8(values) => values.clone(),
             Data::Bool(values) => values.iter().map(|&v| v.into()).collect(),
@@ -273,6 +273,15 @@ pub(super) fn check_elements(tensor: &TensorProto) -> Result<(), ArrayError> {
         _ if typed == expected => Ok(()),
         _ => Err(wrong(typed)),
     }
+}
+
+/// The bytes of all elements; whole chunks at a time, since a model is mostly this.
+pub(super) fn bytes<T: Copy, const N: usize>(values: &[T], write: impl Fn(T) -> [u8; N]) -> Vec<u8> {
+    let mut bytes = vec![0; N * values.len()];
+    for (chunk, &value) in bytes.as_chunks_mut().0.iter_mut().zip(values) {
+        *chunk = write(value);
+    }
+    bytes
 }
 
 /// The elements, from the raw bytes or else from the field of their type.

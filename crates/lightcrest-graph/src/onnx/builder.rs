@@ -3,6 +3,7 @@
 //! A value has rank 4, (N, c, h, w), or rank 2, (N, features), after operators that make vectors; the layer
 //! graph makes no difference between the two, so that a reshape is put wherever an operator needs the other.
 
+use super::array::bytes;
 use super::proto::{AttributeKind, AttributeProto, NodeProto, TensorProto, element};
 use crate::operator::Padding;
 use crate::shape::Shape;
@@ -157,13 +158,12 @@ impl<'a> Builder<'a> {
 
     /// A constant of f32.
     pub(crate) fn floats(&mut self, name: &str, shape: &[i64], values: &[f32]) -> String {
-        self.constant(name, element::FLOAT, shape, values.iter().flat_map(|v| v.to_le_bytes()).collect())
+        self.constant(name, element::FLOAT, shape, bytes(values, f32::to_le_bytes))
     }
 
     /// A constant list of i64.
     pub(crate) fn ints(&mut self, name: &str, values: &[i64]) -> String {
-        let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        self.constant(name, element::INT64, &[values.len() as i64], bytes)
+        self.constant(name, element::INT64, &[values.len() as i64], bytes(values, i64::to_le_bytes))
     }
 
     /// A constant, written once a name.

@@ -9,11 +9,11 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::array::{Array, ArrayError, shape_of};
+use super::array::{Array, ArrayError};
 use super::check::node_label;
 use super::model::Model;
 use super::operator::{self, Content, Fact, Site};
-use super::proto::{Dimension, NodeProto, TensorProto, TypeValue, ValueInfoProto};
+use super::proto::{Dimension, NodeProto, TypeValue, ValueInfoProto};
 
 /// A constant is computed when it has at most as many elements as this and its inputs together: a weight
 /// behind a `Transpose` is, 400 MB of zeros that are made from four numbers are not.
@@ -111,7 +111,7 @@ impl Facts {
             facts.values.insert(input.name.clone(), declared.input(input, shapes.get(&input.name)));
         }
         for tensor in &graph.initializer {
-            facts.values.insert(tensor.name.clone(), constant(tensor)?);
+            facts.values.insert(tensor.name.clone(), Fact::tensor(tensor)?);
         }
         for sparse in &graph.sparse_initializer {
             if let Some(values) = &sparse.values {
@@ -157,9 +157,14 @@ impl Facts {
     /// [`Facts::constant`], shared.
     pub(crate) fn shared(&self, value: &str) -> Option<Arc<Array>> {
         match &self.values.get(value)?.content {
-            Some(Content::Known(array)) => Some(Arc::clone(array)),
+            Some(Content::Known(held)) => Some(Arc::clone(held.array())),
             _ => None,
         }
+    }
+
+    /// Whether [`Facts::constant`] knows the elements.
+    pub(crate) fn is_constant(&self, value: &str) -> bool {
+        self.values.get(value).is_some_and(Fact::is_constant)
     }
 
     /// The shape, if the rank is known. Of a size that is free, the name says which others equal it.
@@ -180,10 +185,7 @@ impl Facts {
     /// The elements of an initializer, or of what was computed from constants alone. Initializers that the
     /// graph also lists as inputs count with the value that the file gives them.
     pub fn constant(&self, value: &str) -> Option<&Array> {
-        match &self.values.get(value)?.content {
-            Some(Content::Known(array)) => Some(array),
-            _ => None,
-        }
+        self.values.get(value)?.array()
     }
 }
 
@@ -205,18 +207,6 @@ pub(crate) fn bracketed(shape: &[Dim]) -> String {
 /// Sizes that are all known.
 pub(crate) fn known(shape: impl IntoIterator<Item = usize>) -> Vec<Dim> {
     shape.into_iter().map(Dim::Known).collect()
-}
-
-/// What is known of an initializer. Elements that are not computed with leave its shape and type.
-fn constant(tensor: &TensorProto) -> Result<Fact, FactsError> {
-    match Array::from_proto(tensor) {
-        Ok(array) => Ok(Fact::constant(Arc::new(array))),
-        Err(ArrayError::Element { .. } | ArrayError::External { .. }) => {
-            let shape = known(shape_of(tensor)?);
-            Ok(Fact { shape: Some(shape), ..Fact::of(tensor.data_type) })
-        }
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// What the file says of its values.

@@ -46,6 +46,7 @@ pub use error::{ModelError, ReadError};
 pub use facts::{Dim, FOLD_LIMIT, Facts, FactsError};
 pub use index::{Index, subgraphs};
 pub use model::Model;
+pub(crate) use normalize::strided;
 pub use normalize::{NormalizeConfig, Opaque, normalize, normalize_with, opaque};
 pub use note::{Level, Note};
 pub use opset::OpsetError;

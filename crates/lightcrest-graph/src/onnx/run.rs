@@ -101,7 +101,7 @@ impl Runner {
     pub fn new(model: &Model) -> Result<Self, RunError> {
         let facts = Facts::infer(model)?;
         let graph = model.graph();
-        let known = |name: &String| name.is_empty() || facts.shared(name).is_some();
+        let known = |name: &String| name.is_empty() || facts.is_constant(name);
         let (done, nodes): (Vec<&NodeProto>, Vec<&NodeProto>) =
             graph.node.iter().partition(|node| node.output.iter().all(known));
         let computed = done.into_iter().flat_map(|node| &node.output);

@@ -55,6 +55,7 @@ impl ReportData {
             surrogate: SurrogateSection::Missing("It was not drawn.".into()),
             networks: view.networks,
             models: front.iter().filter_map(|trial| model(view, trial.number)).collect(),
+            table: view.table.clone(),
         }
     }
 

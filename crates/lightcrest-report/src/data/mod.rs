@@ -37,6 +37,37 @@ pub struct ReportData {
     pub networks: bool,
     /// The models of the front.
     pub models: Vec<Model>,
+    /// The table that is learnt from, where it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table: Option<TableSection>,
+}
+
+/// A table that is learnt from: its columns and everything that was decided about them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TableSection {
+    /// What was decided about the table as a whole.
+    pub decisions: Vec<String>,
+    /// What the user should look at; begins with the name of a column where it is about one.
+    pub warnings: Vec<String>,
+    /// The columns in the order of the table.
+    pub columns: Vec<TableColumn>,
+}
+
+/// A column of a table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TableColumn {
+    /// Its name.
+    pub name: String,
+    /// What it is: number, category, ...
+    pub kind: String,
+    /// What it is there for: feature, target, ...
+    pub role: String,
+    /// Fields that are missing.
+    pub missing: usize,
+    /// Different values, or at least so many.
+    pub distinct: usize,
+    /// How the kind was decided, and everything else that there is to say.
+    pub decided: String,
 }
 
 /// A label and its value.

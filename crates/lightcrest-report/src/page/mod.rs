@@ -5,7 +5,7 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::data::{Metric, ReportData, Surrogate};
+use crate::data::{Metric, ReportData, Surrogate, TableSection};
 
 const STYLE: &str = include_str!("assets/style.css");
 const SCRIPT: &str = concat!(
@@ -27,6 +27,7 @@ const SURROGATE_SCRIPT: &str = concat!(
 /// The report as HTML.
 pub fn report(data: &ReportData) -> String {
     let sections = [
+        ("table", "Table"),
         ("front", "Front"),
         ("history", "History"),
         ("curves", "Learning curves"),
@@ -38,7 +39,7 @@ pub fn report(data: &ReportData) -> String {
     ];
     let nav = html! {
         nav aria-label="Sections" {
-            @for (id, title) in sections.into_iter().filter(|(id, _)| data.networks || *id != "models") { a href={ "#" (id) } { (title) } }
+            @for (id, title) in sections.into_iter().filter(|(id, _)| (data.networks || *id != "models") && (data.table.is_some() || *id != "table")) { a href={ "#" (id) } { (title) } }
         }
     };
     let body = html! {
@@ -47,6 +48,7 @@ pub fn report(data: &ReportData) -> String {
                 @for fact in &data.facts { div { dt { (fact.label) } dd { (fact.value) } } }
             }
         }
+        @if let Some(table) = &data.table { (table_card(table)) }
         (card("front", "Front", "Every complete trial. Hover or touch a mark to see its configuration.", true))
         div.two {
             (card("history", "Optimisation history", "", true))
@@ -82,6 +84,32 @@ pub fn report(data: &ReportData) -> String {
         script: SCRIPT,
         macs: !data.models.is_empty() || data.metrics.iter().any(Metric::is_macs),
     })
+}
+
+/// The columns of a table and what was decided about them.
+fn table_card(table: &TableSection) -> Markup {
+    html! {
+        section.card #table {
+            div.head { h2 { "Table" } }
+            @for warning in &table.warnings { p { strong { "Look at this: " } (warning) } }
+            @for decision in &table.decisions { p.note { (decision) } }
+            div.scroll {
+                table {
+                    thead { tr {
+                        @for title in ["Column", "Kind", "Used as", "Missing", "Different", "How it was decided"] { th { (title) } }
+                    } }
+                    tbody {
+                        @for column in &table.columns {
+                            tr {
+                                td { (column.name) } td { (column.kind) } td { (column.role) }
+                                td { (column.missing) } td { (column.distinct) } td { (column.decided) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// The page of the surrogate alone, as HTML; `title` is the name of the study.

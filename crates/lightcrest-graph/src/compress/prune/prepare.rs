@@ -6,8 +6,9 @@
 
 use std::collections::HashMap;
 
+use crate::compress::edit::drop_unread;
 use crate::onnx::proto::{NodeProto, TensorProto, element};
-use crate::onnx::{Array, Data, Index, Model};
+use crate::onnx::{Array, Data, Facts, Index, Model, strided};
 
 /// The model with constants of their own, and which of them are copies.
 pub(super) struct Prepared {
@@ -19,6 +20,7 @@ pub(super) struct Prepared {
 impl Prepared {
     pub(super) fn new(mut model: Model) -> Self {
         lift_constants(&mut model);
+        see_through_views(&mut model);
         let mut copies = lift_identities(&mut model);
         copies.extend(separate(&mut model));
         Self { model, copies }
@@ -57,6 +59,22 @@ impl Prepared {
 pub(super) fn allow_initializers(model: &mut Model) {
     let version = &mut model.proto_mut().ir_version;
     *version = (*version).max(4);
+}
+
+/// Replaces `Gather` of computed places that reads all of a value in order, so that channels can be followed
+/// through it.
+fn see_through_views(model: &mut Model) {
+    // The places are computed from a range; without one, nothing need be inferred.
+    if !model.graph().node.iter().any(|node| node.op_type == "Range") {
+        return;
+    }
+    // What contradicts itself is told by whoever needs the facts.
+    let Ok(facts) = Facts::infer(model) else { return };
+    let gathers = model.graph().node.iter().filter(|node| node.op_type == "Gather");
+    let read: Vec<String> = gathers.flat_map(|node| node.input.iter().cloned()).collect();
+    if strided::recognise(model, &facts, &mut vec![]) {
+        drop_unread(model.graph_mut(), read);
+    }
 }
 
 /// Makes initializers of `Constant` nodes.

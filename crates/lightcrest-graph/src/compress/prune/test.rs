@@ -259,6 +259,11 @@ fn groups_take_shares_of_their_own() {
     let ratios = BTreeMap::from([("a".to_string(), 0.25), ("b".to_string(), 0.0)]);
     let (pruned, _) = prune(&model, &PruneConfig { ratios, ..Default::default() }).unwrap();
     assert_eq!(array(&pruned, "b.weight").shape, [8, 6, 1, 1]);
+    // Nothing of every group is nothing at all.
+    let ratios = BTreeMap::from([("a".to_string(), 0.0), ("b".to_string(), 0.0)]);
+    let (same, report) = prune(&model, &PruneConfig { ratios, ..Default::default() }).unwrap();
+    assert_eq!(same, model);
+    assert!(report.is_empty());
 }
 
 #[test]

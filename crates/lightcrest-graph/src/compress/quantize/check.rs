@@ -100,3 +100,21 @@ pub(super) fn something_to_do(work: &Work, placement: &Placement) -> Result<(), 
     let reason = "no Conv, Gemm or MatMul with constant weights of f32 is left".into();
     Err(QuantizeError::Nothing { reason })
 }
+
+/// Refuses to leave every layer in fp32, which would be the model as it was.
+pub(super) fn some_left(
+    work: &Work,
+    fp32: &HashSet<usize>,
+    target: f64,
+    reached: f64,
+) -> Result<(), QuantizeError> {
+    let placement = work.placement(fp32);
+    if (0..work.nodes().len()).any(|at| placement.role(at) == Some(Role::Compute)) {
+        return Ok(());
+    }
+    let reason = format!(
+        "every layer would have to stay in fp32 for each output to keep {target} dB (the least signal-to-noise \
+         ratio that was asked for); with all layers in 8 bits the worst has {reached:.1} dB"
+    );
+    Err(QuantizeError::Nothing { reason })
+}

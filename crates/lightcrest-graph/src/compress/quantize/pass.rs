@@ -297,6 +297,7 @@ pub fn quantize(
     let mut reasons: HashMap<usize, Reason> = excluded.iter().map(|&at| (at, Reason::Excluded)).collect();
     if let Some(target) = config.min_snr.filter(|target| least(&best.snr) < *target) {
         let fp32 = sensitivity::search(&best, &excluded, &probe, config, target)?;
+        check::some_left(&best.work, &fp32, target, least(&best.snr))?;
         reasons.extend(fp32.difference(&excluded).map(|&at| (at, Reason::Sensitive)));
     }
     let placement = best.work.placement(&reasons.keys().copied().collect());

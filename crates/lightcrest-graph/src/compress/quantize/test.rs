@@ -220,6 +220,57 @@ fn layers_that_lose_most_stay_in_fp32_and_no_more_than_that() {
     assert!(mixed.snr[0].1 >= target && (1..=2).contains(&fp32), "{:?} of {:?}", mixed, all.snr);
 }
 
+/// Two values in a row whose ranges are those of one channel that matters little: one of them alone in fp32
+/// gains next to nothing.
+#[test]
+fn neighbours_that_are_both_bad_stay_in_fp32_together() {
+    // Channel 0 is a thousand times the others, and its readers all but ignore it.
+    let wide = |outputs: usize, inputs: usize| {
+        let value = |at: usize| {
+            let (row, column) = (at / inputs, at % inputs);
+            let base = ((at * 37 + outputs) % 41) as f32 / 20.0 - 1.0;
+            base * if row == 0 { 1000.0 } else { 1.0 } * if column == 0 && inputs > 3 { 1e-4 } else { 1.0 }
+        };
+        Array::f32([outputs, inputs, 1, 1], (0..outputs * inputs).map(value).collect())
+    };
+    let narrow = |at: usize| ((at * 29) % 31) as f32 / 15.0 - 1.0;
+    let last = (0..16).map(|at| narrow(at) * if at % 8 == 0 { 1e-4 } else { 1.0 }).collect();
+    let model = ModelBuilder::new(13)
+        .input("x", &["N", "3", "6", "6"])
+        .output("y", &["N", "2", "6", "6"])
+        .weights("w0", &[3, 3, 1, 1], 9)
+        .constant("w1", &wide(8, 3))
+        .constant("w2", &wide(8, 8))
+        .constant("w3", &Array::f32([2, 8, 1, 1], last))
+        .node("Conv", &["x", "w0"], "c0", vec![])
+        .node("Conv", &["c0", "w1"], "c1", vec![])
+        .node("Relu", &["c1"], "r1", vec![])
+        .node("Conv", &["r1", "w2"], "c2", vec![])
+        .node("Relu", &["c2"], "r2", vec![])
+        .node("Conv", &["r2", "w3"], "y", vec![])
+        .build();
+    let feeds = feeds(4, &[1, 3, 6, 6]);
+    let (_, all) = quantize(&model, &feeds, &plain()).unwrap();
+    assert!(all.snr[0].1 < 15.0, "{:?}", all.snr);
+    let config = QuantizeConfig { min_snr: Some(25.0), ..plain() };
+    let (_, mixed) = quantize(&model, &feeds, &config).unwrap();
+    let fp32: Vec<&str> = mixed
+        .layers
+        .iter()
+        .filter(|layer| layer.precision == Precision::Fp32)
+        .map(|layer| layer.name.as_str())
+        .collect();
+    assert!(mixed.snr[0].1 >= 25.0 && fp32 == ["c1", "c2", "y"], "{fp32:?} {:?}", mixed.snr);
+}
+
+#[test]
+fn a_ratio_that_leaves_no_layer_of_8_bits_is_nothing_to_do() {
+    let config = QuantizeConfig { min_snr: Some(300.0), ..plain() };
+    let error = quantize(&residual().build(), &feeds(2, &[1, 3, 8, 8]), &config).unwrap_err();
+    let text = error.to_string();
+    assert!(matches!(error, QuantizeError::Nothing { .. }) && text.contains("300 dB"), "{text}");
+}
+
 #[test]
 fn transposed_convolutions_keep_weights_of_8_bits_a_channel_of_axis_one() {
     let model = ModelBuilder::new(13)

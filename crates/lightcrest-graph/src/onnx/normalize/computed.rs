@@ -25,7 +25,8 @@ pub(super) fn fold(model: &mut Model, notes: &mut Vec<Note>) -> bool {
     };
     let reshaped = reshape(model, &facts, notes);
     let pooled = pool(model, &facts, notes);
-    constants(model, &facts, notes) || reshaped || pooled
+    let viewed = super::strided::recognise(model, &facts, notes);
+    constants(model, &facts, notes) || reshaped || pooled || viewed
 }
 
 /// Nodes whose outputs are known become constants.
@@ -67,9 +68,9 @@ fn known(node: &NodeProto, facts: &Facts) -> Option<Vec<Array>> {
     }
     // Only the shapes of some inputs are read, so that not all need to be constants.
     let bytes = |array: &Array| array.len() * width(array);
-    let read: usize = node.input.iter().filter_map(|name| facts.constant(name)).map(bytes).sum();
     let outputs: Option<Vec<Array>> = node.output.iter().map(|name| facts.constant(name).cloned()).collect();
     let outputs = outputs?;
+    let read: usize = node.input.iter().filter_map(|name| facts.constant(name)).map(bytes).sum();
     let written: usize = outputs.iter().map(bytes).sum();
     (written <= read + 1024).then_some(outputs)
 }
@@ -126,7 +127,7 @@ fn reshape(model: &mut Model, facts: &Facts, notes: &mut Vec<Note>) -> bool {
 }
 
 /// A shape of `Reshape` that gives `to`: 0 copies the size of the input, and one may be -1.
-fn sizes(from: &[Dim], to: &[Dim]) -> Option<Vec<i64>> {
+pub(super) fn sizes(from: &[Dim], to: &[Dim]) -> Option<Vec<i64>> {
     let mut left = 1;
     to.iter()
         .enumerate()

@@ -15,6 +15,7 @@ mod input;
 mod opaque;
 mod pattern;
 mod plain;
+pub(crate) mod strided;
 mod unused;
 
 use super::{Model, Note};

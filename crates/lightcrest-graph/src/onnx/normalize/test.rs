@@ -341,3 +341,38 @@ fn a_model_without_anything_to_do_stays_byte_for_byte() {
     assert_eq!(after.to_bytes(), model.to_bytes());
     assert!(notes.is_empty());
 }
+
+/// torch's `as_strided` of `x` (N, 4, 1, 1), flat, by computed places with these steps along N and channels.
+fn strided(steps: [i64; 2], range_of: &str) -> ModelBuilder {
+    let channels = (0..4).map(|at| steps[1] * at).collect();
+    ModelBuilder::new(17)
+        .input("x", &["N", "4", "1", "1"])
+        .input("other", &["M", "4"])
+        .output("y", &["N", "4", "1", "1"])
+        .constant("flat", &Array::i64(vec![-1]))
+        .constant("zero", &Array { shape: vec![], data: Data::I64(vec![0]) })
+        .constant("one", &Array { shape: vec![], data: Data::I64(vec![1]) })
+        .constant("step", &Array { shape: vec![], data: Data::I64(vec![steps[0]]) })
+        .constant("axes", &Array::i64(vec![1, 2, 3]))
+        .constant("channels", &Array { shape: vec![1, 4, 1, 1], data: Data::I64(channels) })
+        .node("Relu", &["x"], "r", vec![])
+        .node("Reshape", &["r", "flat"], "f", vec![])
+        .node("Shape", &[range_of], "size", vec![int("start", 0), int("end", 1)])
+        .node("Squeeze", &["size"], "n", vec![])
+        .node("Range", &["zero", "n", "one"], "rows", vec![])
+        .node("Mul", &["rows", "step"], "starts", vec![])
+        .node("Unsqueeze", &["starts", "axes"], "column", vec![])
+        .node("Add", &["column", "channels"], "places", vec![])
+        .node("Gather", &["f", "places"], "g", vec![int("axis", 0)])
+        .node("Relu", &["g"], "y", vec![])
+}
+
+#[test]
+fn a_gather_that_reads_all_in_order_is_what_it_reads() {
+    assert_eq!(operators(&left(&strided([4, 1], "x")).0), ["Relu", "Relu"]);
+    // Channels backwards, rows twice, rows of something else.
+    for (steps, range_of) in [([4, -1], "x"), ([1, 1], "x"), ([4, 1], "other")] {
+        let (model, _) = left(&strided(steps, range_of));
+        assert!(operators(&model).contains(&"Gather"), "{steps:?} of {range_of}");
+    }
+}

@@ -40,15 +40,15 @@ fn fill(operator: &dyn Operator, at: &Site<'_>, inputs: &[Option<&Fact>], output
         return;
     }
     let elements = |fact: &Fact| fact.known_shape().map(|shape| count(&shape));
-    let read: usize = inputs.iter().flatten().filter_map(|fact| fact.array().map(Array::len)).sum();
+    let constants = inputs.iter().flatten().filter(|fact| fact.is_constant());
+    let read: usize = constants.filter_map(|fact| elements(fact)).sum();
     let limit = FOLD_LIMIT + read;
     let small = |fact: &Fact| elements(fact).is_none_or(|elements| elements <= limit);
     if !outputs.iter().all(small) {
         return;
     }
-    if let Some(arrays) =
-        inputs.iter().map(|fact| fact.map(Fact::array)).map(whole).collect::<Option<Vec<_>>>()
-    {
+    if inputs.iter().flatten().all(|fact| fact.is_constant()) {
+        let arrays: Vec<Option<&Array>> = inputs.iter().map(|fact| fact.and_then(Fact::array)).collect();
         let mut operands = Operands::new(arrays.into_iter().map(|array| array.map(Cow::Borrowed)).collect());
         if let Ok(arrays) =
             operator.evaluate(at, &mut operands, outputs).and_then(|arrays| checked(arrays, outputs))
@@ -125,14 +125,6 @@ pub(crate) fn compute(at: &Site<'_>, operands: &mut Operands<'_>) -> Result<Vec<
     checked(arrays, &outputs)
 }
 
-/// An input that is left out, or all of one that is there.
-fn whole(array: Option<Option<&Array>>) -> Option<Option<&Array>> {
-    match array {
-        None => Some(None),
-        Some(array) => array.map(Some),
-    }
-}
-
 /// Number of elements, or as many as there can be.
 pub(super) fn count(shape: &[usize]) -> usize {
     shape.iter().fold(1usize, |product, &size| product.saturating_mul(size))
@@ -148,7 +140,7 @@ fn moved(operator: &dyn Operator, at: &Site<'_>, inputs: &[Option<&Fact>], outpu
             continue;
         };
         let array = match (&fact.content, fact.known_shape()) {
-            (Some(Content::Known(array)), _) => Cow::Borrowed(array.as_ref()),
+            (Some(Content::Known(held)), _) => Cow::Borrowed(held.array().as_ref()),
             (Some(Content::Partial(numbers)), Some(shape)) => {
                 let codes = numbers.iter().map(|number| code(number, &mut free)).collect();
                 Cow::Owned(Array { shape, data: Data::I64(codes) })

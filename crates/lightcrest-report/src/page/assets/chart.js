@@ -75,6 +75,7 @@ function format(value, kind, step) {
   if (kind === "count") return prefixed(value, "");
   if (kind === "bytes") return prefixed(value, "B");
   if (kind === "milliseconds") return `${significant(value)} ms`;
+  if (kind === "microseconds") return `${significant(value)} µs`;
   if (kind === "seconds") {
     if (value >= 3600) return `${Math.floor(value / 3600)} h ${Math.round((value % 3600) / 60)} min`;
     if (value >= 120) return `${Math.floor(value / 60)} min ${Math.round(value % 60)} s`;

@@ -18,7 +18,7 @@ function drawHistory() {
     } else {
       const { direction, label: text } = data.metrics[metric];
       kind = data.metrics[metric].kind;
-      log = kind === "count" || kind === "bytes" || kind === "milliseconds";
+      log = kind === "count" || kind === "bytes" || kind === "milliseconds" || kind === "microseconds";
       title = text + (log ? " (log)" : "");
       let best = null;
       for (const trial of data.trials) {

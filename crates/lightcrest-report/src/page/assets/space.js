@@ -94,7 +94,7 @@ function drawParallel() {
 
 function metricAxis(metric, values, bottom, top, of) {
   const [low, high] = extent(values) ?? [0, 1];
-  const log = ["count", "bytes", "milliseconds"].includes(metric.kind) && low > 0;
+  const log = ["count", "bytes", "milliseconds", "microseconds"].includes(metric.kind) && low > 0;
   const scale = log ? logScale(low, high, bottom, top, metric.kind) : linearScale(low, high, bottom, top, metric.kind);
   return { name: metric.label, of: (t) => { const v = of(t); return known(v) && (!log || v > 0) ? v : null; }, scale, ticks: scale.ticks(5) };
 }

@@ -37,34 +37,50 @@ pub(super) fn sliced(tensor: &TensorProto, kept: &[Option<Vec<bool>>]) -> Tensor
     out
 }
 
-/// Runs of elements that stay: first element and length.
-fn runs(shape: &[usize], kept: &[Option<Vec<bool>>]) -> Vec<(usize, usize)> {
-    let last = kept.iter().rposition(Option::is_some).map_or(0, |axis| axis + 1);
-    let run: usize = shape[last..].iter().product();
-    let mut starts = vec![0];
-    for axis in 0..last {
-        let places: Vec<usize> =
-            (0..shape[axis]).filter(|&at| kept[axis].as_ref().is_none_or(|kept| kept[at])).collect();
-        starts =
-            starts.iter().flat_map(|&start| places.iter().map(move |&at| start * shape[axis] + at)).collect();
-    }
-    let mut runs: Vec<(usize, usize)> = vec![];
-    for start in starts {
-        match runs.last_mut() {
-            Some((first, length)) if *first + *length == start * run => *length += run,
-            _ => runs.push((start * run, run)),
-        }
-    }
-    runs
+/// Runs of elements that stay.
+struct Runs {
+    /// First elements of the positions along the first axis that stay.
+    outer: Vec<usize>,
+    /// First element and length of each run inside of one such position.
+    inner: Vec<(usize, usize)>,
 }
 
-fn take<T: Copy>(elements: &[T], runs: &[(usize, usize)], width: usize) -> Vec<T> {
+fn runs(shape: &[usize], kept: &[Option<Vec<bool>>]) -> Runs {
+    let places = |axis: usize| -> Vec<usize> {
+        (0..shape[axis]).filter(|&at| kept[axis].as_ref().is_none_or(|kept| kept[at])).collect()
+    };
+    if shape.is_empty() {
+        return Runs { outer: vec![0], inner: vec![(0, 1)] };
+    }
+    let last = kept.iter().rposition(Option::is_some).map_or(0, |axis| axis + 1).max(1);
+    let run: usize = shape[last..].iter().product();
+    let mut starts = vec![0];
+    for (axis, &size) in shape.iter().enumerate().take(last).skip(1) {
+        let places = places(axis);
+        starts = starts.iter().flat_map(|&start| places.iter().map(move |&at| start * size + at)).collect();
+    }
+    let mut inner: Vec<(usize, usize)> = vec![];
+    for start in starts {
+        match inner.last_mut() {
+            Some((first, length)) if *first + *length == start * run => *length += run,
+            _ => inner.push((start * run, run)),
+        }
+    }
+    let behind: usize = shape[1..].iter().product();
+    Runs { outer: places(0).into_iter().map(|at| at * behind).collect(), inner }
+}
+
+fn take<T: Copy>(elements: &[T], runs: &Runs, width: usize) -> Vec<T> {
     if elements.is_empty() {
         return vec![];
     }
-    let mut out = Vec::with_capacity(runs.iter().map(|(_, length)| length * width).sum());
-    for &(first, length) in runs {
-        out.extend_from_slice(&elements[first * width..(first + length) * width]);
+    let each: usize = runs.inner.iter().map(|(_, length)| length * width).sum();
+    let mut out = Vec::with_capacity(runs.outer.len() * each);
+    for outer in &runs.outer {
+        for &(first, length) in &runs.inner {
+            let first = (outer + first) * width;
+            out.extend_from_slice(&elements[first..first + length * width]);
+        }
     }
     out
 }

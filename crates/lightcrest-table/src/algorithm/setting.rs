@@ -1,0 +1,127 @@
+//! An algorithm and its hyperparameters, as a configuration of the space says them.
+
+use lightcrest::Configuration;
+use lightcrest_tree::TrainConfig;
+use serde::{Deserialize, Serialize};
+
+use super::{forest, loss};
+use crate::Task;
+use crate::feature::Encoding;
+
+/// What learns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Algorithm {
+    /// The same for every row.
+    Constant,
+    /// Gradient boosting.
+    Boosting,
+    /// A random forest.
+    Forest,
+    /// Extremely randomised trees.
+    ExtraTrees,
+}
+
+impl Algorithm {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Constant, Self::Boosting, Self::Forest, Self::ExtraTrees];
+
+    /// As a spec names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Constant => "constant",
+            Self::Boosting => "boosting",
+            Self::Forest => "forest",
+            Self::ExtraTrees => "extra_trees",
+        }
+    }
+}
+
+/// An algorithm with everything that a configuration says of it.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// What learns.
+    pub algorithm: Algorithm,
+    configuration: Configuration,
+    /// Rounds where they are known already: no early stopping then.
+    pub rounds: Option<usize>,
+}
+
+impl Setting {
+    /// What a configuration says. A configuration of an unknown algorithm is the constant.
+    pub fn of(configuration: &Configuration) -> Self {
+        let name = configuration.get_str("algorithm").unwrap_or("constant");
+        let algorithm = Algorithm::ALL.into_iter().find(|algorithm| algorithm.name() == name);
+        let algorithm = algorithm.unwrap_or(Algorithm::Constant);
+        Self { algorithm, configuration: configuration.clone(), rounds: None }
+    }
+
+    /// How categories are given.
+    pub fn encoding(&self) -> Encoding {
+        match self.text("categories") {
+            Some("means") => Encoding::Means,
+            _ => Encoding::Levels,
+        }
+    }
+
+    /// Whether the logarithm of the target is learnt.
+    pub fn log_target(&self) -> bool {
+        self.text("target") == Some("log")
+    }
+
+    /// A parameter of the algorithm by its short name.
+    fn number(&self, name: &str) -> Option<f64> {
+        self.configuration.get_f64(&format!("{}.{name}", self.algorithm.name()))
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        self.configuration.get_str(&format!("{}.{name}", self.algorithm.name()))
+    }
+
+    /// How trees are grown; none where there are none.
+    pub(super) fn tree_config(
+        &self,
+        task: Task,
+        classes: usize,
+        columns: usize,
+        rows: usize,
+    ) -> Option<TrainConfig> {
+        let loss = loss(task, classes);
+        let number = |name, default| self.number(name).unwrap_or(default);
+        let whole = |name, default: f64| number(name, default).round() as usize;
+        let mut config = match self.algorithm {
+            Algorithm::Constant => return None,
+            Algorithm::Boosting => TrainConfig {
+                loss,
+                rounds: whole("rounds", 300.0),
+                learning_rate: number("learning_rate", 0.1),
+                leaves: whole("leaves", 16.0),
+                min_rows: whole("min_rows", 20.0),
+                l2: number("l2", 1.0),
+                row_fraction: number("row_fraction", 1.0),
+                column_fraction: number("column_fraction", 1.0),
+                ..TrainConfig::default()
+            },
+            Algorithm::Forest | Algorithm::ExtraTrees => {
+                let base = forest(self.algorithm == Algorithm::ExtraTrees, loss, columns);
+                TrainConfig {
+                    rounds: whole("trees", 50.0),
+                    leaves: whole("leaves", 256.0),
+                    min_rows: whole("min_rows", 3.0),
+                    column_fraction_by_node: number("column_fraction", base.column_fraction_by_node)
+                        .max(1.0 / columns.max(1) as f64),
+                    ..base
+                }
+            }
+        };
+        config.categories.smoothing = number("smoothing", config.categories.smoothing);
+        if self.algorithm == Algorithm::Boosting {
+            // A fixed hundred would leave the categories of small tables unused.
+            config.categories.min_rows_per_group = (rows / 40).clamp(5, 100);
+        }
+        if let Some(rounds) = self.rounds {
+            config.rounds = rounds.max(1);
+        }
+        Some(config)
+    }
+}

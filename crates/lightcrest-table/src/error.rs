@@ -1,0 +1,201 @@
+//! What can be wrong with a table.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why a table cannot be used. Every message names the place, the value and the remedy.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TableError {
+    /// The file cannot be read.
+    #[error("cannot read {}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The path is an address.
+    #[error("`{0}` is an address, and nothing is downloaded: fetch the file first and give its path")]
+    Address(String),
+    /// The path is a folder.
+    #[error("{} is a folder: give the path of one table", .0.display())]
+    Folder(PathBuf),
+    /// The file is of a format that this program does not read.
+    #[error("{} is {format}, which is not read here: {remedy}", .path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        format: &'static str,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// There is nothing in it.
+    #[error("{} is empty: a table needs a header and at least {least} rows", .path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+        /// Rows that a fit needs.
+        least: usize,
+    },
+    /// Bytes that are no text in the encoding.
+    #[error(
+        "line {line}, column {column}: bytes {bytes} are no text in {encoding}; name the encoding of the file, such as \
+         --encoding windows-1252"
+    )]
+    Undecodable {
+        /// The line, from 1.
+        line: u64,
+        /// The character in it, from 1.
+        column: u64,
+        /// The bytes in hexadecimal.
+        bytes: String,
+        /// The encoding.
+        encoding: &'static str,
+    },
+    /// `--encoding` names none.
+    #[error("there is no encoding `{0}`; try utf-8, windows-1252, shift_jis, utf-16le, ...")]
+    UnknownEncoding(String),
+    /// A record has another number of fields than the header.
+    #[error(
+        "line {line}: {found} fields, but the header has {expected} (the separator is {separator}); mend the line, or name \
+         another separator with --separator"
+    )]
+    Fields {
+        /// The line where the record begins, from 1.
+        line: u64,
+        /// Its fields.
+        found: usize,
+        /// Those of the header.
+        expected: usize,
+        /// The separator as a person writes it.
+        separator: String,
+    },
+    /// A quoted field never ends.
+    #[error(
+        "line {line}: a quote is opened in this record and never closed; close it, or double it if it is meant as itself"
+    )]
+    OpenQuote {
+        /// The line where the record begins, from 1.
+        line: u64,
+    },
+    /// Two columns have one name.
+    #[error("columns {first} and {second} are both named `{name}`: rename one of them")]
+    SameName {
+        /// The name.
+        name: String,
+        /// The position of the first, from 1.
+        first: usize,
+        /// The position of the second, from 1.
+        second: usize,
+    },
+    /// A column that is asked for is not there.
+    #[error("there is no column `{name}`{}; the columns are {columns}", .similar.as_ref().map_or_else(String::new, |it| format!(" (did you mean `{it}`?)")))]
+    NoColumn {
+        /// The name.
+        name: String,
+        /// One that is there and much like it.
+        similar: Option<String>,
+        /// All names, shortened.
+        columns: String,
+    },
+    /// Columns that a model needs are not in its table.
+    #[error(
+        "{} missing: {}; add {}, or take missing values for {} with --allow-missing-columns",
+        if .0.len() == 1 { "a column that the model needs is".into() } else { format!("{} columns that the model needs are", .0.len()) },
+        .0.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
+        if .0.len() == 1 { "it" } else { "them" },
+        if .0.len() == 1 { "it" } else { "them" },
+    )]
+    MissingColumns(Vec<String>),
+    /// Too few rows.
+    #[error("{found} {} a target, but a fit needs at least {least} rows with one", if *.found == 1 { "row has" } else { "rows have" })]
+    TooFewRows {
+        /// Rows with a target.
+        found: usize,
+        /// How many it takes.
+        least: usize,
+    },
+    /// A target from which nothing can be learnt.
+    #[error("nothing to predict: every row of `{column}` is {value}")]
+    ConstantTarget {
+        /// The target.
+        column: String,
+        /// Its value.
+        value: String,
+    },
+    /// Most targets are missing.
+    #[error(
+        "{missing} of {rows} rows have no value in the target `{column}`; is it the right column? --drop-missing-target drops \
+         those rows"
+    )]
+    MissingTarget {
+        /// The target.
+        column: String,
+        /// Rows without one.
+        missing: usize,
+        /// All rows.
+        rows: usize,
+    },
+    /// A target that is not what the task needs.
+    #[error("{place}the target `{column}` has the value {value}; {remedy}")]
+    Target {
+        /// `line 7: ` or nothing.
+        place: String,
+        /// The target.
+        column: String,
+        /// The value.
+        value: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// Anything else that does not go together; the message says what would.
+    #[error("{0}")]
+    Unfit(String),
+    /// A model file that cannot be read.
+    #[error("this is no model that can be read: {0}")]
+    Model(String),
+}
+
+/// The name that is most like one that is not there: the same letters in another case or with other blanks,
+/// or few edits away.
+pub(crate) fn similar<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
+    let plain = |text: &str| -> String {
+        text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    };
+    let target = plain(wanted);
+    let scored = names.map(|name| (distance(&target, &plain(name)), name));
+    let (edits, best) = scored.min_by_key(|(edits, _)| *edits)?;
+    (edits * 3 <= target.chars().count().max(3)).then(|| best.to_owned())
+}
+
+/// Levenshtein's distance.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_name_finds_its_column() {
+        let names = ["Status", "Home", "Sale_Price"];
+        let find = |wanted| similar(wanted, names.into_iter());
+        assert_eq!(find("status").as_deref(), Some("Status"));
+        assert_eq!(find("sale price").as_deref(), Some("Sale_Price"));
+        assert_eq!(find("zzzzzz"), None);
+    }
+}

@@ -1,0 +1,143 @@
+//! Bytes of a file, decompressed.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, Cursor, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use flate2::read::MultiGzDecoder;
+
+use crate::error::TableError;
+
+/// What the bytes are packed in, by their first ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Packing {
+    None,
+    Gzip,
+    Zstandard,
+}
+
+/// A file, or bytes that were read already because they come only once.
+#[derive(Debug, Clone)]
+pub struct Source {
+    path: PathBuf,
+    held: Option<Arc<Vec<u8>>>,
+    packing: Packing,
+}
+
+/// Formats that are told by their first bytes and are no text.
+const FORMATS: &[(&[u8], &str, &str)] = &[
+    (
+        b"PAR1",
+        "a Parquet file",
+        "write it as CSV, such as by `pandas.read_parquet(f).to_csv(g, index=False)`",
+    ),
+    (
+        b"ARROW1",
+        "an Arrow file",
+        "write it as CSV, such as by `pandas.read_feather(f).to_csv(g, index=False)`",
+    ),
+    (b"PK\x03\x04", "a ZIP archive or an Excel workbook (xlsx)", "unpack it, or save the sheet as CSV"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook (xls)", "save the sheet as CSV"),
+    (b"SQLite format 3", "an SQLite database", "export the table as CSV"),
+    (b"\x89HDF", "an HDF5 file", "write the table as CSV"),
+    (b"\x93NUMPY", "a NumPy array", "write it as CSV, such as by `numpy.savetxt`"),
+    (b"%PDF", "a PDF", "save the table as CSV"),
+    (b"BZh", "packed by bzip2", "unpack it first: `bunzip2 FILE`"),
+    (b"\xfd7zXZ", "packed by xz", "unpack it first: `unxz FILE`"),
+];
+
+impl Source {
+    /// A file by its path; `-` is standard input. Pipes are read whole, files as often as needed.
+    ///
+    /// # Errors
+    /// If there is no such file, or it is something else than delimited text.
+    pub fn open(path: &Path) -> Result<Self, TableError> {
+        let shown = path.to_string_lossy();
+        if let Some((scheme, _)) = shown.split_once("://")
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric())
+        {
+            return Err(TableError::Address(shown.into_owned()));
+        }
+        let read = |source| TableError::Read { path: path.to_path_buf(), source };
+        if path == Path::new("-") {
+            let mut bytes = Vec::new();
+            io::stdin().lock().read_to_end(&mut bytes).map_err(read)?;
+            return Self::from_bytes(path, bytes);
+        }
+        let facts = fs::metadata(path).map_err(read)?;
+        if facts.is_dir() {
+            return Err(TableError::Folder(path.to_path_buf()));
+        }
+        if !facts.is_file() {
+            return Self::from_bytes(path, fs::read(path).map_err(read)?);
+        }
+        let mut first = Vec::new();
+        File::open(path).and_then(|file| file.take(64).read_to_end(&mut first)).map_err(read)?;
+        Ok(Self { path: path.to_path_buf(), held: None, packing: packing(path, &first)? })
+    }
+
+    /// Bytes that are there; the path is for messages.
+    ///
+    /// # Errors
+    /// If they are something else than delimited text.
+    pub fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self, TableError> {
+        let packing = packing(path, &bytes)?;
+        Ok(Self { path: path.to_path_buf(), held: Some(Arc::new(bytes)), packing })
+    }
+
+    /// The path, for messages.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Size of the file in bytes, packed as it is.
+    pub fn bytes(&self) -> u64 {
+        match &self.held {
+            Some(bytes) => bytes.len() as u64,
+            None => fs::metadata(&self.path).map_or(0, |facts| facts.len()),
+        }
+    }
+
+    /// The unpacked bytes from the beginning.
+    ///
+    /// # Errors
+    /// If the file cannot be opened, or is not packed as its first bytes say.
+    pub fn reader(&self) -> Result<Box<dyn Read>, TableError> {
+        let failed = |source| TableError::Read { path: self.path.clone(), source };
+        let raw: Box<dyn Read> = match &self.held {
+            Some(bytes) => Box::new(Cursor::new(Shared(Arc::clone(bytes)))),
+            None => Box::new(File::open(&self.path).map_err(failed)?),
+        };
+        let raw = BufReader::with_capacity(1 << 16, raw);
+        Ok(match self.packing {
+            Packing::None => Box::new(raw),
+            Packing::Gzip => Box::new(MultiGzDecoder::new(raw)),
+            Packing::Zstandard => {
+                let decoder = ruzstd::decoding::StreamingDecoder::new(raw)
+                    .map_err(|error| failed(io::Error::new(io::ErrorKind::InvalidData, error.to_string())))?;
+                Box::new(decoder)
+            }
+        })
+    }
+}
+
+/// Bytes of several readers.
+struct Shared(Arc<Vec<u8>>);
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+fn packing(path: &Path, first: &[u8]) -> Result<Packing, TableError> {
+    if let Some((_, format, remedy)) = FORMATS.iter().find(|(magic, ..)| first.starts_with(magic)) {
+        return Err(TableError::Format { path: path.to_path_buf(), format, remedy });
+    }
+    Ok(match first {
+        [0x1f, 0x8b, ..] => Packing::Gzip,
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Packing::Zstandard,
+        _ => Packing::None,
+    })
+}

@@ -1,0 +1,204 @@
+use super::*;
+use crate::metric::Metric;
+use crate::pipeline::Pipeline;
+use crate::read::Source;
+use crate::table::{LearnConfig, learn};
+use lightcrest::space::Configuration;
+use lightcrest::{Objective, Trial};
+use std::path::Path;
+
+fn problem(text: &str, change: impl Fn(&mut LearnConfig)) -> Problem {
+    let source = Source::from_bytes(Path::new("t.csv"), text.as_bytes().to_vec()).unwrap();
+    let mut config = LearnConfig { target: "y".into(), ..LearnConfig::default() };
+    change(&mut config);
+    let config_of = ProblemConfig { metric: None, folds: 5, seed: 3 };
+    Problem::new(learn(source, &config).unwrap(), &config_of).unwrap()
+}
+
+/// A number from 0 to 1 that follows nothing.
+fn random(i: u64) -> f64 {
+    (crate::split::mix(i) >> 11) as f64 / (1u64 << 53) as f64
+}
+
+/// A target that follows two columns, with noise.
+fn learnable(rows: u64) -> String {
+    let row = |i: u64| {
+        let (x, noise) = (random(i * 3), random(i * 3 + 1));
+        let level = i % 5;
+        let y = x + if level == 2 { 0.5 } else { 0.0 } + 0.3 * noise > 0.8;
+        format!("{x:.4},k{level},{:.3},{}", random(i * 3 + 2), if y { "yes" } else { "no" })
+    };
+    let rows: Vec<String> = (0..rows).map(row).collect();
+    format!("x,c,n,y\n{}\n", rows.join("\n"))
+}
+
+fn evaluate(objective: &TableObjective, configuration: &Configuration) -> (Vec<f64>, Option<Made>) {
+    let mut trial = Trial::detached(configuration.clone(), 7);
+    let (evaluation, made) = objective.run(&mut trial).unwrap();
+    (evaluation.values, made)
+}
+
+#[test]
+fn every_configuration_of_the_portfolio_is_of_the_space_and_beats_the_constant() {
+    let problem = problem(&learnable(600), |_| {});
+    let (space, portfolio) = (space(&problem).unwrap(), portfolio(&problem));
+    let objective = TableObjective::new(problem, Limits::default(), 1);
+    let mut constant = f64::NAN;
+    for (i, configuration) in portfolio.iter().enumerate() {
+        space.conform(configuration).unwrap();
+        if i < 4 || i % 3 == 0 {
+            let (values, _) = evaluate(&objective, configuration);
+            if i == 0 {
+                constant = values[0];
+            } else {
+                assert!(values[0] < 0.8 * constant, "{configuration}: {values:?}, constant {constant}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_model_is_its_bytes_and_does_not_depend_on_threads_or_batches() {
+    let configuration = {
+        let problem = problem(&learnable(400), |_| {});
+        portfolio(&problem)[1].clone()
+    };
+    let made = |threads| {
+        let objective = TableObjective::new(problem(&learnable(400), |_| {}), Limits::default(), threads);
+        let (_, made) = evaluate(&objective, &configuration);
+        (made.unwrap().model, objective)
+    };
+    let ((model, objective), (other, _)) = (made(1), made(2));
+    let bytes = model.to_bytes();
+    assert_eq!(bytes, other.to_bytes());
+    assert_eq!(Pipeline::from_bytes(&bytes).unwrap(), model);
+    let table = objective.problem().table();
+    let all = model.predict(table);
+    for row in 0..20u32 {
+        let alone = model.predict_rows(table, &[row]);
+        assert_eq!(alone, all[row as usize * 2..row as usize * 2 + 2]);
+        assert!((alone[0] + alone[1] - 1.0).abs() < 1e-12);
+    }
+    // The noise may be left out, and then is not needed.
+    assert!(model.columns_needed() >= 2);
+    for end in (0..bytes.len()).step_by(7) {
+        assert!(Pipeline::from_bytes(&bytes[..end]).is_err());
+    }
+    let mut changed = bytes.clone();
+    changed[20] ^= 1;
+    assert!(Pipeline::from_bytes(&changed).unwrap_err().to_string().contains("changed"));
+    let mut newer = bytes;
+    newer[8] = 9;
+    assert!(Pipeline::from_bytes(&newer).unwrap_err().to_string().contains("version 9"));
+}
+
+/// The best leak test there is: a target that follows nothing, and categories by the thousand.
+#[test]
+fn noise_scores_at_chance() {
+    let row = |i: u64| {
+        format!(
+            "k{},m{},{:.3},{}",
+            crate::split::mix(i) % 1000,
+            crate::split::mix(!i) % 700,
+            random(i),
+            u8::from(random(i + 1_000_000) < 0.5)
+        )
+    };
+    let rows: Vec<String> = (0..2500).map(row).collect();
+    let problem = {
+        let mut problem = problem(&format!("a,b,n,y\n{}\n", rows.join("\n")), |_| {});
+        problem.metric = Metric::Auc;
+        problem
+    };
+    let configurations: Vec<Configuration> = portfolio(&problem)
+        .into_iter()
+        .filter(|it| it.get_str("boosting.categories").is_some())
+        .take(4)
+        .collect();
+    assert!(configurations.iter().any(|it| it.get_str("boosting.categories") == Some("means")));
+    let objective = TableObjective::new(problem, Limits::default(), 1);
+    for configuration in configurations {
+        let (values, _) = evaluate(&objective, &configuration);
+        // 2000 rows, half of each class: the standard deviation of an AUC of chance is about 0.013.
+        assert!((values[0] - 0.5).abs() < 3.0 * 0.013, "{configuration}: {}", values[0]);
+    }
+}
+
+/// Rows of a group have a target of the group's that follows nothing: only what knows the group knows it.
+#[test]
+fn groups_do_not_leak() {
+    let row = |i: u64| {
+        let group = i / 10;
+        format!("g{group},{:.5},{}", random(group) + 1e-4 * random(i), u8::from(random(group + 99_999) < 0.5))
+    };
+    let rows: Vec<String> = (0..1500).map(row).collect();
+    let text = format!("who,x,y\n{}\n", rows.join("\n"));
+    let auc = |group: Option<&str>| {
+        let mut problem = problem(&text, |config| {
+            config.group = group.map(str::to_owned);
+            config.ignore = if group.is_none() { vec!["who".into()] } else { vec![] };
+        });
+        problem.metric = Metric::Auc;
+        let configuration = portfolio(&problem)[3].clone();
+        let objective = TableObjective::new(problem, Limits::default(), 1);
+        evaluate(&objective, &configuration).0[0]
+    };
+    assert!(auc(None) > 0.8, "without --group the group is learnt by heart");
+    assert!((auc(Some("who")) - 0.5).abs() < 0.15);
+}
+
+#[test]
+fn a_column_that_tells_the_target_alone_is_pointed_out() {
+    let row = |i: u64| {
+        format!(
+            "{},{:.3},{}",
+            if i % 3 == 0 { "a" } else { "b" },
+            random(i),
+            i % 3 / 2 * 10 + u64::from(i % 3 == 0)
+        )
+    };
+    let rows: Vec<String> = (0..300).map(row).collect();
+    let problem = problem(
+        &format!(
+            "leak,x,y\n{}\n",
+            rows.join("\n").replace(",10", ",no").replace(",0", ",no").replace(",1", ",yes")
+        ),
+        |_| {},
+    );
+    let warnings = |i: usize| problem.schema().columns[i].warnings.join(" ");
+    assert!(warnings(0).contains("alone tells the target"), "{}", warnings(0));
+    assert!(!warnings(1).contains("alone"), "{}", warnings(1));
+}
+
+#[test]
+fn skewed_targets_may_be_learnt_as_logarithms_and_never_come_back_negative() {
+    let rows: Vec<String> = (0..400)
+        .map(|i| format!("{:.3},{:.2}", random(i), (4.0 * random(i) + random(i + 7000)).exp()))
+        .collect();
+    let problem = problem(&format!("x,y\n{}\n", rows.join("\n")), |_| {});
+    let configuration =
+        portfolio(&problem).into_iter().find(|it| it.get_str("boosting.target") == Some("log")).unwrap();
+    let objective = TableObjective::new(problem, Limits::default(), 1);
+    let (values, made) = evaluate(&objective, &configuration);
+    let deviation = {
+        let targets = &objective.problem().targets;
+        let mean = targets.iter().sum::<f64>() / 400.0;
+        (targets.iter().map(|y| (y - mean).powi(2)).sum::<f64>() / 400.0).sqrt()
+    };
+    assert!(values[0] < 0.7 * deviation, "{} {deviation}", values[0]);
+    let predictions = made.unwrap().model.predict(objective.problem().table());
+    assert!(predictions.iter().all(|p| *p > 0.0 && p.is_finite()));
+}
+
+#[test]
+fn a_bound_on_the_size_is_a_constraint() {
+    let problem = problem(&learnable(300), |_| {});
+    let portfolio = portfolio(&problem);
+    let limits = Limits { bytes: Some(2000), latency_us: None };
+    let objective = TableObjective::new(problem, limits, 1);
+    let mut trial = Trial::detached(portfolio[3].clone(), 7);
+    let evaluation = objective.evaluate(&mut trial).unwrap();
+    assert!(evaluation.constraints[0].1 > 0.0, "{evaluation:?}");
+    let mut trial = Trial::detached(portfolio[0].clone(), 7);
+    assert!(objective.evaluate(&mut trial).unwrap().constraints[0].1 < 0.0);
+}

