@@ -8,6 +8,7 @@ mod compress;
 mod compress_search;
 mod figures;
 mod search;
+mod search_peer;
 mod study;
 mod table;
 mod train;

@@ -1,6 +1,8 @@
 //! `cargo xtask bench search SPEC`: what the sampler of a spec finds, and what random search finds with the
 //! same budget.
 //!
+//! `--peer` runs `examples/fashion-mnist.toml` beside the same search in Optuna and PyTorch (`search_peer`).
+//!
 //! The front of a run is judged by its hypervolume in a unit cube: an objective that is better when larger
 //! runs from `WORST_SHARE` to 1, one that is better when smaller runs on a logarithmic scale from the limit
 //! that the spec sets down to a thousandth of it. Nothing of this is known to the samplers.
@@ -10,7 +12,7 @@ use std::process::Command;
 
 use toml::{Table, Value};
 
-use super::mean_and_error;
+use super::{mean_and_error, search_peer};
 use crate::process::{cargo, run, target_folder};
 
 /// An accuracy that any network reaches.
@@ -32,7 +34,7 @@ impl Options {
     /// # Errors
     /// What is missing or unknown.
     pub(super) fn read(options: &[&str], default: Option<&str>) -> Result<Self, String> {
-        let (mut spec, mut seeds, mut budget) = (None, 5, None);
+        let (mut spec, mut seeds, mut budget, mut peer) = (None, 5, None, false);
         let mut rest = options.iter();
         while let Some(&option) = rest.next() {
             let mut word = || rest.next().copied().ok_or(format!("{option} needs a value"));
@@ -43,13 +45,14 @@ impl Options {
                     .ok_or(format!("{option} needs a number above 0, not `{text}`"))
             };
             match option {
+                "--peer" => peer = true,
                 "--seeds" => seeds = number(word()?)?,
                 "--trials" => budget = Some(("trials", Value::Integer(number(word()?)?))),
                 "--time" => budget = Some(("time", Value::from(word()?))),
                 path if spec.is_none() && !path.starts_with('-') => spec = Some(path),
                 other => {
                     return Err(format!(
-                        "unknown option `{other}`: SPEC, --seeds N, --trials N or --time 5m expected"
+                        "unknown option `{other}`: SPEC, --seeds N, --trials N, --time 5m or --peer expected"
                     ));
                 }
             }
