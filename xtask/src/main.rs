@@ -35,7 +35,8 @@ cargo xtask COMMAND
                 `lightcrest compress` finds beside random search and its first trials alone, with the options of bench search;
                 --part int8 for `lightcrest quantize` beside onnxruntime's quantizer)
   bench table --part trees   loss, training time and latency of the trees beside LightGBM and scikit-learn at the same settings, on
-                tables of PyPI packages (--table A,B; --seeds 0,1,2)
+                tables of PyPI packages (--table A,B; --seeds 0,1,2); --part onnx for models as ONNX in onnxruntime beside our predictions, which must
+                be equal
   fuzz onnx     damages those files and reads, infers, normalises and writes what is left of them (--minutes N, default 1)
 ";
 
