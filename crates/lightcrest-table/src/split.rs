@@ -167,8 +167,11 @@ fn dealt(input: &SplitInput<'_>) -> Splits {
             unit.iter().map(of_class).sum::<f64>() / (weights[p] * unit.len() as f64)
                 + 1e-6 * size[p] / (weights[p] * rows as f64)
         };
-        let costs: Vec<f64> = (0..=folds).map(cost).collect();
-        let best = (0..=folds).min_by(|a, b| costs[*a].total_cmp(&costs[*b])).expect("there are parts");
+        // A class that hardly goes round the folds has nothing to spare for the test.
+        let spares = |row: &u32| input.task == Task::Regression || of_class[strata[*row as usize]] > folds;
+        let parts = if unit.iter().all(spares) { folds + 1 } else { folds };
+        let costs: Vec<f64> = (0..parts).map(cost).collect();
+        let best = (0..parts).min_by(|a, b| costs[*a].total_cmp(&costs[*b])).expect("there are parts");
         for row in unit {
             have[best][strata[*row as usize]] += 1.0;
             part[*row as usize] = Some(best);

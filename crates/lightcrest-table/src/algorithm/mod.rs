@@ -74,7 +74,7 @@ pub fn fit(
     stop: &(dyn Fn() -> bool + Sync),
 ) -> Result<Outcome, FitError> {
     let columns = training.data.map_or(0, Dataset::columns);
-    let config = setting.tree_config(training.task, training.classes, columns);
+    let config = setting.tree_config(training.task, training.classes, columns, training.rows.len());
     let (Some(mut config), Some(data)) = (config, training.data) else {
         // It takes no time, so that there is always an answer.
         return Ok(constant(training));

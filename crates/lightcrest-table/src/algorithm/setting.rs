@@ -79,7 +79,13 @@ impl Setting {
     }
 
     /// How trees are grown; none where there are none.
-    pub(super) fn tree_config(&self, task: Task, classes: usize, columns: usize) -> Option<TrainConfig> {
+    pub(super) fn tree_config(
+        &self,
+        task: Task,
+        classes: usize,
+        columns: usize,
+        rows: usize,
+    ) -> Option<TrainConfig> {
         let loss = loss(task, classes);
         let number = |name, default| self.number(name).unwrap_or(default);
         let whole = |name, default: f64| number(name, default).round() as usize;
@@ -109,8 +115,9 @@ impl Setting {
             }
         };
         config.categories.smoothing = number("smoothing", config.categories.smoothing);
-        if self.algorithm == Algorithm::Boosting && task == Task::Classification && config.min_rows < 5 {
-            config.categories.min_rows_per_group = 20;
+        if self.algorithm == Algorithm::Boosting {
+            // A fixed hundred would leave the categories of small tables unused.
+            config.categories.min_rows_per_group = (rows / 40).clamp(5, 100);
         }
         if let Some(rounds) = self.rounds {
             config.rounds = rounds.max(1);

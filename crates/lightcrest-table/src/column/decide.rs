@@ -123,7 +123,9 @@ impl Decision<'_> {
     fn keep_word(&mut self) -> bool {
         let profile = self.profile;
         let few_numbers = (profile.point.max(profile.comma) as f64) < 0.5 * profile.present() as f64;
-        let most = profile.missing_words.iter().max_by_key(|(_, count)| **count);
+        // What is not available, or a question mark, is no level however often it is there.
+        let words = profile.missing_words.iter().filter(|(word, _)| word.eq_ignore_ascii_case("none"));
+        let most = words.max_by_key(|(_, count)| **count);
         let Some((word, count)) = most.filter(|(_, count)| **count * 2 > profile.rows) else { return false };
         if profile.present() == 0 || !few_numbers || profile.dates.iter().any(|dates| *dates > 0) {
             return false;
@@ -417,7 +419,10 @@ impl Decision<'_> {
         }
         let each = present as f64 / distinct as f64;
         // Neighbours that are equal far more often than chance has it.
-        let together = profile.repeats as f64 > 0.5 * (present - distinct) as f64 && each > 1.5;
+        // One value that is everywhere, such as 0, has neighbours by chance.
+        let most = profile.levels.values().copied().max().unwrap_or(0) as f64;
+        let even = most <= (8.0 * each).max(0.02 * present as f64);
+        let together = even && profile.repeats as f64 > 0.5 * (present - distinct) as f64 && each > 1.5;
         if each < 100.0 && (together || (named && each < 50.0)) {
             let name = &self.column.name;
             self.column.warnings.push(format!(

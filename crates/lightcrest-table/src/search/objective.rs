@@ -29,6 +29,9 @@ use crate::table::Values;
 /// More features than this are screened by a shallow model first.
 const MANY_FEATURES: usize = 400;
 
+/// Rows that a temperature is found on, at most.
+const CALIBRATION_ROWS: usize = 5000;
+
 /// Bounds that every model must keep.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Limits {
@@ -502,11 +505,16 @@ fn mean(values: &[f64]) -> Option<f64> {
 /// The temperature of least log loss (Guo et al. 2017, *On calibration of modern neural networks*), by golden
 /// section over its logarithm; 1 where that gains nothing to speak of.
 fn temperature(predictions: &[f64], k: usize, targets: &[f64]) -> f64 {
+    // One number needs no more rows than these.
+    let step = targets.len().div_ceil(CALIBRATION_ROWS).max(1);
+    let rows = predictions.chunks_exact(k).step_by(step);
+    let (predictions, targets): (Vec<f64>, Vec<f64>) =
+        (rows.flatten().copied().collect(), targets.iter().step_by(step).copied().collect());
     let loss = |log: f64| {
         let after = After { temperature: log.exp(), ..After::default() };
-        let mut rows = predictions.to_vec();
+        let mut rows = predictions.clone();
         rows.chunks_exact_mut(k).for_each(|row| after.apply(Task::Classification, row));
-        Metric::LogLoss.score(&rows, k, targets, 0.5).unwrap_or(f64::INFINITY)
+        Metric::LogLoss.score(&rows, k, &targets, 0.5).unwrap_or(f64::INFINITY)
     };
     let ratio = (5f64.sqrt() - 1.0) / 2.0;
     let (mut low, mut high) = (-1.2, 1.2);

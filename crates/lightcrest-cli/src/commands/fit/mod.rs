@@ -104,10 +104,11 @@ pub(crate) fn fit(arguments: &FitArguments) -> Result<(), CliError> {
         workers: Some(1),
         quiet: arguments.quiet,
     };
-    let root = Session::root(&study_arguments, &spec.study)?;
+    // Another table has another space: what changed is the table.
     if !arguments.fresh {
-        identity.check_same(&root)?;
+        identity.check_same(&Session::folder(&study_arguments, &spec.study))?;
     }
+    let root = Session::root(&study_arguments, &spec.study)?;
     if !arguments.quiet {
         print(&columns::text(&table))?;
     }
