@@ -54,7 +54,7 @@ pub(crate) enum Command {
     Tune(StudyArguments),
     /// Compress a network that exists: search what to do to which of its layers
     #[command(after_help = COMPRESS_EXAMPLES)]
-    Compress(StudyArguments),
+    Compress(CompressArguments),
     /// Make light models from a table: prepare, search, judge, deliver
     #[command(after_help = fit::FIT_EXAMPLES)]
     Fit(FitArguments),
@@ -221,6 +221,10 @@ pub(crate) struct LatencyArguments {
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
+    /// Take the time with this library of onnxruntime, or the one in this folder [default: ORT_DYLIB_PATH,
+    /// else that of the active Python environment, else Lightcrest's own executor]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) onnxruntime: Option<PathBuf>,
 }
 
 /// A name and a size above zero.
@@ -294,12 +298,13 @@ pub(crate) enum ImportanceName {
 
 const DECOMPOSE_EXAMPLES: &str = "\
 A convolution or a linear layer becomes a chain of smaller ones with about the same product: no data is needed, and what the ranks drop
-is lost until the network is trained again. Layers stay where a chain would take no fewer multiply-accumulates, and the table says
+is lost until the network is trained again; with --calibration less of it is, at the same ranks. Layers stay where a chain would take no fewer multiply-accumulates, and the table says
 why. Layers without a window are always decomposed by SVD. Without anything to decompose, nothing is written and the exit code is 2.
 
 Examples:
   lightcrest decompose model.onnx --method tucker --out low.onnx
   lightcrest decompose model.onnx --method spatial --rank 0.5 --out low.onnx
+  lightcrest decompose model.onnx --rank 0.5 --calibration photos/ --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --out low.onnx
   lightcrest decompose model.onnx --method svd --macs 0.5 --keep stem --out low.onnx --json";
 
 /// `lightcrest decompose`
@@ -329,9 +334,56 @@ pub(crate) struct DecomposeArguments {
     /// Decompose layers even where this takes no fewer multiply-accumulates
     #[arg(long)]
     pub(crate) allow_growth: bool,
+    /// Inputs of the model, so that the error of what layers write is made small, not that of their weights:
+    /// a .npz, a .npy, a folder of them, or a folder of images
+    #[arg(long, value_name = "DATA")]
+    pub(crate) calibration: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) pictures: PictureArguments,
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// How the images of a folder become inputs of a model.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct PictureArguments {
+    /// Images: what a pixel from 0 to 255 is multiplied by first [default: as the file says, or 1/255]
+    #[arg(long, value_name = "X")]
+    pub(crate) scale: Option<f64>,
+    /// Images: what is subtracted then, a number or one for each channel [default: as the file says, or 0]
+    #[arg(long, value_name = "X,..", value_delimiter = ',', allow_negative_numbers = true)]
+    pub(crate) mean: Option<Vec<f64>>,
+    /// Images: what it is divided by then, a number or one for each channel [default: as the file says, or 1]
+    #[arg(long, value_name = "X,..", value_delimiter = ',')]
+    pub(crate) std: Option<Vec<f64>>,
+    /// Images: order of the axes of the input [default: as its sizes tell]
+    #[arg(long, value_name = "NAME", value_enum)]
+    pub(crate) layout: Option<LayoutName>,
+    /// Images: blue comes first
+    #[arg(long)]
+    pub(crate) bgr: bool,
+    /// Images: height and width of the input, where the file leaves them free
+    #[arg(long, value_name = "HxW", value_parser = sides)]
+    pub(crate) image_size: Option<[usize; 2]>,
+}
+
+/// Orders of axes.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum LayoutName {
+    /// Channels before height and width
+    Nchw,
+    /// Channels last
+    Nhwc,
+}
+
+/// Height and width from 1 to 16384.
+fn sides(text: &str) -> Result<[usize; 2], String> {
+    let side = |text: &str| text.parse().ok().filter(|side| (1..=16384).contains(side));
+    let (height, width) = text.split_once('x').unwrap_or((text, text));
+    side(height).zip(side(width)).map(|(height, width)| [height, width]).ok_or_else(|| {
+        format!("`{text}` is not a height and a width from 1 to 16384, such as 224x192, or 224 for both")
+    })
 }
 
 /// Ways to decompose a kernel.
@@ -350,13 +402,16 @@ pub(crate) enum MethodName {
 const QUANTIZE_EXAMPLES: &str = "\
 The file has QuantizeLinear and DequantizeLinear around what computes with 8 bits, as runtimes fuse them. Calibration inputs are a .npz
 whose arrays are named like the inputs of the model, a .npy, or a folder of them; the first axis counts samples, and some dozens
-are enough. They must be what the model sees in use, normalised as it expects. Layers that lose most stay in fp32 until every output
+are enough. They must be what the model sees in use, normalised as it expects. Of a folder of images, those in sub-folders included,
+up to 512 are taken, spread evenly over the order of their names; they are resized, and normalised as --scale, --mean and --std or
+the file say. Layers that lose most stay in fp32 until every output
 keeps --min-snr. The table says what became of every layer, and why. An input of 8 bits, or data that does not fit, is refused with
 exit code 2, and nothing is written.
 
 Examples:
   lightcrest quantize model.onnx --calibration inputs.npz --out int8.onnx
   lightcrest quantize model.onnx --calibration inputs/ --out int8.onnx --method mse --min-snr 30
+  lightcrest quantize model.onnx --calibration photos/ --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --out int8.onnx
   lightcrest quantize model.onnx --calibration inputs.npz --out int8.onnx --exclude stem --json";
 
 /// `lightcrest quantize`
@@ -365,9 +420,11 @@ pub(crate) struct QuantizeArguments {
     /// The model in fp32, an ONNX file
     #[arg(value_name = "MODEL")]
     pub(crate) model: PathBuf,
-    /// Inputs of the model: a .npz, a .npy, or a folder of them
+    /// Inputs of the model: a .npz, a .npy, a folder of them, or a folder of images
     #[arg(long, value_name = "DATA")]
     pub(crate) calibration: PathBuf,
+    #[command(flatten)]
+    pub(crate) pictures: PictureArguments,
     /// Where the model of 8 bits goes
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
@@ -417,6 +474,17 @@ pub(crate) enum BitsName {
     /// 7
     #[value(name = "7")]
     Seven,
+}
+
+/// `lightcrest compress`
+#[derive(Debug, Args)]
+pub(crate) struct CompressArguments {
+    #[command(flatten)]
+    pub(crate) study: StudyArguments,
+    /// Take latencies with this library of onnxruntime, or the one in this folder [default: ORT_DYLIB_PATH,
+    /// else that of the active Python environment, else Lightcrest's own executor]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) onnxruntime: Option<PathBuf>,
 }
 
 /// `lightcrest search`, `lightcrest tune` and `lightcrest compress`

@@ -75,6 +75,7 @@ impl Delivery<'_> {
             input: network.input_shape().to_string(),
             metrics,
             images: Some(images),
+            engine: None,
             refit,
             layers: layers(network),
         };

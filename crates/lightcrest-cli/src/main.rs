@@ -4,6 +4,7 @@
 #![warn(clippy::print_stderr)]
 
 mod arguments;
+mod calibration;
 mod commands;
 mod data_path;
 mod deliver;
@@ -17,6 +18,7 @@ mod prepare;
 mod progress;
 mod recorded;
 mod run;
+mod runtime;
 mod session;
 mod spec_file;
 mod stop;

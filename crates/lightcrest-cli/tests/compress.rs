@@ -5,9 +5,12 @@
 mod common;
 
 use std::fs;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use common::Place;
-use lightcrest::TrialState;
+use lightcrest::storage::{SqliteStorage, load};
+use lightcrest::{FrozenTrial, TrialState};
 use lightcrest_graph::network::{Activation, Conv2d, Linear, Network, Op, Shape, Weights};
 use lightcrest_graph::onnx::{ExportConfig, Model, save};
 use rand::SeedableRng;
@@ -170,4 +173,68 @@ fn what_does_not_fit_is_said_before_anything_is_written() {
     }
     let other = place.run(&["search", "spec.toml"]);
     assert!(other.stderr.contains("`lightcrest compress spec.toml` compresses it"), "{}", other.stderr);
+}
+
+/// The trials that have ended, as far as there are any yet.
+fn finished(place: &Place) -> Vec<FrozenTrial> {
+    let path = place.path("runs/tiny/study.db");
+    if !path.exists() {
+        return vec![];
+    }
+    let found = SqliteStorage::read(path).ok().and_then(|mut storage| load(&mut storage).ok());
+    let trials = found.map(|(_, history)| history.trials().to_vec()).unwrap_or_default();
+    trials.into_iter().filter(|trial| trial.state.is_finished()).collect()
+}
+
+/// Starts a compression that would not end by itself and waits until so many trials are finished.
+fn started(place: &Place, trials: usize) -> std::process::Child {
+    let mut command = place.command(&["compress", "spec.toml", "--quiet"]);
+    let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let begun = Instant::now();
+    while finished(place).len() < trials {
+        assert!(begun.elapsed() < Duration::from_secs(300), "no trial ends");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child
+}
+
+#[test]
+fn killed_it_goes_on_and_no_finished_trial_is_lost() {
+    let place = place();
+    place.write("spec.toml", TINY.replace("trials = 8", "trials = 100000"));
+    let mut kept: Vec<FrozenTrial> = Vec::new();
+    for round in 1..=2 {
+        let mut child = started(&place, kept.len() + 3);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let now = finished(&place);
+        assert!(kept.iter().all(|trial| now.contains(trial)), "round {round}");
+        kept = now;
+    }
+    // The budget is spent: what is there is written.
+    place.write("spec.toml", TINY.replace("trials = 8", "trials = 3"));
+    place.succeed(&["compress", "spec.toml", "--quiet"]);
+    let now = finished(&place);
+    assert!(kept.iter().all(|trial| now.contains(trial)));
+    let models = place.names("runs/tiny/front");
+    assert!(!models.is_empty());
+    for model in models {
+        Model::load(place.path(&format!("runs/tiny/front/{model}/model.onnx"))).unwrap();
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_with_what_is_there_stored() {
+    let place = place();
+    place.write("spec.toml", TINY.replace("trials = 8", "trials = 100000"));
+    let child = started(&place, 3);
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+    let trials = finished(&place);
+    assert!(trials.len() >= 3);
+    assert!(place.trials().iter().all(|trial| trial.state != TrialState::Running), "nothing is left open");
+    let shown = place.succeed(&["show", "runs/tiny"]).stdout;
+    assert!(shown.contains("Agreement"), "{shown}");
 }

@@ -9,6 +9,7 @@
 //! | a sampler that finds nothing or breaks | `lightcrest.exceptions.OptunaError` |
 //! | a study that is not there | `KeyError` |
 //! | a storage that refuses | `lightcrest.exceptions.StorageInternalError` |
+//! | a model that cannot be read or made lighter | `lightcrest.exceptions.CompressionError` (a `ValueError`) |
 //!
 //! Messages are the engine's, with their causes.
 
@@ -21,6 +22,7 @@ use pyo3::exceptions::{PyKeyError, PyKeyboardInterrupt, PyValueError};
 use pyo3::{PyErr, Python};
 use std::cell::RefCell;
 
+pyo3::import_exception!(lightcrest.exceptions, CompressionError);
 pyo3::import_exception!(lightcrest.exceptions, DuplicatedStudyError);
 pyo3::import_exception!(lightcrest.exceptions, OptunaError);
 pyo3::import_exception!(lightcrest.exceptions, _Exhausted);
@@ -76,7 +78,7 @@ pub(crate) fn pruner(error: PrunerError) -> PyErr {
     PyValueError::new_err(chain(&error))
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |error| error.source());
     causes.fold(error.to_string(), |message, cause| format!("{message}: {cause}"))
 }

@@ -5,6 +5,7 @@
 //! written in Python, in the package `lightcrest` beside this crate. Trials are the exception: an objective
 //! calls `suggest_*` thousands of times a second, so `trial::Trial` is handed to it as it is.
 
+mod compress;
 mod convert;
 mod error;
 mod figure;
@@ -22,6 +23,8 @@ mod trial;
 mod _engine {
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use crate::compress::{compress_cost, compress_decompose, compress_prune, compress_quantize};
     #[pymodule_export]
     use crate::figure::{complete, parameters};
     #[pymodule_export]

@@ -31,7 +31,7 @@ const CRATES: &[(&str, &[&str])] = &[
             "lightcrest-table",
         ],
     ),
-    ("crates/lightcrest-python", &["lightcrest"]),
+    ("crates/lightcrest-python", &["lightcrest", "lightcrest-graph"]),
     ("xtask", &[]),
 ];
 

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::output;
+use super::{compress_search, output};
 use crate::process::{built, cargo, root, run, target_folder};
 use crate::python;
 
@@ -34,7 +34,7 @@ pub(crate) fn compress(options: &[&str]) -> Result<(), String> {
         ["--part", "exports"] => round_trip(&exports()?),
         ["--part", "low-rank"] => low_rank(&real_files()?),
         ["--part", "reach"] => reach(),
-        ["--part", "search", rest @ ..] => search(rest),
+        ["--part", "search", rest @ ..] => compress_search::search(rest),
         ["--part", "int8"] => int8(),
         _ => {
             let options = options.join(" ");
@@ -53,23 +53,6 @@ fn reach() -> Result<(), String> {
     command.arg(root().join("xtask/python/compress_reach.py"));
     command.arg(target_folder().join("release/lightcrest")).arg(folder().join("reach"));
     run(command.args(exports()?).args(real_files()?))
-}
-
-/// What `lightcrest compress` finds for the digits' network, or for the spec that is given, beside random
-/// search and beside its first trials alone.
-fn search(options: &[&str]) -> Result<(), String> {
-    const SPEC: &str = "examples/compress-digits.toml";
-    if options.first().is_some_and(|word| !word.starts_with('-')) {
-        return super::search(options);
-    }
-    let network = root().join("runs/compress-digits-network");
-    if !network.join("model.onnx").is_file() {
-        let spec = "examples/compress-digits-network.toml";
-        let program = ["run", "--release", "--quiet", "--package", "lightcrest-cli", "--"];
-        run(cargo().args(program).args(["train", spec, "--out"]).arg(&network))?;
-    }
-    let options: Vec<&str> = std::iter::once(SPEC).chain(options.iter().copied()).collect();
-    super::search(&options)
 }
 
 /// The files whose layers are decomposed: the networks of images.

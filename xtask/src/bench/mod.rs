@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 mod bo;
 mod compress;
+mod compress_search;
 mod figures;
 mod search;
 mod study;

@@ -1,6 +1,5 @@
 //! `cargo xtask bench search SPEC`: what the sampler of a spec finds, and what random search finds with the
-//! same budget. For a spec of `lightcrest compress` also what its first trials are worth alone: the network
-//! as it is, channels cut evenly at three strengths, low rank everywhere at even and at EVBMF's ranks.
+//! same budget.
 //!
 //! The front of a run is judged by its hypervolume in a unit cube: an objective that is better when larger
 //! runs from `WORST_SHARE` to 1, one that is better when smaller runs on a logarithmic scale from the limit
@@ -19,40 +18,55 @@ const WORST_SHARE: f64 = 0.5;
 /// What lies between the limit of a cost and its best: three decades.
 const DECADES: f64 = 3.0;
 
-/// The first trials of a compression alone.
-const STARTS: &str = "starts";
-/// How many they are at most.
-const START_TRIALS: i64 = 6;
+/// What is to be searched, how often and for how long.
+pub(super) struct Options {
+    pub(super) spec: String,
+    pub(super) seeds: i64,
+    /// Instead of the spec's budget.
+    pub(super) budget: Option<(&'static str, Value)>,
+}
+
+impl Options {
+    /// From the words of the command line.
+    ///
+    /// # Errors
+    /// What is missing or unknown.
+    pub(super) fn read(options: &[&str], default: Option<&str>) -> Result<Self, String> {
+        let (mut spec, mut seeds, mut budget) = (None, 5, None);
+        let mut rest = options.iter();
+        while let Some(&option) = rest.next() {
+            let mut word = || rest.next().copied().ok_or(format!("{option} needs a value"));
+            let number = |text: &str| -> Result<i64, String> {
+                text.parse()
+                    .ok()
+                    .filter(|n| *n > 0)
+                    .ok_or(format!("{option} needs a number above 0, not `{text}`"))
+            };
+            match option {
+                "--seeds" => seeds = number(word()?)?,
+                "--trials" => budget = Some(("trials", Value::Integer(number(word()?)?))),
+                "--time" => budget = Some(("time", Value::from(word()?))),
+                path if spec.is_none() && !path.starts_with('-') => spec = Some(path),
+                other => {
+                    return Err(format!(
+                        "unknown option `{other}`: SPEC, --seeds N, --trials N or --time 5m expected"
+                    ));
+                }
+            }
+        }
+        let spec = spec.or(default);
+        let spec = spec.ok_or("the spec is missing: cargo xtask bench search examples/fashion-mnist.toml")?;
+        Ok(Self { spec: spec.to_owned(), seeds, budget })
+    }
+}
 
 /// Runs the spec with its own sampler and with `random`, seed after seed, and prints mean and standard error.
 ///
 /// # Errors
 /// When a search fails, the spec is not fit, or an unknown option is given.
 pub(crate) fn search(options: &[&str]) -> Result<(), String> {
-    let (mut spec, mut seeds, mut budget) = (None, 5, None);
-    let mut rest = options.iter();
-    while let Some(&option) = rest.next() {
-        let mut word = || rest.next().copied().ok_or(format!("{option} needs a value"));
-        let number = |text: &str| -> Result<i64, String> {
-            text.parse()
-                .ok()
-                .filter(|n| *n > 0)
-                .ok_or(format!("{option} needs a number above 0, not `{text}`"))
-        };
-        match option {
-            "--seeds" => seeds = number(word()?)?,
-            "--trials" => budget = Some(("trials", Value::Integer(number(word()?)?))),
-            "--time" => budget = Some(("time", Value::from(word()?))),
-            path if spec.is_none() && !path.starts_with('-') => spec = Some(path),
-            other => {
-                return Err(format!(
-                    "unknown option `{other}`: SPEC, --seeds N, --trials N or --time 5m expected"
-                ));
-            }
-        }
-    }
-    let path = spec.ok_or("the spec is missing: cargo xtask bench search examples/fashion-mnist.toml")?;
-    let text = std::fs::read_to_string(path).map_err(|e| format!("{path}: {e}"))?;
+    let Options { spec: path, seeds, budget } = Options::read(options, None)?;
+    let text = std::fs::read_to_string(&path).map_err(|e| format!("{path}: {e}"))?;
     let spec: Table = text.parse().map_err(|e| format!("{path}: {e}"))?;
     let axes = axes(&spec)?;
     let own = table(&spec, "sampler").and_then(|t| t.get("name")?.as_str()).unwrap_or("auto").to_owned();
@@ -63,26 +77,22 @@ pub(crate) fn search(options: &[&str]) -> Result<(), String> {
     let program = target_folder().join("release/lightcrest");
     let folder = target_folder().join("bench-search");
     std::fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
-    let compress = spec.contains_key("model");
-    let spec = if compress { found(spec, path)? } else { spec };
-    let names: Vec<&str> = [own.as_str(), "random"].into_iter().chain(compress.then_some(STARTS)).collect();
-    let mut volumes = vec![vec![]; names.len()];
+    let spec = if spec.contains_key("model") { found(spec, &path)? } else { spec };
+    let samplers = [(own.as_str(), None), ("random", Some("random"))];
+    let mut volumes = [vec![], vec![]];
     for seed in 0..seeds {
-        for (&sampler, volumes) in names.iter().zip(&mut volumes) {
-            let place = folder.join(format!("{sampler}-{seed}"));
-            let first = ("trials", Value::Integer(START_TRIALS));
-            let (sampler, budget) = match sampler {
-                STARTS => ("random", Some(&first)),
-                sampler => (sampler, budget.as_ref()),
-            };
-            let volume = one(&program, &place, &spec, sampler, seed, budget, &axes)?;
-            println!("seed {seed} {sampler:<8} hypervolume {volume:.4}");
+        for ((name, sampler), volumes) in samplers.iter().zip(&mut volumes) {
+            let place = folder.join(format!("{name}-{seed}"));
+            run_spec(&program, &place, &spec, *sampler, seed, budget.as_ref())?;
+            let names: Vec<&str> = axes.iter().map(|axis| axis.metric.as_str()).collect();
+            let volume = hypervolume(&columns(&place.join("front.csv"), &names)?, &axes);
+            println!("seed {seed} {name:<8} hypervolume {volume:.4}");
             volumes.push(volume);
         }
     }
-    for (sampler, volumes) in names.iter().zip(&volumes) {
+    for ((name, _), volumes) in samplers.iter().zip(&volumes) {
         let (mean, error) = mean_and_error(volumes);
-        println!("{sampler:<8} hypervolume {mean:.4} +- {error:.4} (standard error, {seeds} seeds)");
+        println!("{name:<8} hypervolume {mean:.4} +- {error:.4} (standard error, {seeds} seeds)");
     }
     Ok(())
 }
@@ -91,27 +101,32 @@ fn table<'a>(spec: &'a Table, name: &str) -> Option<&'a Table> {
     spec.get(name)?.as_table()
 }
 
-/// The spec with the path of its network as every folder sees it.
-fn found(mut spec: Table, path: &str) -> Result<Table, String> {
+/// The spec with the paths of its network and its images as every folder sees them.
+pub(super) fn found(mut spec: Table, path: &str) -> Result<Table, String> {
     let folder = Path::new(path).parent().unwrap_or(Path::new(""));
-    let model = section(&mut spec, "model")?;
-    if let Some(written) = model.get("path").and_then(Value::as_str).map(str::to_owned) {
-        let absolute = std::path::absolute(folder.join(&written)).map_err(|e| format!("{written}: {e}"))?;
-        model.insert("path".into(), Value::from(absolute.to_string_lossy().into_owned()));
+    for name in ["model", "data"] {
+        let section = section(&mut spec, name)?;
+        if let Some(written) = section.get("path").and_then(Value::as_str).map(str::to_owned) {
+            let absolute =
+                std::path::absolute(folder.join(&written)).map_err(|e| format!("{written}: {e}"))?;
+            section.insert("path".into(), Value::from(absolute.to_string_lossy().into_owned()));
+        }
     }
     Ok(spec)
 }
 
-/// One search without refit, and the hypervolume of its front.
-fn one(
+/// One search without refit, with another sampler where one is given.
+///
+/// # Errors
+/// When it fails.
+pub(super) fn run_spec(
     program: &Path,
     place: &Path,
     spec: &Table,
-    sampler: &str,
+    sampler: Option<&str>,
     seed: i64,
     budget: Option<&(&str, Value)>,
-    axes: &[Axis],
-) -> Result<f64, String> {
+) -> Result<(), String> {
     let mut spec = spec.clone();
     spec.remove("refit");
     section(&mut spec, "study")?.insert("seed".into(), Value::Integer(seed));
@@ -120,31 +135,30 @@ fn one(
         budget.clear();
         budget.insert((*name).to_owned(), value.clone());
     }
-    if sampler == "random" {
-        let random = Table::from_iter([("name".to_owned(), Value::from("random"))]);
-        spec.insert("sampler".into(), Value::Table(random));
+    if let Some(sampler) = sampler {
+        let named = Table::from_iter([("name".to_owned(), Value::from(sampler))]);
+        spec.insert("sampler".into(), Value::Table(named));
     }
     let file = place.with_extension("toml");
     std::fs::write(&file, spec.to_string()).map_err(|e| format!("{}: {e}", file.display()))?;
     let command = if spec.contains_key("model") { "compress" } else { "search" };
-    run(Command::new(program).args([command, "--quiet", "--fresh", "--out"]).arg(place).arg(&file))?;
-    front(&place.join("front.csv"), axes).map(|points| volume(&points, axes.len()))
+    run(Command::new(program).args([command, "--quiet", "--fresh", "--out"]).arg(place).arg(&file))
 }
 
-fn section<'a>(spec: &'a mut Table, name: &str) -> Result<&'a mut Table, String> {
+pub(super) fn section<'a>(spec: &'a mut Table, name: &str) -> Result<&'a mut Table, String> {
     let section = spec.entry(name).or_insert_with(|| Value::Table(Table::new()));
     section.as_table_mut().ok_or(format!("`{name}` of the spec is no table"))
 }
 
 /// One objective as an axis of the unit cube.
-struct Axis {
-    metric: String,
+pub(super) struct Axis {
+    pub(super) metric: String,
     /// The limit of a cost; none for an objective that is better when larger.
     limit: Option<f64>,
 }
 
 impl Axis {
-    fn unit(&self, value: f64) -> f64 {
+    pub(super) fn unit(&self, value: f64) -> f64 {
         let unit = match self.limit {
             None => (value - WORST_SHARE) / (1.0 - WORST_SHARE),
             Some(limit) => (limit / value).log10() / DECADES,
@@ -154,7 +168,7 @@ impl Axis {
 }
 
 /// The axes of the objectives; a cost must have a limit.
-fn axes(spec: &Table) -> Result<Vec<Axis>, String> {
+pub(super) fn axes(spec: &Table) -> Result<Vec<Axis>, String> {
     let list = |name: &str| spec.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
     let metric = |item: &Value| item.get("metric").and_then(Value::as_str).map(str::to_owned);
     let limits = list("constraints");
@@ -176,19 +190,29 @@ fn number(value: &Value) -> Option<f64> {
     value.as_float().or_else(|| value.as_integer().map(|n| n as f64))
 }
 
-/// The points of a front in the unit cube.
-fn front(file: &Path, axes: &[Axis]) -> Result<Vec<Vec<f64>>, String> {
+/// Some numbers of every model of a front.
+///
+/// # Errors
+/// When one has no column or is no number.
+pub(super) fn columns(file: &Path, names: &[&str]) -> Result<Vec<Vec<f64>>, String> {
     let text = std::fs::read_to_string(file).map_err(|e| format!("{}: {e}", file.display()))?;
     let mut lines = text.lines().map(|line| line.split(',').collect::<Vec<_>>());
     let header = lines.next().unwrap_or_default();
-    let column = |axis: &Axis| header.iter().position(|name| *name == axis.metric);
-    let columns: Option<Vec<usize>> = axes.iter().map(column).collect();
-    let columns = columns.ok_or(format!("{}: an objective has no column", file.display()))?;
-    let point = |line: Vec<&str>| -> Option<Vec<f64>> {
-        let values = columns.iter().zip(axes);
-        values.map(|(&c, axis)| Some(axis.unit(line.get(c)?.parse().ok()?))).collect()
+    let column = |wanted: &&str| {
+        let at = header.iter().position(|name| name == wanted);
+        at.ok_or_else(|| format!("{}: `{wanted}` has no column", file.display()))
     };
-    lines.map(|line| point(line).ok_or(format!("{}: a value is no number", file.display()))).collect()
+    let places = names.iter().map(column).collect::<Result<Vec<usize>, _>>()?;
+    let numbers = |line: Vec<&str>| -> Option<Vec<f64>> {
+        places.iter().map(|&at| line.get(at)?.parse().ok()).collect()
+    };
+    lines.map(|line| numbers(line).ok_or(format!("{}: a value is no number", file.display()))).collect()
+}
+
+/// The volume of a front in the unit cube.
+pub(super) fn hypervolume(points: &[Vec<f64>], axes: &[Axis]) -> f64 {
+    let unit = |point: &Vec<f64>| axes.iter().zip(point).map(|(axis, &value)| axis.unit(value)).collect();
+    volume(&points.iter().map(unit).collect::<Vec<_>>(), axes.len())
 }
 
 /// The volume that points dominate in the unit cube, slice by slice along the last axis.

@@ -130,11 +130,13 @@ fn compression(spec: &CompressSpec) -> Result<(Vec<String>, Vec<String>), CliErr
     for section in spec.sections() {
         let names: Vec<&str> =
             section.layers.iter().map(|&at| spec.outline.layers[at].name.as_str()).collect();
+        let int8 = section.int8.then_some("int8");
+        let methods: Vec<&str> = section.methods.iter().copied().chain(int8).collect();
         let share = 100.0 * section.macs as f64 / (spec.original_cost().macs.max(1)) as f64;
         last.push(format!(
             "  section     {}: {} of {} ({share:.0}% of the MACs): {}",
             section.name,
-            section.methods.join(", "),
+            methods.join(", "),
             if names.len() == 1 { "1 layer".into() } else { format!("{} layers", names.len()) },
             shortened(&names),
         ));

@@ -2,13 +2,16 @@
 
 use std::path::Path;
 
+use lightcrest_graph::compress::activation::Own;
 use lightcrest_graph::compress::decompose::{
-    Choice, DecomposeConfig, LayerReport, Method, Outcome, Ranks, Report, decompose as decompose_model,
+    Calibration, Choice, DecomposeConfig, LayerReport, Method, Outcome, Ranks, Report,
+    decompose as decompose_model,
 };
 use lightcrest_graph::onnx::Model;
 use lightcrest_report::metric::Kind;
 
 use crate::arguments::{DecomposeArguments, MethodName};
+use crate::calibration;
 use crate::error::CliError;
 use crate::terminal::{print, tell};
 
@@ -26,9 +29,14 @@ pub(crate) fn decompose(arguments: &DecomposeArguments) -> Result<(), CliError> 
             source,
         }
     };
-    let config = config(arguments)?;
+    let mut config = config(arguments)?;
     let model = Model::load(path).map_err(|error| failed("cannot be read")(error.into()))?;
     model.notes().iter().for_each(|note| tell(&note.to_string()));
+    if let Some(data) = &arguments.calibration {
+        let feeds = calibration::feeds(&model, path, data, &arguments.pictures)?;
+        let seen = Calibration::collect(&model, &Own, &feeds);
+        config.calibration = Some(seen.map_err(|reason| calibration::refused(data, &reason))?);
+    }
     let (decomposed, report) =
         decompose_model(&model, &config).map_err(|error| failed("cannot be decomposed")(error.into()))?;
     if report.decomposed().next().is_none() {

@@ -3,18 +3,16 @@
 use std::collections::HashMap;
 
 use lightcrest_graph::onnx::Model;
-use lightcrest_model::measure::LatencyConfig;
 use lightcrest_model::measure::onnx::{OnnxLatency, onnx_latency};
+use lightcrest_model::measure::{Engine, LatencyConfig, OwnEngine};
 use lightcrest_report::metric::Kind;
 use serde_json::json;
 
 use crate::arguments::LatencyArguments;
 use crate::error::CliError;
 use crate::output::plain_table;
+use crate::runtime;
 use crate::terminal::{print, tell};
-
-/// What runs the model when no other runtime does.
-const OWN: &str = "Lightcrest's own executor";
 
 /// Prints how long a file takes.
 pub(crate) fn latency(arguments: &LatencyArguments) -> Result<(), CliError> {
@@ -28,13 +26,14 @@ pub(crate) fn latency(arguments: &LatencyArguments) -> Result<(), CliError> {
     let model = Model::load(&arguments.model).map_err(|error| failed("cannot be read")(error.into()))?;
     let sizes: HashMap<String, usize> = arguments.size.iter().cloned().collect();
     let config = LatencyConfig::default();
-    let found = onnx_latency(&model, &sizes, &config)
+    let engine = runtime::engine(arguments.onnxruntime.as_deref())?;
+    let found = onnx_latency(&model, &sizes, &config, &*engine)
         .map_err(|error| failed("its latency cannot be measured")(error.into()))?;
     if arguments.json {
-        return print(&format!("{:#}", as_json(OWN, &found)));
+        return print(&format!("{:#}", as_json(engine.name(), &found)));
     }
     model.notes().iter().for_each(|note| tell(&note.to_string()));
-    print(&table(OWN, &found))
+    print(&table(engine.name(), &found))
 }
 
 /// One object: the whole, and a list of layers.
@@ -51,6 +50,7 @@ fn as_json(engine: &str, found: &OnnxLatency) -> serde_json::Value {
     });
     json!({
         "engine": engine,
+        "layers_engine": OwnEngine.name(),
         "threads": 1,
         "median_ms": found.whole.median_ms,
         "p90_ms": found.whole.p90_ms,
@@ -83,6 +83,10 @@ fn table(engine: &str, found: &OnnxLatency) -> String {
         (true, _) => "\ndisturbed: something else took the core away meanwhile; trust the CPU time",
         (false, true) => "\n* disturbed: something else took the core away meanwhile; trust the CPU time",
         (false, false) => "",
+    };
+    let note = match engine == OwnEngine.name() {
+        true => note.to_owned(),
+        false => format!("{note}\nlayers one by one with {}", OwnEngine.name()),
     };
     format!(
         "{table}\nwhole: median {}, 90 % within {}{cpu}; {} runs on one thread with {engine}{note}",

@@ -36,6 +36,9 @@ pub(crate) struct ModelCard {
     /// [`DataIdentity::checksum`](lightcrest_model::data::DataIdentity::checksum).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) images: Option<String>,
+    /// What took its latency, where that was not our own plan of the network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) engine: Option<String>,
     /// How it was trained again after the search; absent when it was not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) refit: Option<Refitted>,

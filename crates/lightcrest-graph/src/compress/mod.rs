@@ -3,6 +3,7 @@
 pub mod activation;
 pub mod decompose;
 mod edit;
+pub mod feed;
 mod parallel;
 pub mod prune;
 pub mod quantize;

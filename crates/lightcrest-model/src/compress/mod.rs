@@ -29,13 +29,13 @@ mod tests;
 mod vocabulary;
 
 pub use error::CompressError;
-pub use latency::latency;
+pub use latency::{Beside, latency};
 pub use objective::{CompressObjective, Compressed, preview};
 pub use original::{ModelIdentity, Original, OriginalError};
 pub use outline::{Channels, Layer, LayerKind, Outline};
 pub use passes::{LayerFate, PlanCost};
 pub use plan::{Change, LowRank, Plan};
-pub use preprocessing::{Layout, Preprocessing};
+pub use preprocessing::{Layout, Preprocessing, Stated, StatedError};
 pub use schema::json_schema;
 pub use section::Section;
 pub use spec::{CompressSpec, Open};

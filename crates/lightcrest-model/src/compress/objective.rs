@@ -7,6 +7,7 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -24,7 +25,7 @@ use super::plan::{Change, Plan};
 use super::repair::repaired;
 use super::spec::CompressSpec;
 use crate::data::Splits;
-use crate::measure::LatencyConfig;
+use crate::measure::{Engine, LatencyConfig, OwnEngine};
 use crate::memory::Memory;
 use crate::spec::Metrics;
 
@@ -54,6 +55,7 @@ pub struct CompressObjective {
     pub(super) judge: Judge,
     pub(super) memory: Memory,
     pub(super) tuner: super::finetune::Tuner,
+    engine: Arc<dyn Engine>,
 }
 
 impl CompressObjective {
@@ -65,7 +67,18 @@ impl CompressObjective {
         let judge = Judge::new(spec, splits)?;
         let tuner = super::finetune::Tuner::new(spec);
         let infos = spec.study.objectives.clone();
-        Ok(Self { spec: spec.clone(), infos, judge, memory: Memory::of_this_process(), tuner })
+        let (memory, engine) = (Memory::of_this_process(), Arc::new(OwnEngine));
+        Ok(Self { spec: spec.clone(), infos, judge, memory, tuner, engine })
+    }
+
+    /// The same with latencies that `engine` takes, not our own executor.
+    pub fn with_engine(self, engine: Arc<dyn Engine>) -> Self {
+        Self { engine, ..self }
+    }
+
+    /// What takes latencies.
+    pub fn engine(&self) -> &dyn Engine {
+        &*self.engine
     }
 
     /// The spec.
@@ -117,7 +130,7 @@ impl CompressObjective {
     }
 
     /// Whether the latency must be known of a trial.
-    fn needs_latency(&self) -> bool {
+    pub fn needs_latency(&self) -> bool {
         let metric = "latency_ms";
         let objectives = self.spec.objectives.iter().flat_map(|objective| objective.metrics());
         let constraints = self.spec.constraints.iter().map(|constraint| constraint.metric.as_str());
@@ -252,12 +265,14 @@ impl CompressObjective {
         if self.needs_latency() {
             // Time does not depend on the weights: it is measured before they are repaired and trained.
             let mut measured = applied.clone();
-            if plan.int8 {
+            if plan.has_int8() {
                 measured.quantize(spec, &self.judge)?;
             }
-            let found = latency(spec, &measured.model, &LatencyConfig::default())?;
-            listener.known("latency_ms", found.median_ms);
-            metrics.set("latency_ms", found.median_ms);
+            let found = latency(spec, &measured.model, &LatencyConfig::default(), self.engine())?;
+            for (name, value) in found.metrics() {
+                listener.known(name, value);
+                metrics.set(name, value);
+            }
             if let Some(violation) = violation(spec, &metrics) {
                 return Err(CompressError::Violation(violation));
             }
@@ -281,7 +296,7 @@ impl CompressObjective {
             seed,
             listener,
         )?;
-        if plan.int8 {
+        if plan.has_int8() {
             applied.quantize(spec, &self.judge)?;
         }
         // What counts is what the file does, whatever the training said of the network in it.

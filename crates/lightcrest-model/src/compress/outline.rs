@@ -26,6 +26,8 @@ pub struct Layer {
     pub group: Option<usize>,
     /// Height times width of its output, where they are known.
     pub area: Option<usize>,
+    /// Whether its weights can be 8-bit integers.
+    pub int8: bool,
 }
 
 /// What a layer is to the low-rank methods.

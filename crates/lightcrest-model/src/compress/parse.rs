@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use lightcrest::space::{Condition, Domain, Space, Value};
-use lightcrest_spec::SpecErrors;
 use lightcrest_spec::diagnostic::{Errors, Problem};
 use lightcrest_spec::document::{
     SectionName, Table, check_sections, fixed_values, group, items, read, table, text,
@@ -15,13 +14,14 @@ use lightcrest_spec::space::{Found, add_entry, add_group, build};
 use lightcrest_spec::study::{StudySections, count};
 use lightcrest_spec::tree::{Entry, Group, deserialize};
 use lightcrest_spec::vocabulary::{EPOCH_PRUNERS, STUDY};
+use lightcrest_spec::{ConstraintSpec, SpecErrors};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::chain;
-use super::original::{Hint, Original};
+use super::original::Original;
 use super::passes::{Passes, prune_config};
-use super::preprocessing::{Layout, Preprocessing};
+use super::preprocessing::{self, Layout, Preprocessing, Stated, StatedError};
 use super::section::{Section, tie};
 use super::spec::{CompressSpec, Finetune, Open, SectionSpec};
 use super::vocabulary::*;
@@ -73,10 +73,13 @@ fn document_to_spec(errors: &mut Errors, document: &DeTable<'_>, open: &Open<'_>
     let data = group(errors, &DATA, data_table, "[data]", "", &[]);
     let compress = table(errors, document, "compress").unwrap_or((&empty, 0..0));
     let own = group(errors, &COMPRESS, compress.clone(), "[compress]", "", &["methods", "keep", "sections"]);
-    let methods = words(errors, compress.0, "methods", METHODS_DOC, ALL_METHODS);
+    let mut methods = words(errors, compress.0, "methods", METHODS_DOC, ALL_METHODS);
     let finetune = table(errors, document, "finetune").map(|table| read_finetune(errors, table));
     let mut objectives = objectives(errors, document, &MEASURED);
     let constraints = constraints(errors, document, &MEASURED);
+    if !compress.0.contains_key("methods") && !rewards_int8(&objectives, &constraints) {
+        methods.retain(|method| *method != "int8");
+    }
     let data_config: Option<DataConfig> = errors
         .list
         .is_empty()
@@ -96,7 +99,6 @@ fn document_to_spec(errors: &mut Errors, document: &DeTable<'_>, open: &Open<'_>
     let outline = passes.outline();
     let wanted = count(&own, "groups").unwrap_or(SECTION_COUNT);
     let tied = tie(&outline, wanted, &keep, &methods);
-    let own = with_int8(own, &methods);
     let sections = read_sections(errors, compress.0, tied);
     let space = space(errors, &own, &sections, finetune.as_ref());
     if !errors.list.is_empty() {
@@ -282,82 +284,41 @@ fn read_preprocessing(
         Some(_) => Layout::Nchw,
         None => original.layout(),
     };
-    let (channels, height, width) = original.image(layout);
-    let mut wrong = |reason: String| {
-        errors.push(place.clone(), Problem::Invalid { reason });
-        None::<Preprocessing>
+    let refused = |errors: &mut Errors, error: StatedError| {
+        let span = table.get(error.key).map_or(place.clone(), Spanned::span);
+        let keys: Vec<String> = error.missing.iter().map(|key| format!("`{key}`")).collect();
+        let remedy = match keys.is_empty() {
+            true => String::new(),
+            false => format!("; give {} in [model.preprocessing]", keys.join(" and ")),
+        };
+        errors.push(span, Problem::Invalid { reason: error.reason + &remedy });
     };
-    let channels = match channels {
-        Some(channels @ (1 | 3)) => channels,
-        Some(channels) => {
-            return wrong(format!(
-                "the network reads {channels} channels, and images have 1 or 3; is the `layout` another?"
-            ));
+    let channels = match preprocessing::channels(original, layout) {
+        Ok(channels) => channels,
+        Err(error) => {
+            refused(errors, error);
+            return None;
         }
-        None => return wrong("the file does not say how many channels the network reads".into()),
     };
     let size = numbers(errors, table, "size", SIZE, 2)?;
     let mean = numbers(errors, table, "mean", MEAN, channels)?;
     let std = numbers(errors, table, "std", STD, channels)?;
     let whole = |value: f64| value.fract() == 0.0 && (1.0..=16384.0).contains(&value);
-    let mut wrong = |key: &str, reason: String| {
-        let span = table.get(key).map_or(place.clone(), Spanned::span);
-        errors.push(span, Problem::Invalid { reason });
-        None::<Preprocessing>
-    };
-    let sides = match size {
-        Some(size) if !size.iter().copied().all(whole) => {
-            return wrong("size", format!("`size` must be whole numbers from 1 to 16384, but got {size:?}"));
-        }
-        Some(size) => [Some(size[0] as usize), Some(size[1] as usize)],
-        None => [height, width],
-    };
-    let [Some(found_height), Some(found_width)] = sides else {
-        let reason = "the file leaves the size of the image open; give `size` in [model.preprocessing]";
-        return wrong("size", reason.into());
-    };
-    for (name, fixed, found) in [("height", height, found_height), ("width", width, found_width)] {
-        if let Some(fixed) = fixed.filter(|fixed| *fixed != found) {
-            return wrong(
-                "size",
-                format!("the network reads images of {name} {fixed}, but `size` has {found}"),
-            );
-        }
+    if let Some(size) = size.iter().find(|size| !size.iter().copied().all(whole)) {
+        let reason = format!("`size` must be whole numbers from 1 to 16384, but got {size:?}");
+        errors.push(table.get("size").map_or(place.clone(), Spanned::span), Problem::Invalid { reason });
+        return None;
     }
-    if std.iter().flatten().any(|&value| value <= 0.0) {
-        return wrong("std", "`std` must be positive".into());
-    }
-    let scale = fixed_scale(&own);
-    let plain = mean.is_none() && std.is_none() && scale.is_none();
-    let normalization = match (plain, &original.hint) {
-        (true, Hint::Pixels) => Hint::pixels(channels),
-        (true, Hint::Normalised) if !there => {
-            let reason = "the file says that it reads normalised pixels, and not how; give `mean` and `std` in [model.preprocessing]";
-            return wrong("mean", reason.into());
-        }
-        _ => {
-            let (mean, std) = (mean.unwrap_or(vec![0.0; channels]), std.unwrap_or(vec![1.0; channels]));
-            // (pixel * scale - mean) / std, in units of pixel / 255.
-            let unit = |value: f64| scale.map_or(value, |scale| value / (255.0 * scale)) as f32;
-            lightcrest_graph::Normalization {
-                mean: mean.into_iter().map(unit).collect(),
-                std: std.into_iter().map(unit).collect(),
-            }
-        }
+    let stated = Stated {
+        scale: lightcrest_spec::document::real(&own, "scale"),
+        mean,
+        std,
+        layout: Some(layout),
+        bgr: text(&own, "order") == Some("bgr"),
+        size: size.map(|size| [size[0] as usize, size[1] as usize]),
+        written: there,
     };
-    let bgr = text(&own, "order") == Some("bgr");
-    Some(Preprocessing {
-        channels,
-        height: found_height,
-        width: found_width,
-        normalization,
-        layout,
-        bgr: bgr && channels == 3,
-    })
-}
-
-fn fixed_scale(own: &Group) -> Option<f64> {
-    lightcrest_spec::document::real(own, "scale")
+    Preprocessing::of(original, &stated).map_err(|error| refused(errors, error)).ok()
 }
 
 /// One number for each of `count`, from a list or from one that holds for all; `None` after an error.
@@ -397,13 +358,11 @@ fn fit_data(data: &mut DataConfig, preprocessing: &Preprocessing) {
     }
 }
 
-/// Whether there is int8 is searched where it is allowed and not said.
-fn with_int8(mut own: Group, methods: &[&str]) -> Group {
-    if own.entry("int8").is_none() && methods.contains(&"int8") {
-        let choices = vec![Value::Bool(false), Value::Bool(true)];
-        own.entries.extend(searched("int8", "int8", choice(choices)));
-    }
-    own
+/// Whether something that int8 makes better counts: it changes neither multiply-accumulates nor parameters.
+fn rewards_int8(objectives: &[ObjectiveSpec], constraints: &[ConstraintSpec]) -> bool {
+    let wanted = objectives.iter().flat_map(|objective| objective.metrics());
+    let bounded = constraints.iter().map(|constraint| constraint.metric.as_str());
+    wanted.chain(bounded).any(|metric| matches!(metric, "model_bytes" | "latency_ms"))
 }
 
 fn choice(choices: Vec<Value>) -> Setting {
@@ -419,7 +378,7 @@ fn vary(domain: Domain) -> Setting {
 
 /// A key that nobody wrote.
 fn searched(key: &str, parameter: &str, setting: Setting) -> Option<Entry> {
-    let key = SECTION.key(key).or_else(|| COMPRESS.key(key))?;
+    let key = SECTION.key(key)?;
     Some(Entry { key, parameter: parameter.into(), setting, span: 0..0, shared: false })
 }
 
@@ -472,6 +431,19 @@ fn read_sections(errors: &mut Errors, compress: &DeTable<'_>, tied: Vec<Section>
                 _ => {}
             }
         }
+        let can = section.int8;
+        match group.entry("precision") {
+            Some(entry) if !can && may_be_int8(entry) => {
+                let reason =
+                    format!("no layer of section {} can be int8, or `methods` leaves it out", section.name);
+                errors.push(entry.span.clone(), Problem::Invalid { reason });
+            }
+            None if can => {
+                let choices = ["fp32", "int8"].map(Value::from).to_vec();
+                group.entries.extend(searched("precision", &parameter("precision"), choice(choices)));
+            }
+            _ => {}
+        }
         SectionSpec { section, group }
     };
     tied.into_iter().map(&mut one).collect()
@@ -486,6 +458,13 @@ fn chosen(group: &Group) -> Vec<String> {
             choices.iter().filter_map(word).collect()
         }
         _ => vec![],
+    }
+}
+
+fn may_be_int8(precision: &Entry) -> bool {
+    match &precision.setting {
+        Setting::Fixed(value) => value.as_str() == Some("int8"),
+        Setting::Vary(_) => true,
     }
 }
 

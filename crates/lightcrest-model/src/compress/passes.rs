@@ -5,8 +5,9 @@
 //! a layer are the numbers of its weight times the positions at which it is read.
 //!
 //! Conventions: parameters are all numbers in constants of numbers, a shared constant once for each reader. A
-//! number takes 4 bytes, under int8 that of a weight takes 1, and each output of a layer 5 more for its scale
-//! and zero point.
+//! number takes 4 bytes. In a layer of int8 that of a weight takes 1, each of its outputs 8 more for the
+//! scales of weights and bias, and what it reads and writes 5 each for scale and zero point; what layers share
+//! is counted once for each, so that the file has a few bytes less or more.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -23,6 +24,11 @@ use super::outline::{Channels, Layer, LayerKind, Outline};
 use super::plan::{Change, LowRank, Plan};
 use super::section::Section;
 use super::spec::CompressSpec;
+
+/// Bytes of an output of a layer of int8: the scales of its weights and of its bias.
+const OUTPUT_BYTES: u64 = 8;
+/// Bytes of a value that a layer of int8 reads or writes: scale and zero point.
+const VALUE_BYTES: u64 = 5;
 
 /// What a plan costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -81,6 +87,8 @@ struct Place {
     area: usize,
     /// Sizes of the output, without the batch.
     output: Vec<usize>,
+    /// Whether the layer can have 8 bits.
+    int8: bool,
 }
 
 /// A low-rank form of a layer.
@@ -119,6 +127,7 @@ impl Passes {
         let sizes = HashMap::from([(input.0.to_owned(), input.1)]);
         let facts = Facts::infer_with(model, &sizes).map_err(|error| failed(error.into()))?;
         let (graph, index) = (model.graph(), Index::new(model.graph()));
+        let int8 = super::int8::possible(model);
         let mut places = Vec::new();
         for layer in sizer.layers() {
             let unknown = |what: &str| {
@@ -132,7 +141,8 @@ impl Passes {
             let reads = sizes(node.input_name(0)).ok_or_else(|| unknown("reads"))?;
             let writes = sizes(Some(&layer.output)).ok_or_else(|| unknown("writes"))?;
             let found = recognize(model, &index, &facts, at).and_then(Result::ok);
-            places.push(Place::new(node, &reads, &writes, batch, found));
+            let int8 = int8.contains(&layer.name);
+            places.push(Place { int8, ..Place::new(node, &reads, &writes, batch, found) });
         }
         Ok(Self { sizer, config, places })
     }
@@ -149,6 +159,7 @@ impl Passes {
                 weights,
                 group: layer.groups.first().copied(),
                 area: Some(place.area),
+                int8: place.int8,
             }
         };
         let groups = self.sizer.groups().iter().map(|group| Channels {
@@ -177,9 +188,10 @@ impl Passes {
     pub(super) fn cost(&self, sections: &[&Section], plan: &Plan) -> PlanCost {
         let (sizes, forms) = self.forms(sections, plan);
         let mut cost = PlanCost { parameters: sizes.parameters, ..Default::default() };
-        let (mut weights, mut outputs) = (0, 0);
-        for (((layer, place), dims), form) in
-            self.sizer.layers().iter().zip(&self.places).zip(&sizes.weights).zip(&forms)
+        let int8 = self.int8(sections, plan);
+        let (mut weights, mut scales) = (0, 0);
+        for ((((layer, place), dims), form), int8) in
+            self.sizer.layers().iter().zip(&self.places).zip(&sizes.weights).zip(&forms).zip(int8)
         {
             let dense = dims.iter().product::<usize>() as u64;
             let (macs, own) = match form {
@@ -188,14 +200,24 @@ impl Passes {
             };
             cost.macs += macs;
             cost.parameters = cost.parameters - dense + own;
-            weights += own;
-            outputs += dims[layer.output_axis] as u64 + form.as_ref().map_or(0, Form::inner_outputs);
+            if int8 {
+                let (stages, inner) = form.as_ref().map_or((1, 0), Form::stages);
+                weights += own;
+                scales += OUTPUT_BYTES * (dims[layer.output_axis] as u64 + inner);
+                scales += VALUE_BYTES * (stages + 1);
+            }
         }
-        cost.bytes = 4 * cost.parameters;
-        if plan.int8 {
-            cost.bytes = cost.bytes - 3 * weights + 5 * outputs;
-        }
+        cost.bytes = 4 * cost.parameters - 3 * weights + scales;
         cost
+    }
+
+    /// Whether each layer becomes 8-bit integers.
+    fn int8(&self, sections: &[&Section], plan: &Plan) -> Vec<bool> {
+        let mut int8 = vec![false; self.places.len()];
+        for (section, _) in sections.iter().zip(&plan.int8).filter(|(_, int8)| **int8) {
+            section.layers.iter().for_each(|&at| int8[at] = self.places[at].int8);
+        }
+        int8
     }
 
     /// Sizes under a plan, and the low-rank form of each layer that has one.
@@ -277,6 +299,7 @@ impl Passes {
     /// What a plan makes of each layer.
     pub(super) fn fates(&self, sections: &[&Section], plan: &Plan) -> Vec<LayerFate> {
         let (sizes, forms) = self.forms(sections, plan);
+        let int8 = self.int8(sections, plan);
         let before = self.sizer.sizes(&vec![0.0; self.sizer.groups().len()]);
         let layers = self.sizer.layers().iter().zip(&self.places).enumerate();
         let fate = |(at, (layer, place)): (usize, (&SizedLayer, &Place))| {
@@ -296,7 +319,7 @@ impl Passes {
                 macs_before: numbers(old) * place.positions,
                 method: "keep",
                 detail: String::new(),
-                int8: plan.int8,
+                int8: int8[at],
             };
             if old != new {
                 fate.method = "prune";
@@ -332,11 +355,15 @@ impl Passes {
 }
 
 impl Form {
-    /// Outputs of the stages before the last.
-    fn inner_outputs(&self) -> u64 {
+    /// How many stages there are, and how many outputs those before the last have.
+    fn stages(&self) -> (u64, u64) {
         let ranks = self.ranks.iter().sum::<usize>() as u64;
-        // CP has two depthwise stages more of the same rank.
-        if self.method == Method::Cp { 3 * ranks } else { ranks }
+        match self.method {
+            // Two depthwise stages more of the same rank.
+            Method::Cp => (4, 3 * ranks),
+            Method::Tucker => (3, ranks),
+            Method::Svd | Method::Spatial => (2, ranks),
+        }
     }
 }
 
@@ -384,6 +411,7 @@ impl Place {
             kind,
             area: if matches!(node.op_type.as_str(), "Conv" | "ConvTranspose") { area(writes) } else { 1 },
             output: writes.get(1..).unwrap_or(&[]).to_vec(),
+            int8: false,
         }
     }
 }
@@ -400,12 +428,15 @@ pub(super) fn prune_config(importance: Option<&str>, round_to: usize, keep: &[St
 }
 
 impl Applied {
-    /// Makes 8-bit integers of weights and activations.
+    /// Makes 8-bit integers of weights and activations, where that is their fate.
     ///
     /// # Errors
     /// [`CompressError::Method`].
     pub(super) fn quantize(&mut self, spec: &CompressSpec, judge: &Judge) -> Result<(), CompressError> {
-        self.model = super::int8::quantize(&self.model, spec, judge)?;
+        if self.layers.iter().any(|layer| layer.int8) {
+            let feeds = super::repair::feeds(spec, judge, super::int8::IMAGES);
+            self.model = super::int8::quantize(&self.model, &self.layers, &feeds)?;
+        }
         Ok(())
     }
 }

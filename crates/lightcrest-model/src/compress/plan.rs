@@ -7,8 +7,21 @@ use lightcrest_graph::compress::decompose::Method;
 pub struct Plan {
     /// In the order of the sections.
     pub changes: Vec<Change>,
-    /// Whether weights and activations become 8-bit integers at the end.
-    pub int8: bool,
+    /// Whether their weights and activations become 8-bit integers at the end; in the same order.
+    pub int8: Vec<bool>,
+}
+
+impl Plan {
+    /// These changes, all in fp32.
+    pub fn fp32(changes: Vec<Change>) -> Self {
+        let int8 = vec![false; changes.len()];
+        Self { changes, int8 }
+    }
+
+    /// Whether anything becomes 8-bit integers.
+    pub fn has_int8(&self) -> bool {
+        self.int8.contains(&true)
+    }
 }
 
 /// What becomes of a section.

@@ -21,6 +21,8 @@ pub struct Section {
     pub groups: Vec<usize>,
     /// What its layers admit, beside keeping them.
     pub methods: Vec<&'static str>,
+    /// Whether some of its layers can be 8-bit integers.
+    pub int8: bool,
     /// Multiply-accumulates of its layers.
     pub macs: u64,
 }
@@ -91,7 +93,8 @@ fn drafts(outline: &Outline, keep: &[String], methods: &[&'static str]) -> Vec<D
             continue;
         }
         let free = layer.group.filter(|&group| outline.groups[group].free && methods.contains(&"prune"));
-        let admits = methods.iter().any(|method| layer.kind.admits(method));
+        let int8 = layer.int8 && methods.contains(&"int8");
+        let admits = int8 || methods.iter().any(|method| layer.kind.admits(method));
         if free.is_none() && !admits {
             continue;
         }
@@ -171,6 +174,7 @@ impl Draft {
         Section {
             name: format!("{stage}-{}", self.role.name()),
             methods: methods.collect(),
+            int8: allowed.contains(&"int8") && self.layers.iter().any(|&at| outline.layers[at].int8),
             layers: self.layers,
             groups: self.groups,
             macs: self.macs,

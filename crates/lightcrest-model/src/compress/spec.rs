@@ -18,8 +18,8 @@
 //! ```
 //!
 //! The space depends on the network: every section of its layers has the parameters `NAME.method`,
-//! `NAME.ratio` (active under `prune`) and `NAME.rank` (active under the low-rank methods). So the file of
-//! the network is opened while the spec is read.
+//! `NAME.ratio` (active under `prune`), `NAME.rank` (active under the low-rank methods) and, where int8 is
+//! allowed, `NAME.precision`. So the file of the network is opened while the spec is read.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -69,7 +69,7 @@ pub struct CompressSpec {
 #[derive(Debug, Clone)]
 pub(super) struct SectionSpec {
     pub(super) section: Section,
-    /// `method`, `ratio` and `rank`, as far as they are written or searched.
+    /// `method`, `ratio`, `rank` and `precision`, as far as they are written or searched.
     pub(super) group: Group,
 }
 
@@ -125,8 +125,7 @@ impl CompressSpec {
 
     /// What the network costs as it is.
     pub fn original_cost(&self) -> PlanCost {
-        let changes = vec![Change::Keep; self.sections.len()];
-        self.cost(&Plan { changes, int8: false })
+        self.cost(&Plan::fp32(vec![Change::Keep; self.sections.len()]))
     }
 
     /// What a plan costs, exactly.
@@ -149,6 +148,7 @@ impl CompressSpec {
     /// [`ConfigurationError`] when the configuration is not of this spec.
     pub fn plan(&self, configuration: &Configuration) -> Result<Plan, ConfigurationError> {
         let mut changes = Vec::with_capacity(self.sections.len());
+        let mut int8 = Vec::with_capacity(self.sections.len());
         for SectionSpec { group, .. } in &self.sections {
             let number = |key: &str| -> Result<f64, ConfigurationError> {
                 Ok(group.value(key, configuration)?.and_then(|value| value.as_f64()).unwrap_or(0.0))
@@ -161,9 +161,10 @@ impl CompressSpec {
                     None => Change::Keep,
                 },
             });
+            let precision = group.value("precision", configuration)?;
+            int8.push(precision.as_ref().and_then(|value| value.as_str()) == Some("int8"));
         }
-        let int8 = self.own.value("int8", configuration)?.and_then(|value| value.as_bool());
-        Ok(Plan { changes, int8: int8.unwrap_or(false) })
+        Ok(Plan { changes, int8 })
     }
 
     /// The fine-tuning of a configuration, and the seed that the spec fixes, if it does; none where the spec

@@ -1,5 +1,5 @@
 //! The configurations that a search begins with: the network as it is, channels cut evenly at several
-//! strengths, and low rank everywhere.
+//! strengths, low rank everywhere, and the even ones again as 8-bit integers.
 
 use lightcrest::space::{Configuration, Domain, Value};
 use lightcrest_graph::compress::decompose::{DecomposeConfig, Method, Outcome, Ranks, decompose};
@@ -16,18 +16,23 @@ const FACTORS: [f64; 3] = [2.0, 4.0, 8.0];
 
 /// The first trials, each once; those that the spec rules out are left out.
 pub(super) fn starts(spec: &CompressSpec) -> Vec<Configuration> {
-    let mut plans = vec![Plan { changes: vec![Change::Keep; spec.sections.len()], int8: false }];
+    let mut plans = vec![Plan::fp32(vec![Change::Keep; spec.sections.len()])];
     plans.extend(FACTORS.iter().filter_map(|factor| {
         evenly(spec, *factor, (0.0, 0.98), |spec, ratio| {
             Change::Prune { ratio }.filter(|| spec.section.methods.contains(&"prune"))
         })
     }));
+    let even = plans.clone();
     plans.extend(FACTORS[..1].iter().filter_map(|factor| {
         evenly(spec, *factor, (1.0, 0.01), |section, rank| {
             low_rank(section).map(|method| Change::LowRank { method, rank })
         })
     }));
     plans.extend(evbmf(spec));
+    if spec.sections.iter().any(|section| section.section.int8) {
+        let int8: Vec<bool> = spec.sections.iter().map(|section| section.section.int8).collect();
+        plans.extend(even.into_iter().map(|plan| Plan { int8: int8.clone(), ..plan }));
+    }
     let mut starts: Vec<Configuration> = Vec::new();
     for plan in plans {
         if let Some(configuration) = configuration(spec, &plan).filter(|c| !starts.contains(c)) {
@@ -78,7 +83,7 @@ fn evbmf(spec: &CompressSpec) -> Option<Plan> {
         Some(Change::LowRank { method, rank: sum / weight.max(1.0) })
     };
     let changes = spec.sections.iter().map(|section| change(section).unwrap_or(Change::Keep)).collect();
-    Some(Plan { changes, int8: false })
+    Some(Plan::fp32(changes))
 }
 
 /// One strength for all sections, at which the multiply-accumulates are those of the original over `factor`,
@@ -90,9 +95,8 @@ fn evenly(
     range: (f64, f64),
     change: impl Fn(&SectionSpec, f64) -> Option<Change>,
 ) -> Option<Plan> {
-    let plan = |strength: f64| Plan {
-        changes: spec.sections.iter().map(|s| change(s, strength).unwrap_or(Change::Keep)).collect(),
-        int8: false,
+    let plan = |strength: f64| {
+        Plan::fp32(spec.sections.iter().map(|s| change(s, strength).unwrap_or(Change::Keep)).collect())
     };
     let macs = |strength: f64| spec.cost(&plan(strength)).macs as f64;
     let (mut weak, mut strong) = range;
@@ -115,14 +119,17 @@ fn configuration(spec: &CompressSpec, plan: &Plan) -> Option<Configuration> {
     let names: Vec<(&str, &Domain)> =
         spec.space().parameters().iter().map(|p| (&*p.name, &p.domain)).collect();
     let domain = |name: &str| names.iter().find(|(other, _)| *other == name).map(|(_, domain)| *domain);
-    for (SectionSpec { group, .. }, change) in spec.sections.iter().zip(&plan.changes) {
+    for ((SectionSpec { group, .. }, change), int8) in spec.sections.iter().zip(&plan.changes).zip(&plan.int8)
+    {
         let (method, strength) = match change {
             Change::Keep => ("keep", None),
             Change::Prune { ratio } => ("prune", Some(("ratio", *ratio))),
             Change::LowRank { method, rank } => (method.name(), Some(("rank", *rank))),
         };
         let wanted = [Some(("method", Value::from(method))), strength.map(|(k, v)| (k, Value::Float(v)))];
-        for (key, value) in wanted.into_iter().flatten() {
+        let precision = Value::from(if *int8 { "int8" } else { "fp32" });
+        let precision = group.entry("precision").map(|_| ("precision", precision));
+        for (key, value) in wanted.into_iter().chain([precision]).flatten() {
             let entry = group.entry(key)?;
             match (&entry.setting, domain(&entry.parameter)) {
                 (Setting::Vary(_), Some(domain)) => set(&entry.parameter, nearest(domain, &value)?),
@@ -134,9 +141,7 @@ fn configuration(spec: &CompressSpec, plan: &Plan) -> Option<Configuration> {
     for (name, domain) in &names {
         let of_section = |section: &SectionSpec| section.group.entries.iter().any(|e| e.parameter == *name);
         if !spec.sections.iter().any(of_section) {
-            let value =
-                if *name == "int8" { nearest(domain, &Value::Bool(plan.int8))? } else { middle(domain) };
-            set(name, value);
+            set(name, middle(domain));
         }
     }
     // What is not active has no value.

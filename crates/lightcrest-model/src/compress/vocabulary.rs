@@ -140,7 +140,7 @@ pub(crate) const MEASURED: Measured =
 /// The methods, in the order in which a section lists them.
 pub(crate) const METHODS: &[&str] = &["prune", "svd", "tucker", "cp", "spatial"];
 /// Everything that `methods` may name.
-pub(crate) const ALL_METHODS: &[&str] = &["prune", "svd", "tucker", "cp", "spatial"];
+pub(crate) const ALL_METHODS: &[&str] = &["prune", "svd", "tucker", "cp", "spatial", "int8"];
 const CHOSEN: &[&str] = &["keep", "prune", "svd", "tucker", "cp", "spatial"];
 
 pub(crate) const COMPRESS: Section = Section {
@@ -171,8 +171,8 @@ pub(crate) const COMPRESS: Section = Section {
 };
 
 /// What `methods` is.
-pub(crate) const METHODS_DOC: &str =
-    "what is tried, a list of prune (channels), svd, tucker, cp and spatial (low rank); default all of them";
+pub(crate) const METHODS_DOC: &str = "what is tried, a list of prune (channels), svd, tucker, cp and spatial (low rank), and int8 (8-bit integers); \
+     default all of them, int8 only where model_bytes or latency_ms counts";
 /// What `keep` is.
 pub(crate) const KEEP: &str = "names of layers that stay as they are, a list";
 
@@ -200,6 +200,13 @@ pub(crate) const SECTION: Section = Section {
             "rank",
             POSITIVE_FRACTION,
             "under svd, tucker, cp and spatial: rank over the full rank; default searched from 0.05 to 0.75",
+        )
+        .searchable(),
+        Key::optional(
+            "precision",
+            Kind::Word(&["fp32", "int8"]),
+            "what its layers compute with; int8 is calibrated on training images at the end; default searched where \
+             `methods` allows int8, else fp32",
         )
         .searchable(),
     ],

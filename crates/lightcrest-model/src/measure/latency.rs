@@ -101,7 +101,24 @@ pub fn latency_of(config: &LatencyConfig, mut call: impl FnMut()) -> Result<Late
     let mut reference = Runner::reference()?;
     let _one = MEASURING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let _alone = config.alone.then(|| GATE.measure());
-    Ok(measure(config, || Turn { candidate: timed(&mut call), reference: timed(|| reference.forward()) }))
+    let turn = || Turn { candidate: timed(&mut call), reference: timed(|| reference.forward()) };
+    Ok(measure(config, turn).0)
+}
+
+/// Measures two calls in turn, so that whatever disturbs one disturbs the other. Each is the other's
+/// reference.
+pub fn latency_beside(
+    config: &LatencyConfig,
+    mut call: impl FnMut(),
+    mut beside: impl FnMut(),
+) -> (Latency, Latency) {
+    let _one = MEASURING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let _alone = config.alone.then(|| GATE.measure());
+    let turn = || Turn { candidate: timed(&mut call), reference: timed(&mut beside) };
+    let (found, turns) = measure(config, turn);
+    let swapped = |turn: Turn| Turn { candidate: turn.reference, reference: turn.candidate };
+    let other = summary(&turns.into_iter().map(swapped).collect::<Vec<_>>(), config.spread);
+    (found, other)
 }
 
 /// A network that is run again and again on one image.
@@ -184,12 +201,12 @@ struct Turn {
 /// Least runs of a measurement, so that quartiles mean something.
 const LEAST_RUNS: usize = 10;
 
-/// Repeats `turn` as the configuration asks.
-fn measure(config: &LatencyConfig, mut turn: impl FnMut() -> Turn) -> Latency {
+/// Repeats `turn` as the configuration asks; the best measurement with its turns.
+fn measure(config: &LatencyConfig, mut turn: impl FnMut() -> Turn) -> (Latency, Vec<Turn>) {
     for _ in 0..config.warm_up {
         turn();
     }
-    let mut best: Option<Latency> = None;
+    let mut best: Option<(Latency, Vec<Turn>)> = None;
     for _ in 0..config.attempts.max(1) {
         let mut turns = Vec::with_capacity(config.runs);
         let mut total = Duration::ZERO;
@@ -200,8 +217,8 @@ fn measure(config: &LatencyConfig, mut turn: impl FnMut() -> Turn) -> Latency {
         }
         let found = summary(&turns, config.spread);
         let rank = |latency: &Latency| (latency.disturbed, latency.iqr_ms / latency.median_ms);
-        if best.is_none_or(|best| rank(&found) < rank(&best)) {
-            best = Some(found);
+        if best.as_ref().is_none_or(|(best, _)| rank(&found) < rank(best)) {
+            best = Some((found, turns));
         }
         if found.steady && !found.disturbed {
             break;
@@ -273,6 +290,7 @@ mod tests {
             let time = if calls <= 250 && calls % 2 == 0 { 2 } else { 1 };
             turn(time, time)
         });
+        let found = found.0;
         assert_eq!((calls, found.median_ms, found.steady), (50 + 200 + 200, 1.0, true));
     }
 
@@ -287,16 +305,18 @@ mod tests {
             let lost = if calls <= 250 && calls % 10 == 0 { 20 } else { 0 };
             turn(10 + lost, 10)
         });
+        let found = found.0;
         assert_eq!((calls, found.disturbed, found.median_ms), (50 + 200 + 200, false, 10.0));
         let mut calls = 0;
         let found = measure(&config, || {
             calls += 1;
             turn(12, 10)
         });
+        let found = found.0;
         assert_eq!((calls, found.disturbed, found.steady), (50 + 5 * 200, true, true));
         assert_eq!((found.median_ms, found.cpu_ms), (12.0, Some(10.0)));
         // A tenth more is not called so yet.
-        assert!(!measure(&LatencyConfig::once(), || turn(11, 10)).disturbed);
+        assert!(!measure(&LatencyConfig::once(), || turn(11, 10)).0.disturbed);
     }
 
     #[test]
@@ -307,7 +327,22 @@ mod tests {
             calls += 1;
             turn(100, 100)
         });
+        let found = found.0;
         assert_eq!((calls, found.runs, found.steady), (40, 20, false));
+    }
+
+    #[test]
+    fn two_are_measured_in_turn() {
+        let order = std::cell::RefCell::new(String::new());
+        let wait = |name| {
+            order.borrow_mut().push(name);
+            std::thread::sleep(Duration::from_micros(if name == 'a' { 10 } else { 2000 }));
+        };
+        let config = LatencyConfig { warm_up: 1, runs: 12, ..LatencyConfig::once() };
+        let (a, b) = latency_beside(&config, || wait('a'), || wait('b'));
+        assert_eq!(*order.borrow(), "ab".repeat(13));
+        assert!(b.median_ms >= 2.0 && b.median_ms > a.median_ms, "{a:?} {b:?}");
+        assert_eq!((a.runs, a.reference_ms, b.reference_ms), (b.runs, b.median_ms, a.median_ms));
     }
 
     #[test]

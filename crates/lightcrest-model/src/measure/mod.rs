@@ -1,6 +1,8 @@
 //! What is measured on this machine, rather than counted from the graph.
 
+pub mod engine;
 pub mod latency;
 pub mod onnx;
 
-pub use latency::{Latency, LatencyConfig, latency, latency_of};
+pub use engine::{Engine, OwnEngine, Run};
+pub use latency::{Latency, LatencyConfig, latency, latency_beside, latency_of};

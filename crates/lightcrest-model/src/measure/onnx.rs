@@ -1,7 +1,6 @@
 //! Latency of an ONNX model, whole and layer by layer, on one thread.
 //!
-//! Here it is that of our own executor ([`Runner`]). Whoever runs a model otherwise, such as the program with
-//! onnxruntime, measures with [`latency_of`] and feeds it the same [`inputs`].
+//! The whole is run by an [`Engine`], the layers by our own executor ([`Runner`]), where it knows the model.
 //!
 //! A layer is measured as a model of its own, on the values that it reads when the whole is run; what a
 //! runtime saves by joining layers is in the figure of the whole alone, so that the layers need not add up to
@@ -17,6 +16,7 @@ use lightcrest_graph::onnx::proto::{
 };
 use lightcrest_graph::onnx::{Array, CostError, Data, Facts, Model, RunError, Runner, input_shapes};
 
+use super::engine::Engine;
 use super::latency::{Latency, LatencyConfig, latency_of};
 
 /// The latency of a model.
@@ -24,7 +24,7 @@ use super::latency::{Latency, LatencyConfig, latency_of};
 pub struct OnnxLatency {
     /// The whole model.
     pub whole: Latency,
-    /// Its nodes that run alone, in the order of the file.
+    /// Its nodes that run alone, in the order of the file; none where our own executor does not know it.
     pub layers: Vec<LayerLatency>,
 }
 
@@ -51,9 +51,17 @@ pub enum OnnxLatencyError {
         /// Its name.
         name: String,
     },
-    /// It does not run.
+    /// Its layers do not run.
     #[error("it cannot be run")]
     Run(#[from] RunError),
+    /// The engine does not run it.
+    #[error("{engine} cannot run it: {reason}")]
+    Engine {
+        /// What it is called.
+        engine: String,
+        /// Why.
+        reason: String,
+    },
     /// The reference network could not be built.
     #[error("the reference cannot be measured")]
     Reference(#[from] NetworkError),
@@ -62,7 +70,7 @@ pub enum OnnxLatencyError {
 /// Longest time that the layers are measured together.
 const LAYERS: Duration = Duration::from_secs(10);
 
-/// Measures a model with our own executor. Free sizes are `sizes` by name, and 1 along the first axis of an
+/// Measures a model with an engine. Free sizes are `sizes` by name, and 1 along the first axis of an
 /// input.
 ///
 /// # Errors
@@ -71,14 +79,20 @@ pub fn onnx_latency(
     model: &Model,
     sizes: &HashMap<String, usize>,
     config: &LatencyConfig,
+    engine: &dyn Engine,
 ) -> Result<OnnxLatency, OnnxLatencyError> {
     let inputs = inputs(model, sizes)?;
-    let runner = Runner::new(model)?;
-    let outputs: Vec<&str> = model.graph().output.iter().map(|output| output.name.as_str()).collect();
+    let failed = |reason| OnnxLatencyError::Engine { engine: engine.name().into(), reason };
+    let mut run = engine.load(model, &inputs).map_err(failed)?;
     // The first run tells whether there is anything to measure.
-    runner.run(&inputs, &outputs)?;
-    let whole = latency_of(config, || drop(std::hint::black_box(runner.run(&inputs, &outputs))))?;
-    Ok(OnnxLatency { whole, layers: layers(model, &runner, &inputs)? })
+    run().map_err(failed)?;
+    let whole = latency_of(config, || drop(run()))?;
+    let layers = Runner::new(model).and_then(|runner| Ok((runner.run(&inputs, &[] as &[&str])?, runner)));
+    let layers = match layers {
+        Ok((_, runner)) => layers_of(model, &runner, &inputs)?,
+        Err(_) => vec![],
+    };
+    Ok(OnnxLatency { whole, layers })
 }
 
 /// Values for the inputs of a model, as normalised pixels have them; whole numbers are 0.
@@ -116,7 +130,7 @@ pub fn inputs(
 }
 
 /// Each node that reads a value, by itself.
-fn layers(
+fn layers_of(
     model: &Model,
     runner: &Runner,
     inputs: &[(String, Array)],

@@ -34,7 +34,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from lightcrest import artifacts, importance, logging, optuna, search_space, terminator, version, visualization
+    from lightcrest import (
+        artifacts,
+        compress,
+        importance,
+        logging,
+        optuna,
+        search_space,
+        terminator,
+        version,
+        visualization,
+    )
 
 __all__ = [
     "FrozenTrial",
@@ -44,6 +54,7 @@ __all__ = [
     "TrialPruned",
     "__version__",
     "artifacts",
+    "compress",
     "copy_study",
     "create_study",
     "create_trial",
@@ -67,7 +78,17 @@ __all__ = [
 ]
 
 _LATER = frozenset(
-    ("artifacts", "importance", "logging", "optuna", "search_space", "terminator", "version", "visualization")
+    (
+        "artifacts",
+        "compress",
+        "importance",
+        "logging",
+        "optuna",
+        "search_space",
+        "terminator",
+        "version",
+        "visualization",
+    )
 )
 
 

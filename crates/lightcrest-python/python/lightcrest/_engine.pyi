@@ -2,6 +2,7 @@
 
 import builtins
 import datetime
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, Union
 
@@ -368,3 +369,47 @@ def random_seed() -> int:
     """A seed that nobody has chosen."""
 
 __version__: str
+
+_Model = Union[bytes, str, os.PathLike[str]]
+_Array = tuple[str, str, Sequence[int], bytes]
+
+def compress_cost(model: _Model, sizes: Mapping[str, int]) -> str:
+    """What a model costs, as JSON."""
+
+def compress_prune(
+    model: _Model,
+    *,
+    ratio: float,
+    macs: float | None,
+    importance: str,
+    global_: bool,
+    round_to: int,
+    keep: Sequence[str],
+    steps: int,
+) -> tuple[bytes, str]:
+    """A model without some of its channels, and what was done, as JSON."""
+
+def compress_decompose(
+    model: _Model,
+    *,
+    method: str,
+    rank: float | None,
+    macs: float | None,
+    layers: Sequence[str],
+    keep: Sequence[str],
+    allow_growth: bool,
+    calibration: Sequence[_Array] | None,
+) -> tuple[bytes, str]:
+    """A model whose layers are chains of smaller ones, and what was done, as JSON."""
+
+def compress_quantize(
+    model: _Model,
+    calibration: Sequence[_Array],
+    *,
+    method: str | None,
+    per_channel: bool,
+    weight_bits: str,
+    exclude: Sequence[str],
+    min_snr: float | None,
+) -> tuple[bytes, str]:
+    """A model of 8 bits, and what was done, as JSON."""

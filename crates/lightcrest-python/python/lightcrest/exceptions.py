@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "CLIUsageError",
+    "CompressionError",
     "DuplicatedStudyError",
     "ExperimentalWarning",
     "OptunaError",
@@ -23,6 +24,10 @@ class TrialPruned(OptunaError):
 
 class CLIUsageError(OptunaError):
     """A command line that cannot be. Lightcrest's program is not written in Python and never raises it."""
+
+
+class CompressionError(OptunaError, ValueError):
+    """A model cannot be read or made lighter, or a compression of the program `lightcrest` failed."""
 
 
 class StorageInternalError(OptunaError):

@@ -156,6 +156,7 @@ fn synthetic(count: u64) -> ReportData {
         hypervolume,
         networks: true,
         models: models.collect(),
+        table: None,
         trials,
     }
 }

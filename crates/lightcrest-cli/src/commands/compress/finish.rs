@@ -106,14 +106,21 @@ impl Finish<'_> {
             },
         };
         let number = |name: &str| trial.attributes.get(name).and_then(serde_json::Value::as_f64);
-        let measured = number("latency_ms").map(|value| ("latency_ms".to_owned(), value));
+        let times = [
+            "latency_ms",
+            "latency_cpu_ms",
+            "latency_disturbed",
+            "original_latency_ms",
+            "original_latency_cpu_ms",
+        ];
+        let measured = times.iter().filter_map(|name| Some((name.to_string(), number(name)?)));
         let delivery = Delivery {
             file: self.file,
             objective: self.objective,
             configuration: &trial.configuration,
             seed,
             model: &model,
-            metrics: measured.into_iter().collect(),
+            metrics: measured.collect(),
             data: self.data,
             images: self.images,
         };
@@ -167,10 +174,8 @@ impl Delivery<'_> {
         }
         metrics.remove("original_test_agreement");
         if !metrics.contains_key("latency_ms") {
-            let found = latency(spec, model, &LATENCY)?;
-            metrics.insert("latency_ms".into(), found.median_ms);
-            metrics.extend(found.cpu_ms.map(|cpu| ("latency_cpu_ms".to_owned(), cpu)));
-            metrics.insert("latency_disturbed".into(), f64::from(u8::from(found.disturbed)));
+            let found = latency(spec, model, &LATENCY, objective.engine())?;
+            metrics.extend(found.metrics().into_iter().map(|(name, value)| (name.to_owned(), value)));
         }
         let path = folder.join("model.onnx");
         model.save(&path)?;
@@ -184,6 +189,7 @@ impl Delivery<'_> {
             input: objective.image().to_string(),
             metrics,
             images: Some(self.images.to_owned()),
+            engine: Some(objective.engine().name().to_owned()),
             refit: None,
             layers: spec.fates(configuration)?.into_iter().map(layer).collect(),
         };

@@ -20,12 +20,13 @@ use lightcrest_model::compress::{CompressObjective, Compressed};
 use lightcrest_model::data::Loaded;
 use lightcrest_report::metric::{Kind, label};
 
-use crate::arguments::StudyArguments;
+use crate::arguments::CompressArguments;
 use crate::error::CliError;
 use crate::images;
 use crate::keeper::{Keeper, MakesModels};
 use crate::prepare;
 use crate::progress::Steps;
+use crate::runtime;
 use crate::session::Session;
 use crate::spec_file::{self, CompressFile};
 use crate::stop;
@@ -46,11 +47,13 @@ impl MakesModels for CompressObjective {
 }
 
 /// Compresses.
-pub(crate) fn compress(arguments: &StudyArguments) -> Result<(), CliError> {
+pub(crate) fn compress(arguments: &CompressArguments) -> Result<(), CliError> {
+    let engine = runtime::engine(arguments.onnxruntime.as_deref())?;
+    let arguments = &arguments.study;
     let begun = Instant::now();
     let mut file = spec_file::read_compress(&arguments.spec)?;
     if file.spec.space().is_empty() {
-        return single::single(arguments, &file);
+        return single::single(arguments, &file, engine);
     }
     let root = Session::folder(arguments, &file.spec.study);
     prepare::adopt_from(&mut file.spec.study, &root);
@@ -59,6 +62,7 @@ pub(crate) fn compress(arguments: &StudyArguments) -> Result<(), CliError> {
     let Loaded { splits, test, identity, .. } = images::load(&spec.data, arguments.quiet)?;
     let pruner = prepare::pruner(&spec.study)?;
     let objective = CompressObjective::new(spec, &splits).map_err(unfit)?;
+    let objective = objective.with_engine(engine);
     prepare::check_feasible(&spec.study, &|configuration| objective.preview(configuration))?;
     let root = Session::root(arguments, &spec.study)?;
     if !arguments.fresh {
@@ -131,6 +135,9 @@ fn introduce(file: &CompressFile, objective: &CompressObjective) {
     });
     let path = file.spec.original.path.display();
     tell(&format!("original {path}: {}", known.collect::<Vec<_>>().join(", ")));
+    if objective.needs_latency() {
+        tell(&format!("latency is taken with {}, in turn with the original", objective.engine().name()));
+    }
     if let Some(reason) = objective.untrained() {
         tell(&format!("compressed networks are repaired and not fine-tuned: {reason}"));
     }

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use lightcrest::Configuration;
 use lightcrest_model::compress::{CompressError, CompressObjective, TestImages};
 use lightcrest_model::data::Loaded;
+use lightcrest_model::measure::Engine;
 use lightcrest_report::metric::{self, Kind};
 
 use super::finish::{Delivery, is_interrupted};
@@ -20,13 +22,18 @@ use crate::stop;
 use crate::terminal::{print, tell};
 
 /// Makes the model and writes its folder.
-pub(super) fn single(arguments: &StudyArguments, file: &CompressFile) -> Result<(), CliError> {
+pub(super) fn single(
+    arguments: &StudyArguments,
+    file: &CompressFile,
+    engine: Arc<dyn Engine>,
+) -> Result<(), CliError> {
     let spec = &file.spec;
     let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("compressed"));
     check_out(&out)?;
     file.warnings().for_each(tell);
     let Loaded { splits, test, identity, .. } = images::load(&spec.data, arguments.quiet)?;
     let objective = CompressObjective::new(spec, &splits).map_err(unfit)?;
+    let objective = objective.with_engine(engine);
     if !arguments.quiet {
         super::introduce(file, &objective);
     }

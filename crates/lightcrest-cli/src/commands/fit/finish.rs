@@ -82,6 +82,7 @@ impl Finish<'_> {
             input: format!("{} columns", made.model.columns_needed()),
             metrics,
             images: None,
+            engine: None,
             refit: None,
             layers: Vec::new(),
         };

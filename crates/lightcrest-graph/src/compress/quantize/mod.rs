@@ -14,6 +14,7 @@
 //! and bias correction"; Nagel et al. 2021, "A white paper on neural network quantization".
 
 mod affine;
+mod candidate;
 mod check;
 mod constant;
 mod correct;
@@ -31,6 +32,7 @@ mod scale;
 mod sensitivity;
 mod weight;
 
+pub use candidate::candidates;
 pub use error::QuantizeError;
 pub use observer::Method;
 pub use pass::{QuantizeConfig, quantize};

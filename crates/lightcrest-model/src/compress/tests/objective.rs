@@ -5,11 +5,12 @@ use std::sync::atomic::AtomicBool;
 
 use lightcrest::{Objective, Trial};
 use lightcrest_graph::onnx::cost;
+use lightcrest_graph::onnx::proto::element;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::{BASE, parse};
-use crate::compress::{CompressObjective, Compressed};
+use crate::compress::{CompressObjective, Compressed, LayerFate};
 
 fn objective(text: &str) -> CompressObjective {
     let spec = parse(text).unwrap();
@@ -96,4 +97,82 @@ fn what_is_left_is_taught_by_the_original() {
     let untaught = trial.reports()[0].1[0];
     assert!(evaluation.values[0] > untaught + 0.1, "{untaught} to {}", evaluation.values[0]);
     assert_eq!(trial.reports()[3].1[0], evaluation.values[0], "the file does what the training says");
+}
+
+/// The same with int8, in all sections.
+fn with_int8() -> String {
+    untrained()
+        .replace("\"spatial\"]\nkeep", "\"spatial\", \"int8\"]\nkeep")
+        .replace("metric = \"macs\"", "metric = \"model_bytes\"")
+}
+
+/// Bytes of the constants of a model, and how many of them are signed 8-bit integers of more than one axis.
+fn constants(made: &Compressed) -> (u64, usize) {
+    let mut found = (0, 0);
+    for tensor in &made.model.graph().initializer {
+        let width = match tensor.data_type {
+            element::FLOAT | element::INT32 => 4,
+            element::INT8 | element::UINT8 => 1,
+            _ => 0,
+        };
+        found.0 += width * tensor.dims.iter().product::<i64>() as u64;
+        found.1 += usize::from(tensor.data_type == element::INT8 && tensor.dims.len() > 1);
+    }
+    found
+}
+
+#[test]
+fn int8_is_chosen_for_each_section_and_costs_what_was_told() {
+    let objective = objective(&with_int8());
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let mut seen = [false; 2];
+    for _ in 0..12 {
+        let configuration = objective.spec().space().sample(&mut rng);
+        let cost = objective.spec().cost(&objective.spec().plan(&configuration).unwrap());
+        let made = objective.make(&configuration, 1, &AtomicBool::new(false)).unwrap();
+        made.model.check().unwrap();
+        let (bytes, weights) = constants(&made);
+        let stages = |layer: &LayerFate| match layer.method {
+            "tucker" => 3,
+            "cp" => 4,
+            "svd" | "spatial" => 2,
+            _ => 1,
+        };
+        let int8 = made.layers.iter().filter(|layer| layer.int8);
+        assert_eq!(weights, int8.map(stages).sum::<usize>(), "{configuration:?}");
+        seen[usize::from(weights > 0)] = true;
+        let share = bytes as f64 / cost.bytes as f64;
+        assert!((0.94..1.06).contains(&share), "told {} bytes, has {bytes}: {configuration:?}", cost.bytes);
+        assert_eq!(counted(&made).0, cost.macs);
+        let kept = made.layers.iter().find(|layer| layer.name == "conv3").unwrap();
+        assert!(!kept.int8, "what is kept stays in fp32");
+    }
+    assert_eq!(seen, [true; 2]);
+}
+
+#[test]
+fn the_network_as_it_is_in_int8_is_a_start_where_bytes_count() {
+    let objective = objective(&with_int8());
+    let spec = objective.spec();
+    let int8 = |start: &lightcrest::Configuration| spec.plan(start).unwrap().has_int8();
+    let starts: Vec<_> = objective.starts().into_iter().filter(int8).collect();
+    assert!(starts.len() >= 3, "as it is and even strengths: {starts:?}");
+    let made = objective.make(&starts[0], 1, &AtomicBool::new(false)).unwrap();
+    assert!(made.metrics.get("agreement").unwrap() > 0.9, "{:?}", made.metrics);
+    let (before, after) = (spec.original_cost().bytes, spec.cost(&spec.plan(&starts[0]).unwrap()).bytes);
+    // One of the three layers with most weights is kept.
+    assert!(3 * after < 2 * before, "{before} to {after} bytes");
+
+    // Where neither bytes nor time count there is nothing to win, and nothing is said of it.
+    let all = BASE.replace("methods = [\"prune\", \"svd\", \"tucker\"]\n", "");
+    let names = |text: &str| {
+        let spec = parse(text).unwrap();
+        spec.space().parameters().iter().any(|parameter| parameter.name.ends_with(".precision"))
+    };
+    assert!(!names(&all));
+    assert!(names(&all.replacen("metric = \"macs\"", "metric = \"model_bytes\"", 1)));
+    let kept =
+        BASE.replacen("[finetune]", "[compress.sections.stage3-output]\nprecision = \"int8\"\n[finetune]", 1);
+    let refused = parse(&kept).unwrap_err();
+    assert!(refused.contains("no layer of section stage3-output can be int8"), "{refused}");
 }

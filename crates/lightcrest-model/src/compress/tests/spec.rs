@@ -4,7 +4,7 @@ use lightcrest::space::{Configuration, Value};
 use lightcrest_spec::testing::check_schema;
 
 use super::{BASE, model, parse, parse_with};
-use crate::compress::{Change, Layout, LowRank, json_schema};
+use crate::compress::{Change, Layout, LowRank, Plan, json_schema};
 
 fn names(text: &str) -> Vec<String> {
     parse(text).unwrap().space().parameters().iter().map(|parameter| parameter.name.to_string()).collect()
@@ -49,7 +49,7 @@ fn a_configuration_is_a_plan() {
     ]);
     let plan = spec.plan(&configuration).unwrap();
     let svd = Change::LowRank { method: LowRank::Svd, rank: 0.5 };
-    assert_eq!((plan.changes, plan.int8), (vec![Change::Prune { ratio: 0.25 }, svd], false));
+    assert_eq!(plan, Plan::fp32(vec![Change::Prune { ratio: 0.25 }, svd]));
     let (finetune, _) = spec.finetune(&configuration).unwrap().unwrap();
     assert_eq!((finetune.train.epochs, finetune.train.learning_rate), (2, 0.01));
     assert_eq!(finetune.distillation.unwrap().weight, 0.5);

@@ -1,18 +1,14 @@
 //! `lightcrest quantize`: an ONNX model of 8 bits.
 
-mod feed;
-mod numpy;
-mod zip;
-
 use std::path::Path;
 
 use lightcrest_graph::compress::quantize::{
-    Feed, Method, Precision, QuantizeConfig, QuantizeReport, QuantizedLayer, WeightBits,
-    quantize as quantize_model,
+    Method, Precision, QuantizeConfig, QuantizeReport, QuantizedLayer, WeightBits, quantize as quantize_model,
 };
 use lightcrest_graph::onnx::Model;
 
 use crate::arguments::{BitsName, QuantizeArguments, RangeName};
+use crate::calibration;
 use crate::error::CliError;
 use crate::terminal::{print, tell};
 
@@ -32,9 +28,7 @@ pub(crate) fn quantize(arguments: &QuantizeArguments) -> Result<(), CliError> {
     };
     let model = Model::load(path).map_err(|error| failed("cannot be read")(error.into()))?;
     model.notes().iter().for_each(|note| tell(&note.to_string()));
-    let feeds = feeds(&model, calibration).map_err(|reason| {
-        CliError::Usage(format!("--calibration {}: {reason}; nothing was written", calibration.display()))
-    })?;
+    let feeds = calibration::feeds(&model, path, calibration, &arguments.pictures)?;
     let (quantized, report) = quantize_model(&model, &feeds, &config(arguments))
         .map_err(|error| failed("cannot be quantized")(error.into()))?;
     quantized.save(out).map_err(|source| CliError::Onnx {
@@ -73,30 +67,6 @@ fn config(arguments: &QuantizeArguments) -> QuantizeConfig {
         min_snr: (arguments.min_snr > 0.0).then_some(arguments.min_snr),
         ..QuantizeConfig::default()
     }
-}
-
-/// The runs that a file or a folder of arrays holds.
-fn feeds(model: &Model, path: &Path) -> Result<Vec<Feed>, String> {
-    if !path.is_dir() {
-        return feed::feeds(model, numpy::read(path)?);
-    }
-    let entries = std::fs::read_dir(path).map_err(|error| format!("cannot be listed: {error}"))?;
-    let is_array = |path: &std::path::PathBuf| {
-        path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy") || e.eq_ignore_ascii_case("npz"))
-    };
-    let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).filter(is_array).collect();
-    // The order of a folder is that of the names, not of the disk.
-    files.sort();
-    if files.is_empty() {
-        return Err("there is no .npy and no .npz in the folder".into());
-    }
-    let mut all = vec![];
-    for file in files {
-        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let runs = numpy::read(&file).and_then(|arrays| feed::feeds(model, arrays));
-        all.extend(runs.map_err(|reason| format!("{name}: {reason}"))?);
-    }
-    Ok(all)
 }
 
 /// Layers, one a line, and totals.

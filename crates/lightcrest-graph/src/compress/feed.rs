@@ -1,8 +1,8 @@
 //! Inputs of a model from arrays: one run after the other.
 
-use lightcrest_graph::compress::quantize::Feed;
-use lightcrest_graph::onnx::proto::{Dimension, TypeValue, ValueInfoProto, element};
-use lightcrest_graph::onnx::{Array, Data, Model};
+use super::activation::Feed;
+use crate::onnx::proto::{Dimension, TypeValue, ValueInfoProto, element};
+use crate::onnx::{Array, Data, Model};
 
 /// An input as the file declares it: element type and sizes, free ones as `None`.
 struct Input {
@@ -19,7 +19,7 @@ struct Input {
 ///
 /// # Errors
 /// What does not fit, with the names and shapes.
-pub(super) fn feeds(model: &Model, arrays: Vec<(String, Array)>) -> Result<Vec<Feed>, String> {
+pub fn feeds(model: &Model, arrays: Vec<(String, Array)>) -> Result<Vec<Feed>, String> {
     let inputs: Vec<Input> = inputs(model);
     let single = inputs.len() == 1 && arrays.len() == 1;
     let mut runs: Vec<Feed> = vec![];
