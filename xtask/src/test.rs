@@ -7,21 +7,36 @@ use crate::bench;
 use crate::process::{built, cargo, root, run, target_folder};
 use crate::python;
 
-/// Format, lints, tests, documentation, exported, pruned and decomposed files, the Python package.
+/// `long`: more seeds of the tests that depend on chance. Format, lints, tests, documentation, exported, pruned and decomposed files, the Python package.
 ///
 /// # Errors
 /// The first command that fails.
-pub(crate) fn run_all() -> Result<(), String> {
+pub(crate) fn run_all(long: bool) -> Result<(), String> {
     run(cargo().args(["fmt", "--all", "--check"]))?;
     comments()?;
     run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
-    run(cargo().args(["test", "--workspace"]))?;
+    postgresql();
+    let mut tests = cargo();
+    tests.args(["test", "--workspace"]);
+    if long {
+        tests.env("LIGHTCREST_LONG", "1");
+    }
+    run(&mut tests)?;
     packaged_images()?;
     run(cargo().args(["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))?;
     onnx()?;
     pruning()?;
     decomposing()?;
     package()
+}
+
+/// Tests start a server of PostgreSQL from what is installed; where nothing is, that is said.
+fn postgresql() {
+    let debian = std::fs::read_dir("/usr/lib/postgresql").is_ok_and(|mut versions| versions.next().is_some());
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    if !debian && !std::env::split_paths(&path).any(|folder| folder.join("initdb").exists()) {
+        println!("not tested: PostgreSQL, because it is not installed (apt install postgresql)");
+    }
 }
 
 /// Comments end where code does, at the `max_width` of rustfmt, which leaves them alone. Rows of tables

@@ -4,6 +4,8 @@
 //! |---|---|
 //! | a space, a value or an argument that cannot be | `ValueError` |
 //! | a trial that has ended already, here or by another process | `lightcrest.exceptions.UpdateFinishedTrialError` (a `RuntimeError`) |
+//! | a trial that was given to another worker, since this one was taken for dead | `lightcrest.exceptions._LeaseLost`, an `UpdateFinishedTrialError` |
+//! | the URL of a storage that cannot be | `ValueError` |
 //! | a new study that somebody else made first | `lightcrest.exceptions.DuplicatedStudyError` |
 //! | a wait for another process that a signal ended | what the signal's handler raised: `KeyboardInterrupt` |
 //! | a sampler that finds nothing or breaks | `lightcrest.exceptions.OptunaError` |
@@ -26,6 +28,7 @@ pyo3::import_exception!(lightcrest.exceptions, CompressionError);
 pyo3::import_exception!(lightcrest.exceptions, DuplicatedStudyError);
 pyo3::import_exception!(lightcrest.exceptions, OptunaError);
 pyo3::import_exception!(lightcrest.exceptions, _Exhausted);
+pyo3::import_exception!(lightcrest.exceptions, _LeaseLost);
 pyo3::import_exception!(lightcrest.exceptions, StorageInternalError);
 pyo3::import_exception!(lightcrest.exceptions, UpdateFinishedTrialError);
 
@@ -62,6 +65,8 @@ pub(crate) fn storage(error: StorageError) -> PyErr {
     match error {
         StorageError::NoStudy => PyKeyError::new_err(message),
         StorageError::StateConflict { .. } => UpdateFinishedTrialError::new_err(message),
+        StorageError::LeaseLost { .. } => _LeaseLost::new_err(message),
+        StorageError::BadUrl { .. } => PyValueError::new_err(message),
         StorageError::Exists { .. } => DuplicatedStudyError::new_err(message),
         StorageError::CalledOff { .. } => {
             RAISED.take().unwrap_or_else(|| PyKeyboardInterrupt::new_err(message))

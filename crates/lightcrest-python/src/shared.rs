@@ -4,7 +4,7 @@ use crate::{convert, error};
 use lightcrest::objective::Preview;
 use lightcrest::space::{Configuration, Domain, Suggestions};
 use lightcrest::study::Snapshot;
-use lightcrest::{StudyError, TrialState};
+use lightcrest::{Claim, StudyError, TrialState};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::collections::HashMap;
@@ -21,6 +21,11 @@ pub(crate) struct Shared {
     pub(crate) attributes: Option<Py<PyDict>>,
     /// Whether every change is written to a file at once.
     pub(crate) lasting: bool,
+}
+
+/// Whether a trial is still in the run that whoever holds on to it names; any run is right for who names none.
+pub(crate) fn held(study: &lightcrest::Study, number: u64, claim: Option<Claim>) -> Result<(), StudyError> {
+    claim.map_or(Ok(()), |claim| study.check_claim(number, Some(claim)))
 }
 
 /// A domain and the Python object that stands for it.
@@ -75,17 +80,22 @@ impl Shared {
         found.map(|found| Ok(found.cast_into::<PyDict>()?)).transpose()
     }
 
-    /// Keeps something with a running trial.
+    /// Keeps something with a running trial, of the run that `claim` names if there is one.
     pub(crate) fn set_attribute(
         &self,
         py: Python<'_>,
         number: u64,
+        claim: Option<Claim>,
         key: &str,
         value: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
         let Some(all) = &self.attributes else {
             let value = convert::json(key, value)?;
-            return self.quickly(py, |study| study.set_attribute(number, key, value)).map_err(error::study);
+            let set = |study: &mut lightcrest::Study| {
+                held(study, number, claim)?;
+                study.set_attribute(number, key, value)
+            };
+            return self.quickly(py, set).map_err(error::study);
         };
         self.quickly(py, |study| match study.history().get(number).map(|trial| trial.state) {
             Some(TrialState::Running) => Ok(()),
@@ -125,11 +135,9 @@ impl Shared {
     }
 
     /// The next trial, now running. While a proposal is computed, other threads run and use the study.
-    pub(crate) fn ask(&self, py: Python<'_>, propose: bool) -> Result<u64, StudyError> {
-        py.detach(|| match propose {
-            true => lightcrest::Study::ask_shared(&self.study, &|_| Preview::default()),
-            false => self.lock().ask_unproposed(),
-        })
+    /// `lease`: whether it goes back to waiting when this process dies.
+    pub(crate) fn ask(&self, py: Python<'_>, propose: bool, lease: bool) -> Result<u64, StudyError> {
+        py.detach(|| lightcrest::Study::ask_leased(&self.study, &|_| Preview::default(), propose, lease))
     }
 
     /// What the sampler proposes for a trial of somebody else's study.

@@ -1,12 +1,12 @@
-//! Where studies live: in memory, or in SQLite files.
+//! Where studies live: in memory, or in the database that a URL names.
 
 use crate::{convert, error};
 use lightcrest::Direction;
-use lightcrest::storage::{MemoryStorage, SqliteStorage, Storage, StorageError};
+use lightcrest::storage::{CallOff, Catalog, MemoryStorage, Storage, StorageError, open_url};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use std::path::PathBuf;
+use std::sync::Arc;
 
 /// One study in memory: whoever opens it through this object sees the same trials.
 #[pyclass(frozen, module = "lightcrest._engine")]
@@ -23,43 +23,55 @@ impl Memory {
     }
 }
 
-/// The studies of one SQLite file.
+/// The studies of one database: a SQLite file, or one that a URL names.
 #[pyclass(frozen, module = "lightcrest._engine")]
 pub(crate) struct Database {
-    path: PathBuf,
+    url: String,
+}
+
+fn catalog(url: &str) -> Result<Box<dyn Catalog>, StorageError> {
+    let call_off: CallOff = Arc::new(error::called_off);
+    open_url(url, Some(call_off))
 }
 
 impl Database {
-    fn study(&self, name: &str) -> Result<SqliteStorage, StorageError> {
-        SqliteStorage::open_study_until(&self.path, name, error::called_off)
-    }
-
-    /// Other Python threads run while the file is read or written: another process may hold it.
+    /// Other Python threads run while the database is read or written: another process may hold it.
     fn with<T: Send>(
         &self,
         py: Python<'_>,
         name: &str,
-        work: impl FnOnce(&mut SqliteStorage) -> Result<T, StorageError> + Send,
+        work: impl FnOnce(&mut dyn Storage) -> Result<T, StorageError> + Send,
     ) -> PyResult<T> {
-        py.detach(|| self.study(name).and_then(|mut study| work(&mut study))).map_err(error::storage)
+        let study = || work(&mut *catalog(&self.url)?.study(name)?);
+        py.detach(study).map_err(error::storage)
     }
 }
 
 #[pymethods]
 impl Database {
     #[new]
-    fn new(path: PathBuf) -> Self {
-        Self { path }
+    fn new(url: String) -> Self {
+        Self { url }
+    }
+
+    /// Where it is, without a password.
+    fn place(&self, py: Python<'_>) -> PyResult<String> {
+        py.detach(|| Ok(catalog(&self.url)?.place())).map_err(error::storage)
     }
 
     /// The names of the studies, in the order in which they were made.
     fn names(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        self.with(py, "", SqliteStorage::names)
+        py.detach(|| catalog(&self.url)?.names()).map_err(error::storage)
+    }
+
+    /// Gives a study another name.
+    fn rename(&self, py: Python<'_>, name: &str, new: &str) -> PyResult<()> {
+        py.detach(|| catalog(&self.url)?.rename(name, new)).map_err(error::storage)
     }
 
     /// The directions of a study; None if there is no study of that name.
     fn directions(&self, py: Python<'_>, name: &str) -> PyResult<Option<Vec<&'static str>>> {
-        let definition = self.with(py, name, Storage::definition)?;
+        let definition = self.with(py, name, |study| study.definition())?;
         let word = |direction| match direction {
             Direction::Minimize => "minimize",
             Direction::Maximize => "maximize",
@@ -69,12 +81,12 @@ impl Database {
 
     /// Deletes a study with its trials.
     fn delete(&self, py: Python<'_>, name: &str) -> PyResult<()> {
-        self.with(py, name, SqliteStorage::delete)
+        self.with(py, name, |study| study.delete())
     }
 
     /// What was kept with a study.
     fn attributes<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyDict>> {
-        let attributes = self.with(py, name, SqliteStorage::attributes)?;
+        let attributes = self.with(py, name, |study| study.attributes())?;
         convert::attributes(py, attributes.iter())
     }
 
@@ -88,7 +100,7 @@ impl Database {
 /// Where a study lives: what there is to know of it without Python.
 pub(crate) enum Place {
     Memory(MemoryStorage),
-    File(PathBuf),
+    Database(String),
 }
 
 impl Place {
@@ -97,21 +109,21 @@ impl Place {
             return Ok(Self::Memory(memory.get().storage.clone()));
         }
         if let Ok(database) = object.cast::<Database>() {
-            return Ok(Self::File(database.get().path.clone()));
+            return Ok(Self::Database(database.get().url.clone()));
         }
         Err(PyTypeError::new_err(format!("a Memory or a Database is needed, but got {}", object.repr()?)))
     }
 
     /// Whether it outlives the process.
     pub(crate) fn is_lasting(&self) -> bool {
-        matches!(self, Self::File(_))
+        matches!(self, Self::Database(_))
     }
 
     /// The storage of the study of this name.
     pub(crate) fn open(self, name: &str) -> Result<Box<dyn Storage>, StorageError> {
         Ok(match self {
             Self::Memory(storage) => Box::new(storage),
-            Self::File(path) => Box::new(SqliteStorage::open_study_until(path, name, error::called_off)?),
+            Self::Database(url) => catalog(&url)?.study(name)?,
         })
     }
 }

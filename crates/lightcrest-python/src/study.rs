@@ -1,6 +1,6 @@
 //! The engine's study, under a lock.
 
-use crate::shared::Shared;
+use crate::shared::{Shared, held};
 use crate::space::Space;
 use crate::storage::Place;
 use crate::trial::{Trial, datetime};
@@ -8,7 +8,7 @@ use crate::{convert, error, pruner, sampler};
 use lightcrest::importance::{FanovaConfig, PedAnovaConfig, fanova, ped_anova};
 use lightcrest::objective::{Evaluation, ObjectiveInfo, TrialError};
 use lightcrest::space::{Configuration, Suggestions};
-use lightcrest::{Direction, FrozenTrial, StudyError, TrialState};
+use lightcrest::{Claim, Direction, FrozenTrial, StudyError, TrialState};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
@@ -25,6 +25,10 @@ pub(crate) struct Study {
 }
 
 impl Study {
+    fn claim(&self, py: Python<'_>, number: u64) -> Option<Claim> {
+        self.shared.quickly(py, |study| study.history().get(number).and_then(|trial| trial.claim))
+    }
+
     fn importance<'py>(
         &self,
         py: Python<'py>,
@@ -50,9 +54,10 @@ impl Study {
 impl Study {
     /// `space`: None to discover it. `seed`: None for a random one. `new`: whether it is a
     /// DuplicatedStudyError if there is one already. `learn_from`: earlier studies, for one that has no
-    /// trials and no memory yet.
+    /// trials and no memory yet. `retries`: how often a trial whose process died is run again; None to
+    /// leave it running.
     #[new]
-    #[pyo3(signature = (*, name, directions, sampler, sampler_settings, seed, pruner, pruner_settings, space, storage, attributes, new=false, learn_from=Vec::new()))]
+    #[pyo3(signature = (*, name, directions, sampler, sampler_settings, seed, pruner, pruner_settings, space, storage, attributes, new=false, learn_from=Vec::new(), retries=Some(3)))]
     fn new(
         py: Python<'_>,
         name: &str,
@@ -67,6 +72,7 @@ impl Study {
         attributes: Option<Py<PyDict>>,
         new: bool,
         learn_from: Vec<PyRef<'_, Self>>,
+        retries: Option<u64>,
     ) -> PyResult<Self> {
         let single = directions.len() == 1;
         let objective = |(i, direction): (usize, &String)| {
@@ -115,6 +121,8 @@ impl Study {
                 .boxed_storage(storage)
                 .learn_from(sources)
                 .write_through(lasting)
+                .lease(false)
+                .retries(retries)
                 .build()?;
             study.reseed(seed);
             Ok(study)
@@ -164,6 +172,11 @@ impl Study {
         Ok(())
     }
 
+    /// The numbers of the running trials whose processes died.
+    fn abandoned(&self, py: Python<'_>) -> PyResult<Vec<u64>> {
+        self.shared.quickly(py, lightcrest::Study::abandoned).map_err(error::study)
+    }
+
     /// Takes over what others wrote to the storage.
     fn synchronize(&self, py: Python<'_>) -> PyResult<()> {
         self.shared.quickly(py, lightcrest::Study::synchronize).map_err(error::study)
@@ -172,8 +185,9 @@ impl Study {
     /// The next trial, now running. `fixed`: distributions by name, or a Space, that the trial is asked for
     /// at once. `study`: the Python study that the trial is of. `propose`: whether the engine's sampler
     /// proposes; otherwise `independent` is called with the trial, a name and a distribution for each value.
-    /// `prune`: called with the trial instead of the engine's pruner.
-    #[pyo3(signature = (study, fixed=None, propose=true, independent=None, prune=None))]
+    /// `prune`: called with the trial instead of the engine's pruner. `lease`: whether the trial goes back to
+    /// waiting when this process dies.
+    #[pyo3(signature = (study, fixed=None, propose=true, independent=None, prune=None, lease=false))]
     fn ask(
         &self,
         py: Python<'_>,
@@ -182,11 +196,13 @@ impl Study {
         propose: bool,
         independent: Option<Py<PyAny>>,
         prune: Option<Py<PyAny>>,
+        lease: bool,
     ) -> PyResult<Trial> {
         // What is wrong with it is said before there is a trial.
         let fixed = fixed.map(Fixed::extract).transpose()?;
-        let number = self.shared.ask(py, propose).map_err(error::study)?;
-        let trial = Trial { shared: self.shared.clone(), number, study, independent, prune };
+        let number = self.shared.ask(py, propose, lease).map_err(error::study)?;
+        let claim = self.claim(py, number);
+        let trial = Trial { shared: self.shared.clone(), number, claim, study, independent, prune };
         match fixed {
             None => {}
             Some(Fixed::Distributions(suggestions)) => {
@@ -207,8 +223,9 @@ impl Study {
         Ok(trial)
     }
 
-    /// A running trial that was asked for elsewhere. `independent`, `prune`: as `ask` takes them.
-    #[pyo3(signature = (study, number, independent=None, prune=None))]
+    /// A running trial that was asked for elsewhere. `independent`, `prune`: as `ask` takes them. `token`: which
+    /// run of it is meant; the present one unless given.
+    #[pyo3(signature = (study, number, independent=None, prune=None, token=None))]
     fn again(
         &self,
         py: Python<'_>,
@@ -216,9 +233,14 @@ impl Study {
         number: u64,
         independent: Option<Py<PyAny>>,
         prune: Option<Py<PyAny>>,
+        token: Option<u64>,
     ) -> PyResult<Trial> {
         self.state(py, number)?;
-        Ok(Trial { shared: self.shared.clone(), number, study, independent, prune })
+        let found = self.claim(py, number);
+        // One that is over by now is told so when it is used.
+        let claim =
+            token.map(|token| Claim { token, leased: found.is_some_and(|claim| claim.leased) }).or(found);
+        Ok(Trial { shared: self.shared.clone(), number, claim, study, independent, prune })
     }
 
     /// The values that a running trial has got or will get if it asks for them, by name.
@@ -229,7 +251,15 @@ impl Study {
         convert::parameters(py, found.iter())
     }
 
-    /// Ends a running trial: `complete` with its values, `pruned`, or `failed` with a reason.
+    /// Gives a running trial back: it waits to be run again, as it was before.
+    fn give_back(&self, py: Python<'_>, number: u64) -> PyResult<()> {
+        let back = |study: &mut lightcrest::Study| study.tell(number, Err(TrialError::Interrupted)).map(drop);
+        self.shared.quickly(py, back).map_err(error::study)
+    }
+
+    /// Ends a running trial: `complete` with its values, `pruned`, or `failed` with a reason. `token`: which run
+    /// of it is meant; the present one unless given.
+    #[pyo3(signature = (number, state, values, reason, token=None))]
     fn tell(
         &self,
         py: Python<'_>,
@@ -237,6 +267,7 @@ impl Study {
         state: &str,
         values: Option<Vec<f64>>,
         reason: Option<String>,
+        token: Option<u64>,
     ) -> PyResult<()> {
         let reason = reason.unwrap_or_default();
         let outcome = match (state, values) {
@@ -249,6 +280,8 @@ impl Study {
             if study.history().get(number).is_none() {
                 study.synchronize()?;
             }
+            let found = study.history().get(number).and_then(|trial| trial.claim);
+            held(study, number, token.map(|token| Claim { token, leased: found.is_some_and(|c| c.leased) }))?;
             study.tell(number, outcome).map(|_| ())
         };
         self.shared.quickly(py, tell).map_err(error::study)
@@ -273,7 +306,7 @@ impl Study {
         key: &str,
         value: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        self.shared.set_attribute(py, number, key, value)
+        self.shared.set_attribute(py, number, None, key, value)
     }
 
     /// Sets a constraint of a running trial; False if it is set already.

@@ -1,10 +1,10 @@
 //! A running trial.
 
 use crate::convert::Whole;
-use crate::shared::Shared;
+use crate::shared::{Shared, held};
 use crate::{convert, error};
-use lightcrest::TrialState;
 use lightcrest::space::{Domain, Value};
+use lightcrest::{Claim, StudyError, TrialState};
 use pyo3::PyTypeInfo;
 use pyo3::exceptions::{PyFutureWarning, PyRuntimeWarning, PyTypeError, PyUserWarning, PyValueError};
 use pyo3::prelude::*;
@@ -21,6 +21,8 @@ pub(crate) struct Trial {
     #[pyo3(get)]
     /// The number of the trial in its study: 0, 1, 2, ...
     pub(crate) number: u64,
+    /// Which run of it this is.
+    pub(crate) claim: Option<Claim>,
     #[pyo3(get)]
     /// The study that the trial is of.
     pub(crate) study: Py<PyAny>,
@@ -31,13 +33,25 @@ pub(crate) struct Trial {
 }
 
 impl Trial {
+    /// Does something with the study, if the trial is still in this run.
+    fn with<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&mut lightcrest::Study) -> Result<T, StudyError> + Send,
+    ) -> PyResult<T> {
+        let checked = |study: &mut lightcrest::Study| {
+            held(study, self.number, self.claim)?;
+            work(study)
+        };
+        self.shared.quickly(py, checked).map_err(error::study)
+    }
+
     /// The value of a parameter; warns of what the objective might not mean.
     pub(crate) fn suggest(&self, py: Python<'_>, name: &str, domain: &Domain) -> PyResult<Value> {
         if let Some(independent) = &self.independent {
             self.sample_independently(py, independent, name, domain)?;
         }
-        let answer = self.shared.quickly(py, |study| study.answer(self.number, name, domain));
-        let answer = answer.map_err(error::study)?;
+        let answer = self.with(py, |study| study.answer(self.number, name, domain))?;
         if *answer.domain != *domain {
             self.warn_of_another_domain(py, name, &answer.domain, domain)?;
         } else if let Some(stray) = &answer.stray {
@@ -264,8 +278,7 @@ impl Trial {
         let whole = whole(step)?;
         let negative = |_| PyValueError::new_err(format!("`step` must be 0 or more, but got {step}"));
         let step = u64::try_from(whole).map_err(negative)?;
-        let report = |study: &mut lightcrest::Study| study.report(self.number, step, &values);
-        if !self.shared.quickly(py, report).map_err(error::study)? {
+        if !self.with(py, |study| study.report(self.number, step, &values))? {
             let message =
                 format!("trial {} has reported step {step} already: this report is ignored", self.number);
             warn::<PyUserWarning>(py, &message)?;
@@ -277,20 +290,23 @@ impl Trial {
     fn should_prune(&self, py: Python<'_>) -> PyResult<bool> {
         match &self.prune {
             Some(prune) => prune.bind(py).call1((self.number,))?.is_truthy(),
-            None => self.shared.quickly(py, |study| study.should_prune(self.number)).map_err(error::study),
+            None => self.with(py, |study| {
+                let pruned = study.should_prune(self.number)?;
+                held(study, self.number, self.claim)?;
+                Ok(pruned)
+            }),
         }
     }
 
     /// Keeps something with the trial: anything if the study lives in memory, else whatever JSON can say.
     fn set_user_attr(&self, py: Python<'_>, key: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.shared.set_attribute(py, self.number, key, value)
+        self.shared.set_attribute(py, self.number, self.claim, key, value)
     }
 
     /// Sets a constraint, which is satisfied if its value is at most 0. The first value of a key stands.
     fn set_constraint(&self, py: Python<'_>, key: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
         let excess = number(value)?;
-        let set = |study: &mut lightcrest::Study| study.set_constraint(self.number, key, excess);
-        if !self.shared.quickly(py, set).map_err(error::study)? {
+        if !self.with(py, |study| study.set_constraint(self.number, key, excess))? {
             let message =
                 format!("constraint '{key}' of trial {} is set already: this value is ignored", self.number);
             warn::<PyUserWarning>(py, &message)?;
@@ -330,7 +346,13 @@ impl Trial {
             ));
         }
         let again = py.import(pyo3::intern!(py, "lightcrest._study"))?.getattr("_again")?;
-        (again, (&self.study, self.number)).into_pyobject(py)
+        (again, (&self.study, self.number, self.claim.map(|claim| claim.token))).into_pyobject(py)
+    }
+
+    /// Which run of the trial this is.
+    #[getter(_token)]
+    fn token(&self) -> Option<u64> {
+        self.claim.map(|claim| claim.token)
     }
 
     #[getter(_trial_id)]

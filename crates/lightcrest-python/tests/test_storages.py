@@ -269,28 +269,143 @@ def test_a_study_in_memory_is_pickled_with_its_trials():
     assert len(twin.trials) == len(study.trials) == 4 and twin.trials[3].params["x"] == 0.25
 
 
-def test_stale_trials_are_failed_and_run_again(tmp_path):
+def killed_at_work(url, work="time.sleep(60)", setup=""):
+    """Kills a process in the middle of a trial of the study `s`; the parameter that the trial had."""
+    code = (
+        f"import lightcrest, os, time\n{setup}\n"
+        "lightcrest.logging.set_verbosity(lightcrest.logging.ERROR)\n"
+        "def objective(trial):\n"
+        "    print(trial.suggest_float('x', 0, 1), flush=True)\n"
+        "    trial.report(0.5, 1)\n"
+        "    trial.set_user_attr('lost', True)\n"
+        f"    {work}\n"
+        f"storage = lightcrest.storages.RDBStorage({url!r}, heartbeat_interval=HEARTBEAT)\n"
+        "lightcrest.load_study(study_name='s', storage=storage, sampler='random').optimize(objective, n_trials=1)\n"
+    ).replace("HEARTBEAT", "1" if "heartbeat" in setup else "None")
+    worker = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    x = float(worker.stdout.readline())
+    time.sleep(0.2)  # what it reports is stored at once
+    worker.kill()
+    worker.wait()
+    return x
+
+
+def test_what_a_killed_process_ran_is_run_again(tmp_path):
+    url = f"sqlite:///{tmp_path / 'study.db'}"
+    study = lightcrest.create_study(study_name="s", storage=url, sampler="random")
+    study.enqueue_trial({"x": 0.25}, user_attrs={"why": "because"})
+    assert killed_at_work(url) == 0.25
+    # A child that the worker forked does not keep it alive.
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1)
+    x = killed_at_work(url, "os.fork() or (time.sleep(5), os._exit(0)); time.sleep(60)")
+    study = lightcrest.load_study(study_name="s", storage=url, sampler="random")
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1)
+    trials = study.trials
+    assert [trial.value for trial in trials] == [0.25, x], "with the parameters that they had"
+    assert trials[0].user_attrs == {"why": "because"} and trials[0].intermediate_values == {}
+    for _ in range(2):
+        killed_at_work(url)
+        storage = RDBStorage(url, retries=1)
+        lightcrest.load_study(study_name="s", storage=storage)
+    last = study.trials[-1]
+    assert last.state is TrialState.FAIL, "what vanishes each time is given up"
+    assert len(study.trials) == 3
+
+
+def test_a_worker_that_was_taken_for_dead_is_told_and_goes_on(tmp_path):
+    url = f"sqlite:///{tmp_path / 'study.db'}"
+    study = lightcrest.create_study(study_name="s", storage=url, sampler="random")
+    late = []
+
+    def objective(trial):
+        x = trial.suggest_float("x", 0, 1)
+        if not late:
+            with sqlite3.connect(tmp_path / "study.db") as connection:  # as if its process were gone
+                connection.execute("UPDATE trial SET owner = 0 WHERE number = 0")
+            other = lightcrest.load_study(study_name="s", storage=url, sampler="random")
+            other.optimize(lambda trial: 2 * trial.suggest_float("x", 0, 1), n_trials=1)
+            late.append(x)
+            with pytest.raises(lightcrest.exceptions.UpdateFinishedTrialError):
+                trial.report(0.5, 1)
+        return x
+
+    study.optimize(objective, n_trials=2)
+    assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 2
+    assert study.trials[0].value == 2 * late[0], "whoever has it by then ends it"
+
+
+def test_a_forked_child_uses_the_study_of_its_parent(tmp_path):
+    study = lightcrest.create_study(study_name="s", storage=f"sqlite:///{tmp_path / 'study.db'}", sampler="random")
+
+    def objective(trial):
+        return trial.suggest_float("x", 0, 1)
+
+    study.optimize(objective, n_trials=2)
+    running = study._ask(lease=True)
+    children = []
+    for _ in range(3):
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                study.optimize(objective, n_trials=4)
+                status = 0
+            finally:
+                os._exit(status)
+        children.append(child)
+    study.optimize(objective, n_trials=4)
+    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0, 0, 0]
+    assert study.trials[running.number].state is TrialState.RUNNING, "its process lives"
+    study.tell(running, 1.0)
+    trials = lightcrest.load_study(study_name="s", storage=study._storage).trials
+    assert [trial.number for trial in trials] == list(range(19))
+    assert {trial.state for trial in trials} == {TrialState.COMPLETE}
+
+
+def test_ctrl_c_gives_back_what_runs(tmp_path):
+    study = lightcrest.create_study(study_name="s", storage=f"sqlite:///{tmp_path / 'study.db'}", sampler="random")
+    seen = []
+
+    def objective(trial):
+        seen.append(trial.suggest_float("x", 0, 1))
+        if len(seen) == 1:
+            raise KeyboardInterrupt
+        return seen[-1]
+
+    with pytest.raises(KeyboardInterrupt):
+        study.optimize(objective, n_trials=3)
+    assert [trial.state for trial in study.trials] == [TrialState.WAITING]
+    study.optimize(objective, n_trials=1)
+    assert seen[0] == seen[1] == study.best_value and len(study.trials) == 1
+
+
+def test_with_heartbeats_stale_trials_fail_and_the_callback_runs_them_again(tmp_path):
+    url = f"sqlite:///{tmp_path / 'study.db'}"
     callback = lightcrest.storages.RetryHeartbeatStaleTrialCallback(max_retry=1)
-    storage = RDBStorage(
-        f"sqlite:///{tmp_path / 'study.db'}", heartbeat_interval=1, grace_period=1e-9, heartbeat_stale_trial_callback=callback
-    )
-    study = lightcrest.create_study(storage=storage)
-    stale = study.ask()
-    x = stale.suggest_float("x", 0, 1)
-    with pytest.warns(UserWarning, match="trial 0 is failed, .* sends no heartbeats"):
-        lightcrest.storages.fail_stale_trials(study)
-    assert [trial.state for trial in study.trials] == [TrialState.FAIL, TrialState.WAITING]
-    again = study.ask()
-    assert again.suggest_float("x", 0, 1) == x
-    assert callback.retried_trial_number(study.trials[1]) == 0 and callback.retry_history(study.trials[1]) == [0]
+    storage = RDBStorage(url, heartbeat_interval=1, grace_period=1, heartbeat_stale_trial_callback=callback)
+    study = lightcrest.create_study(study_name="s", storage=storage, sampler="random")
+    x = killed_at_work(url, setup="heartbeat = 1")
+    asked = study.ask()
     lightcrest.storages.fail_stale_trials(study)
-    assert len(study.trials) == 2, "once is enough"
+    states = [TrialState.FAIL, TrialState.RUNNING, TrialState.WAITING]
+    assert [trial.state for trial in study.trials] == states, "trials of `ask` are nobody's"
+    assert callback.retried_trial_number(study.trials[2]) == 0 and callback.retry_history(study.trials[2]) == [0]
+    lightcrest.storages.fail_stale_trials(study)
+    assert len(study.trials) == 3, "once is enough"
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1)
+    assert study.trials[2].value == x
+    # Of a trial of `ask`, heartbeats are recorded by hand.
+    storage.record_heartbeat(asked._trial_id)
+    assert storage._get_stale_trial_ids(study._study_id) == []
+    storage._beats[asked._trial_id] -= 1.5
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1)
+    assert study.trials[1].state is TrialState.FAIL
 
 
 def test_what_is_no_storage_is_refused(tmp_path):
     for url, message in [
-        ("mysql://host/db", "the URL of a SQLite file such as"),
-        ("study.db", "the URL of a SQLite file such as"),
+        ("mysql://user:hunter2@host/db", "`mysql://` is no database that is known: [^2]*$"),
+        ("study.db", "the URL of a database such as"),
         ("sqlite:///", "names no file"),
     ]:
         with pytest.raises(ValueError, match=message):

@@ -7,6 +7,7 @@
 pub mod algorithm;
 pub mod column;
 pub mod error;
+pub mod export;
 pub mod feature;
 pub mod metric;
 pub mod pipeline;

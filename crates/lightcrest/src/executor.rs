@@ -6,10 +6,11 @@
 //! several, the order in which they finish decides what the sampler knows; each proposal and each evaluation
 //! still draws from its own trial's random numbers.
 
-use crate::history::{FrozenTrial, TrialState};
+use crate::history::{Claim, FrozenTrial, TrialState};
 use crate::objective::TrialError;
 use crate::sampler::SamplerError;
 use crate::space::{Domain, Value};
+use crate::storage::StorageError;
 use crate::study::{Study, StudyError};
 use crate::trial::{Link, Objective, Trial};
 use std::any::Any;
@@ -58,7 +59,7 @@ pub trait Observer: Sync {
         let _ = trial;
     }
 
-    /// A trial was interrupted and waits to be run again.
+    /// A trial was interrupted and waits to be run again, or is run by somebody else by now.
     fn interrupted(&self, trial: &FrozenTrial) {
         let _ = trial;
     }
@@ -233,15 +234,16 @@ impl<'a> Run<'a> {
 
     fn one_trial(&self) -> Result<(), StudyError> {
         let preview = |configuration: &_| self.objective.preview(configuration);
-        let number = Study::ask_shared(&self.study, &preview)?;
+        let number = Study::ask_leased(&self.study, &preview, true, true)?;
         let (frozen, seed) = {
             let study = self.study();
             let frozen = study.history().get(number).cloned();
             (frozen.ok_or(StudyError::UnknownTrial { number })?, study.trial_seed(number))
         };
         self.observer.started(&frozen);
-        let failed = AtomicBool::new(false);
-        let connection = Connection { run: self, failed: &failed };
+        let (failed, lost) = (AtomicBool::new(false), AtomicBool::new(false));
+        let (claim, begun) = (frozen.claim, frozen.clone());
+        let connection = Connection { run: self, claim, failed: &failed, lost: &lost };
         let mut trial = Trial::new(frozen, seed, Box::new(connection));
         let outcome = catch_unwind(AssertUnwindSafe(|| self.objective.evaluate(&mut trial)));
         let mut outcome =
@@ -251,7 +253,21 @@ impl<'a> Run<'a> {
             // Whatever the objective made of it: the trial is not to blame, and is run again.
             outcome = Err(TrialError::Interrupted);
         }
-        let finished = self.study().finish(number, outcome, attributes)?.clone();
+        let finished = {
+            let mut study = self.study();
+            let checked = study.check_claim(number, claim);
+            checked.and_then(|()| study.finish(number, outcome, attributes).cloned())
+        };
+        let finished = match finished {
+            Err(error @ StudyError::Storage(StorageError::LeaseLost { .. })) => {
+                // Whoever has it by now ends it: this one was for nothing, and nothing is wrong with the study.
+                log::warn!("{error}");
+                self.begun.fetch_sub(1, Ordering::Relaxed);
+                self.observer.interrupted(&begun);
+                return Ok(());
+            }
+            finished => finished?,
+        };
         if finished.state.is_finished() {
             let verdict = Study::termination_shared(&self.study, &preview)?;
             let mut results = self.results();
@@ -275,8 +291,12 @@ impl<'a> Run<'a> {
 
 struct Connection<'a, 'b> {
     run: &'a Run<'b>,
+    /// Which run of the trial this is.
+    claim: Option<Claim>,
     /// Whether the study failed under this trial.
     failed: &'a AtomicBool,
+    /// Whether the trial is somebody else's by now.
+    lost: &'a AtomicBool,
 }
 
 impl Connection<'_, '_> {
@@ -286,33 +306,49 @@ impl Connection<'_, '_> {
         if let StudyError::Space(error) = error {
             return TrialError::Failed { reason: error.to_string() };
         }
+        if let StudyError::Storage(StorageError::LeaseLost { .. }) = error {
+            self.lost.store(true, Ordering::Relaxed);
+            return TrialError::Interrupted;
+        }
         self.failed.store(true, Ordering::Relaxed);
         self.run.fail(error);
         TrialError::Interrupted
+    }
+
+    /// Does something with the study, if the trial is still of this run.
+    fn with<T>(
+        &self,
+        number: u64,
+        work: impl FnOnce(&mut Study) -> Result<T, StudyError>,
+    ) -> Result<T, TrialError> {
+        let mut study = self.run.study();
+        let checked = study.check_claim(number, self.claim);
+        checked.and_then(|()| work(&mut study)).map_err(|error| self.told(error))
     }
 }
 
 impl Link for Connection<'_, '_> {
     fn suggested(&self, number: u64, name: &str, domain: &Domain) -> Result<Value, TrialError> {
-        self.run.study().suggest(number, name, domain).map_err(|error| self.told(error))
+        self.with(number, |study| study.suggest(number, name, domain))
     }
 
     fn reported(&self, number: u64, step: u64, values: &[f64]) -> Result<(), TrialError> {
-        self.run.study().report(number, step, values).map_err(|error| self.told(error))?;
+        self.with(number, |study| study.report(number, step, values))?;
         self.run.observer.reported(number, step, values);
         Ok(())
     }
 
     fn pruned_by(&self, number: u64) -> Result<Option<&'static str>, TrialError> {
-        let mut study = self.run.study();
-        match study.should_prune(number) {
-            Ok(pruned) => Ok(pruned.then(|| study.pruner_name())),
-            Err(error) => Err(self.told(error)),
-        }
+        self.with(number, |study| {
+            let pruned = study.should_prune(number)?;
+            study.check_claim(number, self.claim)?;
+            Ok(pruned.then(|| study.pruner_name()))
+        })
     }
 
     fn interrupted(&self) -> bool {
-        self.run.broken.load(Ordering::Relaxed) || self.run.ending().is_some()
+        let run = self.run;
+        self.lost.load(Ordering::Relaxed) || run.broken.load(Ordering::Relaxed) || run.ending().is_some()
     }
 }
 

@@ -57,6 +57,27 @@ impl fmt::Display for TrialState {
     }
 }
 
+/// Names one run of a trial. Whoever writes to a running trial says it, so that a worker which was given up
+/// cannot write to what another one runs by now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claim {
+    /// Drawn at random by whoever claims the trial; never 0.
+    pub token: u64,
+    /// Whether the trial goes back to waiting when whoever runs it dies. Others run until they are told.
+    pub leased: bool,
+}
+
+impl Claim {
+    /// A new one.
+    ///
+    /// # Panics
+    /// If the operating system has no random numbers.
+    pub fn draw(leased: bool) -> Self {
+        let token = getrandom::u64().expect("the operating system gives random numbers");
+        Self { token: token.max(1), leased }
+    }
+}
+
 /// A trial as it is at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FrozenTrial {
@@ -88,6 +109,13 @@ pub struct FrozenTrial {
     pub started: Option<u64>,
     /// When it finished, in milliseconds since 1970 (UTC).
     pub finished: Option<u64>,
+    /// How often it began to run. A run that was given back in order does not count, one whose process died
+    /// does.
+    #[serde(skip)]
+    pub attempt: u64,
+    /// Which run it is in, or ended in; `None` where it waits, or nobody claimed it.
+    #[serde(skip)]
+    pub claim: Option<Claim>,
 }
 
 impl FrozenTrial {
@@ -106,6 +134,8 @@ impl FrozenTrial {
             reason: None,
             started: None,
             finished: None,
+            attempt: 0,
+            claim: None,
         }
     }
 
@@ -166,12 +196,27 @@ impl FrozenTrial {
         self.configuration.select(suggestions.iter().map(|(name, _)| name));
     }
 
-    /// Puts the trial back to waiting: what it did so far is forgotten, but not what it was going to try.
+    /// Begins a run: the state is set by whoever knows what is known of the trial.
+    pub(crate) fn begin_run(&mut self, claim: Claim) {
+        self.attempt += 1;
+        self.claim = Some(claim);
+    }
+
+    /// Puts the trial back to waiting: what it did so far is forgotten, but not what it was going to try. Its
+    /// run does not count; which one it was says the claim until the storage has put it back.
     pub(crate) fn reset(&mut self) {
         *self = Self {
             known: std::mem::take(&mut self.known),
+            attempt: self.attempt.saturating_sub(1),
+            claim: self.claim,
             ..Self::waiting(self.number, std::mem::take(&mut self.configuration))
         };
+    }
+
+    /// Keeps a report at its place among the steps; `false` if the step is there already, and stays.
+    pub(crate) fn add_report(&mut self, step: u64, values: Vec<f64>) -> bool {
+        let place = self.reports.binary_search_by_key(&step, |(step, _)| *step);
+        place.map_err(|place| self.reports.insert(place, (step, values))).is_err()
     }
 }
 
@@ -360,6 +405,17 @@ impl History {
         }
         trial.configuration.set(name, value);
         *self.configurations.entry(trial.configuration.fingerprint()).or_insert(0) += 1;
+    }
+
+    /// Takes over a report of a running trial, unless it is of another run.
+    pub(crate) fn report(&mut self, number: u64, attempt: u64, step: u64, values: Vec<f64>) {
+        let trial = match usize::try_from(number).ok().and_then(|i| self.trials.get_mut(i)) {
+            Some(trial) => Some(trial),
+            None => self.reserved.get_mut(&number),
+        };
+        if let Some(trial) = trial.filter(|t| t.state == TrialState::Running && t.attempt == attempt) {
+            trial.add_report(step, values);
+        }
     }
 
     /// Whether a trial, in whatever state, has this configuration.

@@ -79,7 +79,7 @@ pub mod testing;
 pub mod trial;
 
 pub use executor::{Executor, ExecutorConfig, Observer};
-pub use history::{FrozenTrial, History, TrialState};
+pub use history::{Claim, FrozenTrial, History, TrialState};
 pub use objective::{Direction, Evaluation, ObjectiveInfo, Preview, TrialError};
 pub use space::{Configuration, Space};
 pub use study::{Study, StudyError};

@@ -11,19 +11,24 @@ pub use error::StudyError;
 pub use snapshot::Snapshot;
 pub use suggest::Answer;
 
-use crate::history::{FrozenTrial, History, TrialState};
+use crate::history::{Claim, FrozenTrial, History, TrialState};
 use crate::memory::{Memory, Source};
 use crate::objective::{Evaluation, ObjectiveInfo, TrialError};
 use crate::pruner::{NoPruner, Pruner};
 use crate::sampler::{AutoSampler, Capabilities, Sampler};
 use crate::space::{Configuration, Discovery, Space, Suggestions};
-use crate::storage::{self, Definition, MemoryStorage, Storage, StorageError};
+use crate::storage::{self, Definition, MemoryStorage, Report, Storage, StorageError, now};
 use crate::terminator::Terminator;
 use crate::trial::{Stream, derive_seed};
 use serde_json::Value as Json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
+
+/// How often it is looked whether workers are gone.
+const ROUND: Duration = Duration::from_millis(500);
+/// How often a trial whose worker is gone is run again, unless the study says so.
+const RETRIES: u64 = 3;
 
 /// Where the values of a running trial come from that it has before it asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +39,14 @@ enum Origin {
     Queue,
     /// They are [proposed from outside](Study::propose_value): likewise.
     Outside,
+}
+
+/// What is known of a trial that runs here.
+#[derive(Debug, Clone)]
+struct Own {
+    origin: Origin,
+    /// The attributes with which it waited.
+    given: BTreeMap<String, Json>,
 }
 
 /// What may think for long: it has a lock of its own, so that the study is free meanwhile.
@@ -103,8 +116,16 @@ pub struct Study {
     revision: u64,
     /// Whether a write of our own showed that others wrote since the last time that we looked.
     behind: bool,
-    /// The running trials that were asked for here, and where their values come from.
-    own: BTreeMap<u64, Origin>,
+    /// The running trials that were asked for here.
+    own: BTreeMap<u64, Own>,
+    /// Those of them that were given to somebody else, since this worker was taken for dead.
+    lost: BTreeSet<u64>,
+    /// Whether trials that are asked for are given to others when this process dies.
+    lease: bool,
+    /// How often a trial whose worker is gone is run again; `None` to leave it as it is.
+    retries: Option<u64>,
+    /// When it was last looked whether workers are gone.
+    looked: Option<Instant>,
     /// Whether running trials are stored as they go on.
     write_through: bool,
     /// Where the space is not declared.
@@ -146,6 +167,8 @@ impl Study {
             terminator: None,
             storage: Box::new(MemoryStorage::new()),
             write_through: false,
+            lease: true,
+            retries: Some(RETRIES),
             sources: Vec::new(),
         }
     }
@@ -311,9 +334,17 @@ impl Study {
     /// # Errors
     /// If there is no such trial, it is not running, or the storage refuses.
     pub fn report(&mut self, number: u64, step: u64, values: &[f64]) -> Result<bool, StudyError> {
-        let reports = &self.running(number)?.reports;
-        let Err(place) = reports.binary_search_by_key(&step, |(step, _)| *step) else { return Ok(false) };
-        self.change(number, |trial| trial.reports.insert(place, (step, values.to_vec())))?;
+        let trial = self.running(number)?;
+        if trial.reports.binary_search_by_key(&step, |(step, _)| *step).is_ok() {
+            return Ok(false);
+        }
+        if self.write_through {
+            let trial = self.history.get(number).ok_or(StudyError::UnknownTrial { number })?;
+            let kept = self.storage.report(trial, step, values);
+            let revision = self.kept(number, kept)?;
+            self.wrote(revision);
+        }
+        running(self.history_mut(), number)?.add_report(step, values.to_vec());
         Ok(true)
     }
 
@@ -336,6 +367,7 @@ impl Study {
     /// through. If that refuses, the trial is as before.
     fn change(&mut self, number: u64, change: impl FnOnce(&mut FrozenTrial)) -> Result<(), StudyError> {
         let write_through = self.write_through;
+        self.running(number)?;
         let trial = running(self.history_mut(), number)?;
         if !write_through {
             change(trial);
@@ -343,7 +375,8 @@ impl Study {
         }
         let mut changed = trial.clone();
         change(&mut changed);
-        let revision = self.storage.update(&changed, TrialState::Running)?;
+        let kept = self.storage.update(&changed, TrialState::Running);
+        let revision = self.kept(number, kept)?;
         self.wrote(revision);
         self.take_over([changed])
     }
@@ -402,11 +435,73 @@ impl Study {
     }
 
     fn running(&self, number: u64) -> Result<&FrozenTrial, StudyError> {
+        if self.lost.contains(&number) {
+            return Err(StorageError::LeaseLost { number }.into());
+        }
         let trial = self.history.get(number).ok_or(StudyError::UnknownTrial { number })?;
         match trial.state {
             TrialState::Running => Ok(trial),
             state => Err(StudyError::NotRunning { number, state }),
         }
+    }
+
+    /// Whether a running trial is still in the run that a claim names; for who holds on to it.
+    ///
+    /// # Errors
+    /// [`StorageError::LeaseLost`] if it was given to somebody else.
+    pub fn check_claim(&self, number: u64, claim: Option<Claim>) -> Result<(), StudyError> {
+        let found = self.history.get(number).filter(|trial| trial.state == TrialState::Running);
+        match found {
+            Some(trial) if trial.claim != claim => Err(StorageError::LeaseLost { number }.into()),
+            _ if self.lost.contains(&number) => Err(StorageError::LeaseLost { number }.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// What a write to a running trial came to; if the trial is somebody else's by now, that is kept in mind.
+    fn kept(&mut self, number: u64, kept: Result<u64, StorageError>) -> Result<u64, StudyError> {
+        match kept {
+            // A server that crashed may have lost a trial that had just begun.
+            Err(StorageError::LeaseLost { .. } | StorageError::UnknownTrial { .. }) => {
+                self.lose(number);
+                self.behind = true;
+                Err(StorageError::LeaseLost { number }.into())
+            }
+            kept => Ok(kept?),
+        }
+    }
+
+    /// A trial that was asked for here is somebody else's.
+    fn lose(&mut self, number: u64) {
+        if self.own.remove(&number).is_some() {
+            self.lost.insert(number);
+        }
+    }
+
+    /// Gives trials of workers that are gone back, in all processes of the study, if it is time to look. Whoever
+    /// asks does so anyway.
+    ///
+    /// # Errors
+    /// If the storage refuses.
+    pub fn reclaim(&mut self) -> Result<(), StudyError> {
+        let due = |looked: Instant| looked.elapsed() >= ROUND;
+        if let Some(retries) = self.retries.filter(|_| self.looked.is_none_or(due)) {
+            if self.storage.reclaim(retries)? > 0 {
+                self.synchronize()?;
+            }
+            self.looked = Some(Instant::now());
+        }
+        Ok(())
+    }
+
+    /// The running trials whose workers are gone, by number: where nobody [runs them
+    /// again](StudyBuilder::retries), whoever likes may tell them.
+    ///
+    /// # Errors
+    /// If the storage cannot be read.
+    pub fn abandoned(&mut self) -> Result<Vec<u64>, StudyError> {
+        self.synchronize()?;
+        Ok(self.storage.abandoned()?)
     }
 
     fn history_mut(&mut self) -> &mut History {
@@ -450,9 +545,14 @@ impl Study {
                 trial.state = TrialState::Failed;
                 trial.reason = Some(reason);
             }
-            Err(TrialError::Interrupted) => trial.reset(),
+            Err(TrialError::Interrupted) => {
+                trial.reset();
+                trial.attributes = self.own.get(&number).map(|own| own.given.clone()).unwrap_or_default();
+            }
         }
-        let revision = self.storage.update(&trial, TrialState::Running)?;
+        let kept = self.storage.update(&trial, TrialState::Running);
+        let revision = self.kept(number, kept)?;
+        trial.claim = trial.claim.filter(|_| trial.state != TrialState::Waiting);
         self.wrote(revision);
         self.own.remove(&number);
         self.usual = trial.suggestions.clone();
@@ -486,7 +586,7 @@ impl Study {
     /// # Errors
     /// If the storage cannot be read, or holds what does not fit the study.
     pub fn synchronize(&mut self) -> Result<(), StudyError> {
-        let changes = self.storage.changes(self.revision)?;
+        let mut changes = self.storage.changes(self.revision)?;
         // Others may have given the study a memory; once it has one, that stays.
         let stale = self.revision == 0 || changes.revision != self.revision;
         if stale && *self.history.memory().as_ref() == Memory::default() {
@@ -495,17 +595,68 @@ impl Study {
                 self.history_mut().remember(Arc::new(memory));
             }
         }
-        let news = changes.trials.into_iter().filter(|trial| match self.history.get(trial.number) {
-            // Reports and suggestions of running trials may be stored at their end only: ours are ahead.
-            Some(_) if trial.state == TrialState::Running => !self.own.contains_key(&trial.number),
-            Some(ours) => !ours.state.is_finished(),
-            None => true,
-        });
-        let news: Vec<_> = news.collect();
+        if changes.fresh {
+            self.begin_anew(&mut changes.trials);
+        }
+        let mut news = Vec::with_capacity(changes.trials.len());
+        for trial in changes.trials {
+            let number = trial.number;
+            let own = self.own.contains_key(&number);
+            match self.history.get(number) {
+                // Suggestions of running trials may be stored at their end only: ours are ahead.
+                Some(ours) if own && trial.state == TrialState::Running && trial.claim == ours.claim => {
+                    changes.reports.extend(trial.reports.into_iter().map(|(step, values)| Report {
+                        number,
+                        attempt: trial.attempt,
+                        step,
+                        values,
+                    }));
+                }
+                Some(ours) if ours.state.is_finished() && ours.claim == trial.claim => {}
+                None => news.push(trial),
+                Some(_) => {
+                    if own {
+                        self.lose(number);
+                    }
+                    news.push(trial);
+                }
+            }
+        }
         self.take_over(news)?;
+        if !changes.reports.is_empty() {
+            let history = self.history_mut();
+            for Report { number, attempt, step, values } in changes.reports {
+                history.report(number, attempt, step, values);
+            }
+        }
         self.revision = changes.revision;
         self.behind = false;
         Ok(())
+    }
+
+    /// Forgets what was known of the trials, since it may never have been; but what runs here and is still ours is
+    /// ahead of what is stored.
+    fn begin_anew(&mut self, stored: &mut [FrozenTrial]) {
+        for trial in stored.iter_mut().filter(|trial| self.own.contains_key(&trial.number)) {
+            let same = |ours: &&FrozenTrial| ours.state == TrialState::Running && ours.claim == trial.claim;
+            if let Some(ours) = self.history.get(trial.number).filter(same)
+                && trial.state == TrialState::Running
+            {
+                *trial = ours.clone();
+            }
+        }
+        let mut history = History::new(self.definition.objectives.clone());
+        history.remember(Arc::clone(self.history.memory()));
+        for number in self.own.keys().copied().collect::<Vec<_>>() {
+            let there = stored.get(number as usize).and_then(|trial| trial.claim);
+            if there.is_none() || there != self.history.get(number).and_then(|trial| trial.claim) {
+                self.lose(number);
+            }
+        }
+        self.history = Arc::new(history);
+        if self.discovery.is_some() {
+            self.discovery = Some(Discovery::new());
+        }
     }
 
     /// Takes note of a write of our own: unless others wrote since, there is nothing to read.
@@ -540,9 +691,4 @@ fn running(history: &mut History, number: u64) -> Result<&mut FrozenTrial, Study
         TrialState::Running => Ok(trial),
         state => Err(StudyError::NotRunning { number, state }),
     }
-}
-
-fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    since.as_millis() as u64
 }

@@ -10,7 +10,8 @@ use lightcrest::storage::{Changes, Definition, MemoryStorage, SqliteStorage, Sto
 use lightcrest::study::StudyBuilder;
 use lightcrest::{Executor, ExecutorConfig, FrozenTrial, Objective, Study, StudyError, Trial, TrialState};
 use rand_chacha::ChaCha8Rng;
-use std::collections::HashSet;
+use serde_json::Value as Json;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -237,7 +238,8 @@ fn a_number_that_was_reserved_by_a_process_which_died_is_proposed_for_as_if_it_h
     let (_folder, path) = place();
     run(12, 1).run(&mut on(&path).seed(3).build().unwrap(), &objective, &()).unwrap();
     let mut storage = SqliteStorage::open(&path).unwrap();
-    storage.create(&reserved(12)).unwrap();
+    let claim = Some(lightcrest::Claim::draw(true));
+    storage.create(&FrozenTrial { attempt: 1, claim, ..reserved(12) }).unwrap();
     let (_, seen) = load(&mut SqliteStorage::read(&path).unwrap()).unwrap();
     assert_eq!(seen.len(), 12, "who reads meanwhile sees the trials that there are");
     drop(storage);
@@ -316,7 +318,7 @@ impl Storage for Full {
 
     fn update(&mut self, trial: &FrozenTrial, from: TrialState) -> Result<u64, StorageError> {
         match self.1.load(Ordering::Relaxed) {
-            true => Err(StorageError::DiskFull { path: self.place() }),
+            true => Err(StorageError::DiskFull { place: self.place() }),
             false => self.0.update(trial, from),
         }
     }
@@ -325,8 +327,35 @@ impl Storage for Full {
         self.0.changes(since)
     }
 
-    fn withdraw(&mut self, number: u64) -> Result<bool, StorageError> {
-        self.0.withdraw(number)
+    fn report(&mut self, trial: &FrozenTrial, step: u64, values: &[f64]) -> Result<u64, StorageError> {
+        match self.1.load(Ordering::Relaxed) {
+            true => Err(StorageError::DiskFull { place: self.place() }),
+            false => self.0.report(trial, step, values),
+        }
+    }
+
+    fn withdraw(&mut self, reserved: &FrozenTrial) -> Result<bool, StorageError> {
+        self.0.withdraw(reserved)
+    }
+
+    fn abandoned(&mut self) -> Result<Vec<u64>, StorageError> {
+        self.0.abandoned()
+    }
+
+    fn reclaim(&mut self, retries: u64) -> Result<usize, StorageError> {
+        self.0.reclaim(retries)
+    }
+
+    fn attributes(&mut self) -> Result<BTreeMap<String, Json>, StorageError> {
+        self.0.attributes()
+    }
+
+    fn set_attribute(&mut self, name: &str, value: Json) -> Result<(), StorageError> {
+        self.0.set_attribute(name, value)
+    }
+
+    fn delete(&mut self) -> Result<(), StorageError> {
+        self.0.delete()
     }
 
     fn memory(&mut self) -> Result<Memory, StorageError> {
@@ -337,8 +366,8 @@ impl Storage for Full {
         self.0.remember(memory)
     }
 
-    fn place(&self) -> PathBuf {
-        PathBuf::from("full")
+    fn place(&self) -> String {
+        "full".to_owned()
     }
 }
 

@@ -26,6 +26,8 @@ pub(super) struct Options {
     pub(super) seeds: i64,
     /// Instead of the spec's budget.
     pub(super) budget: Option<(&'static str, Value)>,
+    /// Beside a search in Optuna and PyTorch.
+    peer: bool,
 }
 
 impl Options {
@@ -59,7 +61,7 @@ impl Options {
         }
         let spec = spec.or(default);
         let spec = spec.ok_or("the spec is missing: cargo xtask bench search examples/fashion-mnist.toml")?;
-        Ok(Self { spec: spec.to_owned(), seeds, budget })
+        Ok(Self { spec: spec.to_owned(), seeds, budget, peer })
     }
 }
 
@@ -68,7 +70,7 @@ impl Options {
 /// # Errors
 /// When a search fails, the spec is not fit, or an unknown option is given.
 pub(crate) fn search(options: &[&str]) -> Result<(), String> {
-    let Options { spec: path, seeds, budget } = Options::read(options, None)?;
+    let Options { spec: path, seeds, budget, peer } = Options::read(options, None)?;
     let text = std::fs::read_to_string(&path).map_err(|e| format!("{path}: {e}"))?;
     let spec: Table = text.parse().map_err(|e| format!("{path}: {e}"))?;
     let axes = axes(&spec)?;
@@ -80,6 +82,14 @@ pub(crate) fn search(options: &[&str]) -> Result<(), String> {
     let program = target_folder().join("release/lightcrest");
     let folder = target_folder().join("bench-search");
     std::fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    if peer {
+        let minutes = match &budget {
+            None => Some("14"),
+            Some((_, time)) => time.as_str().and_then(|time| time.strip_suffix('m')),
+        };
+        let minutes = minutes.ok_or("--peer needs whole minutes: --time 14m")?;
+        return search_peer::beside(&program, &spec, seeds, minutes);
+    }
     let spec = if spec.contains_key("model") { found(spec, &path)? } else { spec };
     let samplers = [(own.as_str(), None), ("random", Some("random"))];
     let mut volumes = [vec![], vec![]];

@@ -1,9 +1,10 @@
-//! `cargo xtask bench table --part trees`: tables of PyPI packages, ours beside peers in the same run.
+//! `cargo xtask bench table --part trees` or `--part onnx`: tables of PyPI packages, ours beside peers in the
+//! same run, and models as ONNX beside ours.
 //!
 //! The tables are read from two wheels, pinned, under `target/bench-table/wheels`; nothing of them is in the
-//! repository. The Python side and the list of tables are in `xtask/python/trees.py`.
+//! repository. The list of tables is in `xtask/python/tables.py`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::process::{cargo, root, run, target_folder};
@@ -20,8 +21,8 @@ const DEVELOPMENT: &str = "credit,magic,hpc,ames,deliveries,abalone19,letter,loa
 /// # Errors
 /// When a step fails, or an unknown option is given.
 pub(crate) fn table(options: &[&str]) -> Result<(), String> {
-    let ["--part", "trees", rest @ ..] = options else {
-        return Err(format!("unknown options `{}`: --part trees expected", options.join(" ")));
+    let ["--part", part @ ("trees" | "onnx"), rest @ ..] = options else {
+        return Err(format!("unknown options `{}`: --part trees or onnx expected", options.join(" ")));
     };
     let (mut tables, mut seeds) = (DEVELOPMENT, "0,1,2");
     let mut rest = rest.iter();
@@ -33,7 +34,17 @@ pub(crate) fn table(options: &[&str]) -> Result<(), String> {
             other => return Err(format!("unknown option `{other}`: --table or --seeds expected")),
         }
     }
-    trees(tables, seeds)
+    if *part == "onnx" { onnx(tables) } else { trees(tables, seeds) }
+}
+
+/// Models as ONNX in onnxruntime: predictions must be equal, with missing cells and unseen words.
+fn onnx(tables: &str) -> Result<(), String> {
+    run(cargo().args(["build", "--release", "--package", "lightcrest-table", "--example", "table_onnx"]))?;
+    let python = python::environment("tables")?;
+    let folder = target_folder().join("bench-table");
+    let mut command = Command::new(&python);
+    command.arg(root().join("xtask/python/table_onnx.py")).arg(wheels(&python)?).arg(folder.join("onnx"));
+    run(command.arg(target_folder().join("release/examples/table_onnx")).arg(tables))
 }
 
 /// Loss, time and latency of `lightcrest-tree` beside LightGBM's and scikit-learn's, at the same settings.
@@ -47,7 +58,7 @@ fn trees(tables: &str, seeds: &str) -> Result<(), String> {
 }
 
 /// The folder of the wheels, which are fetched once.
-fn wheels(python: &PathBuf) -> Result<PathBuf, String> {
+fn wheels(python: &Path) -> Result<PathBuf, String> {
     let folder = target_folder().join("bench-table/wheels");
     for (name, version) in WHEELS {
         let file = format!("{}-{version}-py3-none-any.whl", name.replace('-', "_"));

@@ -14,7 +14,7 @@ Ctrl-C ends after writing what is finished; a second Ctrl-C ends at once.
 The run's folder holds
   report.html           everything to look at, in one page
   front.csv             the models of the front, one a line
-  front/trial-NNNN/     model.lightcrest, config.toml (makes it again), metrics.json
+  front/trial-NNNN/     model.lightcrest, model.onnx (unless it reads texts), config.toml (makes it again), metrics.json
   study.db              every trial (SQLite)
   spec.toml             the spec; table.json and columns.json: what the table was
 

@@ -70,8 +70,9 @@ impl ModelCard {
     }
 
     /// The files beside the card of one that was fitted to a table.
-    pub(crate) fn fitted() -> Vec<String> {
-        ["model.lightcrest", "config.toml"].map(str::to_owned).to_vec()
+    pub(crate) fn fitted(onnx: bool) -> Vec<String> {
+        let files = ["model.lightcrest", "config.toml"].into_iter().chain(onnx.then_some("model.onnx"));
+        files.map(str::to_owned).collect()
     }
 
     /// The card in a folder whose files are all there; none when the folder is not complete.

@@ -122,6 +122,10 @@ class Trial:
     """
 
     @property
+    def _token(self) -> int | None:
+        """Which run of the trial this is."""
+
+    @property
     def number(self) -> int:
         """The number of the trial in its study: 0, 1, 2, ..."""
 
@@ -201,9 +205,15 @@ class Memory:
     def __init__(self) -> None: ...
 
 class Database:
-    """The studies of one SQLite file."""
+    """The studies of one database: a SQLite file, or one that a URL names."""
 
-    def __init__(self, path: str) -> None: ...
+    def __init__(self, url: str) -> None: ...
+    def place(self) -> str:
+        """Where it is, without a password."""
+
+    def rename(self, name: str, new: str) -> None:
+        """Gives a study another name."""
+
     def names(self) -> list[str]:
         """The names of the studies, in the order in which they were made."""
 
@@ -237,6 +247,7 @@ class Study:
         attributes: dict[int, dict[str, Any]] | None,
         new: bool = False,
         learn_from: Sequence[Study] = ...,
+        retries: int | None = 3,
     ) -> None: ...
     def memory(self) -> list[tuple[str, int, int, float | None]]:
         """What the study learns from: name, complete trials, chosen ones and weight of each earlier study."""
@@ -257,8 +268,12 @@ class Study:
         propose: bool = True,
         independent: Callable[[int, str, BaseDistribution], Any] | None = None,
         prune: Callable[[int], bool] | None = None,
+        lease: bool = False,
     ) -> Trial:
-        """The next trial, now running; with what gives values and prunes where samplers and pruners are written in Python."""
+        """The next trial, now running; with what gives values and prunes where samplers and pruners are written in Python.
+
+        `lease`: whether it goes back to waiting when this process dies.
+        """
 
     def again(
         self,
@@ -266,14 +281,28 @@ class Study:
         number: int,
         independent: Callable[[int, str, BaseDistribution], Any] | None = None,
         prune: Callable[[int], bool] | None = None,
+        token: int | None = None,
     ) -> Trial:
-        """A running trial that was asked for elsewhere."""
+        """A running trial that was asked for elsewhere; `token`: which run of it is meant."""
 
     def proposed(self, number: int) -> dict[str, Any]:
         """The values that a running trial has got or will get if it asks for them, by name."""
 
-    def tell(self, number: int, state: str, values: Sequence[float] | None, reason: str | None) -> None:
-        """Ends a running trial."""
+    def tell(
+        self,
+        number: int,
+        state: str,
+        values: Sequence[float] | None,
+        reason: str | None,
+        token: int | None = None,
+    ) -> None:
+        """Ends a running trial; `token`: which run of it is meant."""
+
+    def give_back(self, number: int) -> None:
+        """Gives a running trial back: it waits to be run again, as it was before."""
+
+    def abandoned(self) -> list[int]:
+        """The numbers of the running trials whose processes died."""
 
     def propose(self, number: int, name: str, value: Any) -> None:
         """Gives a running trial the value that it will be answered with."""

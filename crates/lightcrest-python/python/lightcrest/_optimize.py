@@ -8,7 +8,7 @@ import time as _time
 from lightcrest import _tell
 from lightcrest import logging as _logging
 from lightcrest._warn import warn as _warn
-from lightcrest.exceptions import TrialPruned, _Exhausted
+from lightcrest.exceptions import TrialPruned, _Exhausted, _LeaseLost
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -112,32 +112,58 @@ class _Run:
         for future in futures:
             future.result()
 
+    def next(self) -> Any:
+        """The next trial; of a study in a file, one that is given to others if this process dies."""
+        study = self.study
+        if not study._storage._lasting:
+            return study.ask()
+        stale = study._storage._fail_stale
+        if stale is not None:
+            stale(study)
+        return study._ask(lease=True)
+
     def one_trial(self) -> None:
+        """Evaluates a trial."""
+        try:
+            self.evaluate()
+        except _LeaseLost as lost:
+            # Whoever runs it by now ends it; nothing is wrong with the study.
+            _log.warning(f"{lost}.")
+
+    def evaluate(self) -> None:
         study = self.study
         try:
-            trial = study.ask()
+            trial = self.next()
         except _Exhausted as end:
             _log.info(f"The study is done: {end}.")
             study._stop.set()
             return
-        number = trial.number
+        number, token = trial.number, trial._token
         try:
             values = self.func(trial)
+        except _LeaseLost:
+            raise
         except TrialPruned as error:
-            _tell.end(study, number, "pruned", None, None)
+            _tell.end(study, number, "pruned", None, None, token)
             _log.info(f"Trial {number} pruned. {error}")
         except (Exception, KeyboardInterrupt) as error:
-            _tell.end(study, number, "failed", None, f"{type(error).__name__}: {error}")
+            if isinstance(error, KeyboardInterrupt) and study._storage._lasting and study._storage._retries is not None:
+                # Ctrl-C is not the trial's fault: whoever goes on with the study runs it again.
+                study._together.pop(number, None)
+                study._engine.give_back(number)
+                _log.info(f"Trial {number} was interrupted and waits to be run again.")
+                raise
+            _tell.end(study, number, "failed", None, f"{type(error).__name__}: {error}", token)
             self.failed(trial, repr(error), None, error)
             if not isinstance(error, self.catch):
                 raise
         else:
             numbers, reason = _tell.as_numbers(values, len(study.directions))
             if numbers is None:
-                _tell.end(study, number, "failed", None, reason)
+                _tell.end(study, number, "failed", None, reason, token)
                 self.failed(trial, reason, values, None)
             else:
-                _tell.end(study, number, "complete", numbers, None)
+                _tell.end(study, number, "complete", numbers, None, token)
                 if _log.isEnabledFor(_logging.INFO):
                     self.completed(trial, numbers)
         finally:

@@ -86,6 +86,7 @@ class Study:
             attributes=attributes,
             new=new and self._storage._lasting,
             learn_from=[earlier._engine for earlier in learn_from],
+            retries=self._storage._retries,
         )
         self._trials = Trials(self._engine, len(self._directions))
         self._start()
@@ -210,11 +211,15 @@ class Study:
 
         fixed_distributions: parameters that the trial is asked for at once, by name, or a Space whose active ones are.
         """
+        return self._ask(fixed_distributions, lease=False)
+
+    def _ask(self, fixed_distributions: dict[str, BaseDistribution] | Space | None = None, *, lease: bool) -> Trial:
+        """As ask; `lease`: whether the trial goes back to waiting when this process dies."""
         if isinstance(fixed_distributions, dict):
             fixed_distributions = {name: _modern(found) for name, found in fixed_distributions.items()}
         if self._propose:
-            return self._engine.ask(self, fixed_distributions, True, None, self._prune)
-        trial = self._engine.ask(self, None, False, self._independent, self._prune)
+            return self._engine.ask(self, fixed_distributions, True, None, self._prune, lease)
+        trial = self._engine.ask(self, None, False, self._independent, self._prune, lease)
         frozen = self._frozen(trial.number)
         self._sampler.before_trial(self, frozen)
         frozen = self._frozen(trial.number)
@@ -388,6 +393,6 @@ class Study:
         return frame(self, attrs, multi_index)
 
 
-def _again(study: Study, number: int) -> Trial:
-    """A running trial that was asked for by another process."""
-    return study._engine.again(study, number, study._independent, study._prune)
+def _again(study: Study, number: int, token: int | None = None) -> Trial:
+    """A running trial that was asked for by another process; `token`: which run of it."""
+    return study._engine.again(study, number, study._independent, study._prune, token)

@@ -28,7 +28,7 @@ def tell(
     """See Study.tell."""
     if isinstance(trial, bool) or not isinstance(trial, (int, Trial)):
         raise TypeError(f"a trial or its number is needed, but got {trial!r}")
-    number = trial if isinstance(trial, int) else trial.number
+    number, token = (trial, None) if isinstance(trial, int) else (trial.number, trial._token)
     study._engine.synchronize()
     found = _STATES[study._engine.state(number)]
     if found.is_finished() and skip_if_finished:
@@ -38,29 +38,36 @@ def tell(
     if state is None or state is TrialState.COMPLETE:
         numbers, reason = as_numbers(values, len(study.directions))
         if numbers is not None:
-            end(study, number, "complete", numbers, None)
+            end(study, number, "complete", numbers, None, token)
         elif state is None:
             _warn(f"trial {number} failed: {reason}")
-            end(study, number, "failed", None, reason)
+            end(study, number, "failed", None, reason, token)
         else:
             raise ValueError(f"trial {number} cannot be COMPLETE: {reason}")
     elif state in (TrialState.PRUNED, TrialState.FAIL):
         if values is not None:
             raise ValueError(f"a trial that is told {state.name} has no values, but got {values!r}")
-        end(study, number, _WORDS[state], None, None)
+        end(study, number, _WORDS[state], None, None, token)
     else:
         raise ValueError(f"a trial can be told COMPLETE, PRUNED or FAIL, but not {state!r}")
     return study._trials.copy(number)
 
 
-def end(study: StudyLike, number: int, word: str, values: list[float] | None, reason: str | None) -> None:
-    """Ends a running trial in a state of the engine, after a sampler has looked at it."""
+def end(
+    study: StudyLike,
+    number: int,
+    word: str,
+    values: list[float] | None,
+    reason: str | None,
+    token: int | None = None,
+) -> None:
+    """Ends a running trial in a state of the engine, after a sampler has looked at it. `token`: which run of it is meant."""
     study._together.pop(number, None)
     try:
         if study._sampler._constraints_func is not None and word != "failed":
             _set_constraints(study, number, study._sampler._constraints_func(study._trials.frozen(number)))
     except BaseException:
-        study._engine.tell(number, word, values, reason)
+        study._engine.tell(number, word, values, reason, token)
         raise
     if not study._propose:
         frozen = study._trials.frozen(number)
@@ -68,9 +75,9 @@ def end(study: StudyLike, number: int, word: str, values: list[float] | None, re
         try:
             study._sampler.after_trial(study, frozen, _STATES[word], told)  # type: ignore[arg-type]
         finally:
-            study._engine.tell(number, word, values, reason)
+            study._engine.tell(number, word, values, reason, token)
         return
-    study._engine.tell(number, word, values, reason)
+    study._engine.tell(number, word, values, reason, token)
 
 
 def _set_constraints(study: StudyLike, number: int, bounds: Sequence[float]) -> None:

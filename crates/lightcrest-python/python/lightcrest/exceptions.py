@@ -42,6 +42,10 @@ class UpdateFinishedTrialError(OptunaError, RuntimeError):
     """A trial that has ended cannot be changed."""
 
 
+class _LeaseLost(UpdateFinishedTrialError):
+    """A trial was given to another worker, since this one was taken for dead."""
+
+
 class ExperimentalWarning(Warning):
     """What is used may change. Lightcrest never warns of it; scripts that silence it run unchanged."""
 

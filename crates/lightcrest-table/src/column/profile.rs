@@ -173,10 +173,7 @@ impl Profile {
                 self.distinct.remove(&hash);
             }
         }
-        if self.levels.len() < REMEMBERED || self.levels.contains_key(token) {
-            let short: String = token.chars().take(60).collect();
-            *self.levels.entry(short).or_default() += 1;
-        }
+        remember(&mut self.levels, token);
     }
 
     fn add_number(&mut self, token: &str, line: u64) {
@@ -232,10 +229,7 @@ impl Profile {
         if self.word_line == 0 {
             self.word_line = line;
         }
-        if self.word_examples.len() < REMEMBERED || self.word_examples.contains_key(token) {
-            let short: String = token.chars().take(60).collect();
-            *self.word_examples.entry(short).or_default() += 1;
-        }
+        remember(&mut self.word_examples, token);
         self.blanks += token.split_whitespace().count().saturating_sub(1);
         let first = token.as_bytes()[0];
         let structured = matches!((first, token.as_bytes()[token.len() - 1]), (b'{', b'}') | (b'[', b']'));
@@ -264,6 +258,17 @@ impl Profile {
                 None => {}
             }
         }
+    }
+}
+
+/// Counts one of the first different values.
+fn remember(counts: &mut BTreeMap<String, usize>, token: &str) {
+    // No copy for one that is there: this is done for every field.
+    if let Some(count) = counts.get_mut(token) {
+        *count += 1;
+    } else if counts.len() < REMEMBERED {
+        let short: String = token.chars().take(60).collect();
+        *counts.entry(short).or_default() += 1;
     }
 }
 

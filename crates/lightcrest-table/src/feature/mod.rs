@@ -34,11 +34,11 @@ pub enum Feature {
 impl Matrix {
     /// As the trees take it.
     pub fn columns(&self) -> Vec<lightcrest_tree::Column<'_>> {
-        let column = |feature| match feature {
-            &Feature::Number(ref values) => lightcrest_tree::Column::Number(values),
+        let columns = self.features.iter().map(|feature| match feature {
+            Feature::Number(values) => lightcrest_tree::Column::Number(values),
             Feature::Codes(codes) => lightcrest_tree::Column::Category(codes),
-        };
-        self.features.iter().map(column).collect()
+        });
+        columns.collect()
     }
 }
 

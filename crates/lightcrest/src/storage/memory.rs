@@ -1,13 +1,14 @@
 //! A study that ends with the process.
 
-use super::{Changes, Definition, Storage, StorageError};
+use super::{Changes, Definition, Storage, StorageError, check_run};
 use crate::history::{FrozenTrial, TrialState};
 use crate::memory::Memory;
-use std::path::PathBuf;
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Keeps trials in memory: nothing survives the process. Its clones are handles on the same study; trials
-/// that are running when one of several handles is opened stay so.
+/// that are running when one of several handles is opened stay so, since their process lives.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryStorage {
     shared: Arc<Mutex<Kept>>,
@@ -20,6 +21,18 @@ struct Kept {
     /// Which trial each revision wrote; revision 1 is the first. No trial's number where it was the memory.
     writes: Vec<u64>,
     memory: Memory,
+    attributes: BTreeMap<String, Json>,
+}
+
+impl Kept {
+    /// The trial in the state `from`, and if it runs, in the run that the writer names.
+    fn found(&mut self, writer: &FrozenTrial, from: TrialState) -> Result<&mut FrozenTrial, StorageError> {
+        let number = writer.number;
+        let slot = usize::try_from(number).ok().and_then(|i| self.trials.get_mut(i));
+        let slot = slot.ok_or(StorageError::UnknownTrial { number })?;
+        check_run(writer, from, slot.state, slot.claim.map(|claim| claim.token))?;
+        Ok(slot)
+    }
 }
 
 impl MemoryStorage {
@@ -56,7 +69,10 @@ impl Storage for MemoryStorage {
             return Err(StorageError::OtherStudy { difference });
         }
         let Kept { trials, writes, .. } = &mut *kept;
-        for trial in trials.iter_mut().filter(|trial| alone && trial.state == TrialState::Running) {
+        let left = |trial: &&mut FrozenTrial| {
+            trial.state == TrialState::Running && trial.claim.is_some_and(|c| c.leased)
+        };
+        for trial in trials.iter_mut().filter(|trial| alone && left(trial)) {
             trial.reset();
             writes.push(trial.number);
         }
@@ -75,16 +91,27 @@ impl Storage for MemoryStorage {
     }
 
     fn update(&mut self, trial: &FrozenTrial, from: TrialState) -> Result<u64, StorageError> {
-        let number = trial.number;
         let mut kept = self.kept();
-        let slot = usize::try_from(number).ok().and_then(|i| kept.trials.get_mut(i));
-        let slot = slot.ok_or(StorageError::UnknownTrial { number })?;
-        let found = slot.state;
-        if found != from {
-            return Err(StorageError::StateConflict { number, expected: from, found });
-        }
+        let slot = kept.found(trial, from)?;
+        let reports = std::mem::take(&mut slot.reports);
         slot.clone_from(trial);
-        kept.writes.push(number);
+        match (from, trial.state) {
+            (_, TrialState::Waiting) | (TrialState::Waiting, _) => {}
+            (_, TrialState::Running) => slot.reports = reports,
+            // Whoever ends it need not know of all.
+            _ => reports.into_iter().for_each(|(step, values)| {
+                slot.add_report(step, values);
+            }),
+        }
+        slot.claim = slot.claim.filter(|_| trial.state != TrialState::Waiting);
+        kept.writes.push(trial.number);
+        Ok(kept.writes.len() as u64)
+    }
+
+    fn report(&mut self, trial: &FrozenTrial, step: u64, values: &[f64]) -> Result<u64, StorageError> {
+        let mut kept = self.kept();
+        kept.found(trial, TrialState::Running)?.add_report(step, values.to_vec());
+        kept.writes.push(trial.number);
         Ok(kept.writes.len() as u64)
     }
 
@@ -96,17 +123,27 @@ impl Storage for MemoryStorage {
         numbers.dedup();
         // A reservation that was withdrawn is there no more, and the memory is no trial.
         let trials = numbers.into_iter().filter_map(|number| kept.trials.get(number as usize).cloned());
-        Ok(Changes { trials: trials.collect(), revision: kept.writes.len() as u64 })
+        let (trials, revision) = (trials.collect(), kept.writes.len() as u64);
+        Ok(Changes { trials, revision, ..Changes::default() })
     }
 
-    fn withdraw(&mut self, number: u64) -> Result<bool, StorageError> {
+    fn withdraw(&mut self, reserved: &FrozenTrial) -> Result<bool, StorageError> {
         let mut kept = self.kept();
-        let last = kept.trials.last().is_some_and(|last| last.number == number && last.is_reserved());
+        let own = |last: &FrozenTrial| last.number == reserved.number && last.claim == reserved.claim;
+        let last = kept.trials.last().is_some_and(|last| own(last) && last.is_reserved());
         if last {
             kept.trials.pop();
-            kept.writes.push(number);
+            kept.writes.push(reserved.number);
         }
         Ok(last)
+    }
+
+    fn abandoned(&mut self) -> Result<Vec<u64>, StorageError> {
+        Ok(Vec::new())
+    }
+
+    fn reclaim(&mut self, _retries: u64) -> Result<usize, StorageError> {
+        Ok(0)
     }
 
     fn memory(&mut self) -> Result<Memory, StorageError> {
@@ -125,19 +162,34 @@ impl Storage for MemoryStorage {
         Ok(kept.memory.clone())
     }
 
-    fn place(&self) -> PathBuf {
-        PathBuf::from("the study in memory")
+    fn attributes(&mut self) -> Result<BTreeMap<String, Json>, StorageError> {
+        let kept = self.kept();
+        kept.definition.as_ref().ok_or(StorageError::NoStudy)?;
+        Ok(kept.attributes.clone())
+    }
+
+    fn set_attribute(&mut self, name: &str, value: Json) -> Result<(), StorageError> {
+        let mut kept = self.kept();
+        kept.definition.as_ref().ok_or(StorageError::NoStudy)?;
+        kept.attributes.insert(name.to_owned(), value);
+        Ok(())
+    }
+
+    fn delete(&mut self) -> Result<(), StorageError> {
+        let mut kept = self.kept();
+        kept.definition.as_ref().ok_or(StorageError::NoStudy)?;
+        *kept = Kept::default();
+        Ok(())
+    }
+
+    fn place(&self) -> String {
+        "the study in memory".to_owned()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn conforms() {
-        crate::testing::storage(&mut || Box::new(MemoryStorage::new()));
-    }
 
     #[test]
     fn handles_see_each_other_and_leave_running_trials_alone() {

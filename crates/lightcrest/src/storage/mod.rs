@@ -1,136 +1,58 @@
 //! Where the trials of a study live.
+//!
+//! A [`Storage`] keeps one study, a [`Catalog`] knows the studies of one database. [`open_url`] finds the catalog
+//! that a URL names.
 
+mod codec;
+mod definition;
+mod error;
 mod memory;
+mod number;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod sqlite;
+mod url;
 
+pub use definition::Definition;
+pub use error::{Cause, StorageError};
 pub use memory::MemoryStorage;
-pub use sqlite::SqliteStorage;
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresCatalog;
+pub use sqlite::{SqliteCatalog, SqliteStorage};
+pub use url::{CallOff, copy, open_url};
 
 use crate::history::{FrozenTrial, History, TrialState};
 use crate::memory::Memory;
-use crate::objective::ObjectiveInfo;
-use crate::space::{Constraint, Discovery, Space};
-use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use crate::space::Discovery;
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// What a study is: fixed when it is made, stored beside its trials, compared when it is opened again.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Definition {
-    /// The name of the study.
-    pub name: String,
-    /// What may vary. If it is discovered, what is known of it so far: stored empty, and found again from the
-    /// trials.
-    pub space: Space,
-    /// Whether the space is discovered from what the objective asks for.
-    pub discovered: bool,
-    /// What is optimised, in the order of a trial's values.
-    pub objectives: Vec<ObjectiveInfo>,
-    /// What all random numbers derive from.
-    pub seed: u64,
-    /// Everything else that must stay the same for trials to be comparable (data, training), as text. What
-    /// may change between runs, such as the number of trials or of workers, is left out.
-    pub spec: String,
-    /// The version of the engine that made the study.
-    pub engine: String,
-    /// When it was made, in milliseconds since 1970 (UTC).
-    pub created: u64,
-}
-
-impl Definition {
-    /// What makes the two different studies, in words; `None` if they are the same. Engine and time do not
-    /// count, and of the tests of constraints only the names do: code cannot be compared.
-    pub fn difference(&self, other: &Self) -> Option<String> {
-        if self.name != other.name {
-            return Some(format!("its name is `{}`, not `{}`", self.name, other.name));
-        }
-        let names = |objectives: &[ObjectiveInfo]| {
-            let words = objectives.iter().map(|o| format!("{:?} {}", o.direction, o.name).to_lowercase());
-            words.collect::<Vec<_>>().join(", ")
-        };
-        if self.objectives != other.objectives {
-            let (ours, theirs) = (names(&self.objectives), names(&other.objectives));
-            return Some(format!("its objectives are {ours}, not {theirs}"));
-        }
-        if self.discovered != other.discovered {
-            let word = |discovered| if discovered { "discovered" } else { "declared" };
-            return Some(format!("its space is {}, not {}", word(self.discovered), word(other.discovered)));
-        }
-        let difference = if self.discovered { None } else { self.space_difference(other) };
-        if difference.is_some() {
-            return difference;
-        }
-        if self.seed != other.seed {
-            return Some(format!("its seed is {}, not {}", self.seed, other.seed));
-        }
-        if self.spec != other.spec {
-            let (mut ours, mut theirs) = (self.spec.lines(), other.spec.lines());
-            loop {
-                match (ours.next(), theirs.next()) {
-                    (None, None) => return Some("its spec has other line ends".to_owned()),
-                    (a, b) if a == b => {}
-                    (Some(a), Some(b)) => {
-                        return Some(format!("its spec says `{}`, not `{}`", a.trim(), b.trim()));
-                    }
-                    (Some(a), None) => return Some(format!("its spec also says `{}`", a.trim())),
-                    (None, Some(b)) => return Some(format!("its spec does not say `{}`", b.trim())),
-                }
-            }
-        }
-        None
-    }
-
-    fn space_difference(&self, other: &Self) -> Option<String> {
-        for parameter in self.space.parameters() {
-            match other.space.get(&parameter.name) {
-                None => {
-                    return Some(format!("it has a parameter `{}`, which is not asked for", parameter.name));
-                }
-                Some(theirs) if theirs.domain != parameter.domain => {
-                    let (name, ours) = (&parameter.name, &parameter.domain);
-                    return Some(format!("its parameter `{name}` is {ours}, not {}", theirs.domain));
-                }
-                Some(theirs) if theirs.when != parameter.when => {
-                    return Some(format!("its parameter `{}` has other conditions", parameter.name));
-                }
-                Some(theirs)
-                    if theirs.at_least != parameter.at_least || theirs.at_most != parameter.at_most =>
-                {
-                    return Some(format!("its parameter `{}` has other bounds", parameter.name));
-                }
-                Some(_) => {}
-            }
-        }
-        if let Some(new) = other.space.parameters().iter().find(|p| self.space.get(&p.name).is_none()) {
-            return Some(format!("it has no parameter `{}`", new.name));
-        }
-        let (ours, theirs) = (self.space.constraints(), other.space.constraints());
-        let more = |all: &[Constraint], others: &[Constraint]| {
-            all.iter().find(|constraint| !others.contains(constraint)).map(Constraint::name)
-        };
-        if let Some(name) = more(ours, theirs) {
-            return Some(format!("it has a constraint `{name}`, which is not asked for or is another one"));
-        }
-        if let Some(name) = more(theirs, ours) {
-            return Some(format!("it has no constraint `{name}`"));
-        }
-        if ours != theirs {
-            return Some("its constraints are in another order".to_owned());
-        }
-        if self.space != other.space {
-            return Some("its parameters are in another order".to_owned());
-        }
-        None
-    }
-}
-
-/// The trials that changed since some moment.
+/// A report of a running trial, as it came after the trial was read.
 #[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// The number of the trial.
+    pub number: u64,
+    /// In which of its [attempts](FrozenTrial::attempt) it was reported.
+    pub attempt: u64,
+    /// The step.
+    pub step: u64,
+    /// What was reported: see [`FrozenTrial::reports`].
+    pub values: Vec<f64>,
+}
+
+/// What changed since some moment.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Changes {
-    /// As they are now, by number.
+    /// The trials that were written, as they are now with all their reports, by number.
     pub trials: Vec<FrozenTrial>,
+    /// The reports of others since then.
+    pub reports: Vec<Report>,
     /// The moment to ask from the next time.
     pub revision: u64,
+    /// Whether this is everything, and what was seen before may never have been: a server that crashed has lost
+    /// what it had not acknowledged. Whoever follows begins anew.
+    pub fresh: bool,
 }
 
 /// Keeps one study.
@@ -144,11 +66,13 @@ pub struct Changes {
 ///   the same number gets [`StorageError::NumberTaken`] and asks again.
 /// - **One winner.** [`update`](Self::update) names the state that it found; if the trial is in another one
 ///   by now, nothing is written and the error says so. A finished trial never changes.
+/// - **Claims.** A running trial is of the run that its [claim](FrozenTrial::claim) names. Whoever writes to it
+///   names that run; if it is another one by now, nothing is written: [`StorageError::LeaseLost`].
+/// - **Abandoned trials.** [`reclaim`](Self::reclaim) puts leased trials whose process is gone back to waiting,
+///   without what they had done. Trials that are not leased stay, whoever is gone: they may be told from
+///   elsewhere.
 /// - **Revisions.** Every write raises the revision by one, and [`changes`](Self::changes) tells everything
 ///   since, whoever wrote it.
-/// - **Abandoned trials.** [`open`](Self::open) puts trials that were left running by processes which are
-///   gone back to waiting, without their reports, unless the storage says that they may be told from
-///   elsewhere. One that was only [reserved](FrozenTrial::is_reserved) then waits without a configuration.
 /// - **Makers at once.** Several handles that [`make`](Self::make) or [`open`](Self::open) the same new study
 ///   at once all find it: whoever comes while it is being made waits.
 /// - **Threads.** Calls on one handle come one at a time, from any thread. Several handles, also in several
@@ -180,25 +104,47 @@ pub trait Storage: Send {
     /// [`StorageError::NumberTaken`] if the number is not the next.
     fn create(&mut self, trial: &FrozenTrial) -> Result<u64, StorageError>;
 
-    /// Replaces a trial that is in the state `from`; the revision that this made.
+    /// Replaces a trial that is in the state `from`, and if it runs, in the run that the new one claims; the
+    /// revision that this made. Reports of a trial that goes on running are left as they are:
+    /// [`report`](Self::report) keeps them.
     ///
     /// # Errors
-    /// [`StorageError::StateConflict`] if it is not, [`StorageError::UnknownTrial`] if there is no such
-    /// trial.
+    /// [`StorageError::StateConflict`] if it is in another state, [`StorageError::LeaseLost`] if it is in
+    /// another run, [`StorageError::UnknownTrial`] if there is no such trial.
     fn update(&mut self, trial: &FrozenTrial, from: TrialState) -> Result<u64, StorageError>;
 
-    /// The trials that were written after the revision; 0 for all.
+    /// Keeps a report of a running trial; the revision that this made. Of a step that was reported before,
+    /// the first report stands.
     ///
     /// # Errors
-    /// If they cannot be read.
+    /// As [`update`](Self::update).
+    fn report(&mut self, trial: &FrozenTrial, step: u64, values: &[f64]) -> Result<u64, StorageError>;
+
+    /// What was written after the revision; 0 for everything.
+    ///
+    /// # Errors
+    /// If it cannot be read.
     fn changes(&mut self, since: u64) -> Result<Changes, StorageError>;
 
     /// Takes back the [reservation](FrozenTrial::is_reserved) of the last number. `false`, and nothing is
-    /// written: a later trial is there, or this one is no reservation.
+    /// written: a later trial is there, or this one is no reservation of that run.
     ///
     /// # Errors
     /// If it cannot be written.
-    fn withdraw(&mut self, number: u64) -> Result<bool, StorageError>;
+    fn withdraw(&mut self, reserved: &FrozenTrial) -> Result<bool, StorageError>;
+
+    /// The leased trials whose process is gone, by number. Writes nothing; cheap where there are none.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    fn abandoned(&mut self) -> Result<Vec<u64>, StorageError>;
+
+    /// Puts leased trials whose process is gone back to waiting; one that was begun more than `retries` times
+    /// beside the first fails. How many there were. Cheap where there are none.
+    ///
+    /// # Errors
+    /// If it cannot be read or written.
+    fn reclaim(&mut self, retries: u64) -> Result<usize, StorageError>;
 
     /// What the study learns from; empty unless it was [given](Self::remember) something.
     ///
@@ -213,8 +159,101 @@ pub trait Storage: Send {
     /// If it cannot be written.
     fn remember(&mut self, memory: &Memory) -> Result<Memory, StorageError>;
 
-    /// Where it keeps the study, for messages: a file, or a word.
-    fn place(&self) -> PathBuf;
+    /// What was kept with the study by [`set_attribute`](Self::set_attribute).
+    ///
+    /// # Errors
+    /// [`StorageError::NoStudy`] if there is none.
+    fn attributes(&mut self) -> Result<BTreeMap<String, Json>, StorageError>;
+
+    /// Keeps something with the study, in place of what had that name.
+    ///
+    /// # Errors
+    /// [`StorageError::NoStudy`] if there is none.
+    fn set_attribute(&mut self, name: &str, value: Json) -> Result<(), StorageError>;
+
+    /// Deletes the study with its trials.
+    ///
+    /// # Errors
+    /// [`StorageError::NoStudy`] if there is none.
+    fn delete(&mut self) -> Result<(), StorageError>;
+
+    /// Where it keeps the study, for messages: a file, a URL without its password, or a word.
+    fn place(&self) -> String;
+}
+
+/// The studies of one database, told apart by their names.
+pub trait Catalog: Send {
+    /// The names of the studies, in the order in which they were made.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    fn names(&mut self) -> Result<Vec<String>, StorageError>;
+
+    /// The storage of the study of this name, whether there is one yet or not.
+    ///
+    /// # Errors
+    /// If the database cannot be opened.
+    fn study(&mut self, name: &str) -> Result<Box<dyn Storage>, StorageError>;
+
+    /// Gives a study another name.
+    ///
+    /// # Errors
+    /// [`StorageError::NoStudy`] if there is none of the first name, [`StorageError::Exists`] if there is one
+    /// of the second.
+    fn rename(&mut self, name: &str, new: &str) -> Result<(), StorageError>;
+
+    /// The database, for messages.
+    fn place(&self) -> String;
+}
+
+/// Whether a write may be done to a trial that is found in a state and a run.
+pub(crate) fn check_run(
+    writer: &FrozenTrial,
+    from: TrialState,
+    found: TrialState,
+    token: Option<u64>,
+) -> Result<(), StorageError> {
+    let number = writer.number;
+    let other = from == TrialState::Running && writer.claim.map(|claim| claim.token) != token;
+    if other && (found == TrialState::Running || writer.claim.is_some()) {
+        return Err(StorageError::LeaseLost { number });
+    }
+    match found == from {
+        true => Ok(()),
+        false => Err(StorageError::StateConflict { number, expected: from, found }),
+    }
+}
+
+/// Gives up the run of a trial whose worker is gone: it waits again, with the attributes with which it waited
+/// before, or fails, if it was begun more than `retries` times beside the first.
+pub(crate) fn give_up(
+    trial: &mut FrozenTrial,
+    given: BTreeMap<String, Json>,
+    retries: u64,
+    discovered: bool,
+) {
+    let attempts = trial.attempt;
+    if attempts <= retries {
+        trial.reset();
+        trial.attempt = attempts;
+        trial.attributes = given;
+        trial.claim = None;
+        return;
+    }
+    let times = if attempts == 1 { "once".to_owned() } else { format!("{attempts} times") };
+    trial.state = TrialState::Failed;
+    trial.reason = Some(format!("its worker vanished {times}"));
+    trial.finished = Some(now());
+    trial.claim = None;
+    if discovered {
+        trial.keep_suggested();
+    }
+}
+
+/// Milliseconds since 1970, by this machine's clock.
+pub(crate) fn now() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    since.as_millis() as u64
 }
 
 /// Reads a whole study without opening it for work; if its space is discovered, with what its trials show of
@@ -244,7 +283,7 @@ pub(crate) fn take(
     history: &mut History,
     trial: FrozenTrial,
 ) -> Result<(), StorageError> {
-    let damaged = |what| StorageError::Damaged { path: storage.place(), what };
+    let damaged = |what| StorageError::Damaged { place: storage.place(), what };
     let flaw = flaw(&trial, history.objectives().len());
     if let Some(flaw) = flaw {
         return Err(damaged(format!("trial {} {flaw}", trial.number)));
@@ -269,128 +308,4 @@ fn flaw(trial: &FrozenTrial, objectives: usize) -> Option<String> {
     let known = trial.known.len();
     (known != 0 && known != objectives)
         .then(|| format!("knows {known} objective{}, but the study has {objectives}", several(known)))
-}
-
-/// Why a storage cannot do what it was asked to.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StorageError {
-    /// The study that is kept there differs from the one that was to be opened. Give the same definition, or
-    /// another place.
-    #[error("the stored study is another one: {difference}")]
-    OtherStudy {
-        /// The first difference, in words.
-        difference: String,
-    },
-    /// A study was to be made, but one of that name is there already. Open it, or take another name.
-    #[error("there is a study `{name}` already")]
-    Exists {
-        /// Its name.
-        name: String,
-    },
-    /// A study was to be read, but none was made there yet.
-    #[error("there is no study in it yet")]
-    NoStudy,
-    /// Somebody else took the number first, or it would leave a gap. Take over the
-    /// [changes](Storage::changes) and try the next one.
-    #[error("the next trial is number {next}, but number {number} was to be created")]
-    NumberTaken {
-        /// The number that was to be created.
-        number: u64,
-        /// The number that is free.
-        next: u64,
-    },
-    /// A trial was to be changed that was never made.
-    #[error("trial {number} does not exist")]
-    UnknownTrial {
-        /// Its number.
-        number: u64,
-    },
-    /// Somebody else changed the trial first: it ended, or runs elsewhere. What was to be written is not.
-    #[error("trial {number} is {found}, but it should be {expected}")]
-    StateConflict {
-        /// The number of the trial.
-        number: u64,
-        /// The state from which it was to be changed.
-        expected: TrialState,
-        /// The state in which it is.
-        found: TrialState,
-    },
-    /// A file was to be read that does not exist.
-    #[error("{} does not exist", .path.display())]
-    Missing {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The file is something else than a SQLite database, and left as it is.
-    #[error("{} is not a database", .path.display())]
-    NotADatabase {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The file is a SQLite database, but none of Lightcrest's, and left as it is.
-    #[error("{} is a database of another program (application id {application_id:#010x})", .path.display())]
-    OtherProgram {
-        /// The file.
-        path: PathBuf,
-        /// What SQLite's `PRAGMA application_id` says of it.
-        application_id: i32,
-    },
-    /// A newer version of Lightcrest wrote the file: use that one.
-    #[error("{} has schema version {found}, but this program knows versions up to {supported}: use a newer one", .path.display())]
-    NewerSchema {
-        /// The file.
-        path: PathBuf,
-        /// The version of its schema.
-        found: i64,
-        /// The newest version that this program knows.
-        supported: i64,
-    },
-    /// What was to be written is not, and all before it is whole: free some space and run again.
-    #[error("no space left on the disk for {}: what was stored is whole; free some space and run again", .path.display())]
-    DiskFull {
-        /// The file that could not grow.
-        path: PathBuf,
-    },
-    /// What is stored contradicts itself: something else changed it, or the disk lost a part. Nothing is
-    /// guessed in its place.
-    #[error(
-        "{} is damaged: {what}; go back to a copy of it, or begin a new study in another place", .path.display()
-    )]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong, and where.
-        what: String,
-    },
-    /// The operating system refuses a file beside the database.
-    #[error("cannot access {}", .path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the operating system says.
-        source: std::io::Error,
-    },
-    /// Another process has held the database for longer than this one waits.
-    #[error("the database {} is locked by another process, also after {waited_s} s", .path.display())]
-    Busy {
-        /// The file.
-        path: PathBuf,
-        /// How long it was waited for, in seconds.
-        waited_s: u64,
-    },
-    /// Another process holds the database, and whoever waited for it was called off.
-    #[error("the database {} is locked by another process, and the wait for it was called off", .path.display())]
-    CalledOff {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Anything else that SQLite refuses.
-    #[error("the database {} refuses", .path.display())]
-    Sqlite {
-        /// The file.
-        path: PathBuf,
-        /// What SQLite says.
-        source: rusqlite::Error,
-    },
 }

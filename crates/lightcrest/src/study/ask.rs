@@ -15,12 +15,12 @@
 //! A sampler that is [cheap](Sampler::is_cheap) proposes while the study is locked, in one step.
 
 use super::snapshot::{Known, View};
-use super::{Origin, Snapshot, Study, StudyError, Thinker, now};
-use crate::history::{FrozenTrial, TrialState};
+use super::{Origin, Own, Snapshot, Study, StudyError, Thinker};
+use crate::history::{Claim, FrozenTrial, TrialState};
 use crate::objective::Preview;
 use crate::sampler::Sampler;
 use crate::space::Configuration;
-use crate::storage::{Definition, StorageError};
+use crate::storage::{Definition, StorageError, now};
 use std::borrow::BorrowMut;
 use std::sync::{Mutex, PoisonError};
 
@@ -86,7 +86,7 @@ impl Study {
     /// # Errors
     /// As [`ask`](Self::ask).
     pub fn ask_number(&mut self) -> Result<u64, StudyError> {
-        next(self, &|_| Preview::default(), true)
+        next(self, &|_| Preview::default(), true, None)
     }
 
     /// As [`ask`](Self::ask), with what is known of configurations before they are evaluated. A waiting trial
@@ -98,7 +98,7 @@ impl Study {
         &mut self,
         preview: &dyn Fn(&Configuration) -> Preview,
     ) -> Result<FrozenTrial, StudyError> {
-        let number = next(&mut *self, preview, true)?;
+        let number = next(&mut *self, preview, true, None)?;
         self.history.get(number).cloned().ok_or(StudyError::UnknownTrial { number })
     }
 
@@ -111,7 +111,22 @@ impl Study {
         study: &Mutex<S>,
         preview: &dyn Fn(&Configuration) -> Preview,
     ) -> Result<u64, StudyError> {
-        next(study, preview, true)
+        next(study, preview, true, None)
+    }
+
+    /// As [`ask_shared`](Self::ask_shared), where `lease` says whether the trial goes back to waiting when this
+    /// process dies, whatever the study says, and `propose` whether the sampler proposes, as
+    /// [`ask_unproposed`](Self::ask_unproposed) has it.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask).
+    pub fn ask_leased<S: BorrowMut<Self>>(
+        study: &Mutex<S>,
+        preview: &dyn Fn(&Configuration) -> Preview,
+        propose: bool,
+        lease: bool,
+    ) -> Result<u64, StudyError> {
+        next(study, preview, propose, Some(lease))
     }
 
     /// As [`ask_number`](Self::ask_number), but if no trial waits, a new one for which nothing is proposed:
@@ -120,7 +135,7 @@ impl Study {
     /// # Errors
     /// As [`ask`](Self::ask).
     pub fn ask_unproposed(&mut self) -> Result<u64, StudyError> {
-        next(self, &|_| Preview::default(), false)
+        next(self, &|_| Preview::default(), false, None)
     }
 
     /// The first step.
@@ -128,9 +143,11 @@ impl Study {
         &mut self,
         preview: &dyn Fn(&Configuration) -> Preview,
         propose: bool,
+        lease: Option<bool>,
     ) -> Result<Begun, StudyError> {
         loop {
             self.synchronize()?;
+            self.reclaim()?;
             let waiting = self.history.next_waiting().cloned();
             let from = waiting.as_ref().map(|trial| trial.state);
             let new = || FrozenTrial::waiting(self.history.next_number(), Configuration::new());
@@ -139,6 +156,8 @@ impl Study {
             let bare = trial.configuration.is_empty() && !self.definition.space.is_empty();
             let think = propose && (from.is_none() || bare);
             let reserve = think && bare && !self.sampler.is_cheap();
+            let given = trial.attributes.clone();
+            trial.begin_run(Claim::draw(lease.unwrap_or(self.lease)));
             if reserve {
                 trial.state = TrialState::Running;
                 trial.started = None;
@@ -173,7 +192,8 @@ impl Study {
                 Some(_) => Origin::Queue,
                 None => Origin::Outside,
             };
-            self.own.insert(number, origin);
+            self.own.insert(number, Own { origin, given });
+            self.lost.remove(&number);
             if !reserve {
                 return Ok(Begun::Running(number));
             }
@@ -199,14 +219,19 @@ impl Study {
     ) -> Result<Settled, StudyError> {
         let number = reservation.number;
         let mut trial = self.history.get(number).cloned().ok_or(StudyError::UnknownTrial { number })?;
-        if trial.state != TrialState::Running {
+        if trial.state != TrialState::Running || self.lost.contains(&number) {
             return Ok(Settled::Lost);
         }
         trial.configuration = configuration;
         start(&mut trial, known);
         let revision = match self.storage.update(&trial, TrialState::Running) {
             Ok(revision) => revision,
-            Err(StorageError::StateConflict { .. }) => {
+            Err(
+                StorageError::StateConflict { .. }
+                | StorageError::LeaseLost { .. }
+                | StorageError::UnknownTrial { .. },
+            ) => {
+                self.lose(number);
                 self.synchronize()?;
                 return Ok(Settled::Lost);
             }
@@ -235,17 +260,18 @@ impl Study {
     /// asks next.
     fn give_up(&mut self, reservation: &Reservation) -> Result<(), StudyError> {
         let number = reservation.number;
-        self.own.remove(&number);
-        if reservation.fresh && self.storage.withdraw(number)? {
+        let Some(own) = self.own.remove(&number) else { return Ok(()) };
+        let Some(mut trial) = self.history.get(number).cloned() else { return Ok(()) };
+        if reservation.fresh && self.storage.withdraw(&trial)? {
             self.behind = true;
             self.history_mut().forget_reserved(number);
             return Ok(());
         }
-        let Some(mut trial) = self.history.get(number).cloned() else { return Ok(()) };
         if trial.state == TrialState::Running {
-            trial.state = TrialState::Waiting;
-            trial.started = None;
+            trial.reset();
+            trial.attributes = own.given;
             let revision = self.storage.update(&trial, TrialState::Running)?;
+            trial.claim = None;
             self.wrote(revision);
             self.take_over([trial])?;
         }
@@ -358,9 +384,10 @@ fn next(
     mut study: impl Access,
     preview: &dyn Fn(&Configuration) -> Preview,
     propose: bool,
+    lease: Option<bool>,
 ) -> Result<u64, StudyError> {
     loop {
-        let reservation = match study.with(|study| study.begin(preview, propose))? {
+        let reservation = match study.with(|study| study.begin(preview, propose, lease))? {
             Begun::Running(number) => return Ok(number),
             Begun::Reserved(reservation) => reservation,
         };

@@ -8,7 +8,7 @@ use crate::sampler::{Capabilities, Sampler};
 use crate::space::{Discovery, Suggestions};
 use crate::storage::{Definition, Storage, StorageError};
 use crate::terminator::Terminator;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Collects what a study needs.
@@ -23,6 +23,8 @@ pub struct StudyBuilder {
     pub(super) terminator: Option<Box<dyn Terminator>>,
     pub(super) storage: Box<dyn Storage>,
     pub(super) write_through: bool,
+    pub(super) lease: bool,
+    pub(super) retries: Option<u64>,
     pub(super) sources: Vec<Source>,
 }
 
@@ -123,6 +125,22 @@ impl StudyBuilder {
         self
     }
 
+    /// Whether trials that are [asked](Study::ask) for go back to waiting when this process dies; otherwise they
+    /// run until they are told, from wherever. On unless given.
+    #[must_use]
+    pub fn lease(mut self, lease: bool) -> Self {
+        self.lease = lease;
+        self
+    }
+
+    /// How often a trial whose worker is gone is run again, before it fails for that reason; 3 unless given.
+    /// `None` to leave it running: see [`Study::abandoned`].
+    #[must_use]
+    pub fn retries(mut self, retries: impl Into<Option<u64>>) -> Self {
+        self.retries = retries.into();
+        self
+    }
+
     /// What a new study learns from: see [`Study::learn_from`]. One that the storage keeps already goes on
     /// with what it learnt from when it was made.
     #[must_use]
@@ -131,8 +149,8 @@ impl StudyBuilder {
         self
     }
 
-    /// Makes the study, or goes on with the one that the storage keeps. Trials that were left running go back
-    /// to waiting.
+    /// Makes the study, or goes on with the one that the storage keeps. Leased trials whose
+    /// processes are gone go back to waiting.
     ///
     /// # Errors
     /// If the sampler cannot handle the space or the objectives, or the terminator these, the storage keeps
@@ -165,7 +183,7 @@ impl StudyBuilder {
             definition.space = self.definition.space;
         }
         let history = History::new(definition.objectives.clone());
-        let Self { pruner, terminator, storage, write_through, sources, .. } = self;
+        let Self { pruner, terminator, storage, write_through, lease, retries, sources, .. } = self;
         let discovery = definition.discovered.then(Discovery::new);
         let parameters = definition.space.parameters().iter();
         let declared = parameters.map(|p| (p.name.as_str(), p.domain.clone())).collect();
@@ -179,12 +197,17 @@ impl StudyBuilder {
             revision: 0,
             behind: false,
             own: BTreeMap::new(),
+            lost: BTreeSet::new(),
+            lease,
+            retries,
+            looked: None,
             write_through,
             discovery,
             usual: Suggestions::new(),
             declared,
         };
         study.synchronize()?;
+        study.reclaim()?;
         if !sources.is_empty() && study.history.next_number() == 0 {
             study.learn_from(sources)?;
         }

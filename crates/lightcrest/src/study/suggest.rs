@@ -43,6 +43,7 @@ impl Study {
     /// As [`suggest`](Self::suggest).
     pub fn answer(&mut self, number: u64, name: &str, domain: &Domain) -> Result<Answer, StudyError> {
         let domain = &domain.lowered();
+        self.running(number)?;
         let trial = running(Arc::make_mut(&mut self.history), number)?;
         let Some(discovery) = &mut self.discovery else {
             let value = self.declared(number, name, domain)?;
@@ -59,7 +60,7 @@ impl Study {
         let seed = self.definition.seed;
         // Mostly parameters are asked for in the order of the space.
         let value = trial.configuration.get_near(&name, trial.suggestions.len());
-        let own = self.own.get(&number).copied();
+        let own = self.own.get(&number).map(|own| own.origin);
         let asked = match own {
             _ if expected => None, // what comes next in the list was not asked for before
             Some(_) => trial.suggestions.get_shared(&name),
@@ -116,7 +117,7 @@ impl Study {
             }
             Err(error) => {
                 self.take_over([before])?;
-                Err(error.into())
+                self.kept(number, Err(error)).map(drop)
             }
         }
     }

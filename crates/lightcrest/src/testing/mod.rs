@@ -8,10 +8,12 @@
 //! lightcrest::testing::sampler(&|| Box::new(RandomSampler::new()));
 //! ```
 
+mod history;
 mod pruner;
 mod sampler;
 mod storage;
 
+pub use history::{Deed, Event, Outcome, check_history};
 pub use pruner::pruner;
 pub use sampler::sampler;
-pub use storage::{shared_storage, storage};
+pub use storage::{catalog, follow, shared_storage, storage};

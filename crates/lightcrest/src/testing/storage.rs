@@ -1,11 +1,12 @@
 //! The contract of [`Storage`], checked.
 
-use crate::history::{FrozenTrial, TrialState};
+use crate::history::{Claim, FrozenTrial, TrialState};
 use crate::memory::{Lesson, Memory, Source};
 use crate::objective::ObjectiveInfo;
 use crate::space::{Configuration, Domain, Parameter, Space, Value};
-use crate::storage::{Definition, Storage, StorageError, load};
+use crate::storage::{Catalog, Definition, Storage, StorageError, copy, load};
 use serde_json::json;
+use std::time::{Duration, Instant};
 
 fn definition() -> Definition {
     let space = Space::builder()
@@ -44,7 +45,16 @@ fn full(number: u64, state: TrialState) -> FrozenTrial {
     trial.reason = Some("panicked: 'no' \u{1F980}".to_owned());
     trial.started = Some(1_700_000_000_001);
     trial.finished = state.is_finished().then_some(1_700_000_000_002);
+    trial.attempt = 2;
+    // The same in every state: each is what became of one run.
+    let claim = Claim { token: u64::MAX - number, leased: true };
+    trial.claim = (state != TrialState::Waiting).then_some(claim);
     trial
+}
+
+/// What a run of somebody else would write.
+fn by_another(trial: FrozenTrial) -> FrozenTrial {
+    FrozenTrial { claim: Some(Claim { token: 7, leased: true }), ..trial }
 }
 
 fn memory(name: &str) -> Memory {
@@ -128,6 +138,8 @@ pub fn storage(fresh: &mut dyn FnMut() -> Box<dyn Storage>) {
         matches!(late, Err(StorageError::StateConflict { number: 1, found: TrialState::Failed, .. })),
         "a trial is not finished twice: {late:?}"
     );
+    let later = storage.update(&by_another(full(1, TrialState::Complete)), TrialState::Running);
+    assert!(matches!(later, Err(StorageError::LeaseLost { number: 1 })), "{later:?}");
     let unknown = storage.update(&full(9, TrialState::Complete), TrialState::Running);
     assert!(matches!(unknown, Err(StorageError::UnknownTrial { number: 9 })), "{unknown:?}");
     let news = changes(&mut storage, all.revision);
@@ -146,16 +158,176 @@ pub fn storage(fresh: &mut dyn FnMut() -> Box<dyn Storage>) {
     for number in [4, 5] {
         storage.create(&reserved(number)).expect("the next number can be reserved");
     }
-    assert!(!storage.withdraw(4).expect("readable"), "a number with another one after it stays");
-    assert!(storage.withdraw(5).expect("the last number can be given back"));
-    assert!(!storage.withdraw(3).expect("readable"), "a trial is no reservation");
+    assert!(!storage.withdraw(&reserved(4)).expect("readable"), "a number with another one after it stays");
+    let other = storage.withdraw(&by_another(reserved(5)));
+    assert!(!other.expect("readable"), "a reservation of another run stays");
+    assert!(storage.withdraw(&reserved(5)).expect("the last number can be given back"));
+    let ended = storage.withdraw(&full(3, TrialState::Pruned));
+    assert!(!ended.expect("readable"), "a trial is no reservation");
     storage.create(&reserved(5)).expect("what was given back can be taken again");
     let begun = FrozenTrial { started: Some(1), ..reserved(5) };
     storage.update(&begun, TrialState::Running).expect("a reserved trial can begin");
-    assert!(!storage.withdraw(5).expect("readable"), "one that has begun stays");
+    assert!(!storage.withdraw(&begun).expect("readable"), "one that has begun stays");
     assert_eq!(changes(&mut storage, revision).trials, [reserved(4), begun]);
     let (_, history) = load(&mut *storage).expect("loads");
     assert_eq!(history.len(), 6, "a reservation before another trial is there");
+    runs(&mut *opened(fresh()));
+    attributes(&mut *opened(fresh()));
+}
+
+/// Runs of a trial, and what they report.
+fn runs(storage: &mut dyn Storage) {
+    let (mut seen, mut revision) = (Vec::new(), 0);
+    let mut see = |storage: &mut dyn Storage| {
+        follow(storage, &mut seen, &mut revision);
+        seen.clone()
+    };
+    let mut waiting = FrozenTrial::waiting(0, full(0, TrialState::Waiting).configuration);
+    waiting.attributes = [("a".to_owned(), json!(1))].into();
+    storage.create(&waiting).expect("creates");
+    let claim = Claim { token: 1 << 63 | 5, leased: false };
+    let mut running = FrozenTrial {
+        state: TrialState::Running,
+        attempt: 1,
+        claim: Some(claim),
+        started: Some(3),
+        ..waiting.clone()
+    };
+    storage.update(&running, TrialState::Waiting).expect("claims");
+    assert_eq!(see(storage), [running.clone()], "a claim comes back");
+    let twice = storage.update(&by_another(running.clone()), TrialState::Waiting);
+    assert!(matches!(twice, Err(StorageError::StateConflict { .. })), "one is claimed once: {twice:?}");
+
+    let before = storage.changes(0).expect("readable").revision;
+    assert_eq!(storage.report(&running, 3, &[0.5, f64::INFINITY]).expect("reports"), before + 1);
+    storage.report(&running, 1, &[-0.0]).expect("steps need not ascend");
+    storage.report(&running, 3, &[9.0]).expect("a step that is there is no error");
+    let alien = storage.report(&by_another(running.clone()), 4, &[0.0]);
+    assert!(matches!(alien, Err(StorageError::LeaseLost { number: 0 })), "{alien:?}");
+    let reports = vec![(1, vec![-0.0]), (3, vec![0.5, f64::INFINITY])];
+    assert_eq!(
+        see(storage),
+        [FrozenTrial { reports: reports.clone(), ..running.clone() }],
+        "the first stands"
+    );
+
+    // What goes on keeps its reports, whatever whoever writes knows of them.
+    running.attributes.insert("b".to_owned(), json!([2]));
+    storage.update(&running, TrialState::Running).expect("goes on");
+    assert_eq!(see(storage), [FrozenTrial { reports: reports.clone(), ..running.clone() }]);
+
+    // It is given back in order, and begins anew.
+    let back = FrozenTrial { claim: Some(claim), ..waiting.clone() };
+    storage.update(&back, TrialState::Running).expect("is given back");
+    assert_eq!(see(storage), [waiting.clone()], "what waits is of no run");
+    let late = storage.report(&running, 4, &[0.0]);
+    assert!(matches!(late, Err(StorageError::LeaseLost { .. })), "{late:?}");
+    let mut second = FrozenTrial { claim: Some(Claim { token: 6, leased: false }), ..running.clone() };
+    storage.update(&second, TrialState::Waiting).expect("claims");
+    assert_eq!(see(storage), [second.clone()], "a run begins without reports");
+    let late = storage.update(&FrozenTrial { state: TrialState::Failed, ..running }, TrialState::Running);
+    assert!(matches!(late, Err(StorageError::LeaseLost { .. })), "{late:?}");
+
+    // Whoever ends it may know of more reports, or of fewer.
+    storage.report(&second, 1, &[0.25]).expect("reports");
+    storage.report(&second, 2, &[0.125]).expect("reports");
+    second.state = TrialState::Pruned;
+    second.reports = vec![(2, vec![0.125]), (5, vec![1.0])];
+    second.finished = Some(4);
+    storage.update(&second, TrialState::Running).expect("ends");
+    second.add_report(1, vec![0.25]);
+    assert_eq!(see(storage), [second.clone()], "no report is lost");
+    let late = storage.report(&second, 6, &[0.0]);
+    assert!(matches!(late, Err(StorageError::StateConflict { .. })), "{late:?}");
+    assert_eq!(storage.changes(0).expect("readable").trials, [second]);
+    assert_eq!(storage.reclaim(0).expect("readable"), 0, "nothing is abandoned");
+}
+
+/// Takes over what changed, as whoever follows a study does.
+///
+/// # Panics
+/// If it cannot be read, or leaves a gap.
+pub fn follow(storage: &mut dyn Storage, trials: &mut Vec<FrozenTrial>, revision: &mut u64) {
+    let changes = storage.changes(*revision).expect("readable");
+    assert!(changes.fresh || changes.revision >= *revision, "revisions do not go back");
+    if changes.fresh {
+        trials.clear();
+    }
+    for trial in changes.trials {
+        let place = usize::try_from(trial.number).expect("few trials");
+        assert!(place <= trials.len(), "trial {place} is there, but {} is not", trials.len());
+        match trials.get_mut(place) {
+            Some(slot) => *slot = trial,
+            None => trials.push(trial),
+        }
+    }
+    for report in changes.reports {
+        let trial = trials.get_mut(report.number as usize).filter(|trial| trial.attempt == report.attempt);
+        trial.map(|trial| trial.add_report(report.step, report.values));
+    }
+    *revision = changes.revision;
+}
+
+fn attributes(storage: &mut dyn Storage) {
+    assert!(storage.attributes().expect("readable").is_empty());
+    let value = json!({"why": ["ü", 1.5, null]});
+    storage.set_attribute("a \"b\"", json!(1)).expect("writes");
+    storage.set_attribute("a \"b\"", value.clone()).expect("writes");
+    storage.set_attribute("c", json!(null)).expect("writes");
+    let kept = storage.attributes().expect("readable");
+    assert_eq!((kept.len(), &kept["a \"b\""]), (2, &value), "attributes come back exactly");
+    storage.create(&full(0, TrialState::Complete)).expect("creates");
+    storage.delete().expect("deletes");
+    assert_eq!(storage.definition().expect("readable"), None, "it is gone");
+    let gone =
+        [storage.delete().err(), storage.attributes().err(), storage.set_attribute("a", json!(1)).err()];
+    assert!(gone.iter().all(|error| matches!(error, Some(StorageError::NoStudy))), "{gone:?}");
+}
+
+/// Checks the contract of [`Catalog`]: each call of `open` gives a new handle on the same, empty database.
+///
+/// # Panics
+/// Where the contract is broken.
+pub fn catalog(open: &mut dyn FnMut() -> Box<dyn Catalog>) {
+    let mut catalog = open();
+    assert!(catalog.names().expect("readable").is_empty());
+    for name in ["b", "a", "ü \"c\""] {
+        let mut study = catalog.study(name).expect("opens");
+        assert_eq!(study.definition().expect("readable"), None, "it is not made yet");
+        study.open(&Definition { name: name.to_owned(), ..definition() }).expect("makes");
+        study.remember(&memory(name)).expect("writes");
+        study.create(&full(0, TrialState::Complete)).expect("each study counts from 0");
+        study.create(&full(1, TrialState::Running)).expect("creates");
+        study.set_attribute("name", json!(name)).expect("writes");
+    }
+    assert_eq!(open().names().expect("readable"), ["b", "a", "ü \"c\""], "as they were made");
+    let taken = catalog.rename("a", "b");
+    assert!(matches!(&taken, Err(StorageError::Exists { name }) if name == "b"), "{taken:?}");
+    assert!(matches!(catalog.rename("none", "d"), Err(StorageError::NoStudy)));
+    catalog.rename("a", "d").expect("renames");
+    assert_eq!(open().names().expect("readable"), ["b", "d", "ü \"c\""]);
+    let mut d = catalog.study("d").expect("opens");
+    assert_eq!(d.definition().expect("readable").map(|found| found.name), Some("d".to_owned()));
+    assert_eq!(d.attributes().expect("readable")["name"], json!("a"), "it is the same study");
+
+    let copied = copy(&mut *d, &mut *catalog.study("copy").expect("opens"), "copy");
+    assert_eq!(copied.expect("copies"), 2);
+    let mut of_d = catalog.study("copy").expect("opens");
+    let (stored, history) = load(&mut *of_d).expect("loads");
+    assert_eq!((stored.name.as_str(), &**history.memory()), ("copy", &memory("a")));
+    assert_eq!(of_d.attributes().expect("readable"), d.attributes().expect("readable"));
+    assert_eq!(history.trials()[0], FrozenTrial { claim: None, ..full(0, TrialState::Complete) });
+    assert_eq!(history.trials()[1].state, TrialState::Waiting, "whoever runs it does not run its copy");
+    let again = copy(&mut *d, &mut *of_d, "copy");
+    assert!(matches!(again, Err(StorageError::Exists { .. })), "{again:?}");
+    assert_eq!(load(&mut *of_d).expect("loads").1.len(), 2, "what was there stays");
+
+    d.delete().expect("deletes");
+    assert_eq!(open().names().expect("readable"), ["b", "ü \"c\"", "copy"]);
+    let (_, rest) = load(&mut *catalog.study("b").expect("opens")).expect("loads");
+    assert_eq!(rest.len(), 2, "the others stay");
+    d.open(&Definition { name: "d".to_owned(), ..definition() }).expect("a name can be taken again");
+    assert!(d.changes(0).expect("readable").trials.is_empty());
 }
 
 fn reserved(number: u64) -> FrozenTrial {
@@ -173,24 +345,52 @@ pub fn shared_storage(place: &mut dyn FnMut() -> Box<dyn Fn() -> Box<dyn Storage
     let mut first = opened(open());
     first.create(&full(0, TrialState::Complete)).expect("creates");
     first.create(&full(1, TrialState::Running)).expect("creates");
-    drop(first);
+    first.report(&full(1, TrialState::Running), 77, &[0.5]).expect("reports");
     let mut second = opened(open());
+    let unleased =
+        FrozenTrial { claim: Some(Claim { token: 3, leased: false }), ..full(2, TrialState::Running) };
+    first.create(&unleased).expect("creates");
+    assert_eq!(second.reclaim(3).expect("readable"), 0, "their worker lives");
+    drop(first);
+    assert_eq!(reclaimed(&mut *second, 3), 1, "only what is leased");
     let trials = second.changes(0).expect("readable").trials;
     assert_eq!(trials[0], full(0, TrialState::Complete));
-    assert_eq!(trials[1].state, TrialState::Waiting, "abandoned trials go back to waiting");
-    assert!(trials[1].reports.is_empty(), "their reports are forgotten");
-    assert_eq!(trials[1].configuration, full(1, TrialState::Waiting).configuration);
+    assert_eq!(trials[2], unleased, "who is gone may be told for");
+    let full_one = full(1, TrialState::Running);
+    let again = FrozenTrial {
+        known: full_one.known.clone(),
+        attempt: full_one.attempt,
+        ..FrozenTrial::waiting(1, full_one.configuration.clone())
+    };
+    assert_eq!(trials[1], again, "abandoned trials go back to waiting, and what they reported is forgotten");
 
-    // A trial that runs elsewhere stays.
-    second.update(&full(1, TrialState::Running), TrialState::Waiting).expect("claims");
+    // A trial that runs elsewhere stays; whoever comes too late cannot write.
+    let claimed = |token| FrozenTrial {
+        attempt: 3,
+        claim: Some(Claim { token, leased: true }),
+        ..full(1, TrialState::Running)
+    };
+    second.update(&claimed(11), TrialState::Waiting).expect("claims");
     let mut third = opened(open());
+    assert_eq!(third.reclaim(3).expect("readable"), 0);
     assert_eq!(third.changes(0).expect("readable").trials[1].state, TrialState::Running, "its worker lives");
-    second.update(&full(1, TrialState::Complete), TrialState::Running).expect("finishes");
-    assert_eq!(
-        third.changes(0).expect("readable").trials[1].state,
-        TrialState::Complete,
-        "handles see each other"
-    );
+    let late = third.update(&full(1, TrialState::Complete), TrialState::Running);
+    assert!(matches!(late, Err(StorageError::LeaseLost { number: 1 })), "{late:?}");
+
+    // What was begun too often fails.
+    drop(second);
+    assert_eq!(reclaimed(&mut *third, 2), 1);
+    let failed = third.changes(0).expect("readable").trials.swap_remove(1);
+    assert_eq!((failed.state, failed.attempt), (TrialState::Failed, 3));
+    assert_eq!(failed.reason.as_deref(), Some("its worker vanished 3 times"));
+    let late = third.update(&claimed(11), TrialState::Running);
+    assert!(matches!(late, Err(StorageError::LeaseLost { number: 1 })), "{late:?}");
+
+    // A trial is told by whoever knows its run.
+    let mut fourth = opened(open());
+    let told = FrozenTrial { claim: unleased.claim, ..full(2, TrialState::Complete) };
+    fourth.update(&told, TrialState::Running).expect("finishes");
+    assert_eq!(third.changes(0).expect("readable").trials[2], told, "handles see each other");
 
     // Many writers, who make the study as well: no number twice, no gap, no loss.
     let open = place();
@@ -203,8 +403,7 @@ pub fn shared_storage(place: &mut dyn FnMut() -> Box<dyn Fn() -> Box<dyn Storage
                 let mut next = 0;
                 for _ in 0..EACH {
                     loop {
-                        let trial = FrozenTrial::waiting(next, Configuration::new());
-                        match storage.create(&FrozenTrial { state: TrialState::Running, ..trial }) {
+                        match storage.create(&full(next, TrialState::Running)) {
                             Ok(_) => break,
                             Err(StorageError::NumberTaken { next: free, .. }) => next = free,
                             Err(error) => panic!("writers share: {error:?}"),
@@ -215,9 +414,26 @@ pub fn shared_storage(place: &mut dyn FnMut() -> Box<dyn Fn() -> Box<dyn Storage
             });
         }
     });
+    assert_eq!(storage_of(&*open).reclaim(0).expect("readable"), 0, "nothing was left running");
     let trials = opened(open()).changes(0).expect("readable").trials;
     assert_eq!(trials.len(), WRITERS * EACH, "nothing is lost");
     for (number, trial) in (0..).zip(trials) {
         assert_eq!(trial, full(number, TrialState::Complete));
+    }
+}
+
+fn storage_of(open: &dyn Fn() -> Box<dyn Storage>) -> Box<dyn Storage> {
+    opened(open())
+}
+
+/// Reclaims as soon as there is something: leases may take their time to end.
+fn reclaimed(storage: &mut dyn Storage, retries: u64) -> usize {
+    let begun = Instant::now();
+    loop {
+        let taken = storage.reclaim(retries).expect("readable");
+        if taken > 0 || begun.elapsed() > Duration::from_secs(30) {
+            return taken;
+        }
+        std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -72,11 +72,16 @@ impl Finish<'_> {
         metrics.insert("columns_needed".into(), made.model.columns_needed() as f64);
         fs::create_dir_all(&folder).map_err(|source| RunError::Write { path: folder.clone(), source })?;
         write_file(&folder.join("model.lightcrest"), &model)?;
+        // Without it where ONNX has no operators for what the model reads.
+        let onnx = lightcrest_table::export::onnx(&made.model).ok();
+        if let Some(onnx) = &onnx {
+            write_file(&folder.join("model.onnx"), onnx)?;
+        }
         let name = format!("{}-trial-{:04}", self.study.definition().name, trial.number);
         let config = model_spec(self.spec, &name, &trial.configuration, self.objective.seed(seed));
         write_file(&folder.join("config.toml"), config.as_bytes())?;
         let card = ModelCard {
-            files: ModelCard::fitted(),
+            files: ModelCard::fitted(onnx.is_some()),
             data: self.study.definition().name.clone(),
             classes: problem.schema().classes().to_vec(),
             input: format!("{} columns", made.model.columns_needed()),

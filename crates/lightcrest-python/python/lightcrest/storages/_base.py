@@ -12,7 +12,7 @@ from lightcrest.exceptions import DuplicatedStudyError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Callable, Container, Sequence
     from typing import Any
 
     from lightcrest.trial import FrozenTrial, TrialState
@@ -53,6 +53,13 @@ class BaseStorage:
     _description = ""
     # Whether what is kept outlives the process.
     _lasting = False
+    # How often a trial whose process died is run again; None to leave it to fail_stale_trials.
+    _retries: int | None = 3
+
+    @property
+    def _fail_stale(self) -> Callable[[Any], None] | None:
+        """What fails the trials of dead processes before each new one, if trials are not run again by themselves."""
+        return None
 
     # What scripts call.
 
@@ -147,6 +154,7 @@ class BaseStorage:
             storage=place,
             attributes=attributes,
             new=new,
+            retries=None,
         )
 
     def _frozen(self, name: str) -> FrozenStudy:

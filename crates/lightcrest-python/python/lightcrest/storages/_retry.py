@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import datetime as _datetime
-
 from lightcrest._warn import warn as _warn
+from lightcrest.exceptions import UpdateFinishedTrialError
 from lightcrest.trial import FrozenTrial, TrialState, create_trial
 
 TYPE_CHECKING = False
@@ -58,29 +57,20 @@ class RetryFailedTrialCallback(RetryHeartbeatStaleTrialCallback):
 
 
 def fail_stale_trials(study: Study) -> None:
-    """Fails the trials that have been running for longer than the grace period of the study's storage, and calls its callback.
+    """Fails the running trials whose processes died, and calls the callback of the study's storage for each.
 
-    Lightcrest sends no heartbeats: what counts is when a trial began, so the grace period must exceed the longest trial, or trials
-    that are alive are failed, too. Without a `heartbeat_interval`, nothing happens.
+    Nothing happens without a `heartbeat_interval`. `optimize` calls it before each trial. Whether a process lives is known from
+    the operating system, or from the server of the database: a trial that runs for long, or that does not let Python go, is not stale.
+    Trials whose heartbeats are recorded by hand (`record_heartbeat`) are stale when the last one is older than the grace period.
     """
-    interval = getattr(study._storage, "heartbeat_interval", None)
-    if interval is None:
+    storage = study._storage
+    if getattr(storage, "heartbeat_interval", None) is None:
         return
-    grace = _datetime.timedelta(seconds=study._storage.grace_period or 2 * interval)  # type: ignore[attr-defined]
-    now = _datetime.datetime.now()
-    trials = study.get_trials(deepcopy=False)
-    # A trial that had a number only when its process died came before the next that began.
-    begun, stale = None, []
-    for trial in reversed(trials):
-        begun = trial.datetime_start or begun
-        if trial.state is TrialState.RUNNING and begun is not None and now - begun > grace:
-            stale.append(trial.number)
-    for number in reversed(stale):
-        _warn(
-            f"trial {number} is failed, since it began more than {grace.total_seconds():g} s ago: Lightcrest sends no heartbeats and cannot "
-            "tell whether it is alive, so let `grace_period` exceed the longest trial"
-        )
-        failed = study.tell(number, state=TrialState.FAIL)
-        callback = study._storage.heartbeat_stale_trial_callback  # type: ignore[attr-defined]
+    for number in sorted({*study._engine.abandoned(), *storage._get_stale_trial_ids(study._study_id)}):
+        try:
+            failed = study.tell(number, state=TrialState.FAIL)
+        except (ValueError, UpdateFinishedTrialError):
+            continue  # another process was faster
+        callback = storage.heartbeat_stale_trial_callback  # type: ignore[attr-defined]
         if callback is not None:
             callback(study, failed)

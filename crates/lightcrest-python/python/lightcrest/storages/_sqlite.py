@@ -1,10 +1,11 @@
-"""Studies in SQLite files."""
+"""Studies in databases."""
 
 from __future__ import annotations
 
 from lightcrest import _engine
 from lightcrest._warn import warn as _warn
 from lightcrest.storages._base import BaseStorage
+from lightcrest.trial import TrialState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,13 +14,14 @@ if TYPE_CHECKING:
 
 
 class _FileStorage(BaseStorage):
-    """Keeps studies in a SQLite file of the engine."""
+    """Keeps studies in a database of the engine: a file by its path, or what a URL names."""
 
     _lasting = True
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._database = _engine.Database(path)
+        self._shown = self._database.place()
 
     def __getstate__(self) -> dict[str, Any]:
         return {key: value for key, value in self.__dict__.items() if key != "_database"}
@@ -30,7 +32,7 @@ class _FileStorage(BaseStorage):
 
     @property
     def _description(self) -> str:  # type: ignore[override]
-        return self._path
+        return self._shown
 
     def _names(self) -> list[str]:
         return self._database.names()
@@ -38,7 +40,7 @@ class _FileStorage(BaseStorage):
     def _directions(self, name: str) -> list[str]:
         directions = self._database.directions(name)
         if directions is None:
-            raise KeyError(f"there is no study {name!r} in {self._path}")
+            raise KeyError(f"there is no study {name!r} in {self._shown}")
         return directions
 
     def _place(self, name: str) -> tuple[Any, dict[int, dict[str, Any]] | None]:
@@ -59,24 +61,28 @@ class _FileStorage(BaseStorage):
         self._database.delete(name)
 
 
-def _path(url: str) -> str | None:
-    """The file that a URL means; None for a database in memory."""
+def _place(url: str) -> str | None:
+    """What the engine opens for a URL; None for a database in memory."""
     scheme, found, path = url.partition("://")
-    if not found or scheme.split("+")[0] != "sqlite":
-        raise ValueError(f"the URL of a SQLite file such as 'sqlite:///study.db' is needed, but got {url!r}")
-    path = path.split("?", 1)[0].removeprefix("/")
-    if path == "":
-        raise ValueError(f"{url!r} names no file: use `storage=None` for a study in memory")
-    return None if path == ":memory:" else path
+    if not found:
+        raise ValueError(f"the URL of a database such as 'sqlite:///study.db' is needed, but got {url!r}")
+    if scheme.split("+")[0] == "sqlite":
+        if path.partition("?")[0] in ("", "/"):
+            raise ValueError(f"{url!r} names no file: use `storage=None` for a study in memory")
+        if path.partition("?")[0] == "/:memory:":
+            return None
+    return url
 
 
 class RDBStorage(_FileStorage):
-    """Keeps studies in a SQLite file: RDBStorage("sqlite:///study.db"). Other databases are not supported.
+    """Keeps studies in a SQLite file, RDBStorage("sqlite:///study.db"), or in PostgreSQL, "postgresql://user@host/database".
 
-    The file is of Lightcrest's own form; files of Optuna are refused. "sqlite:///:memory:" is a file in a temporary folder, which goes
-    with the storage. `engine_kwargs` and `skip_compatibility_check` have no
-    meaning here. A trial whose process died stays RUNNING: with `heartbeat_interval`, fail_stale_trials fails those that began more
-    than `grace_period` (twice the interval unless given) seconds ago and calls the callback.
+    The tables are of Lightcrest's own form; files of Optuna are refused. "sqlite:///:memory:" is a file in a temporary folder, which
+    goes with the storage. `engine_kwargs` and `skip_compatibility_check` have no meaning here.
+
+    A trial of `optimize` whose process died is run again, by whatever process asks next, at most `retries` times; then it fails.
+    With a `heartbeat_interval` it fails at once instead, as Optuna has it, and the callback is called: see fail_stale_trials. Trials
+    of `ask` run until they are told.
     """
 
     def __init__(
@@ -90,28 +96,57 @@ class RDBStorage(_FileStorage):
         failed_trial_callback: Callable[..., None] | None = None,
         heartbeat_stale_trial_callback: Callable[..., None] | None = None,
         skip_table_creation: bool = False,
+        retries: int = 3,
     ) -> None:
         for name, seconds in (("heartbeat_interval", heartbeat_interval), ("grace_period", grace_period)):
             if seconds is not None and seconds <= 0:
                 raise ValueError(f"`{name}` must be more than 0, but got {seconds}")
+        if retries < 0:
+            raise ValueError(f"`retries` must be 0 or more, but got {retries}")
         if failed_trial_callback is not None and heartbeat_stale_trial_callback is not None:
             raise ValueError("`failed_trial_callback` is the old name of `heartbeat_stale_trial_callback`: give one of them")
-        path = _path(url)
-        if path is None:
+        place = _place(url)
+        if place is None:
             import shutil
             import tempfile
             import weakref
 
             folder = tempfile.mkdtemp(prefix="lightcrest-")
             weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-            path = f"{folder}/memory.db"
-        super().__init__(path)
+            place = f"{folder}/memory.db"
+        super().__init__(place)
         self.url = url
         self.heartbeat_interval = heartbeat_interval
         self.grace_period = grace_period
+        self._beats: dict[int, float] = {}
+        self._retries = retries if heartbeat_interval is None else None
         if failed_trial_callback is not None:
             _warn("failed_trial_callback is deprecated: use heartbeat_stale_trial_callback", FutureWarning)
         self.heartbeat_stale_trial_callback = heartbeat_stale_trial_callback or failed_trial_callback
+
+    @property
+    def _fail_stale(self) -> Callable[[Any], None] | None:
+        from lightcrest.storages._retry import fail_stale_trials
+
+        return None if self.heartbeat_interval is None else fail_stale_trials
+
+    def record_heartbeat(self, trial_id: int) -> None:
+        """Says that a running trial is alive, for trials of `ask`: from now on it is stale when it is not said again in time. Those of
+        `optimize` need no heartbeats. Known to this storage object only."""
+        import time
+
+        self._beats[trial_id] = time.monotonic()
+
+    def _get_stale_trial_ids(self, study_id: int) -> list[int]:
+        """The running trials whose last heartbeat that was recorded by hand is older than the grace period."""
+        import time
+
+        if self.heartbeat_interval is None or not self._beats:
+            return []
+        grace = self.grace_period or 2 * self.heartbeat_interval
+        late = {number for number, beat in self._beats.items() if time.monotonic() - beat > grace}
+        running = self.get_all_trials(study_id, deepcopy=False, states=(TrialState.RUNNING,))
+        return [trial.number for trial in running if trial.number in late]
 
     def get_heartbeat_interval(self) -> int | None:
         """The interval that the storage was given."""

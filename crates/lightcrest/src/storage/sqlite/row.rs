@@ -1,81 +1,139 @@
-//! A trial as a row: what has parts is JSON.
+//! Trials as rows of SQLite.
 
-use super::number::{Number, unwrapped, wrapped};
 use super::refused;
-use crate::history::{FrozenTrial, TrialState};
+use crate::history::FrozenTrial;
 use crate::storage::StorageError;
-use rusqlite::{Row, Transaction, params};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use std::path::Path;
+use crate::storage::codec::{TrialNumbers, TrialText, trial};
+use rusqlite::{Row, ToSql, Transaction, params};
 
-pub(super) fn write_trial(
+/// The columns that [`read`] reads, in a database of the newest schema.
+pub(super) const COLUMNS: &str =
+    "number, state, configuration, known, objective_values, reports, constraints, attributes,
+    reason, started, finished, suggestions, attempt, token, owner IS NOT NULL";
+
+/// Adds a trial.
+const INSERT: &str = "INSERT INTO trial (study, number, state, configuration, known, objective_values, reports,
+        constraints, attributes, reason, started, finished, revision, suggestions, attempt, token, owner, given)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
+
+/// Replaces a trial.
+const REPLACE: &str =
+    "UPDATE trial SET state = ?3, configuration = ?4, known = ?5, objective_values = ?6, reports = ?7,
+        constraints = ?8, attributes = ?9, reason = ?10, started = ?11, finished = ?12, revision = ?13,
+        suggestions = ?14, attempt = ?15, token = ?16, owner = ?17, given = ?18
+    WHERE study = ?1 AND number = ?2";
+
+/// Replaces what changes of a trial while it runs.
+const GO_ON: &str =
+    "UPDATE trial SET configuration = ?3, known = ?4, constraints = ?5, attributes = ?6, started = ?7,
+        revision = ?8, suggestions = ?9
+    WHERE study = ?1 AND number = ?2";
+
+/// How a trial is to be written.
+pub(super) enum Kind {
+    Insert,
+    Replace,
+}
+
+/// Writes a whole trial. `owner`: the worker that runs it, if that is to be known; `given`: the attributes with
+/// which it waited.
+pub(super) fn write(
     transaction: &Transaction<'_>,
-    sql: &str,
+    kind: &Kind,
     study: i64,
-    trial: &FrozenTrial,
     revision: i64,
-) -> rusqlite::Result<usize> {
+    trial: &FrozenTrial,
+    owner: Option<i64>,
+    given: &str,
+) -> rusqlite::Result<()> {
+    let sql = match kind {
+        Kind::Insert => INSERT,
+        Kind::Replace => REPLACE,
+    };
+    let text = TrialText::of(trial);
+    let waits = trial.state == crate::history::TrialState::Waiting;
+    let token = trial.claim.filter(|_| !waits).map(|claim| claim.token as i64);
+    let ms = |time: Option<u64>| time.map(|ms| ms as i64);
     transaction.prepare_cached(sql)?.execute(params![
         study,
         trial.number as i64,
         trial.state.as_str(),
-        json(&trial.configuration),
-        json(&trial.known),
-        trial.values.as_ref().map(|values| json(&wrapped(values))),
-        json(&trial.reports.iter().map(|(step, values)| (step, wrapped(values))).collect::<Vec<_>>()),
-        json(&trial.constraints.iter().map(|(name, excess)| (name, Number(*excess))).collect::<Vec<_>>()),
-        json(&trial.attributes),
+        text.configuration,
+        text.known,
+        text.values,
+        text.reports,
+        text.constraints,
+        text.attributes,
         trial.reason,
-        trial.started.map(|ms| ms as i64),
-        trial.finished.map(|ms| ms as i64),
+        ms(trial.started),
+        ms(trial.finished),
         revision,
-        json(&trial.suggestions),
-    ])
+        text.suggestions,
+        trial.attempt as i64,
+        token,
+        owner,
+        given,
+    ])?;
+    Ok(())
 }
 
-pub(super) fn read_trial(path: &Path, row: &Row<'_>) -> Result<FrozenTrial, StorageError> {
-    let refused = |source| refused(path, source);
-    let text = |column: usize| row.get::<_, String>(column).map_err(refused);
-    let time = |column: usize| row.get::<_, Option<i64>>(column).map_err(refused);
-    let values = row.get::<_, Option<String>>(4).map_err(refused)?;
-    Ok(FrozenTrial {
-        number: row.get::<_, i64>(0).map_err(refused)? as u64,
-        state: state(path, &text(1)?)?,
-        configuration: parse(path, "trial.configuration", &text(2)?)?,
-        suggestions: parse(path, "trial.suggestions", &text(11)?)?,
-        known: parse(path, "trial.known", &text(3)?)?,
-        values: values
-            .map(|values| parse(path, "trial.objective_values", &values).map(unwrapped))
-            .transpose()?,
-        reports: parse::<Vec<(u64, Vec<Number>)>>(path, "trial.reports", &text(5)?)?
-            .into_iter()
-            .map(|(step, values)| (step, unwrapped(values)))
-            .collect(),
-        constraints: parse::<Vec<(String, Number)>>(path, "trial.constraints", &text(6)?)?
-            .into_iter()
-            .map(|(name, excess)| (name, excess.0))
-            .collect(),
-        attributes: parse(path, "trial.attributes", &text(7)?)?,
-        reason: row.get(8).map_err(refused)?,
-        started: time(9)?.map(|ms| ms as u64),
-        finished: time(10)?.map(|ms| ms as u64),
-    })
+/// Writes what changes of a trial while it runs.
+pub(super) fn go_on(
+    transaction: &Transaction<'_>,
+    study: i64,
+    revision: i64,
+    trial: &FrozenTrial,
+) -> rusqlite::Result<()> {
+    let text = TrialText::without_reports(trial);
+    let started = trial.started.map(|ms| ms as i64);
+    transaction.prepare_cached(GO_ON)?.execute(params![
+        study,
+        trial.number as i64,
+        text.configuration,
+        text.known,
+        text.constraints,
+        text.attributes,
+        started,
+        revision,
+        text.suggestions,
+    ])?;
+    Ok(())
 }
 
-pub(super) fn state(path: &Path, word: &str) -> Result<TrialState, StorageError> {
-    use TrialState::{Complete, Failed, Pruned, Running, Waiting};
-    let found = [Waiting, Running, Complete, Pruned, Failed].into_iter().find(|state| state.as_str() == word);
-    let what = || format!("`{word}` is no state of a trial");
-    found.ok_or_else(|| StorageError::Damaged { path: path.to_owned(), what: what() })
+/// What [`write`] wrote.
+pub(super) fn read(place: &str, row: &Row<'_>) -> Result<FrozenTrial, StorageError> {
+    let columns = || -> rusqlite::Result<_> {
+        let numbers = TrialNumbers {
+            number: row.get(0)?,
+            state: row.get(1)?,
+            reason: row.get(8)?,
+            started: row.get(9)?,
+            finished: row.get(10)?,
+            attempt: row.get(12)?,
+            token: row.get(13)?,
+            leased: row.get(14)?,
+        };
+        let text = TrialText {
+            configuration: row.get(2)?,
+            known: row.get(3)?,
+            values: row.get(4)?,
+            reports: row.get(5)?,
+            constraints: row.get(6)?,
+            attributes: row.get(7)?,
+            suggestions: row.get(11)?,
+        };
+        Ok((numbers, text))
+    };
+    let (numbers, text) = columns().map_err(|source| refused(place, source))?;
+    trial(place, numbers, text)
 }
 
-pub(super) fn json<T: Serialize>(value: &T) -> String {
-    serde_json::to_string(value)
-        .expect("strings, numbers, lists and maps with string keys can be written as JSON")
-}
-
-pub(super) fn parse<T: DeserializeOwned>(path: &Path, column: &str, text: &str) -> Result<T, StorageError> {
-    let damaged = |error| StorageError::Damaged { path: path.to_owned(), what: format!("{column}: {error}") };
-    serde_json::from_str(text).map_err(damaged)
+/// The first row that a query gives, as one value.
+pub(super) fn first<T: rusqlite::types::FromSql>(
+    transaction: &Transaction<'_>,
+    sql: &str,
+    parameters: &[&dyn ToSql],
+) -> rusqlite::Result<Option<T>> {
+    use rusqlite::OptionalExtension;
+    transaction.prepare_cached(sql)?.query_row(parameters, |row| row.get(0)).optional()
 }

@@ -1,9 +1,9 @@
 use super::*;
+use crate::history::{FrozenTrial, TrialState};
 use crate::objective::ObjectiveInfo;
 use crate::space::{Configuration, Space};
-use crate::storage::load;
+use crate::storage::{Storage, load};
 use crate::study::{Study, StudyError};
-use crate::testing;
 use tempfile::TempDir;
 
 fn folder() -> (TempDir, PathBuf) {
@@ -15,21 +15,6 @@ fn folder() -> (TempDir, PathBuf) {
 fn study(path: &Path, high: f64) -> Result<Study, StudyError> {
     let space = Space::builder().float("x", 0.0, high).build()?;
     Study::builder(space, vec![ObjectiveInfo::minimize("loss")]).storage(SqliteStorage::open(path)?).build()
-}
-
-#[test]
-fn conforms() {
-    let (folder, _) = folder();
-    let mut n = 0;
-    let mut place = || {
-        n += 1;
-        folder.path().join(format!("{n}.db"))
-    };
-    testing::storage(&mut || Box::new(SqliteStorage::open(place()).unwrap()));
-    testing::shared_storage(&mut || {
-        let path = place();
-        Box::new(move || Box::new(SqliteStorage::open(&path).unwrap()))
-    });
 }
 
 #[test]
@@ -121,6 +106,53 @@ fn the_third_schema_has_no_memory_and_gets_one_when_the_study_goes_on() {
     drop(again);
     let (_, read) = load(&mut SqliteStorage::open_study(&path, "new").unwrap()).unwrap();
     assert_eq!(read.memory().sources()[0].name, "a");
+}
+
+#[test]
+fn the_fourth_schema_keeps_its_reports_and_gives_back_what_ran() {
+    let dump = include_str!("../../../tests/data/schema-4.sql");
+    for named in [false, true] {
+        let (_folder, path) = folder();
+        Connection::open(&path).unwrap().execute_batch(dump).unwrap();
+        let before = std::fs::read(&path).unwrap();
+        let (definition, history) = load(&mut SqliteStorage::read(&path).unwrap()).unwrap();
+        let reports = [(1, vec![0.75]), (2, vec![f64::INFINITY])];
+        assert_eq!(history.trials()[0].reports, reports);
+        assert_eq!(history.trials()[1].reports, [(1, vec![0.5])], "of a trial that runs, too");
+        let attempts: Vec<u64> = history.trials().iter().map(|trial| trial.attempt).collect();
+        assert_eq!(attempts, [1, 1, 0], "what has begun was begun once");
+        assert_eq!(std::fs::read(&path).unwrap(), before, "reading does not migrate");
+        let storage = match named {
+            true => SqliteStorage::open_study(&path, "found").unwrap(),
+            false => SqliteStorage::open(&path).unwrap(),
+        };
+        let study = Study::define_by_run(definition.objectives.clone()).name("found").storage(storage);
+        let study = study.build().unwrap();
+        assert_eq!(study.trials()[0], history.trials()[0]);
+        // In a file of several studies it may be told from elsewhere.
+        let expected = if named { TrialState::Running } else { TrialState::Waiting };
+        assert_eq!(study.trials()[1].state, expected);
+        assert_eq!(study.trials()[1].configuration, history.trials()[1].configuration);
+    }
+}
+
+#[test]
+fn what_a_handle_leaves_running_is_run_again_while_another_lives() {
+    let (_folder, path) = folder();
+    let mut here = study(&path, 1.0).unwrap();
+    let mut there = study(&path, 1.0).unwrap();
+    let (a, b) = (here.ask().unwrap(), there.ask().unwrap());
+    drop(here);
+    let again = loop {
+        // It is looked twice a second.
+        let asked = there.ask().unwrap();
+        if asked.number == a.number {
+            break asked;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    assert_eq!((&again.configuration, again.attempt), (&a.configuration, 2));
+    assert_eq!(there.trials()[b.number as usize].state, TrialState::Running);
 }
 
 #[test]

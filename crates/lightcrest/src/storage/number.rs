@@ -6,15 +6,15 @@ use std::fmt;
 
 /// A number that may be infinite or NaN.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Number(pub(super) f64);
+pub(crate) struct Number(pub(crate) f64);
 
 /// Numbers to be written.
-pub(super) fn wrapped(numbers: &[f64]) -> Vec<Number> {
+pub(crate) fn wrapped(numbers: &[f64]) -> Vec<Number> {
     numbers.iter().copied().map(Number).collect()
 }
 
 /// Numbers that were read.
-pub(super) fn unwrapped(numbers: Vec<Number>) -> Vec<f64> {
+pub(crate) fn unwrapped(numbers: Vec<Number>) -> Vec<f64> {
     numbers.into_iter().map(|number| number.0).collect()
 }
 

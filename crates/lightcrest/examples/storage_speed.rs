@@ -1,0 +1,82 @@
+//! How many trials a second processes make on one study in a storage, beside objectives that take no time.
+//!
+//! `storage_speed URL TRIALS` makes one new study a row in the database that the URL names and prints, for 1, 4
+//! and 8 processes, trials a second and the longest trial: 10 parameters, with no reports and with 10.
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a measurement prints, and stops at what it does not expect"
+)]
+
+use lightcrest::Study;
+use lightcrest::objective::{Evaluation, ObjectiveInfo};
+use lightcrest::sampler::RandomSampler;
+use lightcrest::space::Domain;
+use lightcrest::storage::open_url;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+fn study(place: &str, name: &str) -> Study {
+    let builder = Study::define_by_run(vec![ObjectiveInfo::minimize("loss")]).name(name).write_through(true);
+    let storage = open_url(place, None).unwrap().study(name).unwrap();
+    builder.sampler(RandomSampler::new()).boxed_storage(storage).build().unwrap()
+}
+
+/// Makes trials; the longest of them.
+fn work(place: &str, name: &str, trials: usize, reports: u64) -> Duration {
+    let mut study = study(place, name);
+    let domain = Domain::Float { low: 0.0, high: 1.0, log: false, step: None };
+    let mut longest = Duration::ZERO;
+    for _ in 0..trials {
+        let begun = Instant::now();
+        let number = study.ask_number().unwrap();
+        let mut loss = 0.0;
+        for i in 0..10 {
+            loss += study.suggest(number, &format!("x{i}"), &domain).unwrap().as_f64().unwrap();
+        }
+        for step in 1..=reports {
+            study.report(number, step, &[loss / step as f64]).unwrap();
+        }
+        study.tell(number, Ok(Evaluation::new([loss]))).unwrap();
+        longest = longest.max(begun.elapsed());
+    }
+    longest
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["work", place, name, trials, reports] => {
+            let longest = work(place, name, trials.parse().unwrap(), reports.parse().unwrap());
+            println!("{}", longest.as_secs_f64());
+        }
+        [place, trials] => {
+            let trials: usize = trials.parse().unwrap();
+            for reports in ["0", "10"] {
+                for processes in [1, 4, 8] {
+                    let name = format!("{reports}-{processes}-{}", std::process::id());
+                    drop(study(place, &name));
+                    let begun = Instant::now();
+                    let child = || {
+                        let mut command = Command::new(std::env::current_exe().unwrap());
+                        command.args(["work", place, &name, &(trials / processes).to_string(), reports]);
+                        command.stdout(Stdio::piped()).spawn().unwrap()
+                    };
+                    let children: Vec<_> = (0..processes).map(|_| child()).collect();
+                    let longest = children.into_iter().map(|child| {
+                        let output = child.wait_with_output().unwrap();
+                        assert!(output.status.success(), "a worker failed");
+                        String::from_utf8(output.stdout).unwrap().trim().parse::<f64>().unwrap()
+                    });
+                    let longest = longest.fold(0.0, f64::max);
+                    let rate = trials as f64 / begun.elapsed().as_secs_f64();
+                    println!(
+                        "{reports:>2} reports, {processes} processes: {rate:8.1} trials/s, longest {longest:.3} s"
+                    );
+                }
+            }
+        }
+        _ => println!("usage: storage_speed URL TRIALS"),
+    }
+}

@@ -1,0 +1,47 @@
+//! Turns: who writes next.
+//!
+//! Whoever finds a SQLite file locked sleeps, longer each time, while others come and go: with several busy
+//! writers one may wait for seconds. So writers queue at the lock of a second file, `FILE-turn`, and ask SQLite
+//! when they have it. It is a courtesy and no safeguard: whoever cannot get it soon, because its holder was stopped,
+//! goes on without it, and SQLite's own lock decides.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How long to queue.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long to sleep between two looks.
+const NAP: Duration = Duration::from_micros(200);
+
+/// The queue of one handle.
+pub(super) struct Turn(Option<File>);
+
+impl Turn {
+    pub(super) fn new(database: &Path) -> Self {
+        let path = super::beside(database, "-turn");
+        Self(OpenOptions::new().create(true).truncate(false).write(true).open(path).ok())
+    }
+
+    /// Waits for the turn; it is given up when what is returned is dropped.
+    pub(super) fn take(&self) -> Option<Taken<'_>> {
+        let file = self.0.as_ref()?;
+        let begun = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Some(Taken(file)),
+                Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => std::thread::sleep(NAP),
+                Err(_) => return None,
+            }
+        }
+    }
+}
+
+/// The turn.
+pub(super) struct Taken<'a>(&'a File);
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        self.0.unlock().ok();
+    }
+}

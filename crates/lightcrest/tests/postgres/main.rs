@@ -1,0 +1,158 @@
+//! Studies in PostgreSQL: the contract of storages on a real server, and what happens when it goes away.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+#![cfg(all(unix, feature = "postgres"))]
+
+mod server;
+
+use lightcrest::objective::{Evaluation, ObjectiveInfo};
+use lightcrest::sampler::RandomSampler;
+use lightcrest::space::Space;
+use lightcrest::storage::{Storage, StorageError, load, open_url};
+use lightcrest::{Study, StudyError, TrialState, testing};
+use server::Server;
+use std::sync::Arc;
+
+fn study(url: &str) -> Result<Study, StudyError> {
+    let space = Space::builder().float("x", 0.0, 1.0).build()?;
+    let builder = Study::builder(space, vec![ObjectiveInfo::minimize("loss")]).name("s").write_through(true);
+    builder.sampler(RandomSampler::new()).boxed_storage(open_url(url, None)?.study("s")?).build()
+}
+
+fn open(url: &str, name: &str) -> Box<dyn Storage> {
+    open_url(url, None).unwrap().study(name).unwrap()
+}
+
+#[test]
+fn postgresql_conforms() {
+    let Some(server) = Server::start() else { return };
+    let mut n = 0;
+    let mut fresh = || {
+        n += 1;
+        server.database(&format!("d{n}"))
+    };
+    testing::storage(&mut || open(&fresh(), "suite"));
+    testing::shared_storage(&mut || {
+        let url = fresh();
+        Box::new(move || open(&url, "suite"))
+    });
+    let url = fresh();
+    testing::catalog(&mut || open_url(&url, None).unwrap());
+}
+
+#[test]
+fn what_happens_to_a_server_is_said_and_survived() {
+    let Some(server) = Server::start() else { return };
+    a_server_that_comes_back_has_lost_nothing(&server);
+    a_lease_that_is_over_is_somebody_elses(&server);
+    what_cannot_be_reached_is_said_without_the_password(&server);
+    a_newer_schema_is_refused(&server);
+    whoever_waits_for_a_lock_can_be_called_off(&server);
+}
+
+fn a_server_that_comes_back_has_lost_nothing(server: &Server) {
+    let url = server.database("crash");
+    let mut here = study(&url).unwrap();
+    let mut there = study(&url).unwrap();
+    let a = here.ask().unwrap();
+    here.report(a.number, 1, &[0.5]).unwrap();
+    here.tell(a.number, Ok(Evaluation::new([0.25]))).unwrap();
+    let b = there.ask().unwrap();
+    server.crash();
+    std::thread::scope(|scope| {
+        let told = scope.spawn(|| {
+            // Whether or not the server knows of the trial still, nothing of another run is written.
+            there.report(b.number, 1, &[0.5]).map(drop)
+        });
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        server.go_on();
+        match told.join().unwrap() {
+            Ok(())
+            | Err(StudyError::Storage(StorageError::LeaseLost { .. } | StorageError::UnknownTrial { .. })) => {
+            }
+            Err(error) => panic!("{error}"),
+        }
+    });
+    here.synchronize().unwrap();
+    assert_eq!(here.trials()[0].values, Some(vec![0.25]), "it was acknowledged");
+    assert_eq!(here.trials()[0].reports, [(1, vec![0.5])]);
+    for study in [&mut here, &mut there] {
+        let next = study.ask().unwrap();
+        study.tell(next.number, Ok(Evaluation::new([1.0]))).unwrap();
+    }
+    here.synchronize().unwrap();
+    let (_, history) = load(&mut *open(&url, "s")).unwrap();
+    assert_eq!(history.trials(), here.trials());
+}
+
+fn a_lease_that_is_over_is_somebody_elses(server: &Server) {
+    let url = server.database("lease");
+    let mut here = study(&format!("{url}?lease=1")).unwrap();
+    let mut there = study(&url).unwrap();
+    let trial = here.ask().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(2500));
+    there.reclaim().unwrap();
+    there.synchronize().unwrap();
+    assert_eq!(there.trials()[0].state, TrialState::Running, "its worker renews the lease");
+    // The clock of the server goes on while the worker is not heard.
+    server.sql(
+        "lease",
+        "UPDATE lightcrest.trial SET lease = clock_timestamp() - interval '1 second', token = token",
+    );
+    let again = loop {
+        let asked = there.ask().unwrap();
+        if asked.number == trial.number {
+            break asked;
+        }
+        server.sql(
+            "lease",
+            "UPDATE lightcrest.trial SET lease = clock_timestamp() - interval '1 second'
+                             WHERE number = 0 AND attempt = 1",
+        );
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    };
+    assert_eq!((again.attempt, &again.configuration), (2, &trial.configuration));
+    let late = here.report(trial.number, 1, &[0.5]).unwrap_err();
+    assert!(matches!(late, StudyError::Storage(StorageError::LeaseLost { .. })), "{late}");
+    let late = here.tell(trial.number, Ok(Evaluation::new([0.5]))).unwrap_err();
+    assert!(matches!(late, StudyError::Storage(StorageError::LeaseLost { .. })), "{late}");
+    there.tell(again.number, Ok(Evaluation::new([0.75]))).unwrap();
+}
+
+fn what_cannot_be_reached_is_said_without_the_password(server: &Server) {
+    let url = server.database("reach");
+    let nobody = url.replace("lightcrest@", "lightcrest:hunter2@").replace("reach", "nowhere");
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    for url in [nobody, format!("postgresql://u:hunter2@127.0.0.1:{port}/d")] {
+        let error = open_url(&url, None).unwrap().study("s").err().unwrap();
+        let text = format!(
+            "{error} {:?} {}",
+            std::error::Error::source(&error),
+            open_url(&url, None).unwrap().place()
+        );
+        assert!(matches!(error, StorageError::Unreachable { .. }), "{text}");
+        assert!(!text.contains("hunter2") && error.to_string().contains("postgresql://"), "{text}");
+    }
+}
+
+fn a_newer_schema_is_refused(server: &Server) {
+    let url = server.database("newer");
+    drop(study(&url).unwrap());
+    server.sql("newer", "UPDATE lightcrest.schema SET version = 99");
+    let error = open_url(&url, None).unwrap().study("s").err().unwrap();
+    assert!(matches!(error, StorageError::NewerSchema { found: 99, .. }), "{error}");
+}
+
+fn whoever_waits_for_a_lock_can_be_called_off(server: &Server) {
+    let url = server.database("wait");
+    drop(study(&url).unwrap());
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            server
+                .sql("wait", "BEGIN; SELECT 1 FROM lightcrest.study FOR UPDATE; SELECT pg_sleep(2); COMMIT");
+        });
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        let mut storage = open_url(&url, Some(Arc::new(|| true))).unwrap().study("s").unwrap();
+        let error = storage.set_attribute("a", 1.into()).unwrap_err();
+        assert!(matches!(error, StorageError::CalledOff { .. }), "{error}");
+    });
+}
