@@ -152,9 +152,9 @@ fn a_column_that_tells_the_target_alone_is_pointed_out() {
     let row = |i: u64| {
         format!(
             "{},{:.3},{}",
-            if i % 3 == 0 { "a" } else { "b" },
+            if i.is_multiple_of(3) { "a" } else { "b" },
             random(i),
-            i % 3 / 2 * 10 + u64::from(i % 3 == 0)
+            i % 3 / 2 * 10 + u64::from(i.is_multiple_of(3))
         )
     };
     let rows: Vec<String> = (0..300).map(row).collect();

@@ -265,7 +265,13 @@ mod tests {
         });
         check("I10", &|_, trial| trial.reports.clear());
         check("I10", &|_, trial| trial.reports.push((2, vec![0.5])));
-        let found = check_history(&events, &[trial.clone()], 1, &[[("x", 0.5)].into_iter().collect()], false);
+        let found = check_history(
+            &events,
+            std::slice::from_ref(&trial),
+            1,
+            &[[("x", 0.5)].into_iter().collect()],
+            false,
+        );
         assert!(found[0].starts_with("I8"), "{found:?}");
     }
 }

@@ -486,7 +486,7 @@ impl Storage for PostgresStorage {
                 let rows = session.once(REPORT, &[&study, &number, &token, &attempt, &step, &text])?;
                 Ok(rows.map(|rows| revision(&rows)))
             })?;
-            kept.ok_or(()).or_else(|()| Err(conflict(session, study, &whole, TrialState::Running)))
+            kept.ok_or_else(|| conflict(session, study, &whole, TrialState::Running))
         })
     }
 

@@ -35,9 +35,12 @@ impl fmt::Debug for Target {
     }
 }
 
+/// The value of a variable of the environment.
+type Variable = Box<dyn Fn(&str) -> Option<String>>;
+
 /// What the environment says where the URL says nothing.
 pub(super) struct Surroundings {
-    pub(super) variable: Box<dyn Fn(&str) -> Option<String>>,
+    pub(super) variable: Variable,
 }
 
 impl Surroundings {

@@ -47,6 +47,7 @@ pub(super) fn network_folder(_folder: &std::path::Path) -> Option<&'static str> 
 }
 
 #[cfg(unix)]
+#[allow(clippy::useless_conversion, reason = "the type of these constants differs by system")]
 mod unix {
     use std::fs::File;
     use std::io;
