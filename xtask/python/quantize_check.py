@@ -74,6 +74,12 @@ def weights_and_biases_that_layers_share(g):
 
 @case({"QLinearConv": 2})
 def islands_in_fp32(g):
+    x = g.op("Softplus", g.conv(g.input(), 3, 8))
+    return g.conv(x, 8, 4)
+
+
+@case({"QLinearConv": 2, "QLinearAdd": 1, "QLinearMul": 1})
+def hard_swish(g):
     x = g.op("HardSwish", g.conv(g.input(), 3, 8))
     return g.conv(x, 8, 4)
 

@@ -22,7 +22,7 @@ pub fn candidates(model: &Model) -> Result<Vec<(String, Precision)>, QuantizeErr
         let precision = match placement.role(at)? {
             Role::Compute => Precision::Int8,
             Role::Store => Precision::Int8Weights,
-            Role::Arithmetic | Role::Join | Role::Move => return None,
+            Role::Arithmetic | Role::Join | Role::Swish | Role::Move => return None,
         };
         Some((layer_name(node), precision))
     };

@@ -4,7 +4,7 @@
 //! `Conv`, `Gemm` and `MatMul` with constant weights become `QLinearConv`, `QGemm` and `QLinearMatMul`;
 //! `Add`, `Mul`, `Concat`, `GlobalAveragePool`, `AveragePool`, `Sigmoid` and `LeakyRelu` have operators on
 //! u8; what only moves elements (`MaxPool`, `Reshape`, ...) works on them as they are when both sides have
-//! one scale. Everything else computes in fp32 between a `DequantizeLinear` and a `QuantizeLinear`, so that
+//! one scale. `HardSwish` has none, but is a sum that its range cuts off and a product. Everything else computes in fp32 between a `DequantizeLinear` and a `QuantizeLinear`, so that
 //! such an operator is quantized only where it is fed by one that is and feeds one that is. `Relu` and `Clip`
 //! vanish into the range of the operator before them.
 
@@ -25,6 +25,8 @@ pub(super) enum Role {
     Arithmetic,
     /// Puts its inputs beside each other (`Concat`).
     Join,
+    /// `HardSwish`, written as what has operators on u8.
+    Swish,
     /// Moves elements, so that its outputs have the scale of its input.
     Move,
 }
@@ -107,7 +109,7 @@ impl Placement {
             .flat_map(|at| self.results(nodes, at))
             .collect();
         let lost: Vec<usize> = (0..nodes.len())
-            .filter(|&at| matches!(self.roles[at], Some(Role::Arithmetic | Role::Join | Role::Move)))
+            .filter(|&at| !matches!(self.roles[at], None | Some(Role::Compute | Role::Store)))
             .filter(|&at| {
                 let fed = nodes[at].input.iter().any(|name| produced.contains(name));
                 !fed || !self.wanted.contains(&at)
@@ -133,7 +135,7 @@ impl Placement {
     pub(super) fn reads_quantized(&self, nodes: &[NodeProto], node: usize, slot: usize) -> bool {
         match self.roles[node] {
             None | Some(Role::Store) => false,
-            Some(Role::Compute | Role::Move) => slot == 0,
+            Some(Role::Compute | Role::Move | Role::Swish) => slot == 0,
             Some(Role::Arithmetic | Role::Join) => slot < nodes[node].input.len(),
         }
     }
@@ -176,6 +178,7 @@ fn role(node: &NodeProto, constants: &Constants) -> Option<Role> {
         }
         "GlobalAveragePool" | "AveragePool" | "Sigmoid" | "LeakyRelu" => Some(Role::Arithmetic),
         "Concat" => (0..node.input.len()).all(moving).then_some(Role::Join),
+        "HardSwish" => Some(Role::Swish),
         "MaxPool" => (node.output.iter().filter(|name| !name.is_empty()).count() == 1).then_some(Role::Move),
         "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Transpose" | "Slice" | "Split" => Some(Role::Move),
         "Resize" => (node.string_or("mode", "nearest") == "nearest").then_some(Role::Move),

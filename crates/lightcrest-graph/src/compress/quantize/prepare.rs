@@ -3,6 +3,7 @@
 
 use super::constant::Constants;
 use super::error::QuantizeError;
+use crate::onnx::proto::NodeProto;
 use crate::onnx::{Facts, Index, Model, normalize};
 
 /// The model to be quantized.
@@ -10,9 +11,24 @@ pub(super) fn prepare(model: &Model) -> Result<Model, QuantizeError> {
     let from = model.opset();
     let raised = model.raise_opset();
     let model = raised.map_err(|error| QuantizeError::Opset { from, reason: error.to_string() })?;
-    let mut model = normalize(&model).0;
+    let mut model = with_hard_swish(&model).unwrap_or_else(|| normalize(&model).0);
     matrix_products(&mut model);
     Ok(model)
+}
+
+/// The normalised model with operators of version 14, if that gives it `HardSwish`, which 13 has no name for.
+/// Nothing else changes between the two but outputs of batch normalisation in training.
+fn with_hard_swish(model: &Model) -> Option<Model> {
+    let training = |node: &NodeProto| node.op_type == "BatchNormalization" && node.output.len() > 1;
+    if model.opset() != 13 || model.graph().node.iter().any(training) {
+        return None;
+    }
+    let mut newer = model.clone();
+    let standard = |domain: &str| domain.is_empty() || domain == "ai.onnx";
+    let sets = newer.proto_mut().opset_import.iter_mut();
+    sets.filter(|set| standard(&set.domain)).for_each(|set| set.version = 14);
+    let normal = normalize(&newer).0;
+    normal.graph().node.iter().any(|node| node.op_type == "HardSwish").then_some(normal)
 }
 
 /// A `MatMul` of a matrix with a constant and the `Add` of a bias behind it become a `Gemm`, which runtimes

@@ -5,6 +5,9 @@
 //! w (s8)    DQ  d2 ─┤ Conv  y  Q  q4  DQ  d4 ...
 //! b (s32)   DQ  d3 ─┘
 //! ```
+//! `HardSwish`, x clip(x + 3, 0, 6) / 6, is written as x times x / 6 + 1/2, of which a range from 0 to 1 is
+//! kept: the same number that holds x holds x / 6 with another scale.
+//!
 //! Values keep their names in fp32; new ones are short, because a small network has hundreds of them.
 //! Constants keep theirs, too, unless something in fp32 still reads them. A value has one `QuantizeLinear`
 //! and one `DequantizeLinear`, whoever reads it; what computes in fp32 reads the unrounded value where there
@@ -14,7 +17,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::affine::Affine;
 use super::constant::Constants;
-use super::placement::Placement;
+use super::placement::{Placement, Role};
 use super::scale::Scales;
 use super::weight::LayerWeights;
 use crate::onnx::proto::{AttributeKind, AttributeProto, NodeProto, TensorProto};
@@ -52,6 +55,7 @@ pub(super) fn rewrite(plan: &Plan<'_>) -> Written {
         initializers: vec![],
         made: HashSet::new(),
         read: HashMap::new(),
+        stored: HashMap::new(),
         counter: 0,
         places: vec![],
     };
@@ -72,6 +76,8 @@ struct Writer<'a> {
     made: HashSet<String>,
     /// What a value is called behind its `DequantizeLinear`.
     read: HashMap<String, String>,
+    /// What a value is called as it is stored, in 8 bits.
+    stored: HashMap<String, String>,
     counter: usize,
     places: Vec<(usize, usize)>,
 }
@@ -106,7 +112,10 @@ impl Writer<'_> {
                 }
             }
             let written = node.output.clone();
-            self.nodes.push(node);
+            match role {
+                Some(Role::Swish) => self.swish(&nodes[at].input[0], node),
+                _ => self.nodes.push(node),
+            }
             for (slot, value) in behind {
                 self.round_trip(&value, &written[slot]);
             }
@@ -138,6 +147,28 @@ impl Writer<'_> {
         self.read[value].clone()
     }
 
+    /// A `HardSwish` of `value`: its output, as a product with the part that is cut off.
+    fn swish(&mut self, value: &str, node: NodeProto) {
+        let affine = self.plan.scales.get(value).expect("what is quantized has a scale");
+        let group = self.plan.scales.group(value).expect("what is quantized has a group");
+        let number = |data| Array { shape: vec![], data };
+        let sixth = self.shared(&format!("t{group}"), &number(Data::F32(vec![affine.scale / 6.0])));
+        let zero = self.shared(&format!("z{group}"), &number(Data::U8(vec![affine.zero_point])));
+        let half = self.shared("h", &Array { shape: vec![1], data: Data::U8(vec![255]) });
+        let half_scale = self.shared("sh", &number(Data::F32(vec![0.5 / 255.0])));
+        let part_scale = self.shared("sp", &number(Data::F32(vec![1.0 / 255.0])));
+        let none = self.shared("zu", &number(Data::U8(vec![0])));
+        let stored = self.stored[value].clone();
+        let [x, offset, sum, part, read] = ["d", "d", "a", "q", "d"].map(|prefix| self.fresh(prefix));
+        self.push("DequantizeLinear", &[&stored, &sixth, &zero], &x, None);
+        self.push("DequantizeLinear", &[&half, &half_scale, &none], &offset, None);
+        self.push("Add", &[&x, &offset], &sum, None);
+        self.push("QuantizeLinear", &[&sum, &part_scale, &none], &part, None);
+        self.push("DequantizeLinear", &[&part, &part_scale, &none], &read, None);
+        let input = vec![node.input[0].clone(), read];
+        self.nodes.push(NodeProto { op_type: "Mul".into(), input, attribute: vec![], ..node });
+    }
+
     /// `Q` and `DQ` behind `written`, which holds `value`.
     fn round_trip(&mut self, value: &str, written: &str) {
         let affine = self.plan.scales.get(value).expect("what is quantized has a scale");
@@ -151,6 +182,7 @@ impl Writer<'_> {
             if self.index.is_output(value) && written != value { value.into() } else { self.fresh("d") };
         self.push("QuantizeLinear", &[written, &scale, &zero], &quantized, None);
         self.push("DequantizeLinear", &[&quantized, &scale, &zero], &name, None);
+        self.stored.insert(value.into(), quantized);
         self.read.insert(value.into(), name);
     }
 

@@ -175,13 +175,45 @@ fn activations_without_an_operator_of_8_bits_are_islands() {
         .weights("w1", &[4, 3, 1, 1], 1)
         .weights("w2", &[4, 4, 1, 1], 2)
         .node("Conv", &["x", "w1"], "c", vec![])
-        .node("HardSwish", &["c"], "h", vec![])
+        .node("Softplus", &["c"], "h", vec![])
         .node("Conv", &["h", "w2"], "y", vec![])
         .build();
     let (quantized, _) = quantize(&model, &feeds(4, &[1, 3, 6, 6]), &plain()).unwrap();
     let island = node(&quantized, "h");
-    assert_eq!(island.op_type, "HardSwish");
+    assert_eq!(island.op_type, "Softplus");
     assert_eq!(node(&quantized, &island.input[0]).op_type, "DequantizeLinear");
+}
+
+#[test]
+fn hard_swish_is_a_sum_and_a_product_of_8_bits_however_it_is_spelled() {
+    let start = |opset: i64| {
+        ModelBuilder::new(opset)
+            .input("x", &["N", "3", "6", "6"])
+            .output("y", &["N", "4", "6", "6"])
+            .constant("w1", &Array::f32([4, 3, 1, 1], (0..12).map(|at| (at * 5 % 12) as f32 - 5.5).collect()))
+            .weights("w2", &[4, 4, 1, 1], 2)
+            .node("Conv", &["x", "w1"], "c", vec![])
+    };
+    let number = |value: f32| Array::f32(Vec::<usize>::new(), vec![value]);
+    let spelled = start(11)
+        .constant("zero", &number(0.0))
+        .constant("three", &number(3.0))
+        .constant("six", &number(6.0))
+        .node("Add", &["c", "three"], "a", vec![])
+        .node("Clip", &["a", "zero", "six"], "k", vec![])
+        .node("Mul", &["c", "k"], "m", vec![])
+        .node("Div", &["m", "six"], "h", vec![]);
+    for model in [start(14).node("HardSwish", &["c"], "h", vec![]), spelled] {
+        let model = model.node("Conv", &["h", "w2"], "y", vec![]).build();
+        let (quantized, report) = quantize(&model, &feeds(4, &[1, 3, 6, 6]), &plain()).unwrap();
+        assert_eq!((count(&quantized, "HardSwish"), count(&quantized, "Div")), (0, 0));
+        let product = node(&quantized, "h");
+        assert_eq!(product.op_type, "Mul");
+        for input in &product.input {
+            assert_eq!(node(&quantized, input).op_type, "DequantizeLinear");
+        }
+        assert!(report.snr[0].1 > 35.0, "{:?}", report.snr);
+    }
 }
 
 /// Ranges of the channels before a depthwise layer that differ by a factor of 1000.

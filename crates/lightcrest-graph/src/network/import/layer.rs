@@ -8,12 +8,25 @@ use super::weight::Constant;
 use crate::onnx::Array;
 use crate::onnx::proto::NodeProto;
 
-/// Two sizes of an attribute, or the default.
+/// Two sizes of an attribute, or the default; of a sequence, which has columns alone, the one that it has.
 fn pair(node: &NodeProto, name: &str, default: (usize, usize)) -> Result<(usize, usize), String> {
     let Some(list) = node.ints(name) else { return Ok(default) };
     match list.iter().map(|&v| usize::try_from(v)).collect::<Result<Vec<_>, _>>().as_deref() {
         Ok(&[rows, columns]) => Ok((rows, columns)),
+        Ok(&[columns]) => Ok((default.0.max(1), columns)),
         _ => Err(format!("its `{name}` {list:?} are no sizes of rows and columns")),
+    }
+}
+
+/// The sizes of a kernel over maps; one over sequences has a single row.
+fn kernel(weight: &Array) -> Result<[usize; 4], String> {
+    match weight.shape[..] {
+        [first, second, rows, columns] => Ok([first, second, rows, columns]),
+        [first, second, columns] => Ok([first, second, 1, columns]),
+        _ => Err(format!(
+            "its weight has the shape {:?}, that of a kernel over maps or sequences expected",
+            weight.shape
+        )),
     }
 }
 
@@ -49,6 +62,7 @@ fn padding(
             };
             match list.iter().map(|&v| usize::try_from(v)).collect::<Result<Vec<_>, _>>().as_deref() {
                 Ok(&[top, left, bottom, right]) => Ok(Padding { top, left, bottom, right }),
+                Ok(&[left, right]) => Ok(Padding { top: 0, left, bottom: 0, right }),
                 _ => Err(format!("its `pads` {list:?} are not those of a map")),
             }
         }
@@ -58,16 +72,13 @@ fn padding(
 impl<'a> Importer<'a> {
     pub(super) fn conv(&mut self, at: usize) -> Result<View, String> {
         let (value, weight) = self.constant(at, 1, "weight")?;
-        if let [1, 1, kernel] = weight.shape[..] {
+        if let [1, 1, kernel] = weight.shape[..]
+            && !self.is_sequence(at)
+        {
             return self.channel_conv(at, (&value, &weight), kernel);
         }
         let x = self.channels_first(at, 0)?;
-        let &[out_channels, each, rows, columns] = &weight.shape[..] else {
-            return Err(format!(
-                "its weight has the shape {:?}, that of a kernel over maps expected",
-                weight.shape
-            ));
-        };
+        let [out_channels, each, rows, columns] = kernel(&weight)?;
         let node = &self.model.graph().node[at];
         let groups = usize::try_from(node.int_or("group", 1)).unwrap_or(0);
         let (stride, dilation) = (pair(node, "strides", (1, 1))?, pair(node, "dilations", (1, 1))?);
@@ -84,7 +95,15 @@ impl<'a> Importer<'a> {
         };
         let y = self.push(name_of(node), Op::Conv2d(conv), &[x.node])?;
         self.load_layer(at, y, (&value, &weight), conv.bias.then_some((2, out_channels)))?;
-        Ok(View::map(y, self.network.shape(y)))
+        Ok(x.map_of(y, self.network.shape(y)))
+    }
+
+    /// Whether input 0 is a sequence, (N, C, length).
+    fn is_sequence(&self, at: usize) -> bool {
+        self.view(at, 0).is_ok_and(|x| {
+            let shape = self.network.shape(x.node);
+            x.rank() == 3 && x.is_plain(shape) && x.is_channels_first(shape)
+        })
     }
 
     /// A convolution of one channel over a row that the channels of a vector make.
@@ -117,12 +136,7 @@ impl<'a> Importer<'a> {
     pub(super) fn conv_transpose(&mut self, at: usize) -> Result<View, String> {
         let x = self.channels_first(at, 0)?;
         let (value, weight) = self.constant(at, 1, "weight")?;
-        let &[in_channels, each, rows, columns] = &weight.shape[..] else {
-            return Err(format!(
-                "its weight has the shape {:?}, that of a kernel over maps expected",
-                weight.shape
-            ));
-        };
+        let [in_channels, each, rows, columns] = kernel(&weight)?;
         let node = &self.model.graph().node[at];
         if node.string_or("auto_pad", "NOTSET") != "NOTSET" || node.ints("output_shape").is_some() {
             return Err("`auto_pad` and `output_shape` are not understood".into());
@@ -135,14 +149,17 @@ impl<'a> Importer<'a> {
             kernel: (rows, columns),
             stride,
             padding: padding(node, (1, 1), (rows, columns), stride, dilation)?,
-            output_padding: pair(node, "output_padding", (0, 0))?,
+            output_padding: match node.ints("output_padding") {
+                Some(&[columns]) => (0, usize::try_from(columns).unwrap_or(0)),
+                _ => pair(node, "output_padding", (0, 0))?,
+            },
             dilation,
             groups,
             bias: node.input_name(2).is_some(),
         };
         let y = self.push(name_of(node), Op::ConvTranspose2d(conv), &[x.node])?;
         self.load_layer(at, y, (&value, &weight), conv.bias.then_some((2, conv.out_channels)))?;
-        Ok(View::map(y, self.network.shape(y)))
+        Ok(x.map_of(y, self.network.shape(y)))
     }
 
     /// Weight and bias of a layer that has them as the file does.
@@ -154,7 +171,8 @@ impl<'a> Importer<'a> {
         bias: Option<(usize, usize)>,
     ) -> Result<(), String> {
         let path = self.network.nodes()[layer].name.clone();
-        self.load(&format!("{path}.weight"), &Constant { value, array: weight }, weight.shape.clone())?;
+        let sizes = kernel(weight)?.to_vec();
+        self.load(&format!("{path}.weight"), &Constant { value, array: weight }, sizes)?;
         if let Some((slot, channels)) = bias {
             let (value, bias) = self.constant(at, slot, "bias")?;
             self.load(&format!("{path}.bias"), &Constant { value: &value, array: &bias }, vec![channels])?;
@@ -275,7 +293,7 @@ impl<'a> Importer<'a> {
         let whole = kernel == (shape.height, shape.width) && pool.padding == Padding::NONE;
         let op = if whole && kind == PoolKind::Average { Op::GlobalAvgPool } else { Op::Pool2d(pool) };
         let y = self.push(name_of(node), op, &[x.node])?;
-        Ok(View::map(y, self.network.shape(y)))
+        Ok(x.map_of(y, self.network.shape(y)))
     }
 
     /// Mean or maximum over all positions.

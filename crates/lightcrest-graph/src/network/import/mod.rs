@@ -149,8 +149,10 @@ impl<'a> Importer<'a> {
         let sizes = image_sizes(input, config)?;
         let facts = Facts::infer_with(model, &HashMap::from([(input.name.clone(), sizes.clone())]))?;
         let channels_last = is_channels_last(model, &index, &input.name, &sizes);
+        let sequence = sizes.len() == 3 && is_read_as_sequence(model, &index, &input.name);
         let shape = match (&sizes[..], channels_last) {
             (&[_, c, h, w], false) | (&[_, h, w, c], true) => Shape::new(c, h, w),
+            (&[_, c, length], _) if sequence => Shape::new(c, 1, length),
             (&[_, h, w], _) => Shape::new(1, h, w),
             (&[_, features], _) => Shape::vector(features),
             _ => {
@@ -164,6 +166,7 @@ impl<'a> Importer<'a> {
         let view = match (sizes.len(), channels_last) {
             (4, true) => map.transposed(&[0, 2, 3, 1]),
             (4, false) => map,
+            (3, _) if sequence => map.transposed(&[0, 1, 3]),
             (3, _) => map.transposed(&[0, 2, 3]),
             _ => View::vector(0, shape.channels),
         };
@@ -408,6 +411,24 @@ fn is_channels_last(model: &Model, index: &Index, input: &str, sizes: &[usize]) 
             node.op_type == "Transpose" && node.ints("perm") == Some(&[0, 3, 1, 2])
         }),
     }
+}
+
+/// Whether an input of three axes is (N, C, length): what computes along the last reads it as it is.
+/// Otherwise it is an image of one channel.
+fn is_read_as_sequence(model: &Model, index: &Index, input: &str) -> bool {
+    index.consumers(input).iter().any(|&(at, slot)| {
+        let node = &model.graph().node[at];
+        let window = matches!(
+            node.op_type.as_str(),
+            "Conv"
+                | "ConvTranspose"
+                | "MaxPool"
+                | "AveragePool"
+                | "BatchNormalization"
+                | "InstanceNormalization"
+        );
+        slot == 0 && node.is_standard() && window
+    })
 }
 
 #[cfg(test)]

@@ -306,3 +306,40 @@ fn a_spelled_out_gelu_is_one_layer() {
     let ops: Vec<&str> = imported.network.nodes().iter().map(|node| node.op.name()).collect();
     assert_eq!(ops, ["Input", "GELU", "LeakyReLU"]);
 }
+
+#[test]
+fn sequences_are_maps_of_one_row() {
+    let model = ModelBuilder::new(17)
+        .input("x", &["N", "3", "20"])
+        .weights("w1", &[8, 3, 5], 1)
+        .weights("b1", &[8], 2)
+        .weights("w2", &[8, 1, 3], 3)
+        .weights("w3", &[6, 8, 3], 4)
+        .weights("w4", &[6, 4], 5)
+        .node(
+            "Conv",
+            &["x", "w1", "b1"],
+            "c1",
+            vec![ints("strides", &[2]), ints("pads", &[2, 1]), ints("kernel_shape", &[5])],
+        )
+        .node("Relu", &["c1"], "r1", vec![])
+        .node("Conv", &["r1", "w2"], "c2", vec![int("group", 8), ints("pads", &[1, 1])])
+        .node("MaxPool", &["c2"], "m", vec![ints("kernel_shape", &[3]), ints("strides", &[2])])
+        .node("Conv", &["m", "w3"], "c3", vec![ints("dilations", &[1]), string("auto_pad", "SAME_UPPER")])
+        .node("GlobalAveragePool", &["c3"], "g", vec![])
+        .node("Flatten", &["g"], "f", vec![])
+        .node("MatMul", &["f", "w4"], "y", vec![])
+        .output("y", &["N", "4"])
+        .build();
+    let imported = Network::from_onnx(&model).unwrap();
+    assert_eq!(imported.network.input_shape(), Shape::new(3, 1, 20));
+    let image = image(imported.network.input_shape());
+    let found = reference::evaluate(&imported.network, &imported.weights, &image).unwrap();
+    let runner = crate::onnx::Runner::new(&model).unwrap();
+    let values = runner.run(&[("x", Array::f32([1, 3, 20], image))], &["y"]).unwrap();
+    assert_same(&found, values["y"].as_f32().unwrap(), "sequence");
+    // The way back keeps the sizes that the file has.
+    let mut back = model.clone();
+    write_back(&mut back, &imported.origins, &imported.weights).unwrap();
+    assert_eq!(back, model);
+}

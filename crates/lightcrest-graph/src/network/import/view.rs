@@ -139,10 +139,18 @@ impl View {
         self.axes.iter().position(|parts| parts.iter().any(|part| part.axis == Axis::Channel))
     }
 
-    /// Whether it is (N, C, H, W) or (N, C) of a layer of that shape.
+    /// A layer of that shape as (N, C, H, W), or as (N, C, length) where this is a sequence.
+    pub(super) fn map_of(&self, node: NodeId, shape: Shape) -> Self {
+        let map = Self::map(node, shape);
+        if self.rank() == 3 { map.transposed(&[0, 1, 3]) } else { map }
+    }
+
+    /// Whether it is (N, C, H, W), (N, C, length) or (N, C) of a layer of that shape.
     pub(super) fn is_channels_first(&self, shape: Shape) -> bool {
         let map = Self::map(self.node, shape);
-        self.axes == map.axes || (shape.area() == 1 && self.axes == map.axes[..2])
+        self.axes == map.axes
+            || (shape.area() == 1 && self.axes == map.axes[..2])
+            || (shape.height == 1 && self.rank() == 3 && self.axes == map.transposed(&[0, 1, 3]).axes)
     }
 }
 
