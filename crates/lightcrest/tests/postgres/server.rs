@@ -48,7 +48,7 @@ impl Server {
     pub(crate) fn start() -> Option<Self> {
         let Some(binaries) = binaries() else {
             assert!(std::env::var_os("CI").is_none(), "CI needs PostgreSQL: apt-get install postgresql");
-            println!("not run: PostgreSQL is not installed (apt-get install postgresql)");
+            eprintln!("not run: PostgreSQL is not installed (apt-get install postgresql)");
             return None;
         };
         let folder = tempfile::Builder::new().prefix("lcpg").tempdir_in("/tmp").expect("a folder");
