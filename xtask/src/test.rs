@@ -7,7 +7,8 @@ use crate::bench;
 use crate::process::{built, cargo, root, run, target_folder};
 use crate::python;
 
-/// `long`: more seeds of the tests that depend on chance. Format, lints, tests, documentation, exported, pruned and decomposed files, the Python package.
+/// `long`: more seeds of the tests that depend on chance. Format, lints, tests, documentation, exported,
+/// pruned and decomposed files, the Python package.
 ///
 /// # Errors
 /// The first command that fails.

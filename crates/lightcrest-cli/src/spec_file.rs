@@ -263,8 +263,8 @@ fn chain(error: &dyn Error) -> String {
     text
 }
 
-/// Checks the text of a spec of a table. A relative path of the table begins at the folder of a spec that is a
-/// file.
+/// Checks the text of a spec of a table. A relative path of the table begins at the folder of a spec that is
+/// a file.
 pub(crate) fn parse_fit(path: &Path, text: &str, shown: &str) -> Result<FitSpec, CliError> {
     if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml")) {
         SpecKind::Fit.check(path, text)?;

@@ -23,7 +23,8 @@ pub(crate) struct Shared {
     pub(crate) lasting: bool,
 }
 
-/// Whether a trial is still in the run that whoever holds on to it names; any run is right for who names none.
+/// Whether a trial is still in the run that whoever holds on to it names; any run is right for who names
+/// none.
 pub(crate) fn held(study: &lightcrest::Study, number: u64, claim: Option<Claim>) -> Result<(), StudyError> {
     claim.map_or(Ok(()), |claim| study.check_claim(number, Some(claim)))
 }

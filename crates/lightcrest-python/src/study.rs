@@ -223,8 +223,8 @@ impl Study {
         Ok(trial)
     }
 
-    /// A running trial that was asked for elsewhere. `independent`, `prune`: as `ask` takes them. `token`: which
-    /// run of it is meant; the present one unless given.
+    /// A running trial that was asked for elsewhere. `independent`, `prune`: as `ask` takes them. `token`:
+    /// which run of it is meant; the present one unless given.
     #[pyo3(signature = (study, number, independent=None, prune=None, token=None))]
     fn again(
         &self,
@@ -257,8 +257,8 @@ impl Study {
         self.shared.quickly(py, back).map_err(error::study)
     }
 
-    /// Ends a running trial: `complete` with its values, `pruned`, or `failed` with a reason. `token`: which run
-    /// of it is meant; the present one unless given.
+    /// Ends a running trial: `complete` with its values, `pruned`, or `failed` with a reason. `token`: which
+    /// run of it is meant; the present one unless given.
     #[pyo3(signature = (number, state, values, reason, token=None))]
     fn tell(
         &self,

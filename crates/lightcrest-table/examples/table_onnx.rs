@@ -1,5 +1,5 @@
-//! Our side of `cargo xtask bench table --part onnx`: trains a model of each kind on a table, and writes it as
-//! ONNX beside its predictions of another table and what the file is to be given for it.
+//! Our side of `cargo xtask bench table --part onnx`: trains a model of each kind on a table, and writes it
+//! as ONNX beside its predictions of another table and what the file is to be given for it.
 //!
 //! `table_onnx TRAIN.csv TEST.csv TARGET FOLDER`
 #![allow(clippy::unwrap_used, reason = "a program for developers")]

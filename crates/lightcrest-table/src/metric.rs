@@ -157,7 +157,8 @@ impl Metric {
     }
 }
 
-/// The class of a row of probabilities: of two the second one from the threshold on, of several the likeliest.
+/// The class of a row of probabilities: of two the second one from the threshold on, of several the
+/// likeliest.
 pub fn label(row: &[f64], threshold: f64) -> usize {
     if row.len() == 2 {
         return usize::from(row[1] >= threshold);

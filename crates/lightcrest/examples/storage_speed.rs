@@ -1,7 +1,7 @@
 //! How many trials a second processes make on one study in a storage, beside objectives that take no time.
 //!
-//! `storage_speed URL TRIALS` makes one new study a row in the database that the URL names and prints, for 1, 4
-//! and 8 processes, trials a second and the longest trial: 10 parameters, with no reports and with 10.
+//! `storage_speed URL TRIALS` makes one new study a row in the database that the URL names and prints, for 1,
+//! 4 and 8 processes, trials a second and the longest trial: 10 parameters, with no reports and with 10.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,

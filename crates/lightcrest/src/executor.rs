@@ -260,7 +260,8 @@ impl<'a> Run<'a> {
         };
         let finished = match finished {
             Err(error @ StudyError::Storage(StorageError::LeaseLost { .. })) => {
-                // Whoever has it by now ends it: this one was for nothing, and nothing is wrong with the study.
+                // Whoever has it by now ends it: this one was for nothing, and nothing is wrong with the
+                // study.
                 log::warn!("{error}");
                 self.begun.fetch_sub(1, Ordering::Relaxed);
                 self.observer.interrupted(&begun);

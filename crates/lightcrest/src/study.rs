@@ -478,8 +478,8 @@ impl Study {
         }
     }
 
-    /// Gives trials of workers that are gone back, in all processes of the study, if it is time to look. Whoever
-    /// asks does so anyway.
+    /// Gives trials of workers that are gone back, in all processes of the study, if it is time to look.
+    /// Whoever asks does so anyway.
     ///
     /// # Errors
     /// If the storage refuses.
@@ -634,8 +634,8 @@ impl Study {
         Ok(())
     }
 
-    /// Forgets what was known of the trials, since it may never have been; but what runs here and is still ours is
-    /// ahead of what is stored.
+    /// Forgets what was known of the trials, since it may never have been; but what runs here and is still
+    /// ours is ahead of what is stored.
     fn begin_anew(&mut self, stored: &mut [FrozenTrial]) {
         for trial in stored.iter_mut().filter(|trial| self.own.contains_key(&trial.number)) {
             let same = |ours: &&FrozenTrial| ours.state == TrialState::Running && ours.claim == trial.claim;

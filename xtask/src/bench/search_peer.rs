@@ -1,5 +1,5 @@
-//! `cargo xtask bench search examples/fashion-mnist.toml --peer`: the search beside one in Optuna and PyTorch, on
-//! one core at once, and what each has reached after so many seconds.
+//! `cargo xtask bench search examples/fashion-mnist.toml --peer`: the search beside one in Optuna and
+//! PyTorch, on one core at once, and what each has reached after so many seconds.
 
 use std::path::Path;
 use std::process::Command;

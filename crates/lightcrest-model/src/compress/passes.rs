@@ -6,8 +6,8 @@
 //!
 //! Conventions: parameters are all numbers in constants of numbers, a shared constant once for each reader. A
 //! number takes 4 bytes. In a layer of int8 that of a weight takes 1, each of its outputs 8 more for the
-//! scales of weights and bias, and what it reads and writes 5 each for scale and zero point; what layers share
-//! is counted once for each, so that the file has a few bytes less or more.
+//! scales of weights and bias, and what it reads and writes 5 each for scale and zero point; what layers
+//! share is counted once for each, so that the file has a few bytes less or more.
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -1,7 +1,7 @@
 //! Algorithms on the prepared features.
 //!
-//! [`Algorithm`] is a configuration of one, [`Fitted`] what was learnt. Trees come from `lightcrest-tree`; the
-//! constant is what there is to beat.
+//! [`Algorithm`] is a configuration of one, [`Fitted`] what was learnt. Trees come from `lightcrest-tree`;
+//! the constant is what there is to beat.
 
 mod setting;
 

@@ -1,8 +1,8 @@
 //! From columns to what an algorithm is given.
 //!
 //! Everything that is learnt on the way (the levels that are kept, means of the target, words of texts, the
-//! first date) is learnt from the rows of one training alone, and never from those that judge it. Means of the
-//! target are cross-fitted: a row is told what other rows of its level had, not itself.
+//! first date) is learnt from the rows of one training alone, and never from those that judge it. Means of
+//! the target are cross-fitted: a row is told what other rows of its level had, not itself.
 
 mod prepare;
 mod step;

@@ -70,7 +70,8 @@ impl Pipeline {
         }
     }
 
-    /// Predictions of all rows, [`outputs`](Self::outputs) numbers a row. A row's do not depend on the others.
+    /// Predictions of all rows, [`outputs`](Self::outputs) numbers a row. A row's do not depend on the
+    /// others.
     pub fn predict(&self, table: &Table) -> Vec<f64> {
         let rows: Vec<u32> = (0..table.rows as u32).collect();
         self.predict_rows(table, &rows)

@@ -9,8 +9,8 @@ use super::encoding::{Decoded, Undecodable};
 use super::separator;
 use crate::error::TableError;
 
-/// What follows the text. Read as a record of its own, it shows that no quote is open; inside of a field, that
-/// one is. No text has NUL in it.
+/// What follows the text. Read as a record of its own, it shows that no quote is open; inside of a field,
+/// that one is. No text has NUL in it.
 const END: &str = "\n\0lightcrest: end of the table\0\n";
 const END_FIELD: &str = "\0lightcrest: end of the table\0";
 

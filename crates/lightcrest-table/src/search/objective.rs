@@ -1,9 +1,9 @@
 //! One trial: a model a fold, and if nothing so far is better in everything, models of all rows.
 //!
-//! After each fold the trial reports, so that the pruner may end it. Calibration, threshold and the factor of a
-//! logarithm come from the predictions of rows that were not learnt from. A trial that is on the front makes
-//! two models with the same settings: one of all rows but the test part, which the test is looked at with, and
-//! one of all rows, which is delivered.
+//! After each fold the trial reports, so that the pruner may end it. Calibration, threshold and the factor of
+//! a logarithm come from the predictions of rows that were not learnt from. A trial that is on the front
+//! makes two models with the same settings: one of all rows but the test part, which the test is looked at
+//! with, and one of all rows, which is delivered.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};

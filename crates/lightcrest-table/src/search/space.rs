@@ -32,7 +32,8 @@ impl Facts {
         }
     }
 
-    /// Few and many trees of few and many leaves: the ranges that sizes from one to hundreds of kilobytes take.
+    /// Few and many trees of few and many leaves: the ranges that sizes from one to hundreds of kilobytes
+    /// take.
     fn parameters(&self) -> Vec<Parameter> {
         let algorithms: &[&str] =
             if self.learns { &["constant", "boosting", "forest", "extra_trees"] } else { &["constant"] };

@@ -1,8 +1,8 @@
 //! Numbers as people write them.
 //!
-//! A convention says which of `.` and `,` begins the decimals; the other one, a blank or an apostrophe may then
-//! separate groups of three digits. `1,234` is 1.234 under one convention and 1234 under the other: a column is
-//! read under one that fits all of its values.
+//! A convention says which of `.` and `,` begins the decimals; the other one, a blank or an apostrophe may
+//! then separate groups of three digits. `1,234` is 1.234 under one convention and 1234 under the other: a
+//! column is read under one that fits all of its values.
 
 use serde::{Deserialize, Serialize};
 

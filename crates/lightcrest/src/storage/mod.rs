@@ -1,7 +1,7 @@
 //! Where the trials of a study live.
 //!
-//! A [`Storage`] keeps one study, a [`Catalog`] knows the studies of one database. [`open_url`] finds the catalog
-//! that a URL names.
+//! A [`Storage`] keeps one study, a [`Catalog`] knows the studies of one database. [`open_url`] finds the
+//! catalog that a URL names.
 
 mod codec;
 mod definition;
@@ -50,8 +50,8 @@ pub struct Changes {
     pub reports: Vec<Report>,
     /// The moment to ask from the next time.
     pub revision: u64,
-    /// Whether this is everything, and what was seen before may never have been: a server that crashed has lost
-    /// what it had not acknowledged. Whoever follows begins anew.
+    /// Whether this is everything, and what was seen before may never have been: a server that crashed has
+    /// lost what it had not acknowledged. Whoever follows begins anew.
     pub fresh: bool,
 }
 
@@ -66,11 +66,11 @@ pub struct Changes {
 ///   the same number gets [`StorageError::NumberTaken`] and asks again.
 /// - **One winner.** [`update`](Self::update) names the state that it found; if the trial is in another one
 ///   by now, nothing is written and the error says so. A finished trial never changes.
-/// - **Claims.** A running trial is of the run that its [claim](FrozenTrial::claim) names. Whoever writes to it
-///   names that run; if it is another one by now, nothing is written: [`StorageError::LeaseLost`].
-/// - **Abandoned trials.** [`reclaim`](Self::reclaim) puts leased trials whose process is gone back to waiting,
-///   without what they had done. Trials that are not leased stay, whoever is gone: they may be told from
-///   elsewhere.
+/// - **Claims.** A running trial is of the run that its [claim](FrozenTrial::claim) names. Whoever writes to
+///   it names that run; if it is another one by now, nothing is written: [`StorageError::LeaseLost`].
+/// - **Abandoned trials.** [`reclaim`](Self::reclaim) puts leased trials whose process is gone back to
+///   waiting, without what they had done. Trials that are not leased stay, whoever is gone: they may be told
+///   from elsewhere.
 /// - **Revisions.** Every write raises the revision by one, and [`changes`](Self::changes) tells everything
 ///   since, whoever wrote it.
 /// - **Makers at once.** Several handles that [`make`](Self::make) or [`open`](Self::open) the same new study

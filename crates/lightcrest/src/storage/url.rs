@@ -1,7 +1,8 @@
 //! Which database a URL means.
 //!
-//! `sqlite:///study.db` and `sqlite:////home/me/study.db` name files as SQLAlchemy does: after `sqlite:///` comes
-//! the path. A plain path is a SQLite file, too. `?synchronous=full` makes each write wait for the disk.
+//! `sqlite:///study.db` and `sqlite:////home/me/study.db` name files as SQLAlchemy does: after `sqlite:///`
+//! comes the path. A plain path is a SQLite file, too. `?synchronous=full` makes each write wait for the
+//! disk.
 
 use super::{Catalog, Definition, SqliteCatalog, Storage, StorageError};
 use crate::history::{FrozenTrial, TrialState};
@@ -54,12 +55,12 @@ fn sqlite(rest: &str, call_off: Option<CallOff>) -> Result<Box<dyn Catalog>, Sto
     Ok(Box::new(SqliteCatalog::new(path, call_off).with_full_durability(full)))
 }
 
-/// Copies a study into a storage that has none of that name yet, under the name `name`: its definition, what it
-/// learns from, its attributes and its trials as they are at one moment. What runs there waits here.
+/// Copies a study into a storage that has none of that name yet, under the name `name`: its definition, what
+/// it learns from, its attributes and its trials as they are at one moment. What runs there waits here.
 ///
 /// # Errors
-/// [`StorageError::NoStudy`] if there is nothing to copy, [`StorageError::Exists`] if there is one already; if
-/// one of the two cannot be read or written. What was copied until then is deleted again.
+/// [`StorageError::NoStudy`] if there is nothing to copy, [`StorageError::Exists`] if there is one already;
+/// if one of the two cannot be read or written. What was copied until then is deleted again.
 pub fn copy(from: &mut dyn Storage, to: &mut dyn Storage, name: &str) -> Result<u64, StorageError> {
     let stored = from.definition()?.ok_or(StorageError::NoStudy)?;
     let definition = Definition { name: name.to_owned(), ..stored };

@@ -114,8 +114,8 @@ impl Study {
         next(study, preview, true, None)
     }
 
-    /// As [`ask_shared`](Self::ask_shared), where `lease` says whether the trial goes back to waiting when this
-    /// process dies, whatever the study says, and `propose` whether the sampler proposes, as
+    /// As [`ask_shared`](Self::ask_shared), where `lease` says whether the trial goes back to waiting when
+    /// this process dies, whatever the study says, and `propose` whether the sampler proposes, as
     /// [`ask_unproposed`](Self::ask_unproposed) has it.
     ///
     /// # Errors

@@ -125,8 +125,8 @@ impl StudyBuilder {
         self
     }
 
-    /// Whether trials that are [asked](Study::ask) for go back to waiting when this process dies; otherwise they
-    /// run until they are told, from wherever. On unless given.
+    /// Whether trials that are [asked](Study::ask) for go back to waiting when this process dies; otherwise
+    /// they run until they are told, from wherever. On unless given.
     #[must_use]
     pub fn lease(mut self, lease: bool) -> Self {
         self.lease = lease;

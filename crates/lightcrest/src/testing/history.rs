@@ -1,9 +1,9 @@
 //! What several workers did to one study, checked afterwards.
 //!
 //! Each worker keeps an [`Event`] of every call that it made: when it began and ended, of which run of which
-//! trial it was, and whether the storage acknowledged it. A worker that is killed leaves its last call without an
-//! outcome: it may have happened or not. [`check_history`] compares all of these with the trials as they are in
-//! the end.
+//! trial it was, and whether the storage acknowledged it. A worker that is killed leaves its last call
+//! without an outcome: it may have happened or not. [`check_history`] compares all of these with the trials
+//! as they are in the end.
 //!
 //! | | holds |
 //! |---|---|
@@ -79,9 +79,9 @@ impl Event {
     }
 }
 
-/// What does not hold, in words; nothing if everything does. `enqueued`: the configurations of the first trials.
-/// `crashes`: whether the database itself crashed, and may have lost that a trial had begun; then another run may
-/// have the same attempt, and I4 is not asked for.
+/// What does not hold, in words; nothing if everything does. `enqueued`: the configurations of the first
+/// trials. `crashes`: whether the database itself crashed, and may have lost that a trial had begun; then
+/// another run may have the same attempt, and I4 is not asked for.
 pub fn check_history(
     events: &[Event],
     trials: &[FrozenTrial],

@@ -1,7 +1,7 @@
 //! Storms: workers on one study of which one is killed every 300 ms, and started again.
 //!
-//! Every worker keeps a history of what it did; one checker compares all of them with what is stored in the end.
-//! `LIGHTCREST_LONG=1`, as `cargo xtask test --long` sets it, lets more storms blow.
+//! Every worker keeps a history of what it did; one checker compares all of them with what is stored in the
+//! end. `LIGHTCREST_LONG=1`, as `cargo xtask test --long` sets it, lets more storms blow.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 #![cfg(unix)]
 

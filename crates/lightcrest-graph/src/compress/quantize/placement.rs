@@ -4,9 +4,10 @@
 //! `Conv`, `Gemm` and `MatMul` with constant weights become `QLinearConv`, `QGemm` and `QLinearMatMul`;
 //! `Add`, `Mul`, `Concat`, `GlobalAveragePool`, `AveragePool`, `Sigmoid` and `LeakyRelu` have operators on
 //! u8; what only moves elements (`MaxPool`, `Reshape`, ...) works on them as they are when both sides have
-//! one scale. `HardSwish` has none, but is a sum that its range cuts off and a product. Everything else computes in fp32 between a `DequantizeLinear` and a `QuantizeLinear`, so that
-//! such an operator is quantized only where it is fed by one that is and feeds one that is. `Relu` and `Clip`
-//! vanish into the range of the operator before them.
+//! one scale. `HardSwish` has none, but is a sum that its range cuts off and a product. Everything else
+//! computes in fp32 between a `DequantizeLinear` and a `QuantizeLinear`, so that such an operator is
+//! quantized only where it is fed by one that is and feeds one that is. `Relu` and `Clip` vanish into the
+//! range of the operator before them.
 
 use std::collections::{HashMap, HashSet};
 

@@ -8,7 +8,8 @@
 //!    ones; what they tell further joins the Gaussian processes (`recollection`).
 //! 2. Each objective that must be evaluated gets a Gaussian process on its transformed values (`surrogate`),
 //!    whose hyperparameters are the most probable ones or, now and then, drawn; objectives that a preview
-//!    knows enter with their exact values, and are inputs of the others' surrogates (`cost`). What pruned and failed trials say is in `observation`.
+//!    knows enter with their exact values, and are inputs of the others' surrogates (`cost`). What pruned and
+//!    failed trials say is in `observation`.
 //! 3. Trials that are waiting or running are added with their predicted means (kriging believer): the
 //!    uncertainty near them shrinks, so that workers asking at the same time get different points.
 //! 4. Several objectives become one number by the expected hypervolume improvement

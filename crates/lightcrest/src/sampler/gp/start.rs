@@ -8,9 +8,10 @@
 //! farthest from all earlier trials (Gower 1971).
 //!
 //! Beyond half of the starts a rung is climbed only when it is due: when all trials together have cost
-//! `PATIENCE` times what it will, each at least what the middle of the ladder costs. Until then the model proposes. So the light end of a front is known after the
-//! first seconds, and a heavy trial waits until it is a small part of the bill. A rung at or below the
-//! heaviest trial so far is left out: somebody has been there.
+//! `PATIENCE` times what it will, each at least what the middle of the ladder costs. Until then the model
+//! proposes. So the light end of a front is known after the first seconds, and a heavy trial waits until it
+//! is a small part of the bill. A rung at or below the heaviest trial so far is left out: somebody has been
+//! there.
 
 use super::candidate::Source;
 use crate::history::FrozenTrial;

@@ -1,12 +1,12 @@
 //! The connection to a server, on a thread of its own.
 //!
-//! The client blocks: it cannot be used inside of an asynchronous runtime, it waits for the network without a limit of
-//! ours, and when it is dropped it says goodbye, which on a dead network may take for ever. So it lives on a
-//! thread that is told what to do and is never waited for longer than whoever asks likes: Ctrl-C is heard, and a
-//! thread that hangs is left behind.
+//! The client blocks: it cannot be used inside of an asynchronous runtime, it waits for the network without a
+//! limit of ours, and when it is dropped it says goodbye, which on a dead network may take for ever. So it
+//! lives on a thread that is told what to do and is never waited for longer than whoever asks likes: Ctrl-C
+//! is heard, and a thread that hangs is left behind.
 //!
-//! All handles of one process on one server share one thread. A child that was forked has none of it, and begins
-//! anew.
+//! All handles of one process on one server share one thread. A child that was forked has none of it, and
+//! begins anew.
 
 use super::target::Target;
 use super::tls;
@@ -155,8 +155,8 @@ pub(super) struct Session {
     place: String,
     client: Option<Client>,
     statements: HashMap<&'static str, Statement>,
-    /// How many clients there were: whoever sees another number than before may have missed what a server lost
-    /// in a crash.
+    /// How many clients there were: whoever sees another number than before may have missed what a server
+    /// lost in a crash.
     pub(super) count: u64,
     /// The row of this process.
     worker: i64,
@@ -293,9 +293,9 @@ impl Session {
         Ok(self.count)
     }
 
-    /// Waits until the server's disk has all that was written before. The row belongs to this process, so that
-    /// nobody waits for anybody, and the server syncs once for all that come together. `false` if the client was
-    /// lost: what it wrote before may be gone with a server that crashed.
+    /// Waits until the server's disk has all that was written before. The row belongs to this process, so
+    /// that nobody waits for anybody, and the server syncs once for all that come together. `false` if the
+    /// client was lost: what it wrote before may be gone with a server that crashed.
     ///
     /// # Errors
     /// As [`query`](Self::query).

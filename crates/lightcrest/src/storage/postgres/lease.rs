@@ -1,7 +1,8 @@
 //! Heartbeats: a thread with a connection of its own says which trials are still worked on.
 //!
-//! It is a thread of the operating system, so an objective that does not let Python go cannot stop it. It never
-//! raises: a server that is away is tried again, and a lease that is lost is noticed by whoever writes next.
+//! It is a thread of the operating system, so an objective that does not let Python go cannot stop it. It
+//! never raises: a server that is away is tried again, and a lease that is lost is noticed by whoever writes
+//! next.
 
 use super::connection::Session;
 use super::target::Target;

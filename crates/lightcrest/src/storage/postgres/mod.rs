@@ -1,15 +1,15 @@
 //! Studies in PostgreSQL.
 //!
 //! Every write is one statement, and so one transaction. It raises the study's revision under the lock of the
-//! study's row, so that revisions become visible in their order; and it does not wait for the disk, so that the lock
-//! is held for microseconds. What must survive a crash of the server, above all how a trial ended, is then waited for by
-//! one more statement that takes no lock that anybody else wants: its sync of the server's log covers all that was
-//! written before. What runs (claims, reports) is not waited for: a crash of the server may take it, and then
-//! nothing of that run counts.
+//! study's row, so that revisions become visible in their order; and it does not wait for the disk, so that
+//! the lock is held for microseconds. What must survive a crash of the server, above all how a trial ended,
+//! is then waited for by one more statement that takes no lock that anybody else wants: its sync of the
+//! server's log covers all that was written before. What runs (claims, reports) is not waited for: a crash of
+//! the server may take it, and then nothing of that run counts.
 //!
-//! If the connection is lost, nobody knows whether the last statement was done. The run's random token says it:
-//! whoever comes back reads the row, finds what it wanted to write, or writes it again, or is told that the trial is
-//! somebody else's.
+//! If the connection is lost, nobody knows whether the last statement was done. The run's random token says
+//! it: whoever comes back reads the row, finds what it wanted to write, or writes it again, or is told that
+//! the trial is somebody else's.
 //!
 //! A trial is its worker's while [`lease`] renews that, by the clock of the server.
 

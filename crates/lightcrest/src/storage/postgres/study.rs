@@ -21,7 +21,8 @@ const CREATE: &str = "WITH quiet AS (SELECT set_config('synchronous_commit', 'of
     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
         clock_timestamp() + make_interval(secs => $16), $16, $17, $18, s.revision FROM s RETURNING revision";
 
-/// Replaces a trial that is in a state and a run; one that is taken from a dead worker only while its lease is over.
+/// Replaces a trial that is in a state and a run; one that is taken from a dead worker only while its lease
+/// is over.
 const UPDATE: &str = "WITH quiet AS (SELECT set_config('synchronous_commit', 'off', true)),
     t AS (SELECT number FROM lightcrest.trial WHERE study = $1 AND number = $2 AND state = $18
               AND (state <> 'running' OR token IS NOT DISTINCT FROM $19)
@@ -61,7 +62,8 @@ const TRIALS: &str =
         started, finished, suggestions, attempt, token, lease IS NOT NULL, given
     FROM lightcrest.trial WHERE study = $1 AND revision > $2 ORDER BY number";
 
-/// Those of them that nobody works on. A lease that ends far in the future is one of a clock that was set back.
+/// Those of them that nobody works on. A lease that ends far in the future is one of a clock that was set
+/// back.
 const ABANDONED: &str = "SELECT number FROM lightcrest.trial WHERE study = $1 AND state = 'running'
     AND (lease < clock_timestamp() OR lease > clock_timestamp() + make_interval(secs => 2 * lease_seconds))
     ORDER BY number";
@@ -215,8 +217,8 @@ impl PostgresStorage {
     }
 }
 
-/// Does a write until it is known to be done: `attempt` is told whether an earlier attempt may have been. `None`:
-/// it cannot be done, since what is there is something else.
+/// Does a write until it is known to be done: `attempt` is told whether an earlier attempt may have been.
+/// `None`: it cannot be done, since what is there is something else.
 fn settle(
     session: &mut Session,
     durable: bool,

@@ -1,12 +1,12 @@
 //! Which server a URL means, and who one is there.
 //!
-//! `postgresql://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=...`, as libpq has it. What the URL leaves out comes from
-//! `PGUSER`, `PGPASSWORD` and `PGSSLROOTCERT`; a password also from `PGPASSFILE` or `~/.pgpass`. Nothing here shows a
-//! password: not [`Target::place`], not the `Debug` of it, no error.
+//! `postgresql://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=...`, as libpq has it. What the URL leaves out
+//! comes from `PGUSER`, `PGPASSWORD` and `PGSSLROOTCERT`; a password also from `PGPASSFILE` or `~/.pgpass`.
+//! Nothing here shows a password: not [`Target::place`], not the `Debug` of it, no error.
 //!
-//! To a server on another machine the connection is encrypted and the server's certificate verified, unless the
-//! URL says `sslmode=disable`. There is no mode that encrypts without verifying: for a server with a certificate of one's
-//! own authority, `sslrootcert=FILE` names that.
+//! To a server on another machine the connection is encrypted and the server's certificate verified, unless
+//! the URL says `sslmode=disable`. There is no mode that encrypts without verifying: for a server with a
+//! certificate of one's own authority, `sslrootcert=FILE` names that.
 
 use crate::storage::StorageError;
 use std::fmt;
@@ -187,8 +187,9 @@ fn decoded(text: &str) -> Result<String, StorageError> {
     String::from_utf8(bytes).map_err(|_| bad("the URL of the storage is no UTF-8"))
 }
 
-/// The password that a file in the form of `~/.pgpass` has: `host:port:database:user:password`, of which `*` stands
-/// for anything and a backslash makes the next character a plain one. A file that others may read is left alone.
+/// The password that a file in the form of `~/.pgpass` has: `host:port:database:user:password`, of which `*`
+/// stands for anything and a backslash makes the next character a plain one. A file that others may read is
+/// left alone.
 fn password_of(path: &Path, host: &str, port: u16, database: &str, user: &str) -> Option<String> {
     let text = std::fs::read_to_string(path).ok()?;
     #[cfg(unix)]

@@ -1,11 +1,12 @@
 //! After a fork: DataLoaders and `multiprocessing` make children that have this process's memory, and with it
 //! handles whose connections and locks are their parent's.
 //!
-//! SQLite forbids to use such a connection, or to close it, since that may take locks away from the parent: it is
-//! forgotten, and the file is opened anew. But SQLite keeps in memory which locks its process has on a file, and
-//! in the child that list is the parent's, too: it would take two locks for its own that only the parent has,
-//! those that say "somebody has this database open". Were the parent to die, the next process would believe to be
-//! the only one and begin the WAL anew under the child's feet. So the child takes these two locks itself.
+//! SQLite forbids to use such a connection, or to close it, since that may take locks away from the parent:
+//! it is forgotten, and the file is opened anew. But SQLite keeps in memory which locks its process has on a
+//! file, and in the child that list is the parent's, too: it would take two locks for its own that only the
+//! parent has, those that say "somebody has this database open". Were the parent to die, the next process
+//! would believe to be the only one and begin the WAL anew under the child's feet. So the child takes these
+//! two locks itself.
 
 use super::{SqliteStorage, StorageError, connection, refused};
 
@@ -27,8 +28,8 @@ impl SqliteStorage {
         self.set_durability()
     }
 
-    /// Takes the locks of a process that has the database open, as SQLite's file format has them: bytes of the
-    /// database from 0x40000002 on, and the byte 128 of `FILE-shm`, both shared.
+    /// Takes the locks of a process that has the database open, as SQLite's file format has them: bytes of
+    /// the database from 0x40000002 on, and the byte 128 of `FILE-shm`, both shared.
     #[cfg(unix)]
     fn open_for_all_to_see(&self) -> std::io::Result<()> {
         use super::{beside, system::lock_shared};

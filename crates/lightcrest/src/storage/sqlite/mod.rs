@@ -2,19 +2,19 @@
 //!
 //! A trial costs two transactions: one when it begins, one when it ends. The file is in WAL mode with
 //! `synchronous = NORMAL`: a committed transaction is in the hands of the operating system, so it survives
-//! `kill -9`; a power failure may take the last ones with it, but never damages the file. Whoever wants to keep
-//! those, too, says `synchronous=full` in the URL, and pays a sync of the disk for each write.
+//! `kill -9`; a power failure may take the last ones with it, but never damages the file. Whoever wants to
+//! keep those, too, says `synchronous=full` in the URL, and pays a sync of the disk for each write.
 //!
 //! Several processes of one machine may work on one study. [`presence`] tells which of them live, so that the
-//! trials of others can be run again; [`turn`] lets them write in turns. Both need locks that work, so files on
-//! network file systems are refused.
+//! trials of others can be run again; [`turn`] lets them write in turns. Both need locks that work, so files
+//! on network file systems are refused.
 //!
 //! Whoever finds the file locked, or half made by another process, waits: SQLite does so for most locks, and
 //! `patiently` for those that it reports at once (the switch to WAL mode, the recovery of a WAL, a lock that
 //! only an exclusive holder can give up).
 //!
-//! A connection must not be used by a child that was forked. So each call looks at the process that it is in, and
-//! opens the file again where that is another one: see [`fork`].
+//! A connection must not be used by a child that was forked. So each call looks at the process that it is in,
+//! and opens the file again where that is another one: see [`fork`].
 //!
 //! A file mostly holds one study: [`SqliteStorage::open`] makes it and finds it.
 //! [`SqliteStorage::open_study`] tells several apart by their names.
@@ -111,8 +111,8 @@ impl SqliteStorage {
     /// The storage in this file, to work on; the file is made if it does not exist.
     ///
     /// # Errors
-    /// If the file is no database, one of another program, one of a newer version, or on a network file system.
-    /// Nothing is written then.
+    /// If the file is no database, one of another program, one of a newer version, or on a network file
+    /// system. Nothing is written then.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StorageError> {
         Self::connect(path.as_ref(), writable(), None, None)
     }
@@ -219,8 +219,8 @@ impl SqliteStorage {
         }
     }
 
-    /// A transaction that writes, as soon as other processes let it begin. It holds the lock from the start, so
-    /// that nothing in it can be refused for another process's sake.
+    /// A transaction that writes, as soon as other processes let it begin. It holds the lock from the start,
+    /// so that nothing in it can be refused for another process's sake.
     fn begin(&self) -> Result<Write<'_>, StorageError> {
         let turn = self.turn.as_ref().and_then(Turn::take);
         let begin = || Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate);

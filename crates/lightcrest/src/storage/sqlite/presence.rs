@@ -1,14 +1,15 @@
 //! Which workers live.
 //!
-//! Each handle that works on a study takes one byte of `FILE-lock` while it lives, at a place drawn at random:
-//! an exclusive record lock (`fcntl`), which the kernel gives back at the moment when the process dies, however it
-//! dies. No clock is needed, and nothing is left behind. Others ask the kernel whether the byte is locked.
+//! Each handle that works on a study takes one byte of `FILE-lock` while it lives, at a place drawn at
+//! random: an exclusive record lock (`fcntl`), which the kernel gives back at the moment when the process
+//! dies, however it dies. No clock is needed, and nothing is left behind. Others ask the kernel whether the
+//! byte is locked.
 //!
-//! Three traps of such locks shape this module. A process never sees its own, so those are listed here. All of a
-//! process's locks on a file are gone when it closes any descriptor of the file, so each file is opened once, in a
-//! table that all handles of the process share. And a child that was forked has none of them, which is what is
-//! wanted: a worker is as dead as its own process, whatever children it left; but it has the table, so that is
-//! begun anew.
+//! Three traps of such locks shape this module. A process never sees its own, so those are listed here. All
+//! of a process's locks on a file are gone when it closes any descriptor of the file, so each file is opened
+//! once, in a table that all handles of the process share. And a child that was forked has none of them,
+//! which is what is wanted: a worker is as dead as its own process, whatever children it left; but it has the
+//! table, so that is begun anew.
 
 use std::io;
 use std::path::Path;

@@ -35,8 +35,8 @@ pub(super) enum Kind {
     Replace,
 }
 
-/// Writes a whole trial. `owner`: the worker that runs it, if that is to be known; `given`: the attributes with
-/// which it waited.
+/// Writes a whole trial. `owner`: the worker that runs it, if that is to be known; `given`: the attributes
+/// with which it waited.
 pub(super) fn write(
     transaction: &Transaction<'_>,
     kind: &Kind,

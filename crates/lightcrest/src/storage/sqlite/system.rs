@@ -6,8 +6,8 @@ pub(super) use unix::{lock_exclusive, lock_shared, locked_by_another, unlock};
 
 /// The name of a network file system, by the number that `statfs` gives for it.
 ///
-/// SQLite's locks and its shared memory do not work across the machines that see such a file. FUSE is not among
-/// them: it may be anything, also a local disk.
+/// SQLite's locks and its shared memory do not work across the machines that see such a file. FUSE is not
+/// among them: it may be anything, also a local disk.
 #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "other systems do not tell"))]
 fn network_file_system(magic: u64) -> Option<&'static str> {
     Some(match magic & 0xffff_ffff {

@@ -1,9 +1,9 @@
 //! Turns: who writes next.
 //!
 //! Whoever finds a SQLite file locked sleeps, longer each time, while others come and go: with several busy
-//! writers one may wait for seconds. So writers queue at the lock of a second file, `FILE-turn`, and ask SQLite
-//! when they have it. It is a courtesy and no safeguard: whoever cannot get it soon, because its holder was stopped,
-//! goes on without it, and SQLite's own lock decides.
+//! writers one may wait for seconds. So writers queue at the lock of a second file, `FILE-turn`, and ask
+//! SQLite when they have it. It is a courtesy and no safeguard: whoever cannot get it soon, because its
+//! holder was stopped, goes on without it, and SQLite's own lock decides.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
