@@ -411,7 +411,9 @@ impl Storage for PostgresStorage {
     }
 
     fn create(&mut self, trial: &FrozenTrial) -> Result<u64, StorageError> {
-        let (study, number, w) = (self.id()?, trial.number, self.written(trial));
+        let (study, number) = (self.id()?, trial.number);
+        // It did not wait before.
+        let w = Written { given: "{}".to_owned(), ..self.written(trial) };
         // A trial that waits was wished for by somebody; one that runs has done nothing yet.
         let durable = trial.state != TrialState::Running;
         let made = self.call(move |session| {
