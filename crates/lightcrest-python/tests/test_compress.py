@@ -135,8 +135,9 @@ def test_what_cannot_be_is_said():
         compress.decompose(model(), keep=["stem"])
     with pytest.raises(exceptions.CompressionError, match="the calibration inputs do not fit"):
         compress.quantize(model(), numpy.zeros((4, 2, 10, 10), "float32"))
+    images = numpy.ones((2, 3, 10, 10), "float32")
     with pytest.raises(exceptions.CompressionError, match="8 bits already"):
-        compress.quantize(compress.quantize(model(), numpy.ones((2, 3, 10, 10), "float32")).model, numpy.ones((2, 3, 10, 10)))
+        compress.quantize(compress.quantize(model(), images).model, images)
     with pytest.raises(TypeError):
         compress.cost(3)
 
