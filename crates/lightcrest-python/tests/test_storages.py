@@ -287,7 +287,7 @@ def killed_at_work(url, work="time.sleep(60)", setup=""):
     time.sleep(0.2)  # what it reports is stored at once
     worker.kill()
     worker.wait()
-    time.sleep(1.1)  # a study looks for the dead once a second
+    time.sleep(1.1)  # a study looks for the dead twice a second
     return x
 
 
