@@ -14,7 +14,7 @@
 //! there.
 
 use super::candidate::Source;
-use crate::history::FrozenTrial;
+use crate::history::{FrozenTrial, History};
 use crate::objective::Direction;
 use crate::sampler::admission::distance;
 use crate::sampler::{Context, SamplerError, draw};
@@ -85,7 +85,7 @@ fn price(context: &Context<'_>, known: &[Option<f64>]) -> Option<f64> {
 }
 
 /// What was known of the objectives of a trial beforehand.
-pub(super) fn told<'a>(context: &Context<'_>, trial: &'a FrozenTrial) -> Cow<'a, [Option<f64>]> {
+fn told<'a>(context: &Context<'_>, trial: &'a FrozenTrial) -> Cow<'a, [Option<f64>]> {
     match trial.known.is_empty() {
         // Somebody else proposed it.
         true => Cow::Owned((context.preview)(&trial.configuration).objectives),
@@ -93,8 +93,8 @@ pub(super) fn told<'a>(context: &Context<'_>, trial: &'a FrozenTrial) -> Cow<'a,
     }
 }
 
-/// A configuration that may be proposed.
-struct Candidate {
+/// A configuration that may be proposed, and its price.
+struct Priced {
     configuration: Configuration,
     row: Encoded,
     price: f64,
@@ -102,8 +102,8 @@ struct Candidate {
 
 /// Feasible configurations from light to usual ones: random draws, and what is met on the way down from some
 /// of them. Empty where no price is known.
-fn survey(context: &Context<'_>, encoder: &Encoder<'_>, rng: &mut ChaCha8Rng) -> Vec<Candidate> {
-    let mut pool: Vec<Candidate> = Vec::new();
+fn survey(context: &Context<'_>, encoder: &Encoder<'_>, rng: &mut ChaCha8Rng) -> Vec<Priced> {
+    let mut pool: Vec<Priced> = Vec::new();
     for _ in 0..SURVEYED {
         let configuration = context.space.sample(rng);
         let preview = (context.preview)(&configuration);
@@ -112,7 +112,7 @@ fn survey(context: &Context<'_>, encoder: &Encoder<'_>, rng: &mut ChaCha8Rng) ->
         }
         let Some(price) = price(context, &preview.objectives) else { return Vec::new() };
         let row = encoder.encode(&configuration);
-        pool.push(Candidate { configuration, row, price });
+        pool.push(Priced { configuration, row, price });
         if pool.len() == SURVEY {
             break;
         }
@@ -133,7 +133,7 @@ fn descend(
     context: &Context<'_>,
     source: &mut Source<'_>,
     from: usize,
-    pool: &mut Vec<Candidate>,
+    pool: &mut Vec<Priced>,
     rng: &mut ChaCha8Rng,
 ) {
     let (mut here, mut least) = (pool[from].row.clone(), pool[from].price);
@@ -145,7 +145,7 @@ fn descend(
         if price < least {
             (here, least) = (row.clone(), price);
         }
-        pool.push(Candidate { configuration: source.configuration(candidate), row, price });
+        pool.push(Priced { configuration: source.configuration(candidate), row, price });
     }
 }
 
@@ -158,9 +158,10 @@ pub(super) struct Ladder {
 impl Ladder {
     /// With so many rungs; with none where no price is known, or all cost the same.
     pub(super) fn new(context: &Context<'_>, rungs: usize) -> Self {
-        let encoder = Encoder::new(context.space);
-        // The same for every proposal.
-        let pool = survey(context, &encoder, &mut ChaCha8Rng::seed_from_u64(0));
+        // The same for every proposal, whatever was tried: a sampler that is rebuilt finds the same rungs.
+        let blank = History::new(context.objectives.to_vec());
+        let context = &Context { history: &blank, ..*context };
+        let pool = survey(context, &Encoder::new(context.space), &mut ChaCha8Rng::seed_from_u64(0));
         let least = pool.iter().map(|c| c.price).fold(f64::INFINITY, f64::min);
         let most = pool.iter().map(|c| c.price).fold(0.0, f64::max);
         if most <= least {
@@ -204,7 +205,7 @@ impl Ladder {
         let mut pool = survey(context, &encoder, rng);
         let known = known(context, &encoder);
         let half = (self.prices[1] / self.prices[0]).ln() / 2.0;
-        let off = |candidate: &Candidate| (candidate.price / price).ln().abs();
+        let off = |candidate: &Priced| (candidate.price / price).ln().abs();
         pool.sort_by(|a, b| off(a).total_cmp(&off(b)));
         let within = pool.iter().take_while(|candidate| off(candidate) <= half).count();
         pool.truncate(within.max(RUNG));
@@ -219,7 +220,6 @@ impl Ladder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::History;
     use crate::objective::{ObjectiveInfo, Preview};
     use crate::sampler::{GpSampler, Sampler};
     use crate::space::Space;
@@ -255,8 +255,10 @@ mod tests {
                 history: &history,
                 preview: &preview,
             };
-            let mut rng = ChaCha8Rng::seed_from_u64(number);
-            let configuration = sampler.propose(&context, &mut rng).unwrap();
+            let rng = || ChaCha8Rng::seed_from_u64(number);
+            let configuration = sampler.propose(&context, &mut rng()).unwrap();
+            let anew = GpSampler::default().propose(&context, &mut rng()).unwrap();
+            assert_eq!(configuration, anew, "rebuilt, it says the same");
             let macs = macs(&configuration);
             let mut trial = FrozenTrial::complete(number, configuration, vec![1.0 / (1.0 + macs.ln()), macs]);
             trial.known = preview(&trial.configuration).objectives;
