@@ -8,10 +8,12 @@
 
 use super::candidate::Candidate;
 use crate::history::FrozenTrial;
+use crate::objective::Preview;
 use crate::sampler::Context;
 use crate::space::encode::Encoded;
 
 /// Known costs as numbers near [0, 1].
+#[derive(Default)]
 pub(super) struct CostColumns {
     /// The objectives that are known.
     objectives: Vec<usize>,
@@ -27,28 +29,27 @@ struct Scale {
     high: f64,
 }
 
-/// What is known of a configuration.
-pub(super) struct Known<'a> {
-    pub(super) objectives: &'a [Option<f64>],
-    pub(super) costs: &'a [f64],
-}
-
 impl CostColumns {
-    /// The columns that tell trials apart.
-    pub(super) fn of(context: &Context<'_>, trials: &[&FrozenTrial], exact: &[bool]) -> Self {
+    /// The columns that tell trials apart; the rows of the trials get them.
+    pub(super) fn widening(
+        context: &Context<'_>,
+        exact: &[bool],
+        trials: &[&FrozenTrial],
+        rows: &mut [Encoded],
+    ) -> Self {
         let objectives: Vec<usize> = (0..exact.len()).filter(|&j| exact[j]).collect();
-        let mut columns = Self { objectives, each: Vec::new() };
-        if exact.iter().all(|exact| *exact) {
-            return columns;
+        let preview = |trial: &&FrozenTrial| (context.preview)(&trial.configuration);
+        let is_silent = objectives.is_empty() && trials.last().is_none_or(|t| preview(t).costs.is_empty());
+        if is_silent || objectives.len() == exact.len() {
+            return Self::default();
         }
-        let all = trials.iter().map(|trial| {
-            let preview = (context.preview)(&trial.configuration);
-            columns.raw(&Known { objectives: &preview.objectives, costs: &preview.costs })
-        });
-        let all: Vec<Vec<Option<f64>>> = all.collect();
-        let count = all.iter().map(Vec::len).max().unwrap_or(0);
+        let mut columns = Self { objectives, each: Vec::new() };
+        let known = trials.iter().map(preview).map(|p| columns.known(&p.objectives, &p.costs));
+        let known: Vec<Vec<Option<f64>>> = known.collect();
+        let count = known.iter().map(Vec::len).max().unwrap_or(0);
         let scale = |place: usize| {
-            let values: Option<Vec<f64>> = all.iter().map(|row| row.get(place).copied().flatten()).collect();
+            let values: Option<Vec<f64>> =
+                known.iter().map(|row| row.get(place).copied().flatten()).collect();
             let ends = (f64::INFINITY, f64::NEG_INFINITY);
             let (low, high) = values?.iter().fold(ends, |(l, h), v| (l.min(*v), h.max(*v)));
             let log = low > 0.0 && high > 10.0 * low;
@@ -56,29 +57,27 @@ impl CostColumns {
             (high > low).then_some(Scale { place, log, low, high })
         };
         columns.each = (0..count).filter_map(scale).collect();
+        for (encoded, known) in rows.iter_mut().zip(&known) {
+            columns.extend(&mut encoded.row, &mut encoded.active, known);
+        }
         columns
-    }
-
-    /// None.
-    pub(super) fn none() -> Self {
-        Self { objectives: Vec::new(), each: Vec::new() }
     }
 
     pub(super) fn len(&self) -> usize {
         self.each.len()
     }
 
-    fn raw(&self, known: &Known<'_>) -> Vec<Option<f64>> {
-        let objective = |j: &usize| known.objectives.get(*j).copied().flatten().filter(|v| v.is_finite());
-        let others = known.costs.iter().map(|cost| Some(*cost).filter(|v| v.is_finite()));
-        self.objectives.iter().map(objective).chain(others).collect()
+    /// The known objectives and the other costs, as they are.
+    fn known(&self, objectives: &[Option<f64>], costs: &[f64]) -> Vec<Option<f64>> {
+        let objective = |j: &usize| objectives.get(*j).copied().flatten();
+        let all = self.objectives.iter().map(objective).chain(costs.iter().copied().map(Some));
+        all.map(|value| value.filter(|value| value.is_finite())).collect()
     }
 
-    /// A row with the costs behind it. What is known of all trials is known of candidates, too; 0 otherwise.
-    pub(super) fn widen(&self, row: &mut Vec<f64>, active: &mut Vec<bool>, known: &Known<'_>) {
-        let raw = self.raw(known);
+    /// Puts the costs behind a row. What is known of all trials is known of candidates, too; 0 otherwise.
+    fn extend(&self, row: &mut Vec<f64>, active: &mut Vec<bool>, known: &[Option<f64>]) {
         row.extend(self.each.iter().map(|scale| {
-            raw.get(scale.place).copied().flatten().map_or(0.0, |value| {
+            known.get(scale.place).copied().flatten().map_or(0.0, |value| {
                 let value = if scale.log { value.max(f64::MIN_POSITIVE).ln() } else { value };
                 (value - scale.low) / (scale.high - scale.low)
             })
@@ -86,21 +85,15 @@ impl CostColumns {
         active.resize(row.len(), true);
     }
 
-    /// The row of a trial with its costs.
-    pub(super) fn widened(&self, context: &Context<'_>, trial: &FrozenTrial, encoded: &Encoded) -> Encoded {
-        let Encoded { mut row, mut active } = encoded.clone();
-        if self.len() > 0 {
-            let preview = (context.preview)(&trial.configuration);
-            let known = Known { objectives: &preview.objectives, costs: &preview.costs };
-            self.widen(&mut row, &mut active, &known);
-        }
-        Encoded { row, active }
+    /// Puts the costs behind the row of a configuration.
+    pub(super) fn widen(&self, encoded: &mut Encoded, preview: &Preview) {
+        self.extend(&mut encoded.row, &mut encoded.active, &self.known(&preview.objectives, &preview.costs));
     }
 
-    /// The row of a candidate with its costs.
-    pub(super) fn of_candidate(&self, candidate: &Candidate) -> Encoded {
-        let (mut row, mut active) = (candidate.row.clone(), candidate.active.clone());
-        self.widen(&mut row, &mut active, &Known { objectives: &candidate.known, costs: &candidate.costs });
+    /// The row of a candidate, changed or not, with its costs.
+    pub(super) fn of_candidate(&self, candidate: &Candidate, row: &[f64]) -> Encoded {
+        let (mut row, mut active) = (row.to_vec(), candidate.active.clone());
+        self.extend(&mut row, &mut active, &self.known(&candidate.known, &candidate.costs));
         Encoded { row, active }
     }
 }
@@ -152,10 +145,10 @@ mod tests {
             preview: &preview,
         };
         let trials: Vec<&FrozenTrial> = history.trials().iter().collect();
-        let columns = CostColumns::of(&context, &trials, &[false, true]);
         let encoder = Encoder::new(&space);
-        let rows = trials.iter().map(|t| columns.widened(&context, t, &encoder.encode(&t.configuration)));
-        let rows: Vec<Encoded> = rows.collect();
+        let mut rows: Vec<Encoded> =
+            trials.iter().map(|trial| encoder.encode(&trial.configuration)).collect();
+        let columns = CostColumns::widening(&context, &[false, true], &trials, &mut rows);
         assert_eq!((columns.len(), rows[0].row.len()), (1, 4), "what is not known of all is no input");
         // 100, 10 and 60 multiply-adds: at most tenfold, so that they count as they are.
         let place = |i: usize| rows[i].row[3];

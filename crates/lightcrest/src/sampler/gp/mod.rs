@@ -207,24 +207,23 @@ impl GpSampler {
     }
 
     /// What the starts cost, where that is known before a trial and nothing was learnt from earlier studies.
-    fn ladder(&mut self, context: &Context<'_>) -> Option<Ladder> {
+    fn ladder(&mut self, context: &Context<'_>) -> Option<&Ladder> {
         if context.objectives.len() < 2 || context.space.is_empty() || learns(context) {
             return None;
         }
-        let ladder = match self.caches.ladder.take() {
-            Some((space, ladder)) if space == *context.space => ladder,
-            _ => Ladder::new(context, self.config.startup_trials.max(2)),
-        };
-        self.caches.ladder = Some((context.space.clone(), ladder.clone()));
-        Some(ladder).filter(Ladder::stands)
+        if self.caches.ladder.as_ref().is_none_or(|(space, _)| space != context.space) {
+            let ladder = Ladder::new(context, self.config.startup_trials.max(2));
+            self.caches.ladder = Some((context.space.clone(), ladder));
+        }
+        self.caches.ladder.as_ref().map(|(_, ladder)| ladder).filter(|ladder| ladder.stands())
     }
 
     /// Whether the next proposal is one of those at the start.
     fn starting(&mut self, context: &Context<'_>) -> bool {
-        let ladder = self.ladder(context);
-        let startup = self.startup(context);
-        // The upper half of a ladder is climbed later.
-        let startup = if ladder.is_some() { startup.div_ceil(2) } else { startup };
+        let mut startup = self.startup(context);
+        if self.ladder(context).is_some() {
+            startup = startup.div_ceil(2); // the upper half is climbed later
+        }
         // With many workers, the first results come after more than `startup` trials began.
         context.history.len() < startup
             || context.history.complete().count() < startup.div_ceil(2)

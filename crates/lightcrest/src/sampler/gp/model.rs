@@ -58,25 +58,26 @@ impl Model {
         caches.objectives.resize_with(m, Cache::default);
         let (trials, c) = informing(config, context);
         let exact = exact_objectives(&trials, context);
+        let mut encoded: Vec<Encoded> = trials.iter().map(|t| encoder.encode(&t.configuration)).collect();
         // What earlier studies tell is of configurations alone.
         let costs = match context.history.memory().is_empty() {
-            true => CostColumns::of(context, &trials, &exact),
-            false => CostColumns::none(),
+            true => CostColumns::widening(context, &exact, &trials, &mut encoded),
+            false => CostColumns::default(),
         };
         let kernel = kernel(config, encoder, costs.len())?;
-        let encoded: Vec<Encoded> = trials.iter().map(|t| encoder.encode(&t.configuration)).collect();
-        let wide = trials.iter().zip(&encoded).map(|(trial, row)| costs.widened(context, trial, row));
-        let wide: Vec<Encoded> = wide.collect();
         let pending = pending(context);
         let mut pending_rows = Rows::new(encoder.columns().len() + costs.len());
         for trial in &pending {
-            let row = costs.widened(context, trial, &encoder.encode(&trial.configuration));
+            let mut row = encoder.encode(&trial.configuration);
+            if costs.len() > 0 {
+                costs.widen(&mut row, &(context.preview)(&trial.configuration));
+            }
             pending_rows.push(&row.row, &row.active).map_err(internal)?;
         }
         let evidence = Evidence {
             kernel: &kernel,
             trials: &trials,
-            encoded: &wide,
+            encoded: &encoded,
             checkpoint: c,
             pending_rows: &pending_rows,
         };
@@ -96,7 +97,7 @@ impl Model {
                 let first = observe(&trials[..c]);
                 let memory = recollections.of(&kernel, encoder, context.history, j)?;
                 let guide = Guide { outliers: config.outliers, memory };
-                let posterior = surrogate(&kernel, &wide, &first, &all, guide, cache, uncertainty)?;
+                let posterior = surrogate(&kernel, &encoded, &first, &all, guide, cache, uncertainty)?;
                 objectives.learn(posterior, &all.values, &pending_rows)?;
             }
         }
@@ -112,7 +113,8 @@ impl Model {
         if config.acquisition == Acquisition::LogEiPerSecond && goal.is_logarithm() {
             terms.extend(evidence.price(&mut caches.price)?);
         }
-        let parents: Vec<Encoded> = leaders.iter().map(|&i| encoded[i].clone()).collect();
+        let parent = |&i: &usize| encoder.encode(&trials[i].configuration);
+        let parents: Vec<Encoded> = leaders.iter().map(parent).collect();
         let region = match (state, roles.as_slice(), parents.first()) {
             (Some(state), [Role::Modelled(posterior)], Some(centre)) => {
                 let scales = &posterior.hyperparameters().length_scales;
@@ -159,7 +161,7 @@ impl Model {
         let Some(first) = candidates.first() else { return Ok(None) };
         let mut rows = Rows::new(first.row.len() + self.costs.len());
         for candidate in candidates {
-            let Encoded { row, active } = self.costs.of_candidate(candidate);
+            let Encoded { row, active } = self.costs.of_candidate(candidate, &candidate.row);
             rows.push(&row, &active).map_err(internal)?;
         }
         Ok(Some(rows))
@@ -238,8 +240,7 @@ impl Model {
     pub(super) fn slope(&self, candidate: &Candidate, row: &[f64]) -> Option<(f64, Vec<f64>)> {
         let mut marginals = Vec::with_capacity(self.roles.len());
         let mut gradients = Vec::with_capacity(self.roles.len());
-        let mut wide = self.costs.of_candidate(candidate);
-        wide.row[..row.len()].copy_from_slice(row);
+        let wide = self.costs.of_candidate(candidate, row);
         for (j, role) in self.roles.iter().enumerate() {
             match role {
                 Role::Exact { .. } | Role::Unknown => {
