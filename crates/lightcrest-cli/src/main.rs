@@ -12,6 +12,7 @@ mod engine_log;
 mod error;
 mod images;
 mod keeper;
+mod onnx;
 mod output;
 mod plain;
 mod prepare;

@@ -9,7 +9,7 @@ use lightcrest_graph::compress::decompose::{Calibration, Choice, DecomposeConfig
 use lightcrest_graph::compress::feed::feeds;
 use lightcrest_graph::compress::prune::{Importance, PruneConfig, prune};
 use lightcrest_graph::compress::quantize::{self, QuantizeConfig, WeightBits, quantize};
-use lightcrest_graph::onnx::{Array, Data, Model, cost, opaque};
+use lightcrest_graph::onnx::{Array, Data, Model, cost};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
@@ -40,26 +40,7 @@ pub(crate) fn compress_cost(
     py.detach(|| {
         let model = read(model)?;
         let found = cost(&model, &sizes).map_err(|error| refused(&error))?;
-        let layers = found.nodes.iter().map(|node| {
-            serde_json::json!({
-                "name": node.name,
-                "operator": node.operator,
-                "shapes": node.outputs,
-                "parameters": node.parameters,
-                "macs": node.macs,
-            })
-        });
-        let told = serde_json::json!({
-            "parameters": found.parameters,
-            "macs": found.macs,
-            "weight_bytes": found.weight_bytes,
-            "peak_activation_bytes": found.peak_activation_bytes,
-            "layers": layers.collect::<Vec<_>>(),
-            "unknown": found.unknown,
-            "opaque": opaque(&model).into_iter().map(|opaque| opaque.label).collect::<Vec<_>>(),
-            "notes": model.notes().iter().map(ToString::to_string).collect::<Vec<_>>(),
-        });
-        Ok(told.to_string())
+        Ok(found.to_json(&model).to_string())
     })
 }
 

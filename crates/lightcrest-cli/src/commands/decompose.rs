@@ -7,56 +7,30 @@ use lightcrest_graph::compress::decompose::{
     Calibration, Choice, DecomposeConfig, LayerReport, Method, Outcome, Ranks, Report,
     decompose as decompose_model,
 };
-use lightcrest_graph::onnx::Model;
 use lightcrest_report::metric::Kind;
 
 use crate::arguments::{DecomposeArguments, MethodName};
 use crate::calibration;
 use crate::error::CliError;
-use crate::terminal::{print, tell};
+use crate::onnx;
 
 /// Decomposes a file.
 pub(crate) fn decompose(arguments: &DecomposeArguments) -> Result<(), CliError> {
     let DecomposeArguments { model: path, out, .. } = arguments;
-    if same_file(path, out) {
-        let path = path.display();
-        return Err(CliError::Usage(format!("--out is the model itself, {path}: choose another file")));
-    }
-    let failed = |failed: &'static str| {
-        move |source: Box<dyn std::error::Error + Send + Sync>| CliError::Onnx {
-            path: path.clone(),
-            failed,
-            source,
-        }
-    };
     let mut config = config(arguments)?;
-    let model = Model::load(path).map_err(|error| failed("cannot be read")(error.into()))?;
-    model.notes().iter().for_each(|note| tell(&note.to_string()));
+    let model = onnx::load_to_change(path, out)?;
     if let Some(data) = &arguments.calibration {
         let feeds = calibration::feeds(&model, path, data, &arguments.pictures)?;
         let seen = Calibration::collect(&model, &Own, &feeds);
         config.calibration = Some(seen.map_err(|reason| calibration::refused(data, &reason))?);
     }
     let (decomposed, report) =
-        decompose_model(&model, &config).map_err(|error| failed("cannot be decomposed")(error.into()))?;
+        decompose_model(&model, &config).map_err(onnx::failed(path, "cannot be decomposed"))?;
     if report.decomposed().next().is_none() {
         return Err(CliError::Usage(nothing(path, &report)));
     }
-    decomposed.save(out).map_err(|source| CliError::Onnx {
-        path: out.clone(),
-        failed: "cannot be written",
-        source: source.into(),
-    })?;
-    if arguments.json {
-        let json = serde_json::to_string_pretty(&report);
-        return print(&json.map_err(|error| failed("cannot be told")(error.into()))?);
-    }
-    print(&table(&report))?;
-    print(&format!("written to {}", out.display()))
-}
-
-fn same_file(a: &Path, b: &Path) -> bool {
-    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+    onnx::save(&decomposed, out)?;
+    onnx::print_report(&report, arguments.json, table, out)
 }
 
 fn config(arguments: &DecomposeArguments) -> Result<DecomposeConfig, CliError> {

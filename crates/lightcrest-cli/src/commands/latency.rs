@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use lightcrest_graph::onnx::Model;
 use lightcrest_model::measure::onnx::{OnnxLatency, onnx_latency};
 use lightcrest_model::measure::{Engine, LatencyConfig, OwnEngine};
 use lightcrest_report::metric::Kind;
@@ -10,25 +9,20 @@ use serde_json::json;
 
 use crate::arguments::LatencyArguments;
 use crate::error::CliError;
+use crate::onnx;
 use crate::output::plain_table;
 use crate::runtime;
 use crate::terminal::{print, tell};
 
 /// Prints how long a file takes.
 pub(crate) fn latency(arguments: &LatencyArguments) -> Result<(), CliError> {
-    let failed = |failed: &'static str| {
-        move |source: Box<dyn std::error::Error + Send + Sync>| CliError::Onnx {
-            path: arguments.model.clone(),
-            failed,
-            source,
-        }
-    };
-    let model = Model::load(&arguments.model).map_err(|error| failed("cannot be read")(error.into()))?;
+    let path = &arguments.model;
+    let model = onnx::load(path)?;
     let sizes: HashMap<String, usize> = arguments.size.iter().cloned().collect();
     let config = LatencyConfig::default();
     let engine = runtime::engine(arguments.onnxruntime.as_deref())?;
     let found = onnx_latency(&model, &sizes, &config, &*engine)
-        .map_err(|error| failed("its latency cannot be measured")(error.into()))?;
+        .map_err(onnx::failed(path, "its latency cannot be measured"))?;
     if arguments.json {
         return print(&format!("{:#}", as_json(engine.name(), &found)));
     }

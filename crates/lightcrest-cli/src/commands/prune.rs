@@ -3,29 +3,17 @@
 use std::path::Path;
 
 use lightcrest_graph::compress::prune::{Importance, PruneConfig, PruneReport, prune as prune_model};
-use lightcrest_graph::onnx::Model;
 use lightcrest_report::metric::Kind;
 
 use crate::arguments::{ImportanceName, PruneArguments};
 use crate::error::CliError;
-use crate::terminal::{print, tell};
+use crate::onnx;
+use crate::terminal::tell;
 
 /// Prunes a file.
 pub(crate) fn prune(arguments: &PruneArguments) -> Result<(), CliError> {
     let PruneArguments { model: path, out, .. } = arguments;
-    if same_file(path, out) {
-        let path = path.display();
-        return Err(CliError::Usage(format!("--out is the model itself, {path}: choose another file")));
-    }
-    let failed = |failed: &'static str| {
-        move |source: Box<dyn std::error::Error + Send + Sync>| CliError::Onnx {
-            path: path.clone(),
-            failed,
-            source,
-        }
-    };
-    let model = Model::load(path).map_err(|error| failed("cannot be read")(error.into()))?;
-    model.notes().iter().for_each(|note| tell(&note.to_string()));
+    let model = onnx::load_to_change(path, out)?;
     let config = PruneConfig {
         ratio: arguments.ratio,
         importance: match arguments.importance {
@@ -41,28 +29,13 @@ pub(crate) fn prune(arguments: &PruneArguments) -> Result<(), CliError> {
         steps: arguments.steps,
         ..PruneConfig::default()
     };
-    let (pruned, report) =
-        prune_model(&model, &config).map_err(|error| failed("cannot be pruned")(error.into()))?;
+    let (pruned, report) = prune_model(&model, &config).map_err(onnx::failed(path, "cannot be pruned"))?;
     if report.is_empty() {
         return Err(CliError::Usage(nothing(path, &report)));
     }
-    pruned.save(out).map_err(|source| CliError::Onnx {
-        path: out.clone(),
-        failed: "cannot be written",
-        source: source.into(),
-    })?;
+    onnx::save(&pruned, out)?;
     report.warnings.iter().for_each(|warning| tell(&format!("warning: {warning}")));
-    if arguments.json {
-        let json =
-            serde_json::to_string_pretty(&report).map_err(|error| failed("cannot be told")(error.into()))?;
-        return print(&json);
-    }
-    print(&table(&report))?;
-    print(&format!("written to {}", out.display()))
-}
-
-fn same_file(a: &Path, b: &Path) -> bool {
-    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+    onnx::print_report(&report, arguments.json, table, out)
 }
 
 /// Why there is nothing to do.

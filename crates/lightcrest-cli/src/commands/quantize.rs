@@ -1,51 +1,23 @@
 //! `lightcrest quantize`: an ONNX model of 8 bits.
 
-use std::path::Path;
-
 use lightcrest_graph::compress::quantize::{
     Method, Precision, QuantizeConfig, QuantizeReport, QuantizedLayer, WeightBits, quantize as quantize_model,
 };
-use lightcrest_graph::onnx::Model;
 
 use crate::arguments::{BitsName, QuantizeArguments, RangeName};
 use crate::calibration;
 use crate::error::CliError;
-use crate::terminal::{print, tell};
+use crate::onnx;
 
 /// Quantizes a file.
 pub(crate) fn quantize(arguments: &QuantizeArguments) -> Result<(), CliError> {
     let QuantizeArguments { model: path, out, calibration, .. } = arguments;
-    if same_file(path, out) {
-        let path = path.display();
-        return Err(CliError::Usage(format!("--out is the model itself, {path}: choose another file")));
-    }
-    let failed = |failed: &'static str| {
-        move |source: Box<dyn std::error::Error + Send + Sync>| CliError::Onnx {
-            path: path.clone(),
-            failed,
-            source,
-        }
-    };
-    let model = Model::load(path).map_err(|error| failed("cannot be read")(error.into()))?;
-    model.notes().iter().for_each(|note| tell(&note.to_string()));
+    let model = onnx::load_to_change(path, out)?;
     let feeds = calibration::feeds(&model, path, calibration, &arguments.pictures)?;
     let (quantized, report) = quantize_model(&model, &feeds, &config(arguments))
-        .map_err(|error| failed("cannot be quantized")(error.into()))?;
-    quantized.save(out).map_err(|source| CliError::Onnx {
-        path: out.clone(),
-        failed: "cannot be written",
-        source: source.into(),
-    })?;
-    if arguments.json {
-        let json = serde_json::to_string_pretty(&report);
-        return print(&json.map_err(|error| failed("cannot be told")(error.into()))?);
-    }
-    print(&table(&report))?;
-    print(&format!("written to {}", out.display()))
-}
-
-fn same_file(a: &Path, b: &Path) -> bool {
-    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+        .map_err(onnx::failed(path, "cannot be quantized"))?;
+    onnx::save(&quantized, out)?;
+    onnx::print_report(&report, arguments.json, table, out)
 }
 
 fn config(arguments: &QuantizeArguments) -> QuantizeConfig {

@@ -11,8 +11,10 @@ use super::check::node_label;
 use super::facts::{Dim, Facts, FactsError};
 use super::index::{free_names, subgraphs};
 use super::model::Model;
+use super::normalize::opaque;
 use super::operator::{Site, find};
 use super::proto::{GraphProto, NodeProto, TensorProto, element};
+use serde_json::json;
 
 /// What a graph costs.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
@@ -31,6 +33,31 @@ pub struct Cost {
     /// Nodes of which something that costs is not known: operators of other domains, graphs inside of nodes,
     /// shapes that depend on values.
     pub unknown: Vec<String>,
+}
+
+impl Cost {
+    /// One object: totals, a list of layers, and what is not understood of the model or was noted of its file.
+    pub fn to_json(&self, model: &Model) -> serde_json::Value {
+        let layers = self.nodes.iter().map(|node| {
+            json!({
+                "name": node.name,
+                "operator": node.operator,
+                "shapes": node.outputs,
+                "parameters": node.parameters,
+                "macs": node.macs,
+            })
+        });
+        json!({
+            "parameters": self.parameters,
+            "macs": self.macs,
+            "weight_bytes": self.weight_bytes,
+            "peak_activation_bytes": self.peak_activation_bytes,
+            "layers": layers.collect::<Vec<_>>(),
+            "unknown": self.unknown,
+            "opaque": opaque(model).into_iter().map(|opaque| opaque.label).collect::<Vec<_>>(),
+            "notes": model.notes().iter().map(ToString::to_string).collect::<Vec<_>>(),
+        })
+    }
 }
 
 /// What a node costs.

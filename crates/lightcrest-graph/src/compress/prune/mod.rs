@@ -397,7 +397,7 @@ fn kept_layers(trace: &Trace<'_>, names: &[String]) -> Result<Vec<usize>, PruneE
 
 /// Refuses a name that is not among those that are, with the nearest ones.
 fn known<'n>(kind: &'static str, name: &str, names: impl Iterator<Item = &'n str>) -> Result<(), PruneError> {
-    let mut near: Vec<(usize, &str)> = names.map(|other| (distance(name, other), other)).collect();
+    let mut near: Vec<(usize, &str)> = names.map(|other| (strsim::levenshtein(name, other), other)).collect();
     if near.iter().any(|(distance, _)| *distance == 0) {
         return Ok(());
     }
@@ -410,22 +410,6 @@ fn known<'n>(kind: &'static str, name: &str, names: impl Iterator<Item = &'n str
         format!("; the nearest names are {}", list.join(", "))
     };
     Err(PruneError::Unknown { kind, name: name.into(), nearest })
-}
-
-/// Number of letters to insert, delete or replace to get from one name to the other.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let replace = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = replace.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 /// The name of a node, or else of its first output.
