@@ -79,15 +79,8 @@ fn packaged_images() -> Result<(), String> {
         );
         return Ok(());
     }
-    run(cargo().args([
-        "test",
-        "--package",
-        "lightcrest-model",
-        "--lib",
-        "the_packaged_fashion_mnist",
-        "--",
-        "--ignored",
-    ]))
+    // Of the whole workspace, as the tests before: with other features everything would be compiled again.
+    run(cargo().args(["test", "--workspace", "--lib", "the_packaged_fashion_mnist", "--", "--ignored"]))
 }
 
 /// Every operator and module, written as ONNX, must pass the ONNX checker and give the same output in
