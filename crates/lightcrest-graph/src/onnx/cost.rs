@@ -36,7 +36,8 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// One object: totals, a list of layers, and what is not understood of the model or was noted of its file.
+    /// One object: totals, a list of layers, and what is not understood of the model or was noted of its
+    /// file.
     pub fn to_json(&self, model: &Model) -> serde_json::Value {
         let layers = self.nodes.iter().map(|node| {
             json!({
