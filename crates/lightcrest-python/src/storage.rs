@@ -1,5 +1,6 @@
 //! Where studies live: in memory, or in the database that a URL names.
 
+use crate::foreign::Foreign;
 use crate::{convert, error};
 use lightcrest::Direction;
 use lightcrest::storage::{CallOff, Catalog, MemoryStorage, Storage, StorageError, open_url};
@@ -64,6 +65,11 @@ impl Database {
         py.detach(|| catalog(&self.url)?.names()).map_err(error::storage)
     }
 
+    /// The studies in the order in which they were made: [(id, name)].
+    fn studies(&self, py: Python<'_>) -> PyResult<Vec<(i64, String)>> {
+        py.detach(|| catalog(&self.url)?.studies()).map_err(error::storage)
+    }
+
     /// Gives a study another name.
     fn rename(&self, py: Python<'_>, name: &str, new: &str) -> PyResult<()> {
         py.detach(|| catalog(&self.url)?.rename(name, new)).map_err(error::storage)
@@ -101,6 +107,8 @@ impl Database {
 pub(crate) enum Place {
     Memory(MemoryStorage),
     Database(String),
+    /// A storage that is written in Python, through its adapter.
+    Foreign(Py<PyAny>),
 }
 
 impl Place {
@@ -111,12 +119,15 @@ impl Place {
         if let Ok(database) = object.cast::<Database>() {
             return Ok(Self::Database(database.get().url.clone()));
         }
+        if object.hasattr("changes")? {
+            return Ok(Self::Foreign(object.clone().unbind()));
+        }
         Err(PyTypeError::new_err(format!("a Memory or a Database is needed, but got {}", object.repr()?)))
     }
 
     /// Whether it outlives the process.
     pub(crate) fn is_lasting(&self) -> bool {
-        matches!(self, Self::Database(_))
+        !matches!(self, Self::Memory(_))
     }
 
     /// The storage of the study of this name.
@@ -124,6 +135,7 @@ impl Place {
         Ok(match self {
             Self::Memory(storage) => Box::new(storage),
             Self::Database(url) => catalog(&url)?.study(name)?,
+            Self::Foreign(adapter) => Box::new(Foreign::new(adapter, name)),
         })
     }
 }

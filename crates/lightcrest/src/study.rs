@@ -3,6 +3,7 @@
 mod ask;
 mod builder;
 mod error;
+mod replace;
 mod snapshot;
 mod suggest;
 
@@ -269,7 +270,7 @@ impl Study {
             }
             _ => trial.values = None,
         }
-        self.conform(&mut trial)?;
+        self.conform(&mut trial, false)?;
         self.append(trial)
     }
 

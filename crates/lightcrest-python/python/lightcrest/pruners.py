@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import abc as _abc
 
+from lightcrest._warn import experimental as _experimental
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -220,6 +222,7 @@ class ThresholdPruner(_EnginePruner):
         )
 
 
+@_experimental
 class PatientPruner(_EnginePruner):
     """Stops a trial that has not improved for a while, if the pruner that it wraps would stop it too."""
 
@@ -253,6 +256,7 @@ class PatientPruner(_EnginePruner):
         return bool(before and after) and max(before) - self._settings["min_delta"] > max(after)
 
 
+@_experimental
 class WilcoxonPruner(_EnginePruner):
     """Stops a trial that is significantly behind the best one over the instances that both reported, by the signed-rank test."""
 

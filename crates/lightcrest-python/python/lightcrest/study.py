@@ -8,7 +8,7 @@ from lightcrest._study import Study, _logger
 from lightcrest.exceptions import DuplicatedStudyError
 from lightcrest.samplers import BaseSampler, _resolve
 from lightcrest.storages import BaseStorage, get_storage
-from lightcrest.storages._base import _made_up, duplicated
+from lightcrest.storages._base import made_up, duplicated
 from lightcrest.trial import FrozenTrial, TrialState
 
 TYPE_CHECKING = False
@@ -72,7 +72,7 @@ def create_study(
     learn_from = _studies(learn_from)
     sampler = _resolve(sampler, seed)
     place = get_storage(storage)
-    name = _made_up() if study_name is None else study_name
+    name = made_up() if study_name is None else study_name
     study = Study.__new__(Study)
     study._storage = place
     if name not in place._names():

@@ -187,7 +187,16 @@ pub trait Catalog: Send {
     ///
     /// # Errors
     /// If they cannot be read.
-    fn names(&mut self) -> Result<Vec<String>, StorageError>;
+    fn names(&mut self) -> Result<Vec<String>, StorageError> {
+        Ok(self.studies()?.into_iter().map(|(_, name)| name).collect())
+    }
+
+    /// The studies in the order in which they were made: what the database numbers each by, for as long as it
+    /// has it, and its name.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    fn studies(&mut self) -> Result<Vec<(i64, String)>, StorageError>;
 
     /// The storage of the study of this name, whether there is one yet or not.
     ///

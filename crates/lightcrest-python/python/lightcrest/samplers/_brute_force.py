@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random as _Random
 
+from lightcrest._warn import experimental as _experimental
 from lightcrest.distributions import CategoricalDistribution, _same_choice
 from lightcrest.samplers._base import _OneByOne
 from lightcrest.samplers._engine import _BY_NAME
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from lightcrest.trial import FrozenTrial
 
 
+@_experimental
 class BruteForceSampler(_OneByOne):
     """Tries every configuration once, in random order, and ends the run when all were tried. Floats need a step.
 

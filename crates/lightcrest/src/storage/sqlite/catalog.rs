@@ -34,14 +34,14 @@ impl SqliteCatalog {
 }
 
 impl Catalog for SqliteCatalog {
-    fn names(&mut self) -> Result<Vec<String>, StorageError> {
+    fn studies(&mut self) -> Result<Vec<(i64, String)>, StorageError> {
         let storage = self.storage("")?;
         if storage.schema == 0 {
             return Ok(Vec::new());
         }
         storage.patiently(|| {
-            let mut statement = storage.connection.prepare("SELECT name FROM study ORDER BY id")?;
-            statement.query_map([], |row| row.get(0))?.collect()
+            let mut statement = storage.connection.prepare("SELECT id, name FROM study ORDER BY id")?;
+            statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
         })
     }
 

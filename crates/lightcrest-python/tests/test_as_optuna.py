@@ -1,0 +1,95 @@
+"""Packages that import `optuna` themselves work on Lightcrest, after as_optuna. Each test has a process of its own: names of modules last."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+def run(code):
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_optuna_is_lightcrest():
+    run(
+        """
+import lightcrest
+lightcrest.as_optuna()
+lightcrest.as_optuna()
+import optuna
+import optuna.visualization, optuna.terminator.callback, optuna.study.study, optuna.samplers._tpe.sampler
+from optuna.study._study_direction import StudyDirection
+from optuna.trial._state import TrialState
+from optuna.storages._rdb.storage import RDBStorage
+from optuna.samplers._tpe.sampler import TPESampler
+from optuna._imports import try_import
+from optuna._experimental import experimental_class
+assert optuna is lightcrest and optuna.visualization is lightcrest.visualization
+assert StudyDirection is lightcrest.study.StudyDirection and TrialState is lightcrest.trial.TrialState
+assert RDBStorage is lightcrest.storages.RDBStorage and TPESampler is lightcrest.samplers.TPESampler
+assert optuna.samplers.__spec__.name == "lightcrest.samplers", optuna.samplers.__spec__
+import pickle
+study = pickle.loads(pickle.dumps(optuna.create_study()))
+assert type(study).__module__.startswith("lightcrest")
+with try_import() as found:
+    import nothing_of_this_name
+assert not found.is_successful()
+"""
+    )
+
+
+def test_what_is_not_there_is_an_import_error():
+    told = run(
+        """
+import lightcrest
+lightcrest.as_optuna()
+for name in ("optuna.nothing", "optuna.study.nothing"):
+    try:
+        __import__(name)
+    except ModuleNotFoundError as error:
+        print(error)
+try:
+    from optuna.samplers import NoSampler
+except ImportError as error:
+    print(error)
+"""
+    )
+    assert "'optuna.nothing'" in told and "'optuna.study.nothing'" in told and "NoSampler" in told
+
+
+def test_it_comes_before_optuna():
+    pytest.importorskip("optuna")
+    told = run(
+        """
+import optuna, lightcrest
+try:
+    lightcrest.as_optuna()
+except RuntimeError as error:
+    print(error)
+"""
+    )
+    assert "before anything imports it" in told
+
+
+def test_search_cv_of_optuna_integration():
+    pytest.importorskip("optuna_integration")
+    pytest.importorskip("sklearn")
+    told = run(
+        """
+import lightcrest
+lightcrest.as_optuna()
+import optuna
+from optuna_integration import OptunaSearchCV
+from sklearn.datasets import load_iris
+from sklearn.svm import SVC
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+space = {"C": optuna.distributions.FloatDistribution(1e-3, 1e2, log=True), "kernel": optuna.distributions.CategoricalDistribution(["rbf", "linear"])}
+search = OptunaSearchCV(SVC(), space, n_trials=6, random_state=1)
+search.fit(*load_iris(return_X_y=True))
+assert isinstance(search.study_, lightcrest.Study) and len(search.trials_) == 6
+print(search.best_score_ > 0.9, sorted(search.best_params_))
+"""
+    )
+    assert told.strip() == "True ['C', 'kernel']"
