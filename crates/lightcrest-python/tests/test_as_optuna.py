@@ -93,3 +93,56 @@ print(search.best_score_ > 0.9, sorted(search.best_params_))
 """
     )
     assert told.strip() == "True ['C', 'kernel']"
+
+
+def test_the_tuner_of_lightgbm():
+    pytest.importorskip("optuna_integration")
+    pytest.importorskip("lightgbm")
+    told = run(
+        """
+import lightcrest
+lightcrest.as_optuna()
+import numpy
+import optuna_integration.lightgbm as lgb
+lightcrest.logging.set_verbosity(lightcrest.logging.ERROR)
+random = numpy.random.RandomState(0)
+x = random.rand(200, 5)
+data = lgb.Dataset(x, label=(x[:, 0] + x[:, 1] > 1).astype(int))
+study = lightcrest.create_study(direction="minimize")
+fixed = {"objective": "binary", "metric": "binary_logloss", "verbosity": -1, "num_threads": 1}
+tuner = lgb.LightGBMTunerCV(fixed, data, nfold=3, num_boost_round=5, study=study, show_progress_bar=False)
+tuner.tune_bagging()
+print(len(study.trials), "lightgbm_tuner:step_name" in study.trials[0].system_attrs, tuner.best_score == study.best_value)
+"""
+    )
+    assert told.strip() == "10 True True"
+
+
+def test_the_dashboard_shows_and_tells_trials(tmp_path):
+    pytest.importorskip("optuna_dashboard")
+    told = run(
+        f"""
+import lightcrest
+lightcrest.as_optuna()
+import io, json, sys
+import optuna_dashboard
+study = lightcrest.create_study(storage="sqlite:///{(tmp_path / 's.db').as_posix()}", study_name="s")
+lightcrest.logging.set_verbosity(lightcrest.logging.ERROR)
+study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=3)
+app = optuna_dashboard.wsgi(study._storage)
+
+def call(path, body=None):
+    told = json.dumps(body).encode() if body else b""
+    given = {{"REQUEST_METHOD": "POST" if body else "GET", "PATH_INFO": path, "QUERY_STRING": "after=0", "SERVER_NAME": "here"}}
+    given |= {{"SERVER_PORT": "80", "wsgi.url_scheme": "http", "wsgi.input": io.BytesIO(told), "wsgi.errors": sys.stderr}}
+    given |= {{"CONTENT_LENGTH": str(len(told)), "CONTENT_TYPE": "application/json"}}
+    found = b"".join(app(given, lambda *_: None))
+    return json.loads(found) if found else None
+
+trial = study.ask()
+call(f"/api/trials/{{trial._trial_id}}/tell", {{"state": "Complete", "values": [-1.5]}})
+print([one["study_name"] for one in call("/api/studies")["study_summaries"]])
+print(len(call(f"/api/studies/{{study._study_id}}")["trials"]), study.best_value)
+"""
+    )
+    assert told.split("\n")[:2] == ["['s']", "4 -1.5"]

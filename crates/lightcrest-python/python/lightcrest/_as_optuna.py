@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.abc
 import importlib.machinery
+import importlib.util
 import itertools as _itertools
 import sys
 
@@ -65,7 +66,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         here = _here(fullname[len(_OPTUNA) + 1 :])
         if here is None:
             raise ModuleNotFoundError(f"lightcrest, which stands for optuna here, has no module {fullname!r}", name=fullname)
-        return importlib.machinery.ModuleSpec(fullname, self, origin=here, is_package=hasattr(sys.modules[here], "__path__"))
+        return importlib.util.spec_from_loader(fullname, self, origin=here, is_package=True)
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
         """The module, which is loaded already. The import would give it a name of Optuna's, which is taken back after it."""

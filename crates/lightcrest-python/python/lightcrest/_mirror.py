@@ -45,6 +45,7 @@ class Mirror:
         self.space = space
         self.key = (study.study_name, id(study._storage))
         self.finished: set[int] = set()
+        self.asked = 0
         self.seed = _engine.random_seed() if seed is None else seed
         self.engine = engine(directions, sampler, settings, self.seed, None if space is None else _declared(space))
 
@@ -86,8 +87,11 @@ class Mirror:
         return self.engine.domains()
 
     def proposal(self, number: Any) -> dict[str, Any]:
-        """What the engine proposes. A trial without a number is the next."""
-        return self.engine.proposal(number if isinstance(number, int) else len(self.engine))
+        """What the engine proposes. A trial without a number is the next, and the one after it when asked again."""
+        if not isinstance(number, int):
+            number = len(self.engine) + self.asked
+            self.asked += 1
+        return self.engine.proposal(number)
 
     def draw(self, number: int, name: str, distribution: Any) -> Any:
         """A value at random, the same for the same seed, trial and name."""

@@ -104,7 +104,7 @@ class Study:
         declared = self._space is not None and self._sampler._enumerates_declared
         self._propose = declared or not _written_in_python(self._sampler)
         self._independent = None if self._propose else self._sample_independent
-        self._prune = None if self._pruner._name else self._decide
+        self._prune = self._decide if self._pruner._in_python or not self._pruner._name else None
 
     def __getstate__(self) -> dict[str, Any]:
         # Threads draw new seeds for what is written in Python; the study goes on with its own.
@@ -358,7 +358,7 @@ class Study:
     def _get_trials(
         self, deepcopy: bool = True, states: Container[TrialState] | None = None, use_cache: bool = False
     ) -> list[FrozenTrial]:
-        return self.get_trials(deepcopy, states)
+        return self._trials.all(deepcopy, states)
 
     @property
     def trials(self) -> list[FrozenTrial]:

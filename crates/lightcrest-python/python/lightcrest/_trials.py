@@ -93,6 +93,11 @@ class Trials:
             raise ValueError("no trial is complete yet, or none that is satisfies its constraints")
         return self.frozen(number)
 
+    def best_or_none(self) -> FrozenTrial | None:
+        """As best; None if there is none."""
+        number = self._engine.best() if self._objectives == 1 else None
+        return None if number is None else self.frozen(number)
+
     def front(self) -> list[FrozenTrial]:
         """The complete trials that no other dominates."""
         self._engine.synchronize()
@@ -141,8 +146,9 @@ def frozen(number: int, identity: int, parts: tuple[Any, ...], objectives: int) 
         listed = [str(i) for i in range(len(system.get(_CONSTRAINTS) or ()))]
         system.update((_CONSTRAINT + key, value) for key, value in bounds if key not in listed)
     if state is TrialState.PRUNED:
-        values = system.pop("values", None)
-        if values is None and objectives == 1:
+        if "values" in system:
+            values = system.pop("values")
+        elif objectives == 1:
             values = last_value(reports)
     elif state is TrialState.WAITING:
         params = {}
@@ -173,8 +179,8 @@ def parts(trial: FrozenTrial) -> tuple[Any, ...]:
             for name, value in trial.params.items()
         ]
     last = None if trial.last_step is None else trial.intermediate_values[trial.last_step]
-    if trial.state is TrialState.PRUNED and trial.values is not None and trial.values != [last]:
-        system["values"] = list(trial.values)
+    if trial.state is TrialState.PRUNED and trial.values != (None if last is None else [last]):
+        system["values"] = trial.values and list(trial.values)
     start, complete = trial.datetime_start, trial.datetime_complete
     more = [0 if moment is None else moment.microsecond % 1000 for moment in (start, complete)]
     if any(more):

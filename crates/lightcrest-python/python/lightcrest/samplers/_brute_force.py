@@ -79,6 +79,8 @@ class _Node:
         self.below: dict[int, _Node | None] = {}
         self.running = False
         self.ended = False
+        # Whether a complete trial asked for no more.
+        self.whole = False
 
     def follow(self, name: str, distribution: BaseDistribution) -> None:
         """Notes that this parameter is asked for here."""
@@ -106,6 +108,8 @@ class _Node:
         for name, distribution in trial.distributions.items():
             if name in given:
                 continue
+            if node.whole:
+                raise ValueError(f"brute force: trial {trial.number} asked for {name!r} where another had all of its values already")
             node.follow(name, distribution)
             position = _position(distribution, trial.params[name])
             if position not in node.below:
@@ -114,6 +118,10 @@ class _Node:
             if deeper is None:
                 deeper = node.below[position] = _Node()
             node = deeper
+        if ended and trial.state is TrialState.COMPLETE:
+            if node.name is not None:
+                raise ValueError(f"brute force: trial {trial.number} did not ask for {node.name!r}, but others with the same values did")
+            node.whole = True
         if ended:
             node.ended = True
         else:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from lightcrest.study import Study
     from lightcrest.trial import FrozenTrial
 
+# How many spaces are followed at once by a sampler that others are built on.
+_MIRRORS = 20
 _BOUNDS = "let the objective call `trial.set_constraint` instead"
 
 
@@ -44,10 +46,10 @@ class _EngineSampler(BaseSampler):
         self._settings = settings
         self._independent_sampler, self._startup = independent, startup
         self._in_python = independent is not None
-        self._mirror: Any = None
+        self._mirrors: list[Any] = []
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_mirror": None}
+        return {**self.__dict__, "_mirrors": []}
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """The parameters that the engine would propose values of: those that trials had, but for those that have one value only."""
@@ -96,26 +98,23 @@ class _EngineSampler(BaseSampler):
             raise ValueError(f"{type(self).__name__} takes one objective, but the study has {len(study.directions)}")
 
     def _starts(self, study: Study) -> bool:
-        """Whether it is too early for a proposal, so that the independent sampler gives all values."""
-        if self._independent_sampler is None:
-            return False
+        """Whether it is too early for a proposal, so that values are given one by one."""
         return len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))) < self._startup
 
     def _mirrored(self, study: Study, trial: FrozenTrial, space: dict[str, BaseDistribution] | None = None) -> Any:
         from lightcrest._mirror import Mirror
 
-        kept = self._mirror if self._mirror is not None and self._mirror.of(study, space) else None
+        kept = next((mirror for mirror in self._mirrors if mirror.of(study, space)), None)
         if kept is None:
             kept = Mirror(study, self._name, self._settings_for(study), self._seed, space)
-            if space is None:
-                self._mirror = kept
+            self._mirrors = [*self._mirrors[-_MIRRORS:], kept]
         kept.follow(study, trial.number)
         return kept
 
     def reseed_rng(self) -> None:
         """Draws a new seed. Threads of one study share its random numbers without meeting, so they need none."""
         self._seed = _engine.random_seed()
-        self._mirror = None
+        self._mirrors = []
         if self._independent_sampler is not None:
             self._independent_sampler.reseed_rng()
 
@@ -235,7 +234,16 @@ class TPESampler(_EngineSampler):
             constant_liar=constant_liar,
             **{name: value for name, value in settings.items() if value is not None},
         )
+        self._startup = n_startup_trials
         self._constraints_func = constraints_func
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """What the engine proposes for the parameter alone; a value at random at first."""
+        if self._starts(study):
+            return super().sample_independent(study, trial, param_name, param_distribution)
+        return self._mirrored(study, trial, {param_name: param_distribution}).proposal(trial.number)[param_name]
 
     @staticmethod
     def hyperopt_parameters() -> dict[str, Any]:
@@ -291,7 +299,6 @@ def _written_in_python(sampler: BaseSampler) -> bool:
     """Whether a sampler is not the engine's, or changes what the engine's does."""
     if not isinstance(sampler, _EngineSampler) or sampler._in_python:
         return True
-    own = next(kind for kind in type(sampler).__mro__ if kind.__module__.startswith("lightcrest.samplers"))
     hooks = (
         "infer_relative_search_space",
         "sample_relative",
@@ -299,4 +306,4 @@ def _written_in_python(sampler: BaseSampler) -> bool:
         "before_trial",
         "after_trial",
     )
-    return any(getattr(type(sampler), hook) is not getattr(own, hook) for hook in hooks)
+    return any(not getattr(getattr(sampler, hook), "__module__", "").startswith("lightcrest.samplers") for hook in hooks)

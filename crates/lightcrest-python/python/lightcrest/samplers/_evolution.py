@@ -97,7 +97,8 @@ class _GeneticSampler(_EngineSampler, BaseGASampler):
         study._set_system(number, self._get_generation_key(), generation)
 
     def reseed_rng(self) -> None:
-        """Draws a new seed, where a part is written in Python."""
+        """Draws a new seed."""
+        super().reseed_rng()
         if isinstance(self._children, Children):
             self._children._rng.seed()
 

@@ -8,16 +8,11 @@ from __future__ import annotations
 
 from lightcrest.storages import journal
 from lightcrest.storages._base import BaseStorage
+from lightcrest.storages._deprecated import JournalFileOpenLock, JournalFileStorage, JournalFileSymlinkLock
 from lightcrest.storages._heartbeat import fail_stale_trials
 from lightcrest.storages._memory import InMemoryStorage
 from lightcrest.storages._retry import RetryFailedTrialCallback, RetryHeartbeatStaleTrialCallback
-from lightcrest.storages.journal import (
-    JournalFileBackend,
-    JournalFileOpenLock,
-    JournalFileStorage,
-    JournalFileSymlinkLock,
-    JournalStorage,
-)
+from lightcrest.storages.journal import JournalFileBackend, JournalStorage
 from lightcrest.storages._sqlite import RDBStorage
 
 __all__ = [

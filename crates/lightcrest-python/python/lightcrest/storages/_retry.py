@@ -32,6 +32,8 @@ class RetryHeartbeatStaleTrialCallback:
         study.add_trial(
             create_trial(
                 state=TrialState.WAITING,
+                params=trial.params,
+                distributions=trial.distributions,
                 user_attrs=trial.user_attrs,
                 system_attrs=system,
                 intermediate_values=reports,

@@ -134,6 +134,21 @@ class RDBStorage(_FileStorage, BaseHeartbeat):
             _warn("failed_trial_callback is deprecated: use heartbeat_stale_trial_callback", FutureWarning)
         self.heartbeat_stale_trial_callback = heartbeat_stale_trial_callback or failed_trial_callback
 
+    def get_current_version(self) -> str:
+        """The version of the tables: always the newest, since opening them brings them there."""
+        return self.get_head_version()
+
+    def get_head_version(self) -> str:
+        """The newest version of the tables that this package knows."""
+        return f"lightcrest {_engine.__version__}"
+
+    def get_all_versions(self) -> list[str]:
+        """The versions that can be opened, the newest first."""
+        return [self.get_head_version()]
+
+    def upgrade(self) -> None:
+        """Nothing: opening the tables brings them to the newest version."""
+
     def record_heartbeat(self, trial_id: int) -> None:
         """Says that a running trial is alive, for trials of `ask`: from now on it is stale when it is not said again in time. Those of
         `optimize` need no heartbeats. Known to this storage object only."""

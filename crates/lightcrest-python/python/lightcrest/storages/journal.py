@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from lightcrest._warn import warn as _warn
 from lightcrest.storages._sqlite import _FileStorage
 
 TYPE_CHECKING = False
@@ -16,6 +15,8 @@ class JournalFileSymlinkLock:
     """Accepted where Optuna takes it. SQLite locks its file itself, so it does nothing."""
 
     def __init__(self, filepath: str, grace_period: int | None = 30) -> None:
+        if grace_period is not None and grace_period <= 0:
+            raise ValueError(f"`grace_period` must be more than 0, but got {grace_period}")
         self.filepath = filepath
 
 
@@ -28,14 +29,6 @@ class JournalFileBackend:
 
     def __init__(self, file_path: str, lock_obj: Any = None) -> None:
         self.file_path = file_path
-
-
-class JournalFileStorage(JournalFileBackend):
-    """Deprecated: use JournalFileBackend."""
-
-    def __init__(self, file_path: str, lock_obj: Any = None) -> None:
-        _warn("JournalFileStorage is deprecated: use journal.JournalFileBackend", FutureWarning)
-        super().__init__(file_path, lock_obj)
 
 
 class JournalStorage(_FileStorage):
