@@ -237,6 +237,12 @@ class TPESampler(_EngineSampler):
         self._startup = n_startup_trials
         self._constraints_func = constraints_func
 
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """Nothing unless parameters are modelled jointly: of several objectives they are where asked for."""
+        settings = self._settings
+        joint = settings.get("multivariate", settings["group"] or len(study.directions) == 1)
+        return super().infer_relative_search_space(study, trial) if joint else {}
+
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
