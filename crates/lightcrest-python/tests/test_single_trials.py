@@ -7,17 +7,22 @@ import pytest
 from lightcrest.distributions import CategoricalDistribution, FloatDistribution
 from lightcrest.exceptions import UpdateFinishedTrialError
 from lightcrest.storages import InMemoryStorage, JournalFileBackend, JournalStorage, RDBStorage
+from lightcrest.storages.journal import JournalFileOpenLock
 from lightcrest.study import StudyDirection
 from lightcrest.trial import TrialState, create_trial
 
 
-@pytest.fixture(params=["memory", "sqlite", "journal"])
+OF_THE_ENGINE = ["memory", "sqlite", "journal"]
+
+
+@pytest.fixture(params=[*OF_THE_ENGINE, "log"])
 def storage(request, tmp_path):
     if request.param == "memory":
         return InMemoryStorage()
     if request.param == "sqlite":
         return RDBStorage(f"sqlite:///{tmp_path / 's.db'}")
-    return JournalStorage(JournalFileBackend(str(tmp_path / "s.log")))
+    path = str(tmp_path / "s.log")
+    return JournalStorage(JournalFileBackend(path, JournalFileOpenLock(path) if request.param == "log" else None))
 
 
 def test_a_trial_is_made_filled_and_ended(storage):
@@ -69,6 +74,7 @@ def test_a_waiting_trial_is_run_by_who_says_so_first(storage):
     assert study.ask().number == 1
 
 
+@pytest.mark.parametrize("storage", OF_THE_ENGINE, indirect=True)
 def test_what_a_study_is_doing_is_seen_and_added_to(storage):
     study = lightcrest.create_study(storage=storage, sampler=lightcrest.samplers.RandomSampler(1))
     trial = study.ask()
@@ -84,6 +90,7 @@ def test_what_a_study_is_doing_is_seen_and_added_to(storage):
     assert (found.system_attrs, found.user_attrs) == ({"seconds": 3}, {"note": "n"})
 
 
+@pytest.mark.parametrize("storage", OF_THE_ENGINE, indirect=True)
 def test_constraints_among_system_attributes_count(storage):
     study = lightcrest.create_study(storage=storage)
     for excess, value in ((1.0, 0.0), (-1.0, 5.0)):

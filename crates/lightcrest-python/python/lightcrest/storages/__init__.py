@@ -1,4 +1,4 @@
-"""Where studies live: in memory, in SQLite files or PostgreSQL, or in a storage that is written in Python.
+"""Where studies live: in memory, in SQLite files or PostgreSQL, in journals, or in a storage that is written in Python.
 
 One database holds any number of studies, and any number of processes may work on them. What running trials ask for and
 report is stored at once, so a trial can be told by another process than the one that asked for it.
@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from lightcrest.storages import journal
 from lightcrest.storages._base import BaseStorage
-from lightcrest.storages._deprecated import JournalFileOpenLock, JournalFileStorage, JournalFileSymlinkLock
+from lightcrest.storages._deprecated import (
+    BaseJournalLogStorage,
+    JournalFileOpenLock,
+    JournalFileStorage,
+    JournalFileSymlinkLock,
+    JournalRedisStorage,
+)
 from lightcrest.storages._heartbeat import fail_stale_trials
 from lightcrest.storages._memory import InMemoryStorage
 from lightcrest.storages._retry import RetryFailedTrialCallback, RetryHeartbeatStaleTrialCallback
@@ -16,12 +22,14 @@ from lightcrest.storages.journal import JournalFileBackend, JournalStorage
 from lightcrest.storages._sqlite import RDBStorage
 
 __all__ = [
+    "BaseJournalLogStorage",
     "BaseStorage",
     "InMemoryStorage",
     "JournalFileBackend",
     "JournalFileOpenLock",
     "JournalFileStorage",
     "JournalFileSymlinkLock",
+    "JournalRedisStorage",
     "JournalStorage",
     "RDBStorage",
     "RetryFailedTrialCallback",

@@ -32,3 +32,18 @@ class JournalFileOpenLock(journal.JournalFileOpenLock):
     def __init__(self, filepath: str, grace_period: int | None = 30) -> None:
         _warn("storages.JournalFileOpenLock is deprecated: use journal.JournalFileOpenLock", FutureWarning)
         super().__init__(filepath, grace_period)
+
+
+class JournalRedisStorage(journal.JournalRedisBackend):
+    """Deprecated: use journal.JournalRedisBackend."""
+
+    def __init__(self, url: str, use_cluster: bool = False, prefix: str = "") -> None:
+        _warn("JournalRedisStorage is deprecated: use journal.JournalRedisBackend", FutureWarning)
+        super().__init__(url, use_cluster, prefix)
+
+
+class BaseJournalLogStorage(journal.BaseJournalBackend):
+    """Deprecated: use journal.BaseJournalBackend."""
+
+    def __init__(self) -> None:
+        _warn("BaseJournalLogStorage is deprecated: use journal.BaseJournalBackend", FutureWarning)
