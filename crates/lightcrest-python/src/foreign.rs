@@ -68,8 +68,7 @@ fn stored(number: u64, given: &Bound<'_, PyAny>) -> PyResult<FrozenTrial> {
 
 impl Storage for Foreign {
     fn definition(&mut self) -> Result<Option<Definition>, StorageError> {
-        let directions: Vec<String> =
-            self.call(|adapter| Ok(adapter.call_method0("directions")?.extract()?))?;
+        let directions: Vec<String> = self.call(|adapter| adapter.call_method0("directions")?.extract())?;
         let single = directions.len() == 1;
         let objective = |(i, direction): (usize, &String)| ObjectiveInfo {
             name: if single { "value".to_owned() } else { format!("value_{i}") },
@@ -106,7 +105,7 @@ impl Storage for Foreign {
     fn create(&mut self, trial: &FrozenTrial) -> Result<u64, StorageError> {
         let next: u64 = self.call(|adapter| {
             let args = (trial.number, parts(adapter.py(), trial)?);
-            Ok(adapter.call_method1("create", args)?.extract()?)
+            adapter.call_method1("create", args)?.extract()
         })?;
         if next != trial.number {
             return Err(StorageError::NumberTaken { number: trial.number, next });
@@ -118,7 +117,7 @@ impl Storage for Foreign {
         let number = trial.number;
         let found: String = self.call(|adapter| {
             let args = (number, parts(adapter.py(), trial)?, from.as_str());
-            Ok(adapter.call_method1("update", args)?.extract()?)
+            adapter.call_method1("update", args)?.extract()
         })?;
         if found != from.as_str() {
             let found = match found.as_str() {

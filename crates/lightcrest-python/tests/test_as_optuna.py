@@ -118,6 +118,49 @@ print(len(study.trials), "lightgbm_tuner:step_name" in study.trials[0].system_at
     assert told.strip() == "10 True True"
 
 
+BOOSTED = """
+import lightcrest
+lightcrest.as_optuna()
+import numpy, optuna
+import optuna_integration
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+random = numpy.random.RandomState(0)
+x = random.rand(200, 5)
+y = (x[:, 0] + x[:, 1] > 1).astype(int)
+study = optuna.create_study(direction="maximize", pruner=optuna.pruners.ThresholdPruner(lower=0.7))
+
+def xgboost(trial):
+    import xgboost
+    train, valid = xgboost.DMatrix(x[:150], y[:150]), xgboost.DMatrix(x[150:], y[150:])
+    settings = {"max_depth": 3, "eta": trial.suggest_float("rate", 0, 1), "objective": "binary:logistic", "eval_metric": "auc", "nthread": 1}
+    seen = optuna_integration.XGBoostPruningCallback(trial, "valid-auc")
+    model = xgboost.train(settings, train, 5, evals=[(valid, "valid")], callbacks=[seen], verbose_eval=False)
+    return float(model.eval(valid).split(":")[-1])
+
+def catboost(trial):
+    import catboost
+    rate = trial.suggest_float("rate", 0, 1) or 1e-6
+    model = catboost.CatBoostClassifier(iterations=5, depth=3, learning_rate=rate, eval_metric="AUC", thread_count=1, allow_writing_files=False)
+    seen = optuna_integration.CatBoostPruningCallback(trial, "AUC")
+    x[:, :2] *= rate > 0.01
+    model.fit(x[:150], y[:150], eval_set=[(x[150:], y[150:])], callbacks=[seen], verbose=0)
+    seen.check_pruned()
+    return model.score(x[150:], y[150:])
+
+for rate in (0.5, 0.0):
+    study.enqueue_trial({"rate": rate})
+study.optimize(OBJECTIVE, n_trials=2)
+print([(trial.state.name, trial.last_step) for trial in study.trials])
+"""
+
+
+@pytest.mark.parametrize("package", ["xgboost", "catboost"])
+def test_trials_of_boosted_trees_are_pruned(package):
+    pytest.importorskip("optuna_integration")
+    pytest.importorskip(package)
+    assert run(BOOSTED.replace("OBJECTIVE", package)).strip() == "[('COMPLETE', 4), ('PRUNED', 0)]"
+
+
 def test_the_dashboard_shows_and_tells_trials(tmp_path):
     pytest.importorskip("optuna_dashboard")
     told = run(
