@@ -81,6 +81,13 @@ def test_parameters(study):
     drawn(contour)
     single = figures.plot_contour(study, params=["x", "y"], target_name="loss")
     assert single.figure.axes[-1].get_ylabel() == "loss" and single.get_yscale() == "log"
+    line = lightcrest.create_study()
+    for x in (0.25, 0.75):
+        line.enqueue_trial({"x": x, "y": x})
+    line.optimize(lambda trial: trial.suggest_float("x", 0, 1) + trial.suggest_float("y", 0, 1), n_trials=2)
+    straight = figures.plot_contour(line, target_name="loss")
+    assert straight.figure.axes[-1].get_ylabel() == "loss"
+    drawn(straight)
     slices = figures.plot_slice(study)
     assert [axes.get_xlabel() for axes in slices] == ["kind", "x", "y"] and slices[2].get_xscale() == "log"
     assert texts(slices[0].get_xticklabels()) == ["'a'", "'b'"]

@@ -197,7 +197,10 @@ def _contour(axis: Any, trace: dict[str, Any]) -> None:
 
         triangles = Triangulation(*flat).triangles
     except (RuntimeError, ValueError):
-        return  # the trials lie on a line
+        # The trials lie on a line: there is a scale, but no surface.
+        if z.size:
+            trace["drawn"] = _colored(trace, z.min(), z.max())
+        return
     trace["drawn"] = axis.tricontourf(x, y, triangles, z, 15, cmap=_map(trace), zorder=0)
 
 
@@ -218,8 +221,6 @@ def _flat(column: Any, every: Any) -> Any:
 
 def _color_bar(figure: Any, axes: Any, trace: dict[str, Any]) -> None:
     """The scale of what is coloured by a number."""
-    from matplotlib import cm, colors
-
     marker = trace if trace["type"] == "contour" else trace.get("marker", {})
     bar = marker.get("colorbar")
     if bar is None or marker.get("showscale") is False:
@@ -228,11 +229,18 @@ def _color_bar(figure: Any, axes: Any, trace: dict[str, Any]) -> None:
     if drawn is None:
         if "cmin" not in marker:
             return
-        drawn = cm.ScalarMappable(colors.Normalize(marker["cmin"], marker["cmax"]), _map(marker))
+        drawn = _colored(marker, marker["cmin"], marker["cmax"])
     made = figure.colorbar(drawn, ax=axes, ticks=bar.get("tickvals"))
     if "ticktext" in bar:
         made.ax.set_yticklabels(bar["ticktext"])
     made.set_label(_text(bar.get("title")))
+
+
+def _colored(marker: dict[str, Any], low: float, high: float) -> Any:
+    """What gives the colours of numbers from low to high."""
+    from matplotlib import cm, colors
+
+    return cm.ScalarMappable(colors.Normalize(low, high), _map(marker))
 
 
 def _map(marker: dict[str, Any]) -> Any:
