@@ -222,6 +222,10 @@ def brute_force(optuna):
             outcome = told(lambda: study.optimize(objective, n_trials=50, catch=() if objective is not failing else ValueError))
             seen.append((outcome, sorted(str(trial.params) for trial in study.trials), sorted(states(study))))
     study = optuna.create_study(sampler=optuna.samplers.BruteForceSampler(seed=0))
+    whole = optuna.create_study(sampler=optuna.samplers.BruteForceSampler(seed=0))
+    asked = {name: optuna.distributions.IntDistribution(0, high) for name, high in (("n", 1), ("m", 0))}
+    whole.add_trial(optuna.create_trial(value=0.0, params={"n": 1, "m": 0}, distributions=asked))
+    seen.append(told(lambda: whole.optimize(lambda trial: trial.suggest_int("n", 0, 1), n_trials=5)))
     waiting = study.ask()
     first = waiting.suggest_int("n", 0, 3)
     study.optimize(lambda trial: trial.suggest_int("n", 0, 3), n_trials=10)

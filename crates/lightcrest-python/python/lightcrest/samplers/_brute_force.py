@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from random import Random as _Random
+from types import MappingProxyType
 
 from lightcrest._warn import experimental as _experimental
 from lightcrest.distributions import CategoricalDistribution, _same_choice
@@ -12,7 +13,7 @@ from lightcrest.trial import TrialState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
     from lightcrest.distributions import BaseDistribution
@@ -57,7 +58,7 @@ class BruteForceSampler(_OneByOne):
         while given:
             given.popitem()
             node = _Node()
-            node.grow(trials, given, ending=trial.number)
+            node.grow(trials, given, {trial.number: state})
             if node.left(self._again) > 0:
                 return
         study._stop.set()
@@ -93,16 +94,18 @@ class _Node:
                 f"{self.name!r} it asked for {self.name!r}, {self.distribution}, and for {name!r}, {distribution}"
             )
 
-    def grow(self, trials: Iterable[FrozenTrial], given: dict[str, Any], ending: int = -1) -> None:
-        """Notes the trials that have the given values; the one of this number is about to end."""
+    def grow(
+        self, trials: Iterable[FrozenTrial], given: dict[str, Any], ending: Mapping[int, TrialState] = MappingProxyType({})
+    ) -> None:
+        """Notes the trials that have the given values; those of some numbers are about to end, in these states."""
         for trial in trials:
             if trial.state is TrialState.WAITING:
                 continue
             known = trial.params
             if all(name in known and _same_choice(known[name], value) for name, value in given.items()):
-                self.note(trial, given, trial.state.is_finished() or trial.number == ending)
+                self.note(trial, given, ending.get(trial.number, trial.state))
 
-    def note(self, trial: FrozenTrial, given: dict[str, Any], ended: bool) -> None:
+    def note(self, trial: FrozenTrial, given: dict[str, Any], state: TrialState) -> None:
         """Notes one trial, unless it has values that are not of its ranges."""
         node = self
         for name, distribution in trial.distributions.items():
@@ -118,11 +121,11 @@ class _Node:
             if deeper is None:
                 deeper = node.below[position] = _Node()
             node = deeper
-        if ended and trial.state is TrialState.COMPLETE:
+        if state is TrialState.COMPLETE:
             if node.name is not None:
                 raise ValueError(f"brute force: trial {trial.number} did not ask for {node.name!r}, but others with the same values did")
             node.whole = True
-        if ended:
+        if state.is_finished():
             node.ended = True
         else:
             node.running = True
