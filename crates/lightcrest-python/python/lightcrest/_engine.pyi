@@ -211,9 +211,6 @@ class Database:
     def place(self) -> str:
         """Where it is, without a password."""
 
-    def rename(self, name: str, new: str) -> None:
-        """Gives a study another name."""
-
     def names(self) -> list[str]:
         """The names of the studies, in the order in which they were made."""
 
@@ -301,7 +298,7 @@ class Study:
     ) -> None:
         """Ends a running trial; `token`: which run of it is meant."""
 
-    def give_back(self, number: int) -> None:
+    def give_back(self, number: int, token: int | None = None) -> None:
         """Gives a running trial back: it waits to be run again, as it was before."""
 
     def abandoned(self) -> list[int]:
@@ -427,6 +424,18 @@ def survivors(
 ) -> list[int]:
     """Who survives of a pool of trials by NSGA-II ("nsga2") or NSGA-III ("nsga3") with these settings: their positions. `values`: a
     point for each, of which larger is better; `violations`: by how much each breaks its constraints, added up."""
+
+def copy_study(
+    from_: Memory | Database,
+    name: str,
+    to: Memory | Database,
+    new: str,
+    attributes: Mapping[int, Mapping[str, Any]] | None,
+) -> None:
+    """Copies a study as it is at one moment into a storage that has none of that name yet; what runs there waits here.
+
+    `attributes`: those of its trials where they are Python's; in a database they are JSON.
+    """
 
 def random_seed() -> int:
     """A seed that nobody has chosen."""

@@ -1,7 +1,8 @@
 """Where studies live: in memory, in SQLite files or PostgreSQL, in journals, or in a storage that is written in Python.
 
-One database holds any number of studies, and any number of processes may work on them. What running trials ask for and
-report is stored at once, so a trial can be told by another process than the one that asked for it.
+A database holds any number of studies, and any number of processes may work on them: those of one machine on a SQLite
+file, which must lie on a local disk, and those of several machines on PostgreSQL. What running trials ask for and report is
+stored at once, so a trial can be told by another process than the one that asked for it.
 """
 
 from __future__ import annotations
