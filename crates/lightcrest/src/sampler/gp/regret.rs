@@ -64,8 +64,8 @@ impl GpSampler {
         }))
     }
 
-    /// `max UCB` over the space and `max LCB` over the complete feasible trials, on the surrogate's scale; `None`
-    /// where they are not finite.
+    /// `max UCB` over the space and `max LCB` over the complete feasible trials, on the surrogate's scale;
+    /// `None` where they are not finite.
     pub(super) fn bounds(
         &self,
         model: &Model,
