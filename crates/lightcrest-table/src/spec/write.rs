@@ -108,6 +108,8 @@ pub fn model_spec(
     let mut document: Table = whole.into_iter().filter(is_kept).collect();
     if let Some(Value::Table(study)) = document.get_mut("study") {
         study.insert("name".into(), name.into());
+        // A model that is made again is no trial of the study.
+        study.remove("storage");
     }
     if let (Some(Value::Table(table)), true) = (document.get_mut("table"), share < 1.0) {
         table.insert("share".into(), Value::Float(share));

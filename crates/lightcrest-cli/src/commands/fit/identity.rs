@@ -43,9 +43,9 @@ impl Identity {
     /// Refuses a table that is not the one that the run in `root` began with; returns the share of its rows
     /// that the run uses, none where there is no run.
     pub(super) fn check_same(&self, root: &Path) -> Result<Option<f64>, CliError> {
-        let folder = RunFolder::inspect(root)?;
+        let folder = RunFolder::at(root)?;
         let path = folder.table();
-        if !folder.database().exists() || !path.exists() {
+        if !folder.has_study() || !path.exists() {
             return Ok(None);
         }
         let failed = |source| RunError::Read { path: path.clone(), source };

@@ -34,7 +34,7 @@ use lightcrest_table::search::{Made, Problem, ProblemConfig, TableObjective, por
 use lightcrest_table::spec::FitSpec;
 use lightcrest_table::table::learn;
 
-use crate::arguments::{FitArguments, StudyArguments};
+use crate::arguments::{FitArguments, Role, StudyArguments};
 use crate::error::CliError;
 use crate::keeper::{Keeper, MakesModels};
 use crate::prepare;
@@ -42,6 +42,7 @@ use crate::progress::Steps;
 use crate::run::write_file;
 use crate::session::Session;
 use crate::stop;
+use crate::target::Target;
 use crate::terminal::{print, tell};
 use clock::Clock;
 use finish::Finish;
@@ -91,15 +92,18 @@ pub(crate) fn fit(arguments: &FitArguments) -> Result<(), CliError> {
     let study_arguments = StudyArguments {
         spec: arguments.file.clone(),
         out: arguments.out.clone(),
+        storage: arguments.storage.clone(),
         fresh: arguments.fresh,
         learn_from: Vec::new(),
         workers: None,
         quiet: arguments.quiet,
+        role: Role::Whole,
     };
+    let target = Target::of(&study_arguments, &spec.study)?;
     // Another table has another space: what changed is the table.
     let kept = match arguments.fresh {
         true => None,
-        false => identity.check_same(&Session::folder(&study_arguments, &spec.study))?,
+        false => identity.check_same(&target.root)?,
     };
     let threads = arguments.threads.map_or_else(cores, usize::from);
     let mut objective = TableObjective::new(problem, spec.limits, threads)?;
@@ -118,16 +122,16 @@ pub(crate) fn fit(arguments: &FitArguments) -> Result<(), CliError> {
         first = vec![model.configuration.clone()];
     }
     check_first(&spec.study, &first, &shown)?;
-    let root = Session::root(&study_arguments, &spec.study)?;
+    target.check(&spec.study, arguments.fresh)?;
     let file = &file;
     let spec = &file.spec;
     if !arguments.quiet {
         print(&columns::text(&table))?;
     }
 
-    let (install, text) = (|| stop::install(None), file.text_in(&root));
+    let (install, text) = (|| stop::install(None), file.text_in(&target.root));
     let pruner = prepare::pruner(&spec.study)?;
-    let mut session = Session::open(&study_arguments, &spec.study, &text, &root, pruner, begun, install)?;
+    let mut session = Session::open(&study_arguments, &spec.study, &text, &target, pruner, begun, install)?;
     identity.keep(&session.folder, share)?;
     let json = serde_json::to_string_pretty(&table).expect("plain data with string keys is JSON");
     write_file(&session.folder.columns(), format!("{json}\n").as_bytes())?;
@@ -187,9 +191,7 @@ fn begin(study: &mut Study, first: &[lightcrest::Configuration]) -> Result<(), S
         return Ok(());
     }
     for configuration in first {
-        if !study.trials().iter().any(|trial| trial.configuration == *configuration) {
-            study.enqueue(configuration)?;
-        }
+        study.enqueue_new(configuration)?;
     }
     Ok(())
 }
