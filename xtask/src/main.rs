@@ -1,4 +1,4 @@
-//! What developers run: `cargo xtask test`, `cargo xtask bench NAME` and `cargo xtask fuzz onnx`.
+//! What developers run: `cargo xtask test`, `cargo xtask bench NAME` and `cargo xtask fuzz NAME`.
 //!
 //! Every step prints the command that it runs, so that a failing one can be repeated by hand.
 #![allow(clippy::print_stdout)]
@@ -40,6 +40,7 @@ cargo xtask COMMAND
                 tables of PyPI packages (--table A,B; --seeds 0,1,2); --part onnx for models as ONNX in onnxruntime beside our predictions, which must
                 be equal
   fuzz onnx     damages those files and reads, infers, normalises and writes what is left of them (--minutes N, default 1)
+  fuzz table    damages tables and models of tables and reads, splits and predicts with what is left of them (--minutes N)
 ";
 
 fn main() -> ExitCode {

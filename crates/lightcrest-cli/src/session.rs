@@ -106,7 +106,17 @@ impl<'a> Session<'a> {
     /// What earlier runs of the study have left of the budget's time when this one began; none without a
     /// limit.
     pub(crate) fn time(&self) -> Option<Duration> {
-        self.spec.budget.time.map(|time| time.saturating_sub(time_spent(&self.study)))
+        self.budget().map(|time| time.saturating_sub(self.spent()))
+    }
+
+    /// The time of the budget; none without a limit.
+    pub(crate) fn budget(&self) -> Option<Duration> {
+        self.spec.budget.time
+    }
+
+    /// The time in which at least one trial ran so far.
+    pub(crate) fn spent(&self) -> Duration {
+        time_spent(&self.study)
     }
 
     /// Runs trials until the budget's trials are done or `timeout` is over.

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lightcrest::storage::without_password;
@@ -12,7 +12,7 @@ use lightcrest_model::spec::Spec;
 use lightcrest_report::metric::{Kind, duration};
 use lightcrest_spec::tune::TuneSpec;
 use lightcrest_spec::{StudySpec, storage, tables};
-use lightcrest_table::spec::FitSpec;
+use lightcrest_table::spec::{FitSpec, SpecWords};
 
 use crate::data_path::DataPath;
 use crate::error::CliError;
@@ -43,7 +43,9 @@ impl SpecFile {
         Ok(match SpecKind::of(&text) {
             Some(SpecKind::Tune) => (Self::Tune(Box::new(tune(path, &text)?)), None),
             Some(SpecKind::Fit) => {
-                (Self::Fit(Box::new(parse_fit(path, &text, &path.display().to_string())?)), None)
+                let file = parse_fit(path, text)?;
+                let warning = file.warning().map(str::to_owned);
+                (Self::Fit(Box::new(file.spec)), warning)
             }
             Some(SpecKind::Compress) => {
                 let file = compress(path, text)?;
@@ -265,18 +267,61 @@ fn chain(error: &dyn Error) -> String {
     text
 }
 
-/// Checks the text of a spec of a table. A relative path of the table begins at the folder of a spec that is
-/// a file.
-pub(crate) fn parse_fit(path: &Path, text: &str, shown: &str) -> Result<FitSpec, CliError> {
-    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml")) {
-        SpecKind::Fit.check(path, text)?;
+/// A spec of a table that was read.
+pub(crate) struct FitFile {
+    /// The spec; the path of its table is one that this process can open.
+    pub(crate) spec: FitSpec,
+    file: PathBuf,
+    text: String,
+    table: Option<DataPath>,
+}
+
+impl FitFile {
+    /// Its text as a file in `folder` must have it, so that it leads to the same table.
+    pub(crate) fn text_in(&self, folder: &Path) -> String {
+        self.rewritten(&self.text, folder)
     }
-    let mut spec = FitSpec::parse(text, shown).map_err(|errors| CliError::Spec { errors })?;
-    let beside = folder(path).join(&spec.path);
-    if spec.path.is_relative() && beside.exists() {
-        spec.path = beside;
+
+    /// The text of another spec of the same table, likewise.
+    pub(crate) fn rewritten(&self, text: &str, folder: &Path) -> String {
+        self.table.as_ref().map_or_else(|| text.to_owned(), |path| path.seen_from(text, folder))
     }
-    Ok(spec)
+
+    /// The text as it was read.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The same spec with what the command line says instead.
+    pub(crate) fn with(self, words: &SpecWords) -> Result<Self, CliError> {
+        let text = words.over(&self.text).map_err(|error| CliError::Usage(error.to_string()))?;
+        parse_fit(&self.file, text)
+    }
+
+    /// What the user should know of where the table was found.
+    pub(crate) fn warning(&self) -> Option<&str> {
+        self.table.as_ref()?.warning.as_deref()
+    }
+}
+
+/// Reads and checks a spec of a table.
+pub(crate) fn read_fit(path: &Path) -> Result<FitFile, CliError> {
+    let text = read(path)?;
+    SpecKind::Fit.check(path, &text)?;
+    parse_fit(path, text)
+}
+
+/// Checks the text of a spec of a table, of the file `path` or made for it.
+pub(crate) fn parse_fit(path: &Path, text: String) -> Result<FitFile, CliError> {
+    let shown = path.display().to_string();
+    let mut spec = FitSpec::parse(&text, &shown).map_err(|errors| CliError::Spec { errors })?;
+    // Standard input and addresses are no files.
+    let is_file = spec.path != Path::new("-") && !spec.path.to_string_lossy().contains("://");
+    let table = if is_file { DataPath::resolve("table", path, folder(path), &spec.path) } else { None };
+    if let Some(found) = &table {
+        spec.path = found.path.clone();
+    }
+    Ok(FitFile { spec, file: path.to_path_buf(), text, table })
 }
 
 /// Reads and checks a spec of a command; its text comes along.

@@ -35,8 +35,8 @@ fn a_table_becomes_a_front_that_predicts() {
     assert!(result.stdout.contains("another value in every row"), "{}", result.stdout);
     let front = place.read("runs/t/front.csv");
     let header = front.lines().next().unwrap();
-    let expected = "trial,validation_log_loss,standard_error,test_log_loss,model_bytes,latency_alone_us,\
-                    latency_batch_us,columns_needed,";
+    let expected = "trial,validation_log_loss,standard_error,expected_log_loss,test_log_loss,\
+                    test_standard_error,model_bytes,latency_alone_us,latency_batch_us,columns_needed,";
     assert!(header.starts_with(expected) && header.contains("boosting.leaves"), "{header}");
     assert!(place.read("runs/t/report.html").contains("How it was decided"));
 
@@ -129,4 +129,132 @@ fn there_is_always_an_answer() {
     place.write("bare.csv", format!("c,y\n{}", "7,1\n7,0\n".repeat(20)));
     place.succeed(&["fit", "bare.csv", "--target", "y", "--budget", "5s", "--quiet"]);
     assert_eq!(place.succeed(&["predict", "runs/bare", "bare.csv"]).stdout.lines().count(), 41);
+}
+
+/// The lines of a front, without its header.
+fn front(place: &Place, run: &str) -> Vec<String> {
+    place.read(&format!("{run}/front.csv")).lines().skip(1).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_spec_is_where_its_paths_begin_and_options_come_before_it() {
+    let place = place();
+    fs::create_dir_all(place.path("specs")).unwrap();
+    place.write(
+        "specs/fit.toml",
+        "[study]\nname = 's'\n[table]\npath = '../t.csv'\ntarget = 'y'\n[budget]\ntrials = 9",
+    );
+    let check = place.succeed(&["check", "specs/fit.toml"]).stdout;
+    assert!(check.contains("minimize validation_log_loss"), "{check}");
+    let parameters = check.lines().find(|line| line.trim_start().starts_with("parameters")).unwrap();
+    assert!(parameters.trim_end().rsplit(' ').next().unwrap().parse::<usize>().unwrap() > 10, "{parameters}");
+    let beside = ["fit", "specs/fit.toml", "--trials", "2", "--metric", "brier", "--threads", "1", "--quiet"];
+    place.succeed(&beside);
+    assert!(place.read("runs/s/front.csv").starts_with("trial,validation_brier,"));
+    // A model of the front is made again from its own folder, wherever the program is started.
+    let model = place.names("runs/s/front").pop().unwrap();
+    let config = format!("runs/s/front/{model}/config.toml");
+    assert!(place.read(&config).contains("../../../../t.csv"), "{}", place.read(&config));
+    place.succeed(&["fit", &config, "--out", "again", "--quiet"]);
+    let bytes = |path: &str| fs::read(place.path(path)).unwrap();
+    let made = bytes("again/front/trial-0000/model.lightcrest");
+    assert_eq!(made, bytes(&format!("runs/s/front/{model}/model.lightcrest")));
+}
+
+#[test]
+fn an_ensemble_is_a_model_as_any_other() {
+    let place = place();
+    // Ensembles are among the configurations that are tried first.
+    place.succeed(&[
+        "fit",
+        "t.csv",
+        "--target",
+        "y",
+        "--trials",
+        "16",
+        "--seed",
+        "3",
+        "--threads",
+        "2",
+        "--quiet",
+    ]);
+    let header = place.read("runs/t/front.csv");
+    let lines = front(&place, "runs/t");
+    assert!(header.contains("expected_log_loss,test_log_loss,test_standard_error,"), "{header}");
+    let ensemble = lines.iter().find(|line| line.contains(",ensemble,"));
+    if let Some(line) = ensemble {
+        let trial: u64 = line.split(',').next().unwrap().parse().unwrap();
+        let folder = format!("runs/t/front/trial-{trial:04}");
+        assert!(place.read(&format!("{folder}/config.toml")).contains("[[model.members]]"));
+        place.succeed(&["fit", &format!("{folder}/config.toml"), "--out", "again", "--quiet"]);
+        let bytes = |path: &str| fs::read(place.path(path)).unwrap();
+        assert_eq!(
+            bytes("again/front/trial-0000/model.lightcrest"),
+            bytes(&format!("{folder}/model.lightcrest"))
+        );
+    }
+}
+
+#[test]
+fn what_a_model_reads_decides_whether_there_is_onnx_and_that_is_said() {
+    let place = Place::new("");
+    let row = |i: u64| {
+        let word = if i % 2 == 0 { "splendid" } else { "dreadful" };
+        format!("the {i} th meal was {word} and number {} on the list,{}\n", i * 31 % 97, i % 2)
+    };
+    place.write("t.csv", format!("remark,y\n{}", (0..200).map(row).collect::<String>()));
+    let result = place.succeed(&["fit", "t.csv", "--target", "y", "--trials", "2", "--threads", "1"]);
+    assert!(result.stderr.contains("has no model.onnx: the model reads the words"), "{}", result.stderr);
+}
+
+#[test]
+fn a_budget_that_is_spent_is_spent() {
+    let place = place();
+    let fit = ["fit", "t.csv", "--target", "y", "--budget", "1s", "--threads", "1", "--quiet"];
+    place.succeed(&fit);
+    let trials = |place: &Place| {
+        let shown = place.succeed(&["show", "runs/t"]).stdout;
+        shown.lines().find(|line| line.starts_with("t: ")).unwrap().to_owned()
+    };
+    let before = trials(&place);
+    place.succeed(&fit);
+    assert_eq!(trials(&place), before, "the second run only writes its results again");
+    // A larger budget is another matter.
+    place.succeed(&["fit", "t.csv", "--target", "y", "--budget", "3s", "--threads", "1", "--quiet"]);
+    assert_ne!(trials(&place), before);
+}
+
+#[test]
+fn copies_of_rows_are_counted_and_the_test_is_scored_without_them() {
+    let place = Place::new("");
+    let text = table(150);
+    let rows: String =
+        text.lines().skip(1).map(|line| format!("{}\n", line.split_once(',').unwrap().1)).collect();
+    place.write("t.csv", format!("a,c,n,y\n{rows}{rows}"));
+    let result = place.succeed(&["fit", "t.csv", "--target", "y", "--trials", "2", "--threads", "1"]);
+    assert!(result.stdout.contains("with and without"), "{}", result.stdout);
+    assert!(place.read("runs/t/front.csv").contains("test_log_loss_without_copies"));
+}
+
+/// 50,000 levels in 100,000 rows, in as much memory as a small machine has.
+#[cfg(target_os = "linux")]
+#[test]
+fn many_levels_take_little_memory() {
+    let place = Place::new("");
+    let row = |i: u64| {
+        let level = i.wrapping_mul(2_654_435_761) % 50_000;
+        format!("level {level},{},{}\n", i * 7919 % 1009, u64::from(level % 3 == 0 || i * 7919 % 1009 > 600))
+    };
+    place.write("t.csv", format!("c,n,y\n{}", (0..100_000).map(row).collect::<String>()));
+    let line = "ulimit -v 1500000; exec \"$@\"";
+    let program = env!("CARGO_BIN_EXE_lightcrest");
+    let fit = ["fit", "t.csv", "--target", "y", "--trials", "2", "--threads", "1", "--quiet"];
+    let status = std::process::Command::new("sh")
+        .args(["-c", line, "sh", program])
+        .args(fit)
+        .current_dir(place.path(""))
+        .status()
+        .unwrap();
+    assert!(status.success());
+    assert_eq!(front(&place, "runs/t").len(), 2);
 }

@@ -15,21 +15,13 @@ pub fn front_csv(view: &View) -> String {
     let measured = view.models.values().flat_map(|model| model.metrics.keys()).map(String::as_str);
     // What is no network measures what it likes.
     let names = if view.networks { vec![] } else { view.metric_names() };
-    // Of a table: quality, what it costs, and everything else.
-    let judged = view.definition.objectives.first().map_or("", |objective| objective.name.as_str());
-    let tested = judged.replacen("validation_", "test_", 1);
-    let of_table = [
-        judged,
-        "standard_error",
-        &tested,
-        "model_bytes",
-        "latency_alone_us",
-        "latency_batch_us",
-        "columns_needed",
-    ];
-    let first: &[&str] = if view.table.is_some() { &of_table } else { &FIRST };
-    let first = first.iter().filter(|name| view.networks || names.iter().any(|known| known == *name));
-    let mut metrics: Vec<&str> = first.copied().collect();
+    let of_table = view.columns_of_table();
+    let first = match &of_table {
+        Some(names) => names.iter().map(String::as_str).collect(),
+        None => FIRST.to_vec(),
+    };
+    let first = first.into_iter().filter(|name| view.networks || names.iter().any(|known| known == name));
+    let mut metrics: Vec<&str> = first.collect();
     for name in objectives.chain(measured).chain(names.iter().map(String::as_str)) {
         if !metrics.contains(&name) {
             metrics.push(name);

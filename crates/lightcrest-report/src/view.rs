@@ -161,6 +161,18 @@ impl View {
         metrics
     }
 
+    /// What is told first of the models of a table: quality, then what it costs. None for other studies.
+    pub fn columns_of_table(&self) -> Option<Vec<String>> {
+        self.table.as_ref()?;
+        let judged = self.definition.objectives.first().map_or("", |objective| objective.name.as_str());
+        // Models are tested by every metric: here by the one that they were chosen by.
+        let of = |part: &str| judged.replacen("validation_", part, 1);
+        let (expected, tested) = (of("expected_"), of("test_"));
+        let costs = ["model_bytes", "latency_alone_us", "latency_batch_us", "columns_needed"];
+        let quality = [judged, "standard_error", &expected, &tested, "test_standard_error"];
+        Some(quality.into_iter().chain(costs).map(str::to_owned).collect())
+    }
+
     /// Names of everything that was measured: the objectives, then in an order that readers expect.
     pub fn metric_names(&self) -> Vec<String> {
         let mut names: Vec<String> = self.definition.objectives.iter().map(|o| o.name.clone()).collect();

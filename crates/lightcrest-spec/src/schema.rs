@@ -3,11 +3,37 @@
 use serde_json::{Map, Value, json};
 
 use crate::document::SectionName;
-use crate::vocabulary::{Key, Kind, LEARN_FROM, MEMORY, Section};
+use crate::vocabulary::{
+    BUDGET, Key, Kind, LEARN_FROM, MEMORY, SAMPLERS, STUDY, Section, TERMINATORS, WORKERS,
+};
 
-/// The tables that must be there.
-pub fn required(sections: &[SectionName]) -> Vec<&'static str> {
-    sections.iter().filter(|(_, doc)| doc.is_some()).map(|(name, _)| *name).collect()
+/// A JSON schema (draft 2020-12) of a kind of spec: its own tables, and those that every kind has.
+pub fn document(
+    title: &str,
+    sections: &[SectionName],
+    pruners: &[Section],
+    mut tables: Map<String, Value>,
+) -> Value {
+    let shared = [
+        (STUDY.name, section(&STUDY)),
+        (BUDGET.name, section(&BUDGET)),
+        ("sampler", named(SAMPLERS)),
+        ("pruner", named(pruners)),
+        ("terminator", named(TERMINATORS)),
+        (WORKERS.name, section(&WORKERS)),
+        (MEMORY.name, memory()),
+    ];
+    tables.extend(shared.map(|(name, schema)| (name.to_owned(), schema)));
+    let required: Vec<&str> =
+        sections.iter().filter(|(_, doc)| doc.is_some()).map(|(name, _)| *name).collect();
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": title,
+        "type": "object",
+        "properties": tables,
+        "required": required,
+        "additionalProperties": false,
+    })
 }
 
 /// A schema with its description.
@@ -35,7 +61,7 @@ pub fn section(section: &Section) -> Value {
 }
 
 /// `[memory]`.
-pub fn memory() -> Value {
+fn memory() -> Value {
     let mut schema = section(&MEMORY);
     let paths = list(json!({ "type": "string", "minLength": 1 }));
     schema["properties"]["learn_from"] = described(paths, LEARN_FROM);
@@ -55,7 +81,7 @@ pub fn choice_with(sections: &[Section], schema: impl Fn(&Section) -> Value) -> 
 }
 
 /// A table whose `name` chooses which other keys it has.
-pub fn named(sections: &[Section]) -> Value {
+fn named(sections: &[Section]) -> Value {
     let alternatives: Vec<Value> = sections
         .iter()
         .map(|alternative| {

@@ -68,6 +68,11 @@ pub struct Named {
 }
 
 impl Named {
+    /// What is chosen where a spec says nothing.
+    pub fn new(name: &'static str, values: Vec<(&'static str, Value)>) -> Self {
+        Self { name, values }
+    }
+
     /// A setting; absent when the spec leaves it to the default.
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.values.iter().find(|(name, _)| *name == key).map(|(_, value)| value)

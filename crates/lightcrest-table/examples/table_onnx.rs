@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use lightcrest::Configuration;
-use lightcrest_table::algorithm::{self, Setting, Training};
+use lightcrest_table::algorithm::{self, Inputs, Setting, Training};
 use lightcrest_table::column::Reading;
 use lightcrest_table::export;
 use lightcrest_table::feature::{Fit, Preparer};
@@ -20,12 +20,13 @@ use lightcrest_tree::{BinningConfig, Dataset};
 use serde_json::{Value, json};
 
 /// Algorithm and encoding of categories.
-const MODELS: [(&str, &str); 5] = [
+const MODELS: [(&str, &str); 6] = [
     ("constant", "levels"),
     ("boosting", "levels"),
     ("boosting", "means"),
     ("forest", "levels"),
     ("extra_trees", "means"),
+    ("linear", "means"),
 ];
 
 fn main() {
@@ -79,7 +80,7 @@ fn train_one(problem: &Problem, algorithm: &str, categories: &str) -> Pipeline {
     let matrix = preparer.transform_training(&fit);
     let data = Dataset::new(&matrix.columns(), &BinningConfig::default()).unwrap();
     let training = Training {
-        data: Some(&data),
+        inputs: if algorithm == "linear" { Inputs::Matrix(&matrix) } else { Inputs::Bins(&data) },
         targets: &problem.targets,
         rows: &rows,
         validation: &[],
@@ -90,7 +91,7 @@ fn train_one(problem: &Problem, algorithm: &str, categories: &str) -> Pipeline {
     };
     let fitted = algorithm::fit(&training, &setting, &|| false).unwrap().fitted;
     let after = After { temperature: 1.25, threshold: 0.4, ..After::default() };
-    Pipeline { schema: problem.schema().clone(), preparer, fitted, after }.slim()
+    Pipeline::single(problem.schema().clone(), preparer, fitted, after).slim()
 }
 
 /// What the columns are to the ONNX file: numbers, or words.

@@ -11,9 +11,12 @@
 //! | `rmse`, `mae`, `r2` | numbers | 0, 0, 1 | as usual |
 //! | `pinball` | numbers | 0 | mean of max(q (y - f), (q - 1) (y - f)) at q = 0.5 |
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Task;
+use crate::split::mix;
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +62,17 @@ impl Metric {
         Self::Pinball,
     ];
 
+    /// Their names.
+    pub const NAMES: [&str; 10] = {
+        let mut names = [""; 10];
+        let mut i = 0;
+        while i < names.len() {
+            names[i] = Self::ALL[i].name();
+            i += 1;
+        }
+        names
+    };
+
     /// What a task is judged by unless the user says otherwise.
     pub fn default_of(task: Task) -> Self {
         match task {
@@ -68,7 +82,7 @@ impl Metric {
     }
 
     /// As it is written.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::LogLoss => "log_loss",
             Self::Auc => "auc",
@@ -106,6 +120,72 @@ impl Metric {
         matches!(self, Self::F1 | Self::Accuracy)
     }
 
+    /// Whether it is the mean of a loss of each row, or follows from one ([`of_mean`](Self::of_mean)).
+    pub fn is_mean(self) -> bool {
+        matches!(self, Self::LogLoss | Self::Brier | Self::Accuracy | Self::Rmse | Self::Mae | Self::Pinball)
+    }
+
+    /// Its value where the mean loss is known.
+    pub(crate) fn of_mean(self, mean: f64) -> f64 {
+        if self == Self::Rmse { mean.sqrt() } else { mean }
+    }
+
+    /// The loss of each row, of which it is the mean; none of other metrics.
+    pub(crate) fn losses(
+        self,
+        predictions: &[f64],
+        outputs: usize,
+        targets: &[f64],
+        threshold: f64,
+    ) -> Option<Vec<f64>> {
+        let loss = |(row, y): (&[f64], &f64)| match self {
+            Self::LogLoss => -row[*y as usize].clamp(SMALL, 1.0 - SMALL).ln(),
+            Self::Brier if outputs == 2 => (row[1] - y).powi(2),
+            Self::Brier => {
+                let off = |(k, p): (usize, &f64)| (p - f64::from(u8::from(k == *y as usize))).powi(2);
+                row.iter().enumerate().map(off).sum()
+            }
+            Self::Accuracy => f64::from(u8::from(label(row, threshold) == *y as usize)),
+            Self::Rmse => (row[0] - y).powi(2),
+            Self::Pinball => 0.5 * (row[0] - y).abs(),
+            _ => (row[0] - y).abs(),
+        };
+        self.is_mean().then(|| predictions.chunks_exact(outputs).zip(targets).map(loss).collect())
+    }
+
+    /// The standard error of its value over rows like these, of which those with the same `cluster` belong
+    /// together. Of means exact, of others by bootstrap.
+    pub fn standard_error(
+        self,
+        predictions: &[f64],
+        outputs: usize,
+        targets: &[f64],
+        threshold: f64,
+        clusters: &[u64],
+    ) -> Option<f64> {
+        const DRAWS: u64 = 50;
+        const ROWS: usize = 3000;
+        if let Some(losses) = self.losses(predictions, outputs, targets, threshold) {
+            let (error, mean) = clustered_error(&losses, clusters)?;
+            // By the delta method, the root's is that of the square by twice the root.
+            return Some(if self == Self::Rmse { error / (2.0 * mean.sqrt()) } else { error });
+        }
+        let n = targets.len().min(ROWS);
+        let draw = |draw: u64| {
+            let rows = (0..n as u64).map(|i| (mix(mix(draw) ^ i) % targets.len() as u64) as usize);
+            let rows: Vec<usize> = rows.collect();
+            let drawn: Vec<f64> =
+                rows.iter().flat_map(|row| predictions[row * outputs..][..outputs].iter().copied()).collect();
+            let y: Vec<f64> = rows.iter().map(|row| targets[*row]).collect();
+            self.score(&drawn, outputs, &y, threshold)
+        };
+        let found: Vec<f64> = (0..DRAWS).filter_map(draw).collect();
+        let count = found.len() as f64;
+        let mean = found.iter().sum::<f64>() / count;
+        let spread = (found.iter().map(|it| (it - mean).powi(2)).sum::<f64>() / (count - 1.0)).sqrt();
+        Some(spread * (n as f64 / targets.len() as f64).sqrt()).filter(|it| it.is_finite())
+    }
+
     /// Its value. None where it is not defined: no rows, or no pair of classes.
     ///
     /// # Shapes
@@ -116,16 +196,7 @@ impl Metric {
             return None;
         }
         let n = targets.len() as f64;
-        let rows = || predictions.chunks_exact(outputs).zip(targets);
-        let mean = |loss: &dyn Fn(&[f64], f64) -> f64| rows().map(|(row, y)| loss(row, *y)).sum::<f64>() / n;
         let value = match self {
-            Self::LogLoss => mean(&|row, y| -row[y as usize].clamp(SMALL, 1.0 - SMALL).ln()),
-            Self::Brier if outputs == 2 => mean(&|row, y| (row[1] - y).powi(2)),
-            Self::Brier => mean(&|row, y| {
-                let off = |(k, p): (usize, &f64)| (p - f64::from(u8::from(k == y as usize))).powi(2);
-                row.iter().enumerate().map(off).sum()
-            }),
-            Self::Accuracy => mean(&|row, y| f64::from(u8::from(label(row, threshold) == y as usize))),
             Self::F1 => f1(predictions, outputs, targets, threshold)?,
             Self::Auc | Self::AveragePrecision => {
                 let curve = if self == Self::Auc { auc } else { average_precision };
@@ -141,20 +212,38 @@ impl Metric {
                 }
                 defined.iter().sum::<f64>() / defined.len() as f64
             }
-            Self::Rmse => mean(&|row, y| (row[0] - y).powi(2)).sqrt(),
-            Self::Mae => mean(&|row, y| (row[0] - y).abs()),
-            Self::Pinball => mean(&|row, y| 0.5 * (row[0] - y).abs()),
             Self::R2 => {
                 let center = targets.iter().sum::<f64>() / n;
                 let total = targets.iter().map(|y| (y - center).powi(2)).sum::<f64>() / n;
                 if total == 0.0 {
                     return None;
                 }
-                1.0 - mean(&|row, y| (row[0] - y).powi(2)) / total
+                let squares =
+                    predictions.chunks_exact(outputs).zip(targets).map(|(row, y)| (row[0] - y).powi(2));
+                1.0 - squares.sum::<f64>() / n / total
+            }
+            _ => {
+                let losses = self.losses(predictions, outputs, targets, threshold)?;
+                self.of_mean(losses.iter().sum::<f64>() / n)
             }
         };
         value.is_finite().then_some(value)
     }
+}
+
+/// The standard error of a mean of numbers that belong together in clusters, and the mean.
+fn clustered_error(losses: &[f64], clusters: &[u64]) -> Option<(f64, f64)> {
+    let n = losses.len() as f64;
+    let mean = losses.iter().sum::<f64>() / n;
+    // BTreeMap: sums in one order give one result.
+    let mut sums: BTreeMap<u64, f64> = BTreeMap::new();
+    for (loss, cluster) in losses.iter().zip(clusters) {
+        *sums.entry(*cluster).or_default() += loss - mean;
+    }
+    let count = sums.len() as f64;
+    let squares: f64 = sums.values().map(|sum| sum * sum).sum();
+    let error = (squares * count / (count - 1.0)).sqrt() / n;
+    error.is_finite().then_some((error, mean))
 }
 
 /// The class of a row of probabilities: of two the second one from the threshold on, of several the
@@ -191,22 +280,31 @@ fn f1(predictions: &[f64], outputs: usize, targets: &[f64], threshold: f64) -> O
     (!defined.is_empty()).then(|| defined.iter().sum::<f64>() / defined.len() as f64)
 }
 
-/// Area under the ROC curve by ranks; none without both classes.
-pub fn auc(scores: &[f64], positive: &[bool]) -> Option<f64> {
-    let order = sorted(scores, false);
-    let (mut ranks, mut i) = (0.0, 0);
+fn auc(scores: &[f64], positive: &[bool]) -> Option<f64> {
+    auc_of_ranks(&ranks(scores), |row| positive[row])
+}
+
+/// The rank of each number, from 1; equal ones share the mean of theirs.
+pub(crate) fn ranks(numbers: &[f64]) -> Vec<f64> {
+    let order = sorted(numbers, false);
+    let (mut ranks, mut i) = (vec![0.0; order.len()], 0);
     while i < order.len() {
         let mut j = i;
-        while j < order.len() && scores[order[j]] == scores[order[i]] {
+        while j < order.len() && numbers[order[j]] == numbers[order[i]] {
             j += 1;
         }
-        let rank = (i + j + 1) as f64 / 2.0;
-        ranks += rank * order[i..j].iter().filter(|row| positive[**row]).count() as f64;
+        order[i..j].iter().for_each(|row| ranks[*row] = (i + j + 1) as f64 / 2.0);
         i = j;
     }
-    let p = positive.iter().filter(|it| **it).count() as f64;
-    let n = positive.len() as f64 - p;
-    (p > 0.0 && n > 0.0).then(|| (ranks - p * (p + 1.0) / 2.0) / (p * n))
+    ranks
+}
+
+/// Area under the ROC curve by the ranks of the scores; none without both classes.
+pub(crate) fn auc_of_ranks(ranks: &[f64], is_positive: impl Fn(usize) -> bool) -> Option<f64> {
+    let of_positive = (0..ranks.len()).filter(|row| is_positive(*row)).map(|row| ranks[row]);
+    let (p, sum) = of_positive.fold((0.0, 0.0), |(p, sum), rank| (p + 1.0, sum + rank));
+    let n = ranks.len() as f64 - p;
+    (p > 0.0 && n > 0.0).then(|| (sum - p * (p + 1.0) / 2.0) / (p * n))
 }
 
 fn average_precision(scores: &[f64], positive: &[bool]) -> Option<f64> {
@@ -263,6 +361,30 @@ mod tests {
         close(score(Metric::Mae), 1.0);
         close(score(Metric::Pinball), 0.5);
         close(score(Metric::R2), 1.0 - 5.0 / 2.0);
+    }
+
+    #[test]
+    fn standard_errors_are_those_of_means_and_of_clusters() {
+        let n = 4000;
+        let random = |i: u64| (mix(i) >> 11) as f64 / (1u64 << 53) as f64;
+        let y: Vec<f64> = (0..n).map(random).collect();
+        let zeros = vec![0.0; n as usize];
+        let each: Vec<u64> = (0..n).collect();
+        let error = Metric::Mae.standard_error(&zeros, 1, &y, 0.5, &each).unwrap();
+        // The deviation of a uniform number is 1 / √12.
+        assert!((error / ((1.0 / 12f64).sqrt() / (n as f64).sqrt()) - 1.0).abs() < 0.03, "{error}");
+        // Ten copies of each row tell no more than one.
+        let copies: Vec<f64> = (0..n).map(|i| random(i / 10)).collect();
+        let together: Vec<u64> = (0..n).map(|i| i / 10).collect();
+        let clustered = Metric::Mae.standard_error(&zeros, 1, &copies, 0.5, &together).unwrap();
+        assert!((clustered / (error * 10f64.sqrt()) - 1.0).abs() < 0.1, "{clustered} {error}");
+        // Of an AUC of chance, √((p + n + 1) / (12 p n)).
+        let both: Vec<f64> = (0..n).flat_map(|i| [1.0 - random(i + 9999), random(i + 9999)]).collect();
+        let classes: Vec<f64> = (0..n).map(|i| (i % 2) as f64).collect();
+        let found = Metric::Auc.standard_error(&both, 2, &classes, 0.5, &each).unwrap();
+        let half = n as f64 / 2.0;
+        let exact = ((n as f64 + 1.0) / (12.0 * half * half)).sqrt();
+        assert!((found / exact - 1.0).abs() < 0.3, "{found} {exact}");
     }
 
     #[test]

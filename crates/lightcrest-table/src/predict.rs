@@ -9,11 +9,16 @@ use crate::pipeline::Pipeline;
 use crate::table::{ReadTable, Values};
 
 /// Writes predictions as CSV: the columns that name rows, what is predicted, and of classes each probability.
-/// Rows are in the order of the table; labels are as they were written.
+/// Rows are in the order of the table; labels are as they were written. `predictions` are those of all rows.
 ///
 /// # Errors
 /// Those of `out`.
-pub fn write_predictions(out: &mut dyn Write, pipeline: &Pipeline, read: &ReadTable) -> io::Result<()> {
+pub fn write_predictions(
+    out: &mut dyn Write,
+    pipeline: &Pipeline,
+    read: &ReadTable,
+    predictions: &[f64],
+) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
     let names = read.names.iter().map(|(name, _)| name.clone());
     let classes = pipeline.schema.classes();
@@ -22,14 +27,13 @@ pub fn write_predictions(out: &mut dyn Write, pipeline: &Pipeline, read: &ReadTa
     writer.write_record(&header)?;
     let outputs = pipeline.outputs();
     let mut record: Vec<String> = Vec::with_capacity(header.len());
-    for row in 0..read.table.rows {
-        let prediction = pipeline.predict_rows(&read.table, &[row as u32]);
+    for (row, prediction) in predictions.chunks_exact(outputs).enumerate() {
         record.clear();
         record.extend(read.names.iter().map(|(_, fields)| fields[row].clone()));
         match pipeline.schema.task {
             Task::Classification => {
-                record.push(pipeline.label(&prediction).to_owned());
-                record.extend(prediction[..outputs].iter().map(f64::to_string));
+                record.push(pipeline.label(prediction).to_owned());
+                record.extend(prediction.iter().map(f64::to_string));
             }
             Task::Regression => record.push(prediction[0].to_string()),
         }
@@ -49,11 +53,11 @@ pub struct Scores {
     pub left_out: usize,
 }
 
-/// Judges a model by some rows of a table.
+/// Judges predictions of all rows of a table by those that have a target.
 ///
 /// # Errors
 /// If the table has no target.
-pub fn score(pipeline: &Pipeline, read: &ReadTable) -> Result<Scores, TableError> {
+pub fn score(pipeline: &Pipeline, read: &ReadTable, predictions: &[f64]) -> Result<Scores, TableError> {
     let target = pipeline.schema.target();
     if !read.has_target {
         let name = &pipeline.schema.columns[target].name;
@@ -68,15 +72,16 @@ pub fn score(pipeline: &Pipeline, read: &ReadTable) -> Result<Scores, TableError
         Values::Number { numbers, .. } => Some(numbers[row]).filter(|value| value.is_finite()),
         _ => None,
     };
-    let judged: Vec<(u32, f64)> =
-        (0..read.table.rows).filter_map(|row| Some((row as u32, of(row)?))).collect();
-    let rows: Vec<u32> = judged.iter().map(|(row, _)| *row).collect();
+    let judged = predictions.chunks_exact(pipeline.outputs()).enumerate();
+    let judged: Vec<(&[f64], f64)> =
+        judged.filter_map(|(row, prediction)| Some((prediction, of(row)?))).collect();
     let targets: Vec<f64> = judged.iter().map(|(_, target)| *target).collect();
-    let predictions = pipeline.predict_rows(&read.table, &rows);
+    let predictions: Vec<f64> =
+        judged.iter().flat_map(|(prediction, _)| prediction.iter().copied()).collect();
     Ok(Scores {
         values: scores(pipeline, &predictions, &targets),
-        rows: rows.len(),
-        left_out: read.table.rows - rows.len(),
+        rows: targets.len(),
+        left_out: read.table.rows - targets.len(),
     })
 }
 

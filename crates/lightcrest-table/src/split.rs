@@ -56,14 +56,39 @@ pub struct Splits {
     pub learn: Vec<u32>,
     /// Of `learn`.
     pub folds: Vec<Fold>,
+    /// `learn` and `test`, in the order of the table.
+    pub all: Vec<u32>,
     /// For each row, its block in a cross-fitting inside of a fold.
     pub inner: Vec<u8>,
+    /// For each row, a number that rows share which belong together.
+    pub clusters: Vec<u64>,
     /// Whether only earlier blocks may tell something of a later one.
     pub ordered: bool,
     /// How rows were split, ready to read.
     pub decisions: Vec<String>,
     /// What the user should know of it.
     pub warnings: Vec<String>,
+}
+
+impl Splits {
+    /// Leaves about this share of the rows in every part; rows that belong together stay together.
+    pub fn thin(&mut self, share: f64, seed: u64) {
+        let kept = |row: &u32| {
+            let place = mix(self.clusters[*row as usize] ^ mix(seed.wrapping_add(0x7411))) >> 11;
+            (place as f64) < share * (1u64 << 53) as f64
+        };
+        let (before, thin) = (self.all.len(), |rows: &mut Vec<u32>| rows.retain(kept));
+        [&mut self.test, &mut self.learn, &mut self.all].into_iter().for_each(thin);
+        for fold in &mut self.folds {
+            thin(&mut fold.train);
+            thin(&mut fold.validation);
+        }
+        self.folds.retain(|fold| !fold.train.is_empty() && !fold.validation.is_empty());
+        self.warnings.push(format!(
+            "{} of {before} rows are used, for want of time: a larger budget of a fresh start uses more",
+            self.all.len()
+        ));
+    }
 }
 
 /// Splits rows.
@@ -203,7 +228,8 @@ fn dealt(input: &SplitInput<'_>) -> Splits {
         0,
         format!("{} rows in {} folds {how}, {} for the test", learn.len(), list.len(), test.len()),
     );
-    Splits { test, learn, folds: list, inner, ordered: false, decisions, warnings }
+    let all = all().collect();
+    Splits { test, learn, folds: list, all, inner, clusters: units, ordered: false, decisions, warnings }
 }
 
 /// Fewer where a class, or everything, has too few units.
@@ -285,7 +311,12 @@ fn by_time(input: &SplitInput<'_>, times: &[f64]) -> Splits {
         folds.len(),
         test.len()
     )];
-    Splits { test, learn: learn.to_vec(), folds, inner, ordered: true, decisions, warnings }
+    let clusters = match input.groups {
+        Some(_) => units(input, &mut Vec::new()),
+        None => (0..rows as u64).collect(),
+    };
+    let all = (0..rows as u32).collect();
+    Splits { test, learn: learn.to_vec(), folds, all, inner, clusters, ordered: true, decisions, warnings }
 }
 
 /// Test rows whose group was not learnt from, where there are such.
@@ -386,6 +417,20 @@ mod tests {
         for (a, b) in (0..499).map(|i| (i, i + 1)) {
             assert!(times[a] >= times[b] || splits.inner[a] <= splits.inner[b]);
         }
+    }
+
+    #[test]
+    fn a_share_of_the_rows_keeps_parts_and_groups() {
+        let targets: Vec<f64> = (0..4000).map(|i| f64::from(i % 2)).collect();
+        let groups: Vec<u32> = (0..4000).map(|i| i / 4).collect();
+        let marks: Vec<u64> = (0..4000).collect();
+        let mut splits = split(&SplitInput { groups: Some(&groups), ..input(&targets, &marks) });
+        splits.thin(0.25, 9);
+        check(&splits, 4000);
+        assert!((850..1150).contains(&splits.all.len()), "{}", splits.all.len());
+        assert!((600..1000).contains(&splits.learn.len()) && splits.folds.len() == 5);
+        let of = |rows: &[u32]| rows.iter().map(|row| row / 4).collect::<HashSet<u32>>();
+        assert_eq!(4 * of(&splits.all).len(), splits.all.len());
     }
 
     #[test]

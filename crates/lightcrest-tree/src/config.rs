@@ -90,7 +90,8 @@ pub struct TrainConfig {
     pub monotone: Vec<Monotone>,
     /// One seed, one model.
     pub seed: u64,
-    /// Threads of one training; the model does not depend on it.
+    /// Threads of one training, which the model does not depend on; 0 takes those of the pool that it is
+    /// called in.
     pub threads: usize,
 }
 
@@ -161,7 +162,6 @@ impl TrainConfig {
         };
         let (above, between) = ("finite and at least 0", "above 0 and at most 1");
         fits("rounds", self.rounds as f64, "at least 1", self.rounds > 0)?;
-        fits("threads", self.threads as f64, "at least 1", self.threads > 0)?;
         fits("leaves", self.leaves as f64, "in 2..=32768", (2..=32768).contains(&self.leaves))?;
         for (name, value) in [
             ("learning_rate", self.learning_rate),

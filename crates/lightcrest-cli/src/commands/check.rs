@@ -29,15 +29,21 @@ pub(crate) fn check(arguments: &CheckArguments) -> Result<(), CliError> {
     let path = &arguments.spec;
     let (file, warning) = SpecFile::read_with_warning(path)?;
     warning.iter().for_each(|line| tell(line));
+    let mut whole = file.study().clone();
     let (first, last) = match &file {
         SpecFile::Search(spec) => networks(spec)?,
         SpecFile::Tune(spec) => command(spec, path)?,
         SpecFile::Compress(spec) => compression(spec)?,
-        SpecFile::Fit(spec) => (super::fit::check(spec)?, vec![]),
+        SpecFile::Fit(spec) => {
+            // What varies is known with the table only.
+            let (columns, study) = super::fit::check(spec)?;
+            whole = study;
+            (columns, vec![])
+        }
     };
     let mut lines = vec![format!("{} is right", path.display())];
     lines.extend(first);
-    lines.extend(study(file.study()));
+    lines.extend(study(&whole));
     let settings = file.settings().into_iter();
     lines.extend(settings.map(|(label, value)| format!("  {:<11} {value}", label.to_lowercase())));
     lines.extend(last);

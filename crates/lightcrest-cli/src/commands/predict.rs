@@ -37,8 +37,9 @@ pub(crate) fn predict(arguments: &PredictArguments) -> Result<(), CliError> {
     if !arguments.quiet {
         remarks(&pipeline, &read).iter().for_each(|line| tell(line));
     }
+    let predictions = pipeline.predict(&read.table);
     if arguments.score {
-        let found = score(&pipeline, &read)?;
+        let found = score(&pipeline, &read, &predictions)?;
         let values: Vec<String> = found
             .values
             .iter()
@@ -50,7 +51,7 @@ pub(crate) fn predict(arguments: &PredictArguments) -> Result<(), CliError> {
         }
     }
     let mut out = io::BufWriter::new(io::stdout().lock());
-    written(write_predictions(&mut out, &pipeline, &read).and_then(|()| out.flush()))
+    written(write_predictions(&mut out, &pipeline, &read, &predictions).and_then(|()| out.flush()))
 }
 
 /// The file of a model: itself, or that of a trial of a run.

@@ -12,20 +12,7 @@ use crate::run::RunFolder;
 /// How many parameters a list of importances names.
 const IMPORTANT: usize = 12;
 
-const COLUMNS: [&str; 20] = [
-    "standard_error",
-    "test_log_loss",
-    "test_auc",
-    "test_average_precision",
-    "test_f1",
-    "test_brier",
-    "test_rmse",
-    "test_mae",
-    "test_r2",
-    "test_pinball",
-    "latency_alone_us",
-    "latency_batch_us",
-    "columns_needed",
+const COLUMNS: [&str; 7] = [
     "validation_accuracy",
     "test_accuracy",
     "agreement",
@@ -41,23 +28,20 @@ pub(crate) fn front_table(view: &View) -> String {
     if front.is_empty() {
         return "no trial is complete yet, so there is no front".into();
     }
-    let objectives = view.definition.objectives.iter().map(|objective| objective.name.as_str());
-    // Models of tables are tested by every metric: here by the one that they were chosen by.
-    let judged = view.definition.objectives.first().map_or("", |objective| objective.name.as_str());
-    let others: Vec<&str> = objectives.filter(|name| !COLUMNS.contains(name)).collect();
+    let objectives = view.definition.objectives.iter().map(|objective| objective.name.clone());
     let metrics: Vec<_> = front.iter().map(|trial| view.metrics(trial)).collect();
-    let names: Vec<&str> = others
-        .into_iter()
-        .chain(COLUMNS)
-        .filter(|name| metrics.iter().any(|known| known.contains_key(*name)))
-        .filter(|name| view.table.is_none() || !name.starts_with("test_") || judged.ends_with(&name[4..]))
-        .collect();
+    let names = view.columns_of_table().unwrap_or_else(|| {
+        let others = objectives.filter(|name| !COLUMNS.contains(&name.as_str()));
+        others.chain(COLUMNS.map(str::to_owned)).collect()
+    });
+    let is_known = |name: &String| metrics.iter().any(|known| known.contains_key(name));
+    let names: Vec<String> = names.into_iter().filter(is_known).collect();
     let mut table = plain_table();
     table.set_header(std::iter::once("Trial".into()).chain(names.iter().map(|name| metric::label(name))));
     for (trial, known) in front.iter().zip(&metrics) {
         let cells = names
             .iter()
-            .map(|name| known.get(*name).map_or_else(|| "–".into(), |v| Kind::of(name).format(*v)));
+            .map(|name| known.get(name).map_or_else(|| "–".into(), |v| Kind::of(name).format(*v)));
         table.add_row(std::iter::once(trial.number.to_string()).chain(cells));
     }
     table.column_iter_mut().for_each(|column| column.set_cell_alignment(CellAlignment::Right));

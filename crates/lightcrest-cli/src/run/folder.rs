@@ -264,6 +264,11 @@ impl RunFolder {
         self.root.join("columns.json")
     }
 
+    /// How long a fit took so far.
+    pub(crate) fn clock(&self) -> PathBuf {
+        self.root.join("clock.json")
+    }
+
     /// The table of the front.
     pub(crate) fn front_csv(&self) -> PathBuf {
         self.root.join("front.csv")

@@ -1,7 +1,7 @@
 //! The JSON schema of a spec that compresses, made from the same tables that the parser reads.
 
-use lightcrest_spec::schema::{described, memory, named, required, section};
-use lightcrest_spec::vocabulary::{BUDGET, EPOCH_PRUNERS, MEMORY, SAMPLERS, STUDY, TERMINATORS, WORKERS};
+use lightcrest_spec::schema::{described, document, section};
+use lightcrest_spec::vocabulary::EPOCH_PRUNERS;
 use serde_json::{Map, Value, json};
 
 use super::parse::SECTIONS;
@@ -12,7 +12,6 @@ use crate::spec::schema::{constraints, objectives, training};
 pub fn json_schema() -> Value {
     let mut properties = Map::new();
     let mut put = |name: &str, schema: Value| properties.insert(name.into(), schema);
-    put(STUDY.name, section(&STUDY));
     put(OBJECTIVE.name, objectives(&OBJECTIVE));
     put(CONSTRAINT.name, constraints(&CONSTRAINT));
 
@@ -39,18 +38,5 @@ pub fn json_schema() -> Value {
     finetune["properties"]["distillation"] = section(&DISTILLATION);
     put(FINETUNE.name, finetune);
 
-    put(BUDGET.name, section(&BUDGET));
-    put("sampler", named(SAMPLERS));
-    put("pruner", named(EPOCH_PRUNERS));
-    put("terminator", named(TERMINATORS));
-    put(WORKERS.name, section(&WORKERS));
-    put(MEMORY.name, memory());
-    json!({
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Lightcrest spec of a compression",
-        "type": "object",
-        "properties": properties,
-        "required": required(SECTIONS),
-        "additionalProperties": false,
-    })
+    document("Lightcrest spec of a compression", SECTIONS, EPOCH_PRUNERS, properties)
 }

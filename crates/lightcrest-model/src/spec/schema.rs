@@ -1,11 +1,7 @@
 //! The JSON schema of a spec file, made from the same tables that the parser reads.
 
-use lightcrest_spec::schema::{
-    choice, choice_with, described, list, memory, named, required, section, value,
-};
-use lightcrest_spec::vocabulary::{
-    BUDGET, EPOCH_PRUNERS, MEMORY, SAMPLERS, STUDY, Section, TERMINATORS, WORKERS,
-};
+use lightcrest_spec::schema::{choice, choice_with, described, document, list, section, value};
+use lightcrest_spec::vocabulary::{EPOCH_PRUNERS, Section};
 use serde_json::{Map, Value, json};
 
 use super::parse::SECTIONS;
@@ -15,7 +11,6 @@ use super::vocabulary::*;
 pub fn json_schema() -> Value {
     let mut properties = Map::new();
     let mut put = |name: &str, schema: Value| properties.insert(name.into(), schema);
-    put(STUDY.name, section(&STUDY));
     put(OBJECTIVE.name, objectives(&OBJECTIVE));
     put(CONSTRAINT.name, constraints(&CONSTRAINT));
     put(DATA.name, section(&DATA));
@@ -42,24 +37,10 @@ pub fn json_schema() -> Value {
     architecture["required"] = json!(["stages"]);
     put(ARCHITECTURE.name, architecture);
 
-    put(BUDGET.name, section(&BUDGET));
-    put("sampler", named(SAMPLERS));
-    put("pruner", named(EPOCH_PRUNERS));
-    put("terminator", named(TERMINATORS));
-    put(WORKERS.name, section(&WORKERS));
-    put(MEMORY.name, memory());
     let mut refit = section(&REFIT);
     refit["properties"]["augmentation"] = section(&REFIT_AUGMENTATION);
     put(REFIT.name, refit);
-    let required = required(SECTIONS);
-    json!({
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Lightcrest spec",
-        "type": "object",
-        "properties": properties,
-        "required": required,
-        "additionalProperties": false,
-    })
+    document("Lightcrest spec", SECTIONS, EPOCH_PRUNERS, properties)
 }
 
 /// `[[objectives]]`.

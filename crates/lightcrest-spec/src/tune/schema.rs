@@ -4,14 +4,13 @@ use serde_json::{Map, Value, json};
 
 use super::parse::{ENVIRONMENT, PARAMETERS, RUN, SECTIONS};
 use super::vocabulary::{COMMAND, CONSTRAINT, LIMITS, OBJECTIVE};
-use crate::schema::{described, list, listed, memory, named, range, required, section};
-use crate::vocabulary::{BUDGET, MEMORY, SAMPLERS, STEP_PRUNERS, STUDY, TERMINATORS, WORKERS};
+use crate::schema::{described, document, list, listed, range, section};
+use crate::vocabulary::STEP_PRUNERS;
 
 /// A JSON schema (draft 2020-12) of the spec file; editors use it to complete and check TOML.
 pub fn json_schema() -> Value {
     let mut properties = Map::new();
     let mut put = |name: &str, schema: Value| properties.insert(name.into(), schema);
-    put(STUDY.name, section(&STUDY));
     let mut objectives = list(section(&OBJECTIVE));
     objectives["minItems"] = json!(1);
     put(OBJECTIVE.name, objectives);
@@ -32,21 +31,9 @@ pub fn json_schema() -> Value {
 
     let parameters = json!({ "type": "object", "additionalProperties": { "$ref": "#/$defs/parameter" } });
     put("parameters", described(parameters, PARAMETERS));
-    put(BUDGET.name, section(&BUDGET));
-    put("sampler", named(SAMPLERS));
-    put("pruner", named(STEP_PRUNERS));
-    put("terminator", named(TERMINATORS));
-    put(WORKERS.name, section(&WORKERS));
-    put(MEMORY.name, memory());
-    json!({
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Lightcrest spec of a command",
-        "type": "object",
-        "properties": properties,
-        "required": required(SECTIONS),
-        "additionalProperties": false,
-        "$defs": { "parameter": parameter() },
-    })
+    let mut schema = document("Lightcrest spec of a command", SECTIONS, STEP_PRUNERS, properties);
+    schema["$defs"] = json!({ "parameter": parameter() });
+    schema
 }
 
 /// A value, a list of choices, a range, or a table for each alternative with parameters of its own.

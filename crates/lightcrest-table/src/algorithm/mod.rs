@@ -1,15 +1,18 @@
 //! Algorithms on the prepared features.
 //!
-//! [`Algorithm`] is a configuration of one, [`Fitted`] what was learnt. Trees come from `lightcrest-tree`;
-//! the constant is what there is to beat.
+//! [`Algorithm`] is a configuration of one, [`Fitted`] what was learnt. Trees come from `lightcrest-tree`,
+//! linear models are here; the constant is what there is to beat.
 
+mod linear;
 mod setting;
 
+pub use linear::{Linear, Term, TermKind};
 pub use setting::{Algorithm, Setting};
 
 use lightcrest_tree::{Dataset, Decision, Loss, Model, Patience, Problem, TrainConfig, TreeError};
 
 use crate::Task;
+use crate::feature::Matrix;
 
 /// Rounds without improvement after which boosting stops, at least.
 const PATIENCE: usize = 20;
@@ -21,13 +24,26 @@ pub enum Fitted {
     Constant(Vec<f64>),
     /// Trees.
     Trees(Box<Model>),
+    /// A linear model.
+    Linear(Linear),
+}
+
+/// Features as an algorithm takes them.
+#[derive(Debug, Clone, Copy)]
+pub enum Inputs<'a> {
+    /// A constant needs none.
+    None,
+    /// Bins, for trees.
+    Bins(&'a Dataset),
+    /// Values, for linear models.
+    Matrix(&'a Matrix),
 }
 
 /// What is learnt from.
 pub struct Training<'a> {
-    /// The features of all rows that are named, binned; a constant needs none.
-    pub data: Option<&'a Dataset>,
-    /// One a row of `data`: class or number.
+    /// The features of all rows that are named.
+    pub inputs: Inputs<'a>,
+    /// One a row of `inputs`: class or number.
     pub targets: &'a [f64],
     /// Rows to learn from.
     pub rows: &'a [u32],
@@ -73,15 +89,20 @@ pub fn fit(
     setting: &Setting,
     stop: &(dyn Fn() -> bool + Sync),
 ) -> Result<Outcome, FitError> {
-    let columns = training.data.map_or(0, Dataset::columns);
-    let config = setting.tree_config(training.task, training.classes, columns, training.rows.len());
-    let (Some(mut config), Some(data)) = (config, training.data) else {
+    let data = match training.inputs {
         // It takes no time, so that there is always an answer.
-        return Ok(constant(training));
+        Inputs::None => return Ok(constant(training)),
+        _ if stop() => return Err(FitError::Stopped),
+        Inputs::Matrix(matrix) => {
+            let (strength, absolute) = setting.penalty();
+            let (model, validation) = linear::fit(training, matrix, strength, absolute, stop)?;
+            let validation = spread(validation, training.classes);
+            return Ok(Outcome { fitted: Fitted::Linear(model), validation, rounds: 1 });
+        }
+        Inputs::Bins(data) => data,
     };
-    if stop() {
-        return Err(FitError::Stopped);
-    }
+    let mut config =
+        setting.tree_config(training.task, training.classes, data.columns(), training.rows.len());
     (config.seed, config.threads) = (training.seed, training.threads);
     // A learning rate that is small improves slowly.
     let mut patience = Patience::new((2.0 / config.learning_rate).round().max(PATIENCE as f64) as usize);
@@ -140,14 +161,19 @@ impl Fitted {
         match self {
             Self::Constant(values) => values.clone(),
             Self::Trees(model) => spread(model.predict_row(cells), classes),
+            Self::Linear(model) => spread(model.predict_row(cells), classes),
         }
     }
 
     /// Which features it asks for.
     pub fn used(&self, features: usize) -> Vec<bool> {
         let mut used = vec![false; features];
-        if let Self::Trees(model) = self {
-            model.used_columns().into_iter().for_each(|feature| used[feature] = true);
+        match self {
+            Self::Constant(_) => {}
+            Self::Trees(model) => {
+                model.used_columns().into_iter().for_each(|feature| used[feature] = true);
+            }
+            Self::Linear(model) => model.terms().iter().for_each(|term| used[term.feature] = true),
         }
         used
     }

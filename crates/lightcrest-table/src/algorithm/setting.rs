@@ -20,11 +20,16 @@ pub enum Algorithm {
     Forest,
     /// Extremely randomised trees.
     ExtraTrees,
+    /// Least squares, logistic or multinomial regression with an elastic net.
+    Linear,
+    /// The weighted mean of models of earlier trials.
+    Ensemble,
 }
 
 impl Algorithm {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Constant, Self::Boosting, Self::Forest, Self::ExtraTrees];
+    pub const ALL: [Self; 6] =
+        [Self::Constant, Self::Boosting, Self::Forest, Self::ExtraTrees, Self::Linear, Self::Ensemble];
 
     /// As a spec names it.
     pub fn name(self) -> &'static str {
@@ -33,6 +38,8 @@ impl Algorithm {
             Self::Boosting => "boosting",
             Self::Forest => "forest",
             Self::ExtraTrees => "extra_trees",
+            Self::Linear => "linear",
+            Self::Ensemble => "ensemble",
         }
     }
 }
@@ -60,6 +67,8 @@ impl Setting {
     pub fn encoding(&self) -> Encoding {
         match self.text("categories") {
             Some("means") => Encoding::Means,
+            // A coefficient a level is for few levels only.
+            _ if self.algorithm == Algorithm::Linear => Encoding::Means,
             _ => Encoding::Levels,
         }
     }
@@ -78,19 +87,23 @@ impl Setting {
         self.configuration.get_str(&format!("{}.{name}", self.algorithm.name()))
     }
 
-    /// How trees are grown; none where there are none.
-    pub(super) fn tree_config(
-        &self,
-        task: Task,
-        classes: usize,
-        columns: usize,
-        rows: usize,
-    ) -> Option<TrainConfig> {
+    /// Strength of the penalty of a linear model, and the share of it that is absolute.
+    pub(super) fn penalty(&self) -> (f64, f64) {
+        (self.number("penalty").unwrap_or(1e-3), self.number("absolute").unwrap_or(0.0))
+    }
+
+    /// Picks of an ensemble, and what 100 kB cost, as a share of the score.
+    pub(crate) fn picks(&self) -> (usize, f64) {
+        let steps = self.number("picks").unwrap_or(8.0).round().max(1.0) as usize;
+        (steps, self.number("price").unwrap_or(1e-3))
+    }
+
+    /// How trees are grown.
+    pub(super) fn tree_config(&self, task: Task, classes: usize, columns: usize, rows: usize) -> TrainConfig {
         let loss = loss(task, classes);
         let number = |name, default| self.number(name).unwrap_or(default);
         let whole = |name, default: f64| number(name, default).round() as usize;
         let mut config = match self.algorithm {
-            Algorithm::Constant => return None,
             Algorithm::Boosting => TrainConfig {
                 loss,
                 rounds: whole("rounds", 300.0),
@@ -102,7 +115,7 @@ impl Setting {
                 column_fraction: number("column_fraction", 1.0),
                 ..TrainConfig::default()
             },
-            Algorithm::Forest | Algorithm::ExtraTrees => {
+            _ => {
                 let base = forest(self.algorithm == Algorithm::ExtraTrees, loss, columns);
                 TrainConfig {
                     rounds: whole("trees", 50.0),
@@ -122,6 +135,6 @@ impl Setting {
         if let Some(rounds) = self.rounds {
             config.rounds = rounds.max(1);
         }
-        Some(config)
+        config
     }
 }

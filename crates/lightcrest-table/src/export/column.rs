@@ -47,7 +47,7 @@ impl<'a> Columns<'a> {
     }
 
     /// Floats of words: one for each level, one for missing ones, one for all others.
-    fn encode(
+    pub(super) fn encode(
         &mut self,
         graph: &mut Graph,
         column: usize,

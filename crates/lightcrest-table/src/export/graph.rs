@@ -39,11 +39,6 @@ impl Graph {
         name.to_owned()
     }
 
-    /// Whether there is any input.
-    pub(super) fn has_inputs(&self) -> bool {
-        !self.inputs.is_empty()
-    }
-
     /// A name that no column has.
     pub(super) fn free_name(&self, wanted: &str) -> String {
         let mut name = wanted.to_owned();

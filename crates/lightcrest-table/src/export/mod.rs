@@ -5,6 +5,7 @@
 //! graph      nodes, constants, inputs and outputs
 //! column     inputs, and the features that are made of them
 //! trees      trees as one node
+//! linear     linear models as products and look-ups
 //! ```
 //!
 //! Each column that the model needs is an input of its name, (rows, 1) each; `column` says of what type. The
@@ -12,18 +13,20 @@
 //! `prediction` (double); where a column has that name, the output has an underscore behind it.
 //!
 //! On trees, what a runtime computes is what [`Pipeline::predict`] does: scores are equal to the last bit,
-//! and links are computed in f64 as ours are.
+//! and links are computed in f64 as ours are. Linear models are computed in f64 too, and may add in another
+//! order.
 
 mod column;
 mod graph;
+mod linear;
 mod proto;
 mod trees;
 
-use lightcrest_tree::{Link, Model};
+use lightcrest_tree::Link;
 
 use crate::Task;
-use crate::algorithm::Fitted;
-use crate::pipeline::Pipeline;
+use crate::algorithm::{Fitted, TermKind};
+use crate::pipeline::{After, Member, Pipeline};
 use column::Columns;
 use graph::{Graph, ML};
 use proto::{Attribute, Element};
@@ -47,31 +50,104 @@ pub enum ExportError {
 /// # Errors
 /// [`ExportError::Text`] if the model asks for features of a text.
 pub fn onnx(pipeline: &Pipeline) -> Result<Vec<u8>, ExportError> {
-    let schema = &pipeline.schema;
+    let (schema, outputs) = (&pipeline.schema, pipeline.outputs());
     let mut graph = Graph::new(schema.columns.iter().map(|column| column.name.clone()).collect());
-    let scores = match &pipeline.fitted {
-        Fitted::Constant(values) => constant(&mut graph, values),
-        Fitted::Trees(model) => {
-            let features = features(&mut graph, pipeline, model)?;
-            let used = model.used_columns();
-            match features {
-                Some(features) => {
-                    let place = |feature: usize| used.binary_search(&feature).expect("a used feature");
-                    let scores = trees::add(&mut graph, model, &features, &place);
-                    link(&mut graph, model, scores)
-                }
-                None => constant(
-                    &mut graph,
-                    &pipeline.fitted.predict(&vec![f32::NAN; model.columns()], pipeline.outputs()),
-                ),
+    let mut columns = Columns::new(schema);
+    // What does not depend on the row, and what does.
+    let (mut fixed, mut parts) = (vec![0.0; outputs], Vec::new());
+    for member in &pipeline.members {
+        match predictions(&mut graph, &mut columns, member, outputs)? {
+            Some(found) => {
+                let found = shaped(&mut graph, schema.task, &member.after, found);
+                parts.push((member.weight, found));
+            }
+            None => {
+                let mut values = member.fitted.predict(&vec![f32::NAN; member.preparer.width()], outputs);
+                member.after.apply(schema.task, &mut values);
+                fixed.iter_mut().zip(values).for_each(|(sum, value)| *sum += member.weight * value);
             }
         }
-    };
+    }
+    let mean = mean(&mut graph, &parts, &fixed);
+    let mean = shaped(&mut graph, schema.task, &pipeline.after, mean);
     match schema.task {
-        Task::Regression => number(&mut graph, pipeline, scores),
-        Task::Classification => classes(&mut graph, pipeline, scores),
+        Task::Regression => number(&mut graph, &mean),
+        Task::Classification => classes(&mut graph, pipeline, &mean),
     }
     Ok(graph.finish())
+}
+
+/// Predictions of a member; none where it says the same for every row.
+fn predictions(
+    graph: &mut Graph,
+    columns: &mut Columns<'_>,
+    member: &Member,
+    outputs: usize,
+) -> Result<Option<String>, ExportError> {
+    match &member.fitted {
+        Fitted::Constant(_) => Ok(None),
+        Fitted::Trees(model) => {
+            let used = model.used_columns();
+            let mut parts = Vec::with_capacity(used.len());
+            for feature in &used {
+                let (column, step, at) = member.preparer.feature(*feature);
+                parts.push(columns.feature(graph, column, step, at, model.category_bins(*feature))?);
+            }
+            if parts.is_empty() {
+                return Ok(None);
+            }
+            let features = graph.concat(&parts);
+            let place = |feature: usize| used.binary_search(&feature).expect("a used feature");
+            let scores = trees::add(graph, model, &features, &place);
+            Ok(Some(link(graph, model.link(), outputs, scores)))
+        }
+        Fitted::Linear(model) => {
+            let (mut names, mut numbers, mut parts) = (Vec::new(), Vec::new(), Vec::new());
+            for term in model.terms() {
+                let (column, step, at) = member.preparer.feature(term.feature);
+                match &term.of {
+                    TermKind::Number { .. } => {
+                        names.push(columns.feature(graph, column, step, at, None)?);
+                        numbers.push(term);
+                    }
+                    TermKind::Levels { weights, .. } => {
+                        let most = weights.len() as f32;
+                        let place = |code: usize| if code < weights.len() { code as f32 } else { most + 1.0 };
+                        let places = columns.encode(graph, column, place, most, most + 1.0);
+                        parts.push(linear::levels(graph, &places, term, model.outputs()));
+                    }
+                }
+            }
+            if !numbers.is_empty() {
+                parts.push(linear::numbers(graph, &names, &numbers, model.outputs()));
+            }
+            if parts.is_empty() {
+                return Ok(None);
+            }
+            let scores = linear::sum(graph, model, &parts);
+            Ok(Some(link(graph, model.link(), outputs, scores)))
+        }
+    }
+}
+
+/// The weighted sum of members' predictions.
+fn mean(graph: &mut Graph, parts: &[(f64, String)], fixed: &[f64]) -> String {
+    let weighted = parts.iter().map(|(weight, part)| match *weight {
+        1.0 => part.clone(),
+        weight => {
+            let weight = graph.double(weight);
+            graph.apply("Mul", &[part, &weight])
+        }
+    });
+    let weighted: Vec<String> = weighted.collect();
+    let Some(sum) = weighted.into_iter().reduce(|sum, part| graph.apply("Add", &[&sum, &part])) else {
+        return constant(graph, fixed);
+    };
+    if fixed.iter().all(|value| *value == 0.0) {
+        return sum;
+    }
+    let fixed = graph.doubles(fixed, &[1, fixed.len() as i64]);
+    graph.apply("Add", &[&sum, &fixed])
 }
 
 /// The same predictions for every row of whatever comes in.
@@ -88,28 +164,9 @@ fn constant(graph: &mut Graph, values: &[f64]) -> String {
     graph.apply("Add", &[&zeros, &values])
 }
 
-/// The features that the trees ask for, side by side; nothing where they ask for none.
-fn features(graph: &mut Graph, pipeline: &Pipeline, model: &Model) -> Result<Option<String>, ExportError> {
-    let used = model.used_columns();
-    let mut columns = Columns::new(&pipeline.schema);
-    let mut parts = Vec::with_capacity(used.len());
-    let mut first = 0;
-    for (column, step) in &pipeline.preparer.steps {
-        for at in 0..step.width() {
-            if used.binary_search(&(first + at)).is_ok() {
-                let bins = model.category_bins(first + at);
-                parts.push(columns.feature(graph, *column, step, at, bins)?);
-            }
-        }
-        first += step.width();
-    }
-    debug_assert_eq!(parts.is_empty(), !graph.has_inputs());
-    Ok((!parts.is_empty()).then(|| graph.concat(&parts)))
-}
-
 /// From raw scores to predictions, two columns for two classes.
-fn link(graph: &mut Graph, model: &Model, scores: String) -> String {
-    match model.link() {
+fn link(graph: &mut Graph, link: Link, outputs: usize, scores: String) -> String {
+    match link {
         Link::Identity => scores,
         Link::Exponential => graph.apply("Exp", &[&scores]),
         Link::Softmax => graph.node("", "Softmax", &[&scores], &[("axis", Attribute::Int(1))]),
@@ -130,7 +187,7 @@ fn link(graph: &mut Graph, model: &Model, scores: String) -> String {
             let shares = graph.apply("Max", &[&scores, &zero]);
             let sum = row_sum(graph, &shares);
             let quotient = graph.apply("Div", &[&shares, &sum]);
-            let equal = graph.double(1.0 / model.outputs() as f64);
+            let equal = graph.double(1.0 / outputs as f64);
             let is_positive = graph.apply("Greater", &[&sum, &zero]);
             graph.apply("Where", &[&is_positive, &quotient, &equal])
         }
@@ -149,43 +206,50 @@ fn row_sum(graph: &mut Graph, values: &str) -> String {
     graph.node("", "ReduceSum", &[values, &axis], &[("keepdims", Attribute::Int(1))])
 }
 
-/// The output of a regression.
-fn number(graph: &mut Graph, pipeline: &Pipeline, mut scores: String) {
-    if pipeline.after.log {
-        let factor = graph.double(pipeline.after.factor);
-        let exponential = graph.apply("Exp", &[&scores]);
-        scores = graph.apply("Mul", &[&exponential, &factor]);
+/// What is done to predictions: the logarithm taken back, or the temperature.
+fn shaped(graph: &mut Graph, task: Task, after: &After, values: String) -> String {
+    match task {
+        Task::Regression if after.log => {
+            let factor = graph.double(after.factor);
+            let exponential = graph.apply("Exp", &[&values]);
+            graph.apply("Mul", &[&exponential, &factor])
+        }
+        Task::Classification if after.temperature != 1.0 => {
+            let (least, power) = (graph.double(1e-300), graph.double(1.0 / after.temperature));
+            let positive = graph.apply("Max", &[&values, &least]);
+            let powers = graph.apply("Pow", &[&positive, &power]);
+            let sum = row_sum(graph, &powers);
+            graph.apply("Div", &[&powers, &sum])
+        }
+        _ => values,
     }
+}
+
+/// The output of a regression.
+fn number(graph: &mut Graph, values: &str) {
     let flat = graph.ints(&[-1]);
-    let scores = graph.apply("Reshape", &[&scores, &flat]);
-    graph.output(&scores, "prediction", Element::Double, None);
+    let values = graph.apply("Reshape", &[values, &flat]);
+    graph.output(&values, "prediction", Element::Double, None);
 }
 
 /// The outputs of a classification.
-fn classes(graph: &mut Graph, pipeline: &Pipeline, mut probabilities: String) {
+fn classes(graph: &mut Graph, pipeline: &Pipeline, probabilities: &str) {
     let (after, names) = (&pipeline.after, pipeline.schema.classes());
-    if after.temperature != 1.0 {
-        let (least, power) = (graph.double(1e-300), graph.double(1.0 / after.temperature));
-        let positive = graph.apply("Max", &[&probabilities, &least]);
-        let powers = graph.apply("Pow", &[&positive, &power]);
-        let sum = row_sum(graph, &powers);
-        probabilities = graph.apply("Div", &[&powers, &sum]);
-    }
     let class = if names.len() == 2 {
         let (second, threshold) = (graph.ints(&[1]), graph.double(after.threshold));
-        let second = graph.node("", "Gather", &[&probabilities, &second], &[("axis", Attribute::Int(1))]);
+        let second = graph.node("", "Gather", &[probabilities, &second], &[("axis", Attribute::Int(1))]);
         let is_second = graph.apply("GreaterOrEqual", &[&second, &threshold]);
         let class = graph.cast(&is_second, Element::Int64);
         let flat = graph.ints(&[-1]);
         graph.apply("Reshape", &[&class, &flat])
     } else {
         let attributes = [("axis", Attribute::Int(1)), ("keepdims", Attribute::Int(0))];
-        graph.node("", "ArgMax", &[&probabilities], &attributes)
+        graph.node("", "ArgMax", &[probabilities], &attributes)
     };
     let keys: Vec<i64> = (0..names.len() as i64).collect();
     let attributes = [("keys_int64s", Attribute::Ints(&keys)), ("values_strings", Attribute::Texts(names))];
     let label = graph.node(ML, "LabelEncoder", &[&class], &attributes);
     graph.output(&label, "label", Element::Text, None);
-    let probabilities = graph.cast(&probabilities, Element::Float);
+    let probabilities = graph.cast(probabilities, Element::Float);
     graph.output(&probabilities, "probabilities", Element::Float, Some(names.len()));
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Feature, Matrix, Step, text};
-use crate::column::Reading;
+use crate::column::{Column, Reading};
 use crate::table::{Coded, MISSING, Schema, Table, UNSEEN, Values};
 
 /// How categories become features.
@@ -87,11 +87,56 @@ impl Preparer {
         Self { steps }
     }
 
+    /// How many features it makes.
+    pub fn width(&self) -> usize {
+        self.steps.iter().map(|(_, step)| step.width()).sum()
+    }
+
+    /// What a feature is made of: the column, its step, and the place among what the step makes.
+    ///
+    /// # Panics
+    /// When there are fewer features.
+    pub fn feature(&self, at: usize) -> (usize, &Step, usize) {
+        let mut first = 0;
+        for (column, step) in &self.steps {
+            if at < first + step.width() {
+                return (*column, step, at - first);
+            }
+            first += step.width();
+        }
+        panic!("feature {at} of {first}")
+    }
+
+    /// Whether targets have a say in the features of that encoding.
+    pub fn learns_from_targets(schema: &Schema, table: &Table, encoding: Encoding) -> bool {
+        let of_column = |(column, values): (&Column, &Values)| match values {
+            Values::Text(_) => column.is_feature(),
+            Values::Category(coded) => {
+                column.is_feature() && encoding == Encoding::Means && coded.levels().len() > FEW_LEVELS
+            }
+            _ => false,
+        };
+        schema.columns.iter().zip(&table.values).any(of_column)
+    }
+
+    /// How many features columns become at the most, texts left out.
+    pub fn most_features(schema: &Schema, table: &Table) -> usize {
+        let of_column = |(column, values): (&Column, &Values)| match values {
+            _ if !column.is_feature() => 0,
+            Values::Number { .. } if matches!(column.reading, Reading::Date { .. }) => {
+                Step::Date { origin: 0.0, clock: true }.width()
+            }
+            Values::Number { words, .. } => 1 + usize::from(words.is_some()),
+            Values::Category(_) => 2,
+            Values::Text(_) | Values::None => 0,
+        };
+        schema.columns.iter().zip(&table.values).map(of_column).sum()
+    }
+
     /// Features of any rows.
     pub fn transform(&self, table: &Table, rows: &[u32]) -> Matrix {
-        let width: usize = self.steps.iter().map(|(_, step)| step.width()).sum();
         let mut matrix = Matrix { rows: rows.len(), ..Matrix::default() };
-        matrix.features.reserve(width);
+        matrix.features.reserve(self.width());
         let mut cells = Vec::new();
         for (column, step) in &self.steps {
             let values = &table.values[*column];

@@ -4,9 +4,11 @@
 //! 8 bytes   LCTABLE and a NUL
 //! u16       version of the format, little-endian as all numbers
 //! u32       bytes of the description
-//!           schema, preparation and what is done to predictions: JSON, packed by DEFLATE
-//! u32       bytes of the model
-//!           the bytes of lightcrest-tree, packed by DEFLATE; of a constant, f64
+//!           schema, and of each member its preparation and what is done to predictions: JSON, packed by
+//!           DEFLATE
+//! of each member
+//!   u32     bytes of the model
+//!           the bytes of lightcrest-tree, packed by DEFLATE; of a constant, f64; of a linear model, JSON
 //! u64       FNV-1a of everything before
 //! ```
 
@@ -18,14 +20,14 @@ use flate2::write::DeflateEncoder;
 use lightcrest_tree::Model;
 use serde::{Deserialize, Serialize};
 
-use super::{After, Pipeline};
+use super::{After, Member, Pipeline};
 use crate::algorithm::Fitted;
 use crate::error::TableError;
 use crate::feature::Preparer;
 use crate::table::Schema;
 
 const MAGIC: &[u8; 8] = b"LCTABLE\0";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 
 /// A description of more bytes is no model of ours.
 const MOST: u64 = 1 << 32;
@@ -33,9 +35,59 @@ const MOST: u64 = 1 << 32;
 #[derive(Serialize, Deserialize)]
 struct Description {
     schema: Schema,
+    members: Vec<MemberDescription>,
+    after: After,
+}
+
+#[derive(Serialize, Deserialize)]
+struct MemberDescription {
+    weight: f64,
     preparer: Preparer,
     after: After,
-    constant: bool,
+    kind: Kind,
+}
+
+/// What the bytes of a member are.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    Constant,
+    Trees,
+    Linear,
+}
+
+impl Fitted {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Constant(_) => Kind::Constant,
+            Self::Trees(_) => Kind::Trees,
+            Self::Linear(_) => Kind::Linear,
+        }
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Constant(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+            Self::Trees(model) => model.to_bytes(),
+            Self::Linear(model) => serde_json::to_vec(model).expect("plain data is JSON"),
+        }
+    }
+
+    fn from_bytes(kind: &Kind, bytes: &[u8]) -> Result<Self, TableError> {
+        let wrong = |what: String| TableError::Model(what);
+        Ok(match kind {
+            Kind::Constant => {
+                let value = |it: &[u8]| f64::from_le_bytes(it.try_into().expect("eight bytes"));
+                Self::Constant(bytes.chunks_exact(8).map(value).collect())
+            }
+            Kind::Trees => {
+                Self::Trees(Box::new(Model::from_bytes(bytes).map_err(|error| wrong(error.to_string()))?))
+            }
+            Kind::Linear => {
+                Self::Linear(serde_json::from_slice(bytes).map_err(|error| wrong(error.to_string()))?)
+            }
+        })
+    }
 }
 
 impl Pipeline {
@@ -43,18 +95,14 @@ impl Pipeline {
     pub fn to_bytes(&self) -> Vec<u8> {
         let description = Description {
             schema: self.schema.clone(),
-            preparer: self.preparer.clone(),
+            members: self.members.iter().map(describe).collect(),
             after: self.after,
-            constant: matches!(self.fitted, Fitted::Constant(_)),
         };
         let description = serde_json::to_vec(&description).expect("plain data is JSON");
-        let model = match &self.fitted {
-            Fitted::Constant(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
-            Fitted::Trees(model) => model.to_bytes(),
-        };
+        let models = self.members.iter().map(|member| member.fitted.to_bytes());
         let mut bytes = MAGIC.to_vec();
         bytes.extend(VERSION.to_le_bytes());
-        for part in [description, model] {
+        for part in std::iter::once(description).chain(models) {
             let packed = pack(&part);
             bytes.extend((packed.len() as u32).to_le_bytes());
             bytes.extend(packed);
@@ -96,22 +144,17 @@ impl Pipeline {
             rest = after;
             unpack(packed)
         };
-        let (description, model) = (part().ok_or_else(damaged)?, part().ok_or_else(damaged)?);
+        let description = part().ok_or_else(damaged)?;
         let description: Description =
             serde_json::from_slice(&description).map_err(|error| wrong(error.to_string()))?;
-        let Description { schema, preparer, after, constant } = description;
-        let fitted = match constant {
-            true => Fitted::Constant(
-                model
-                    .chunks_exact(8)
-                    .map(|it| f64::from_le_bytes(it.try_into().expect("eight bytes")))
-                    .collect(),
-            ),
-            false => {
-                Fitted::Trees(Box::new(Model::from_bytes(&model).map_err(|error| wrong(error.to_string()))?))
-            }
+        let Description { schema, members, after } = description;
+        let member = |described: MemberDescription| -> Result<Member, TableError> {
+            let MemberDescription { weight, preparer, after, kind } = described;
+            let fitted = Fitted::from_bytes(&kind, &part().ok_or_else(damaged)?)?;
+            Ok(Member { weight, preparer, fitted, after })
         };
-        let pipeline = Self { schema, preparer, fitted, after };
+        let members = members.into_iter().map(member).collect::<Result<_, _>>()?;
+        let pipeline = Self { schema, members, after };
         if pipeline.is_sound() { Ok(pipeline) } else { Err(damaged()) }
     }
 
@@ -119,18 +162,31 @@ impl Pipeline {
     fn is_sound(&self) -> bool {
         let columns = self.schema.columns.len();
         let targets = self.schema.columns.iter().filter(|it| it.role == crate::column::Role::Target).count();
-        if targets != 1 || self.schema.levels.len() != columns {
-            return false;
-        }
-        let features: usize = self.preparer.steps.iter().map(|(_, step)| step.width()).sum();
-        let fits = match &self.fitted {
-            Fitted::Constant(values) => values.len() == self.outputs(),
-            Fitted::Trees(model) => {
-                let outputs = if self.outputs() == 2 { 1 } else { self.outputs() };
-                model.columns() == features && model.outputs() == outputs
-            }
+        let scores = if self.outputs() == 2 { 1 } else { self.outputs() };
+        let fits = |member: &Member| {
+            let features = member.preparer.width();
+            let fits = match &member.fitted {
+                Fitted::Constant(values) => values.len() == self.outputs(),
+                Fitted::Trees(model) => model.columns() == features && model.outputs() == scores,
+                Fitted::Linear(model) => {
+                    model.is_sound() && model.columns() == features && model.outputs() == scores
+                }
+            };
+            fits && member.preparer.steps.iter().all(|(column, _)| *column < columns)
         };
-        fits && self.preparer.steps.iter().all(|(column, _)| *column < columns)
+        targets == 1
+            && self.schema.levels.len() == columns
+            && !self.members.is_empty()
+            && self.members.iter().all(fits)
+    }
+}
+
+fn describe(member: &Member) -> MemberDescription {
+    MemberDescription {
+        weight: member.weight,
+        preparer: member.preparer.clone(),
+        after: member.after,
+        kind: member.fitted.kind(),
     }
 }
 

@@ -2,7 +2,6 @@
 
 mod file;
 
-use lightcrest_tree::Model;
 use serde::{Deserialize, Serialize};
 
 use crate::Task;
@@ -12,16 +11,27 @@ use crate::feature::Preparer;
 use crate::metric::label;
 use crate::table::{Schema, Table};
 
-/// From a table to predictions.
+/// From a table to predictions: the weighted mean of one or more members.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pipeline {
     /// The columns and how their fields are read.
     pub schema: Schema,
+    /// What predicts; one, or an ensemble.
+    pub members: Vec<Member>,
+    /// What is done to the mean of their predictions.
+    pub after: After,
+}
+
+/// One model of a pipeline.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Member {
+    /// Its share of the mean.
+    pub weight: f64,
     /// From columns to features.
     pub preparer: Preparer,
     /// From features to predictions.
     pub fitted: Fitted,
-    /// What is done to predictions.
+    /// What is done to them.
     pub after: After,
 }
 
@@ -61,7 +71,29 @@ impl After {
     }
 }
 
+impl Member {
+    fn predict_row(
+        &self,
+        task: Task,
+        table: &Table,
+        row: usize,
+        outputs: usize,
+        cells: &mut Vec<f32>,
+    ) -> Vec<f64> {
+        self.preparer.row(table, row, cells);
+        let mut prediction = self.fitted.predict(cells, outputs);
+        self.after.apply(task, &mut prediction);
+        prediction
+    }
+}
+
 impl Pipeline {
+    /// The pipeline of one model.
+    pub fn single(schema: Schema, preparer: Preparer, fitted: Fitted, after: After) -> Self {
+        let threshold = After { threshold: after.threshold, ..After::default() };
+        Self { schema, members: vec![Member { weight: 1.0, preparer, fitted, after }], after: threshold }
+    }
+
     /// Numbers a row: probabilities of the classes, or one number.
     pub fn outputs(&self) -> usize {
         match self.schema.task {
@@ -88,10 +120,21 @@ impl Pipeline {
     }
 
     fn predict_row(&self, table: &Table, row: usize, cells: &mut Vec<f32>) -> Vec<f64> {
-        self.preparer.row(table, row, cells);
-        let mut prediction = self.fitted.predict(cells, self.outputs());
-        self.after.apply(self.schema.task, &mut prediction);
-        prediction
+        let (task, outputs) = (self.schema.task, self.outputs());
+        let mut predict = |member: &Member| member.predict_row(task, table, row, outputs, cells);
+        let mut mean = match &self.members[..] {
+            [one] => predict(one),
+            several => {
+                let mut mean = vec![0.0; outputs];
+                for member in several {
+                    let prediction = predict(member);
+                    mean.iter_mut().zip(prediction).for_each(|(sum, value)| *sum += member.weight * value);
+                }
+                mean
+            }
+        };
+        self.after.apply(task, &mut mean);
+        mean
     }
 
     /// The class of a row of probabilities, as the table writes it.
@@ -101,7 +144,7 @@ impl Pipeline {
 
     /// Whether the model reads a column of its schema.
     pub fn needs(&self, column: usize) -> bool {
-        self.preparer.reads(column)
+        self.members.iter().any(|member| member.preparer.reads(column))
     }
 
     /// How many columns of a table it reads.
@@ -112,27 +155,19 @@ impl Pipeline {
     /// Without everything that the model does not ask for: smaller, and the same predictions.
     #[must_use]
     pub fn slim(mut self) -> Self {
-        let features = self.preparer.steps.iter().map(|(_, step)| step.width()).sum();
-        self.preparer = self.preparer.only(&self.fitted.used(features));
+        for member in &mut self.members {
+            let used = member.fitted.used(member.preparer.width());
+            member.preparer = member.preparer.only(&used);
+        }
         for i in 0..self.schema.columns.len() {
-            let column = &self.schema.columns[i];
-            if column.role == Role::Target || self.preparer.reads(i) {
-                continue;
+            if self.schema.columns[i].role != Role::Target && !self.needs(i) {
+                self.schema.levels[i] = Vec::new();
             }
-            self.schema.levels[i] = Vec::new();
         }
         for column in &mut self.schema.columns {
             (column.notes, column.warnings) = (Vec::new(), Vec::new());
             column.decided = String::new();
         }
         self
-    }
-
-    /// The trees, where it has some.
-    pub fn trees(&self) -> Option<&Model> {
-        match &self.fitted {
-            Fitted::Trees(model) => Some(model),
-            Fitted::Constant(_) => None,
-        }
     }
 }

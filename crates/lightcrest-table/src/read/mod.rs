@@ -5,16 +5,19 @@
 //! encoding   bytes to UTF-8, with the place of what cannot be decoded
 //! separator  which character separates fields
 //! records    RFC 4180: quotes, line ends, fields counted, lines numbered
+//! columns    columns that are in memory already
 //! ```
 //!
-//! A table is read twice: once to decide what its columns are, once to fill them. Nothing is held but the
-//! columns themselves.
+//! A file is read as often as it takes: for its encoding, to decide what its columns are, to fill them.
+//! Nothing is held but the columns themselves.
 
+mod columns;
 mod encoding;
 mod records;
 mod separator;
 mod source;
 
+pub use columns::Cells;
 pub use encoding::TextEncoding;
 pub use records::Records;
 pub use source::Source;

@@ -4,17 +4,31 @@
 //! ```text
 //! space       what may vary, and the configurations that are tried first
 //! problem     a table with its target, its parts and its metric
-//! objective   one trial: fold after fold, then models of all rows
+//! objective   one trial: its folds, then models of all rows
+//! judge       what a trial's folds tell
+//! trainer     features of a part of the rows, and what learns from them
+//! ensemble    weighted means of models of earlier trials
+//! honest      what the best of many trials may be expected to score
+//! calibrate   temperature, threshold and factor, by rows that were not learnt from
+//! made        the models of a trial, and their file in a run's folder
 //! latency     how long a row takes
 //! ```
 
+mod calibrate;
+mod ensemble;
+mod honest;
+mod judge;
 mod latency;
+mod made;
 mod objective;
 mod problem;
 mod space;
+mod trainer;
 
+pub use ensemble::EnsembleMember;
 pub use latency::{Latency, latency};
-pub use objective::{Limits, Made, TableObjective};
+pub use made::Made;
+pub use objective::{Limits, TableObjective};
 pub use problem::{Problem, ProblemConfig};
 pub use space::{portfolio, space};
 

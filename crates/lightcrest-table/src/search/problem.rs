@@ -29,6 +29,8 @@ pub struct Problem {
     pub classes: usize,
     /// Rows by their use.
     pub splits: Splits,
+    /// Whether each row was there before, the target included; empty where few were.
+    pub is_copy: Vec<bool>,
     /// What is measured.
     pub metric: Metric,
     /// The seed.
@@ -87,10 +89,16 @@ impl Problem {
                 "the rows cannot be split: all belong to one group; --group names another column".into(),
             ));
         }
-        let mut problem = Self { learnt, targets, classes, splits, metric, seed: config.seed };
+        let is_copy = learnt.copies();
+        let mut problem = Self { learnt, targets, classes, splits, is_copy, metric, seed: config.seed };
         problem.learnt.marks = Vec::new();
         problem.look_for_leaks();
         Ok(problem)
+    }
+
+    /// Leaves about this share of the rows, between 0 and 1, in every part.
+    pub fn thin(&mut self, share: f64) {
+        self.splits.thin(share, self.seed);
     }
 
     /// The columns.
@@ -145,9 +153,9 @@ impl Problem {
             }
             Task::Classification => {
                 // The best of one class against the others.
+                let ranks = metric::ranks(&value);
                 let one = |class: usize| {
-                    let positive: Vec<bool> = targets.iter().map(|y| *y as usize == class).collect();
-                    let auc = metric::auc(&value, &positive)?;
+                    let auc = metric::auc_of_ranks(&ranks, |row| targets[row] as usize == class)?;
                     Some(auc.max(1.0 - auc))
                 };
                 let categories = matches!(self.table().values[column], Values::Category(_));

@@ -35,8 +35,11 @@ impl Facts {
     /// Few and many trees of few and many leaves: the ranges that sizes from one to hundreds of kilobytes
     /// take.
     fn parameters(&self) -> Vec<Parameter> {
-        let algorithms: &[&str] =
-            if self.learns { &["constant", "boosting", "forest", "extra_trees"] } else { &["constant"] };
+        let algorithms: &[&str] = if self.learns {
+            &["constant", "boosting", "forest", "extra_trees", "linear", "ensemble"]
+        } else {
+            &["constant"]
+        };
         let mut list = vec![Parameter::categorical("algorithm", algorithms.iter().copied())];
         if !self.learns {
             return list;
@@ -58,8 +61,12 @@ impl Facts {
             add(forest, "min_rows", &|name| Parameter::log_int(name, 1, most.min(50)));
             add(forest, "column_fraction", &|name| Parameter::float(name, 0.1, 1.0));
         }
-        for algorithm in ["boosting", "forest", "extra_trees"] {
-            if self.many_levels {
+        add("linear", "penalty", &|name| Parameter::log_float(name, 1e-6, 1.0));
+        add("linear", "absolute", &|name| Parameter::float(name, 0.0, 1.0));
+        add("ensemble", "picks", &|name| Parameter::log_int(name, 2, 24));
+        add("ensemble", "price", &|name| Parameter::log_float(name, 1e-5, 1e-1));
+        for algorithm in ["boosting", "forest", "extra_trees", "linear"] {
+            if self.many_levels && algorithm != "linear" {
                 add(algorithm, "categories", &|name| Parameter::categorical(name, ["levels", "means"]));
             }
             if self.skewed {
@@ -130,17 +137,21 @@ pub fn portfolio(problem: &Problem) -> Vec<Configuration> {
         let mut values = values;
         values.push(("algorithm", algorithm.into()));
         let mut made = configuration(&values);
-        if facts.many_levels {
+        if facts.many_levels && !matches!(algorithm, "linear" | "ensemble") {
             made.set(format!("{algorithm}.categories"), how.0);
         }
-        if facts.skewed {
+        if facts.skewed && algorithm != "ensemble" {
             made.set(format!("{algorithm}.target"), how.1);
         }
         if !list.contains(&made) {
             list.push(made);
         }
     };
+    let linear = |penalty: f64, absolute: f64| {
+        vec![("linear.penalty", penalty.into()), ("linear.absolute", absolute.into())]
+    };
     add("boosting", boosting(40, 0.2, 8, 20, 1.0, [1.0, 1.0]), plain);
+    add("linear", linear(1e-3, 0.0), if facts.skewed { log } else { plain });
     add("boosting", boosting(400, 0.06, 8, 10, 2.0, [0.8, 0.7]), plain);
     add("boosting", boosting(300, 0.1, 16, 20, 1.0, [0.9, 0.8]), plain);
     if facts.many_levels {
@@ -150,11 +161,16 @@ pub fn portfolio(problem: &Problem) -> Vec<Configuration> {
         add("boosting", boosting(400, 0.06, 12, 10, 2.0, [0.8, 0.7]), log);
     }
     add("boosting", boosting(60, 0.3, 4, 20, 1.0, [1.0, 1.0]), plain);
+    let ensemble =
+        |picks: i64, price: f64| vec![("ensemble.picks", picks.into()), ("ensemble.price", price.into())];
+    add("ensemble", ensemble(4, 1e-2), plain);
+    add("linear", linear(1e-2, 1.0), plain);
     add("extra_trees", trees("extra_trees", 60, 256, 3, 0.5), plain);
     add("boosting", boosting(800, 0.05, 31, 20, 5.0, [0.8, 0.5]), plain);
     add("forest", trees("forest", 50, 256, 4, 0.35), plain);
     add("boosting", boosting(1200, 0.03, 12, 30, 10.0, [0.7, 0.4]), plain);
     add("boosting", boosting(1000, 0.05, 64, 40, 10.0, [0.8, 0.6]), plain);
+    add("ensemble", ensemble(16, 1e-4), plain);
     list
 }
 

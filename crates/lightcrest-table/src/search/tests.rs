@@ -1,13 +1,16 @@
+mod leak;
+
 use super::*;
+use crate::Task;
 use crate::metric::Metric;
-use crate::pipeline::Pipeline;
+use crate::pipeline::{After, Member, Pipeline};
 use crate::read::Source;
 use crate::table::{LearnConfig, learn};
 use lightcrest::space::Configuration;
-use lightcrest::{Objective, Trial};
+use lightcrest::{FrozenTrial, Objective, Trial};
 use std::path::Path;
 
-fn problem(text: &str, change: impl Fn(&mut LearnConfig)) -> Problem {
+pub(super) fn problem(text: &str, change: impl Fn(&mut LearnConfig)) -> Problem {
     let source = Source::from_bytes(Path::new("t.csv"), text.as_bytes().to_vec()).unwrap();
     let mut config = LearnConfig { target: "y".into(), ..LearnConfig::default() };
     change(&mut config);
@@ -16,7 +19,7 @@ fn problem(text: &str, change: impl Fn(&mut LearnConfig)) -> Problem {
 }
 
 /// A number from 0 to 1 that follows nothing.
-fn random(i: u64) -> f64 {
+pub(super) fn random(i: u64) -> f64 {
     (crate::split::mix(i) >> 11) as f64 / (1u64 << 53) as f64
 }
 
@@ -42,10 +45,14 @@ fn evaluate(objective: &TableObjective, configuration: &Configuration) -> (Vec<f
 fn every_configuration_of_the_portfolio_is_of_the_space_and_beats_the_constant() {
     let problem = problem(&learnable(600), |_| {});
     let (space, portfolio) = (space(&problem).unwrap(), portfolio(&problem));
-    let objective = TableObjective::new(problem, Limits::default(), 1);
+    let objective = TableObjective::new(problem, Limits::default(), 1).unwrap();
     let mut constant = f64::NAN;
     for (i, configuration) in portfolio.iter().enumerate() {
         space.conform(configuration).unwrap();
+        // Those are made of the others, and may have nothing to gain.
+        if configuration.get_str("algorithm") == Some("ensemble") {
+            continue;
+        }
         if i < 4 || i % 3 == 0 {
             let (values, _) = evaluate(&objective, configuration);
             if i == 0 {
@@ -64,7 +71,8 @@ fn a_model_is_its_bytes_and_does_not_depend_on_threads_or_batches() {
         portfolio(&problem)[1].clone()
     };
     let made = |threads| {
-        let objective = TableObjective::new(problem(&learnable(400), |_| {}), Limits::default(), threads);
+        let objective =
+            TableObjective::new(problem(&learnable(400), |_| {}), Limits::default(), threads).unwrap();
         let (_, made) = evaluate(&objective, &configuration);
         (made.unwrap().model, objective)
     };
@@ -116,7 +124,7 @@ fn noise_scores_at_chance() {
         .take(4)
         .collect();
     assert!(configurations.iter().any(|it| it.get_str("boosting.categories") == Some("means")));
-    let objective = TableObjective::new(problem, Limits::default(), 1);
+    let objective = TableObjective::new(problem, Limits::default(), 1).unwrap();
     for configuration in configurations {
         let (values, _) = evaluate(&objective, &configuration);
         // 2000 rows, half of each class: the standard deviation of an AUC of chance is about 0.013.
@@ -140,7 +148,7 @@ fn groups_do_not_leak() {
         });
         problem.metric = Metric::Auc;
         let configuration = portfolio(&problem)[3].clone();
-        let objective = TableObjective::new(problem, Limits::default(), 1);
+        let objective = TableObjective::new(problem, Limits::default(), 1).unwrap();
         evaluate(&objective, &configuration).0[0]
     };
     assert!(auc(None) > 0.8, "without --group the group is learnt by heart");
@@ -178,7 +186,7 @@ fn skewed_targets_may_be_learnt_as_logarithms_and_never_come_back_negative() {
     let problem = problem(&format!("x,y\n{}\n", rows.join("\n")), |_| {});
     let configuration =
         portfolio(&problem).into_iter().find(|it| it.get_str("boosting.target") == Some("log")).unwrap();
-    let objective = TableObjective::new(problem, Limits::default(), 1);
+    let objective = TableObjective::new(problem, Limits::default(), 1).unwrap();
     let (values, made) = evaluate(&objective, &configuration);
     let deviation = {
         let targets = &objective.problem().targets;
@@ -195,10 +203,75 @@ fn a_bound_on_the_size_is_a_constraint() {
     let problem = problem(&learnable(300), |_| {});
     let portfolio = portfolio(&problem);
     let limits = Limits { bytes: Some(2000), latency_us: None };
-    let objective = TableObjective::new(problem, limits, 1);
+    let objective = TableObjective::new(problem, limits, 1).unwrap();
     let mut trial = Trial::detached(portfolio[3].clone(), 7);
     let evaluation = objective.evaluate(&mut trial).unwrap();
     assert!(evaluation.constraints[0].1 > 0.0, "{evaluation:?}");
     let mut trial = Trial::detached(portfolio[0].clone(), 7);
     assert!(objective.evaluate(&mut trial).unwrap().constraints[0].1 < 0.0);
+}
+
+#[test]
+fn an_ensemble_is_the_weighted_mean_of_earlier_models_and_is_made_again() {
+    let problem = problem(&learnable(500), |_| {});
+    let list = portfolio(&problem);
+    let objective = TableObjective::new(problem, Limits::default(), 1).unwrap();
+    let mut best = f64::INFINITY;
+    for configuration in list.iter().filter(|it| it.get_str("algorithm") != Some("ensemble")).take(6) {
+        best = best.min(evaluate(&objective, configuration).0[0]);
+    }
+    let mut configuration = Configuration::new();
+    configuration.set("algorithm", "ensemble");
+    configuration.set("ensemble.picks", 12);
+    configuration.set("ensemble.price", 1e-5);
+    let mut trial = Trial::detached(configuration.clone(), 7);
+    let (evaluation, made) = objective.run(&mut trial).unwrap();
+    let made = made.expect("nothing is better in everything");
+    assert!(evaluation.values[0] < best, "{} {best}", evaluation.values[0]);
+    let members = made.model.members.len();
+    assert!(members >= 2);
+    assert!((made.model.members.iter().map(|member| member.weight).sum::<f64>() - 1.0).abs() < 1e-12);
+    assert_eq!(Pipeline::from_bytes(&made.bytes).unwrap(), made.model);
+    // By hand: each member alone, and their mean.
+    let table = objective.problem().table();
+    let mut mean = vec![0.0; 2 * table.rows];
+    for member in &made.model.members {
+        let mut alone = made.model.clone();
+        alone.members = vec![Member { weight: 1.0, ..member.clone() }];
+        alone.after = After::default();
+        mean.iter_mut().zip(alone.predict(table)).for_each(|(sum, p)| *sum += member.weight * p);
+    }
+    mean.chunks_exact_mut(2).for_each(|row| made.model.after.apply(Task::Classification, row));
+    let found = made.model.predict(table);
+    assert!(found.iter().zip(&mean).all(|(a, b)| (a - b).abs() < 1e-12));
+    // From what is kept of the trial, and in another process that knows only the members.
+    let mut frozen = FrozenTrial::complete(9, configuration.clone(), evaluation.values.clone());
+    frozen.attributes = evaluation.attributes.into_iter().collect();
+    assert_eq!(objective.remake(&frozen, 7).unwrap().bytes, made.bytes);
+    let again = super::tests::problem(&learnable(500), |_| {});
+    let mut again = TableObjective::new(again, Limits::default(), 2).unwrap();
+    let bare = |member: EnsembleMember| EnsembleMember { rounds: 0, after: After::default(), ..member };
+    again.fix(7, TableObjective::members(&frozen).into_iter().map(bare).collect());
+    let (_, remade) = again.run(&mut Trial::detached(configuration, 7)).unwrap();
+    assert_eq!(remade.unwrap().bytes, made.bytes);
+}
+
+#[test]
+fn a_linear_model_has_its_place() {
+    let rows: Vec<String> = (0..300)
+        .map(|i| {
+            let (a, b) = (random(i), random(i + 4000));
+            format!("{a:.4},{b:.4},k{},{:.4}", i % 3, 3.0 * a - b + (i % 3) as f64 + 0.05 * random(i + 9000))
+        })
+        .collect();
+    let problem = problem(&format!("a,b,c,y\n{}\n", rows.join("\n")), |_| {});
+    let list = portfolio(&problem);
+    let objective = TableObjective::new(problem, Limits::default(), 1).unwrap();
+    let of = |algorithm: &str| list.iter().find(|it| it.get_str("algorithm") == Some(algorithm)).unwrap();
+    let (linear, made) = evaluate(&objective, of("linear"));
+    let (boosting, _) = evaluate(&objective, of("boosting"));
+    assert!(linear[0] < 0.03 && linear[0] < boosting[0], "{linear:?} {boosting:?}");
+    let made = made.unwrap();
+    assert_eq!(Pipeline::from_bytes(&made.bytes).unwrap(), made.model);
+    assert_eq!(made.model.columns_needed(), 3);
 }

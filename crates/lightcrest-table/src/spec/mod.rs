@@ -20,6 +20,7 @@ use std::path::PathBuf;
 
 use lightcrest::objective::ObjectiveInfo;
 use lightcrest::space::{Configuration, Space, Value as Setting};
+use lightcrest_spec::Named;
 use lightcrest_spec::diagnostic::{Errors, Problem, SpecErrors};
 use lightcrest_spec::document::{check_sections, fixed, group, read, table, text};
 use lightcrest_spec::fingerprint::fingerprint;
@@ -32,8 +33,9 @@ use toml::de::{DeTable, DeValue};
 use crate::Task;
 use crate::column::DecideConfig;
 use crate::metric::Metric;
+use crate::pipeline::After;
 use crate::read::ReadConfig;
-use crate::search::Limits;
+use crate::search::{EnsembleMember, Limits};
 use crate::table::LearnConfig;
 use crate::token::date::DateOrder;
 use crate::token::number::Decimal;
@@ -59,8 +61,21 @@ pub struct FitSpec {
     pub limits: Limits,
     /// Folds.
     pub folds: usize,
-    /// The one configuration to try, and the seed of its training, where a spec trains a model again.
-    pub model: Option<(Configuration, u64)>,
+    /// The share of the rows to use; by the time if the spec does not say.
+    pub share: Option<f64>,
+    /// The one model to make, where a spec makes one again.
+    pub model: Option<ModelSpec>,
+}
+
+/// One model, with everything that it takes to make it again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelSpec {
+    /// What it is.
+    pub configuration: Configuration,
+    /// The seed of its training.
+    pub seed: u64,
+    /// Of an ensemble.
+    pub members: Vec<EnsembleMember>,
 }
 
 impl FitSpec {
@@ -135,15 +150,45 @@ fn document_to_spec(errors: &mut Errors, document: &DeTable<'_>) -> Option<FitSp
     }
     // Where the table lies may change; what is in it is kept beside.
     let fingerprint = || fingerprint(document, &["table.path"]);
-    let study = study.finish(Vec::new(), Space::empty(), [fingerprint(), fingerprint()])?;
-    Some(FitSpec { study, path, learn, metric, limits, folds, model })
+    let mut study = study.finish(Vec::new(), Space::empty(), [fingerprint(), fingerprint()])?;
+    if !document.contains_key("pruner") {
+        // Folds are steps: a trial that is behind half of the others after the first is stopped.
+        study.pruner = Named::new("percentile", vec![("startup_trials", 6.into()), ("min_steps", 0.into())]);
+    }
+    let share = fixed(&own, "share").and_then(|value| value.as_f64());
+    Some(FitSpec { study, path, learn, metric, limits, folds, share, model })
 }
 
-/// The configuration of `[model]`, whose `seed` is that of the training.
-fn read_model(errors: &mut Errors, items: &DeTable<'_>) -> (Configuration, u64) {
-    let (mut configuration, mut seed) = (Configuration::new(), 0);
+/// `[model]`.
+fn read_model(errors: &mut Errors, items: &DeTable<'_>) -> ModelSpec {
+    let (configuration, seed, _) = read_settings(errors, items);
+    let mut members = Vec::new();
+    if let Some(DeValue::Array(list)) = items.get("members").map(|value| value.get_ref()) {
+        for item in list.iter() {
+            match item.get_ref() {
+                DeValue::Table(own) => {
+                    let (configuration, seed, picks) = read_settings(errors, own);
+                    let (rounds, after) = (0, After::default());
+                    members.push(EnsembleMember { picks, seed, configuration, rounds, after });
+                }
+                other => {
+                    let (expected, found) = ("a table".into(), describe(other));
+                    errors.push(item.span(), Problem::WrongType { key: "members".into(), expected, found });
+                }
+            }
+        }
+    }
+    ModelSpec { configuration, seed, members }
+}
+
+/// A configuration, the `seed` of the training, and how many `picks` it is of an ensemble.
+fn read_settings(errors: &mut Errors, items: &DeTable<'_>) -> (Configuration, u64, u32) {
+    let (mut configuration, mut seed, mut picks) = (Configuration::new(), 0, 1);
     for (key, value) in items {
         let name = key.get_ref().to_string();
+        if name == "members" {
+            continue;
+        }
         let setting = match value.get_ref() {
             DeValue::String(word) => Some(Setting::from(word.to_string())),
             DeValue::Integer(_) => integer(value.get_ref()).map(Setting::from),
@@ -152,6 +197,9 @@ fn read_model(errors: &mut Errors, items: &DeTable<'_>) -> (Configuration, u64) 
         };
         match setting {
             Some(setting) if name == "seed" => seed = setting.as_i64().unwrap_or(0).unsigned_abs(),
+            Some(setting) if name == "picks" => {
+                picks = setting.as_i64().and_then(|it| u32::try_from(it).ok()).unwrap_or(1).max(1);
+            }
             Some(setting) => configuration.set(name, setting),
             None => {
                 let (expected, found) = ("a word or a number".into(), describe(value.get_ref()));
@@ -159,7 +207,7 @@ fn read_model(errors: &mut Errors, items: &DeTable<'_>) -> (Configuration, u64) 
             }
         }
     }
-    (configuration, seed)
+    (configuration, seed, picks)
 }
 
 /// A whole number, in full.
@@ -205,31 +253,19 @@ fn words(errors: &mut Errors, table: &DeTable<'_>, key: &str) -> Vec<String> {
 
 /// A JSON schema (draft 2020-12) of the spec file; editors use it to complete and check TOML.
 pub fn json_schema() -> Value {
-    use lightcrest_spec::schema::{described, list, memory, named, required, section};
-    use lightcrest_spec::vocabulary::{BUDGET, MEMORY, SAMPLERS, STUDY, TERMINATORS, WORKERS};
+    use lightcrest_spec::schema::{described, document, list, section};
     let mut properties = Map::new();
     let mut put = |name: &str, schema: Value| properties.insert(name.into(), schema);
-    put(STUDY.name, section(&STUDY));
     let mut own = section(&TABLE);
     own["properties"]["missing"] = described(list(json!({ "type": "string" })), MISSING);
     own["properties"]["ignore"] = described(list(json!({ "type": "string" })), IGNORE);
     put(TABLE.name, own);
     let scalar = json!({ "type": ["string", "number"] });
-    put("model", described(json!({ "type": "object", "additionalProperties": scalar }), vocabulary::MODEL));
-    put(BUDGET.name, section(&BUDGET));
-    put("sampler", named(SAMPLERS));
-    put("pruner", named(STEP_PRUNERS));
-    put("terminator", named(TERMINATORS));
-    put(WORKERS.name, section(&WORKERS));
-    put(MEMORY.name, memory());
-    json!({
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Lightcrest spec of a table",
-        "type": "object",
-        "properties": properties,
-        "required": required(SECTIONS),
-        "additionalProperties": false,
-    })
+    let member = json!({ "type": "object", "additionalProperties": scalar });
+    let mut model = member.clone();
+    model["properties"] = json!({ "members": described(list(member), vocabulary::MEMBERS) });
+    put("model", described(model, vocabulary::MODEL));
+    document("Lightcrest spec of a table", SECTIONS, STEP_PRUNERS, properties)
 }
 
 #[cfg(test)]
@@ -239,10 +275,10 @@ mod tests {
     #[test]
     fn a_spec_says_everything() {
         let words = SpecWords {
-            name: "t".into(),
-            path: "a \"b\".csv".into(),
-            target: "y\nz".into(),
-            seed: 3,
+            name: Some("t".into()),
+            path: Some("a \"b\".csv".into()),
+            target: Some("y\nz".into()),
+            seed: Some(3),
             texts: vec![
                 ("task", "regression".into()),
                 ("separator", "tab".into()),
@@ -261,9 +297,34 @@ mod tests {
         assert_eq!(spec.learn.missing, ["-999"]);
         assert_eq!((spec.limits.bytes, spec.limits.latency_us), (Some(1000), Some(2.5)));
         assert_eq!(spec.study.budget.trials, Some(7));
-        let elsewhere = SpecWords { path: "/other.csv".into(), ..words.clone() };
+        let elsewhere = SpecWords { path: Some("/other.csv".into()), ..words.clone() };
         let other = FitSpec::parse(&elsewhere.to_string(), "spec.toml").unwrap();
         assert_eq!(other.study.fingerprint, spec.study.fingerprint, "a table may move");
+        // What is said beside a spec is said instead.
+        let beside = SpecWords { seed: Some(4), time: Some("5s".into()), ..SpecWords::default() };
+        let changed = FitSpec::parse(&beside.over(&words.to_string()).unwrap(), "spec.toml").unwrap();
+        assert_eq!((changed.study.seed, changed.study.budget.trials), (4, None));
+        assert_eq!(changed.learn.target, spec.learn.target);
+        assert!(SpecWords::default().is_empty() && !beside.is_empty());
+        // Trials that are behind are stopped, unless a spec says otherwise.
+        assert_eq!(spec.study.pruner.name, "percentile");
+        let none = format!("{words}\n[pruner]\nname = \"none\"\n");
+        assert_eq!(FitSpec::parse(&none, "spec.toml").unwrap().study.pruner.name, "none");
+        // A model is read as it was written, an ensemble with its members.
+        let mut configuration = Configuration::new();
+        configuration.set("algorithm", "ensemble");
+        configuration.set("ensemble.price", 0.012_345_678_901_234_5);
+        let member = EnsembleMember {
+            picks: 3,
+            seed: 1 << 62,
+            configuration: configuration.clone(),
+            rounds: 0,
+            after: After::default(),
+        };
+        let model = ModelSpec { configuration, seed: 7, members: vec![member.clone(), member] };
+        let made = FitSpec::parse(&model_spec(&none, "again", &model, 1.0).unwrap(), "spec.toml").unwrap();
+        assert_eq!((made.model.as_ref(), made.study.name.as_str()), (Some(&model), "again"));
+        assert_eq!(made.study.pruner.name, "percentile");
         let wrong = words.to_string().replace("no_header", "no_headr");
         assert!(FitSpec::parse(&wrong, "spec.toml").unwrap_err().to_string().contains("no_header"));
         assert!(json_schema()["properties"]["table"]["properties"]["missing"].is_object());

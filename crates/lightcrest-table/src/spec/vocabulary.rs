@@ -2,8 +2,10 @@
 
 use lightcrest_spec::document::SectionName;
 use lightcrest_spec::vocabulary::{
-    BUDGET, Key, Kind, MEMORY, POSITIVE, STUDY, Section, WORKERS, int, int_in,
+    BUDGET, Key, Kind, MEMORY, POSITIVE, POSITIVE_FRACTION, STUDY, Section, WORKERS, int, int_in,
 };
+
+use crate::metric::Metric;
 
 /// `[table]`.
 pub(super) const TABLE: Section = Section {
@@ -19,18 +21,7 @@ pub(super) const TABLE: Section = Section {
         ),
         Key::optional(
             "metric",
-            Kind::Word(&[
-                "log_loss",
-                "auc",
-                "average_precision",
-                "f1",
-                "accuracy",
-                "brier",
-                "rmse",
-                "mae",
-                "r2",
-                "pinball",
-            ]),
+            Kind::Word(&Metric::NAMES),
             "what models are judged by; default log_loss or rmse",
         ),
         Key::optional("group", Kind::Text, "a column: rows with the same value stay in one part"),
@@ -38,6 +29,11 @@ pub(super) const TABLE: Section = Section {
         Key::optional("max_bytes", int(1), "a model's file has at most so many bytes"),
         Key::optional("max_latency_us", POSITIVE, "one row takes at most so many microseconds"),
         Key::optional("folds", int_in(2, 20), "folds; default 5"),
+        Key::optional(
+            "share",
+            POSITIVE_FRACTION,
+            "use about this share of the rows; default: all, if time allows",
+        ),
         Key::optional("separator", Kind::Text, "one character or `tab`; default: found out"),
         Key::optional("encoding", Kind::Text, "such as windows-1252; default: found out"),
         Key::optional(
@@ -78,6 +74,10 @@ pub(super) const SECTIONS: &[SectionName] = &[
     (WORKERS.name, None),
     (MEMORY.name, None),
 ];
+
+/// What `members` of `[model]` is.
+pub(super) const MEMBERS: &str =
+    "the models of an ensemble, each with its parameters, the seed of its training, and how many picks it is";
 
 /// What `[model]` is.
 pub(super) const MODEL: &str = "one configuration, by the full names of its parameters, and the seed of its training: that model is made again";

@@ -3,11 +3,13 @@
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hasher};
 
+use lightcrest_spec::diagnostic::nearest;
+
 use super::copies::drop_copies;
 use super::schema::Builder;
 use super::{Schema, Table, Values};
 use crate::column::{Column, DecideConfig, Evidence, Kind, Profile, Reading, Role, decide, decide_target};
-use crate::error::{TableError, similar};
+use crate::error::TableError;
 use crate::read::{self, ReadConfig, Source};
 use crate::token::missing::Missing;
 use crate::{LEAST_ROWS, Task};
@@ -50,6 +52,20 @@ pub struct Learnt {
     pub warnings: Vec<String>,
 }
 
+impl Learnt {
+    /// Whether each row was there before, the target included; empty where few were.
+    pub fn copies(&self) -> Vec<bool> {
+        let mut seen = HashSet::new();
+        let copies: Vec<bool> = self.marks.iter().map(|mark| !seen.insert(*mark)).collect();
+        if is_many(self.marks.len() - seen.len(), self.marks.len()) { copies } else { Vec::new() }
+    }
+}
+
+/// Whether so many copies are worth a word.
+fn is_many(copies: usize, rows: usize) -> bool {
+    copies * 20 > rows
+}
+
 /// Reads a table.
 ///
 /// # Errors
@@ -83,7 +99,7 @@ fn find(names: &[String], wanted: &str) -> Result<usize, TableError> {
         if names.len() > 12 {
             columns.push_str(&format!(" and {} more", names.len() - 12));
         }
-        let similar = similar(wanted, names.iter().map(String::as_str));
+        let similar = nearest(wanted, names).map(str::to_owned);
         TableError::NoColumn { name: wanted.to_owned(), similar, columns }
     })
 }
@@ -241,9 +257,10 @@ impl Learning<'_> {
     fn duplicates(&mut self, marks: &[u64]) {
         let different: HashSet<u64> = marks.iter().copied().collect();
         let again = marks.len() - different.len();
-        if again * 20 > marks.len() {
+        if is_many(again, marks.len()) {
             self.warnings.push(format!(
-                "{again} of {} rows are there before, the target included ({:.0} %)",
+                "{again} of {} rows are there before, the target included ({:.0} %): they stay in one part, and the \
+                 test is scored with and without them",
                 marks.len(),
                 100.0 * again as f64 / marks.len() as f64
             ));

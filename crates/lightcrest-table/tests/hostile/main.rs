@@ -74,7 +74,7 @@ fn quick(problem: &Problem) -> Configuration {
 fn fit(learnt: Learnt, metric: Option<Metric>) -> (f64, Pipeline) {
     let problem = problem(learnt, metric).unwrap();
     let configuration = quick(&problem);
-    let objective = TableObjective::new(problem, Limits::default(), 1);
+    let objective = TableObjective::new(problem, Limits::default(), 1).unwrap();
     let (evaluation, made) = objective.run(&mut Trial::detached(configuration, 5)).unwrap();
     (evaluation.values[0], made.unwrap().model)
 }

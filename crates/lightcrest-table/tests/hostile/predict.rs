@@ -13,7 +13,8 @@ fn model() -> Pipeline {
 
 fn written(model: &Pipeline, text: &str) -> String {
     let mut out = Vec::new();
-    write_predictions(&mut out, model, &later(model, text, false).unwrap()).unwrap();
+    let read = later(model, text, false).unwrap();
+    write_predictions(&mut out, model, &read, &model.predict(&read.table)).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -25,10 +26,10 @@ fn n31_columns_are_found_by_name() {
     assert!(message.contains("`a`, `b`") && message.contains("--allow-missing-columns"), "{message}");
     assert_eq!(later(&model, "id\nr1\n", true).unwrap().absent, ["a", "b"]);
     let read = later(&model, "a,b,y\n0.9,0.9,Yes\n0.1,0.1,No\n0.1,0.2,Perhaps\n", false).unwrap();
-    let scores = score(&model, &read).unwrap();
+    let scores = score(&model, &read, &model.predict(&read.table)).unwrap();
     assert_eq!((scores.rows, scores.left_out), (2, 1));
     let read = later(&model, "a,b\n1,0.9\n", false).unwrap();
-    assert!(score(&model, &read).unwrap_err().to_string().contains("`y`"));
+    assert!(score(&model, &read, &model.predict(&read.table)).unwrap_err().to_string().contains("`y`"));
 }
 
 #[test]

@@ -82,7 +82,7 @@ impl Search<'_> {
             split
         };
         let better = |a: Split, b: Split| if b.beats(&a) { b } else { a };
-        if self.config.threads > 1 && self.data.cells() >= PARALLEL_FROM {
+        if self.config.threads != 1 && self.data.cells() >= PARALLEL_FROM {
             is_open.par_iter_mut().enumerate().filter_map(judge).reduce_with(better)
         } else {
             is_open.iter_mut().enumerate().filter_map(judge).reduce(better)

@@ -11,45 +11,50 @@ use lightcrest::Study;
 use lightcrest::history::FrozenTrial;
 use lightcrest_table::predict::scores;
 use lightcrest_table::search::{Made, TableObjective, latency};
-use lightcrest_table::spec::model_spec;
+use lightcrest_table::spec::{ModelSpec, model_spec};
 
 use crate::error::CliError;
 use crate::keeper::MakesModels;
 use crate::run::{ModelCard, RunError, RunFolder, write_file};
+use crate::spec_file::FitFile;
 
 type Cause = Box<dyn Error + Send + Sync>;
 
 /// What is needed to write the models.
 pub(super) struct Finish<'a> {
-    /// The text of the spec.
-    pub(super) spec: &'a str,
+    /// The spec of the search.
+    pub(super) file: &'a FitFile,
+    /// The share of the rows that is used.
+    pub(super) share: f64,
     pub(super) study: &'a Study,
     pub(super) folder: &'a RunFolder,
     pub(super) objective: &'a TableObjective,
 }
 
 impl Finish<'_> {
-    /// Writes the models that are not there yet and removes those that have left the front.
+    /// Writes the models that are not there yet and removes those that have left the front; returns what the
+    /// user should know of them.
     ///
     /// # Errors
     /// The first failure.
-    pub(super) fn run(&self) -> Result<(), CliError> {
+    pub(super) fn run(&self) -> Result<Vec<String>, CliError> {
         let front = self.study.front();
         for number in self.folder.models()? {
             if !front.iter().any(|trial| trial.number == number) {
                 self.folder.forget_model(number)?;
             }
         }
-        for trial in front {
-            self.one(trial).map_err(|source| CliError::Model { trial: trial.number, source })?;
-        }
-        Ok(())
+        let one = |trial: &&FrozenTrial| {
+            let note = self.one(trial).map_err(|source| CliError::Model { trial: trial.number, source });
+            note.transpose()
+        };
+        front.iter().filter_map(one).collect()
     }
 
-    fn one(&self, trial: &FrozenTrial) -> Result<(), Cause> {
+    fn one(&self, trial: &FrozenTrial) -> Result<Option<String>, Cause> {
         let folder = self.folder.model(trial.number);
         if ModelCard::read(&folder)?.is_some() {
-            return Ok(());
+            return Ok(None);
         }
         let seed = self.study.trial_seed(trial.number);
         let kept = fs::read(self.folder.weights(trial.number, TableObjective::ENDING)).ok();
@@ -65,21 +70,41 @@ impl Finish<'_> {
         for (metric, value) in scores(&made.judge, &predictions, &targets) {
             metrics.insert(format!("test_{}", metric.name()), value);
         }
+        if !problem.is_copy.is_empty() {
+            let once: Vec<u32> =
+                splits.test.iter().copied().filter(|row| !problem.is_copy[*row as usize]).collect();
+            let targets: Vec<f64> = once.iter().map(|row| problem.targets[*row as usize]).collect();
+            for (metric, value) in scores(&made.judge, &made.judge.predict_rows(table, &once), &targets) {
+                metrics.insert(format!("test_{}_without_copies", metric.name()), value);
+            }
+        }
+        let clusters: Vec<u64> = splits.test.iter().map(|row| splits.clusters[*row as usize]).collect();
+        let (metric, threshold) = (problem.metric, made.judge.after.threshold);
+        let error = metric.standard_error(&predictions, problem.classes, &targets, threshold, &clusters);
+        metrics.extend(error.map(|error| ("test_standard_error".to_owned(), error)));
+        let expected = self.objective.expected(trial.number);
+        metrics.extend(expected.map(|score| (format!("expected_{}", metric.name()), score)));
         let times = latency(&made.model, table, &splits.learn);
         metrics.insert("latency_alone_us".into(), times.alone_us);
         metrics.insert("latency_batch_us".into(), times.batch_us);
-        let model = made.model.to_bytes();
         metrics.insert("columns_needed".into(), made.model.columns_needed() as f64);
         fs::create_dir_all(&folder).map_err(|source| RunError::Write { path: folder.clone(), source })?;
-        write_file(&folder.join("model.lightcrest"), &model)?;
-        // Without it where ONNX has no operators for what the model reads.
-        let onnx = lightcrest_table::export::onnx(&made.model).ok();
+        write_file(&folder.join("model.lightcrest"), &made.bytes)?;
+        let (onnx, note) = match lightcrest_table::export::onnx(&made.model) {
+            Ok(bytes) => (Some(bytes), None),
+            Err(error) => (None, Some(format!("trial {} has no model.onnx: {error}", trial.number))),
+        };
         if let Some(onnx) = &onnx {
             write_file(&folder.join("model.onnx"), onnx)?;
         }
         let name = format!("{}-trial-{:04}", self.study.definition().name, trial.number);
-        let config = model_spec(self.spec, &name, &trial.configuration, self.objective.seed(seed));
-        write_file(&folder.join("config.toml"), config.as_bytes())?;
+        let model = ModelSpec {
+            configuration: trial.configuration.clone(),
+            seed: self.objective.seed(seed),
+            members: TableObjective::members(trial),
+        };
+        let config = model_spec(self.file.text(), &name, &model, self.share)?;
+        write_file(&folder.join("config.toml"), self.file.rewritten(&config, &folder).as_bytes())?;
         let card = ModelCard {
             files: ModelCard::fitted(onnx.is_some()),
             data: self.study.definition().name.clone(),
@@ -91,6 +116,7 @@ impl Finish<'_> {
             refit: None,
             layers: Vec::new(),
         };
-        Ok(card.write(&folder)?)
+        card.write(&folder)?;
+        Ok(note)
     }
 }

@@ -11,12 +11,15 @@ use crate::error::CliError;
 use crate::run::{RunError, RunFolder, write_file};
 
 /// What a table is told by.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Identity {
     /// Bytes of the unpacked text.
     bytes: u64,
     /// FNV-1a of them, in hexadecimal.
     checksum: String,
+    /// The share of the rows that is used, where it is not all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    share: Option<f64>,
 }
 
 impl Identity {
@@ -28,7 +31,7 @@ impl Identity {
             let failed = |error| CliError::Read { path: source.path().to_path_buf(), source: error };
             let count = reader.read(&mut buffer).map_err(failed)?;
             if count == 0 {
-                return Ok(Self { bytes, checksum: format!("{hash:016x}") });
+                return Ok(Self { bytes, checksum: format!("{hash:016x}"), share: None });
             }
             bytes += count as u64;
             for byte in &buffer[..count] {
@@ -37,18 +40,19 @@ impl Identity {
         }
     }
 
-    /// Refuses a table that is not the one that the run in `root` began with.
-    pub(super) fn check_same(&self, root: &Path) -> Result<(), CliError> {
+    /// Refuses a table that is not the one that the run in `root` began with; returns the share of its rows
+    /// that the run uses, none where there is no run.
+    pub(super) fn check_same(&self, root: &Path) -> Result<Option<f64>, CliError> {
         let folder = RunFolder::at(root)?;
         let path = folder.table();
         if !folder.has_study() || !path.exists() {
-            return Ok(());
+            return Ok(None);
         }
         let failed = |source| RunError::Read { path: path.clone(), source };
         let text = fs::read_to_string(&path).map_err(failed)?;
         let kept: Self = serde_json::from_str(&text).map_err(|error| failed(error.into()))?;
-        if kept == *self {
-            return Ok(());
+        if kept.bytes == self.bytes && kept.checksum == self.checksum {
+            return Ok(Some(kept.share.unwrap_or(1.0)));
         }
         let difference = match kept.bytes == self.bytes {
             true => "other values in as many bytes".to_owned(),
@@ -57,13 +61,14 @@ impl Identity {
         Err(CliError::OtherTable { path: root.to_path_buf(), difference })
     }
 
-    /// Keeps it with the run, unless it is there.
-    pub(super) fn keep(&self, folder: &RunFolder) -> Result<(), RunError> {
+    /// Keeps it with the run, unless it is there, and the share of the rows that is used.
+    pub(super) fn keep(self, folder: &RunFolder, share: f64) -> Result<(), RunError> {
         let path = folder.table();
         if path.exists() {
             return Ok(());
         }
-        let text = serde_json::to_string_pretty(self).expect("plain data with string keys is JSON");
+        let kept = Self { share: (share < 1.0).then_some(share), ..self };
+        let text = serde_json::to_string_pretty(&kept).expect("plain data with string keys is JSON");
         write_file(&path, format!("{text}\n").as_bytes())
     }
 }

@@ -6,11 +6,13 @@
 //!
 //! ```text
 //! spec      what the command line says, as a spec
+//! clock     how the budget's time is shared out
 //! columns   what was decided, for the terminal and the report
 //! identity  whether a table is still that of the run
 //! finish    the models of the front
 //! ```
 
+mod clock;
 mod columns;
 mod finish;
 mod identity;
@@ -20,36 +22,34 @@ use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use lightcrest::executor::Ending;
 use lightcrest::objective::{Evaluation, TrialError};
-use lightcrest::pruner::{PercentileConfig, PercentilePruner, Pruner};
 use lightcrest::{Study, StudyError, Trial};
 use lightcrest_graph::file::write_atomically;
 use lightcrest_spec::StudySpec;
 use lightcrest_table::read::Source;
 use lightcrest_table::search::{Made, Problem, ProblemConfig, TableObjective, portfolio, space};
+use lightcrest_table::spec::FitSpec;
 use lightcrest_table::table::learn;
 
 use crate::arguments::{FitArguments, Role, StudyArguments};
 use crate::error::CliError;
 use crate::keeper::{Keeper, MakesModels};
+use crate::prepare;
 use crate::progress::Steps;
 use crate::run::write_file;
 use crate::session::Session;
 use crate::stop;
 use crate::target::Target;
-use crate::terminal::print;
-use crate::{prepare, spec_file};
+use crate::terminal::{print, tell};
+use clock::Clock;
 use finish::Finish;
 use identity::Identity;
 
-/// The share of the time that is left for writing.
-const RESERVE: f64 = 0.04;
-
-/// The least time for trials, in which a constant is made in any case.
-const LEAST: Duration = Duration::from_millis(300);
+/// The part of the time that a quick trial may take.
+const QUICK: f64 = 0.2;
 
 impl MakesModels for TableObjective {
     type Model = Option<Made>;
@@ -71,62 +71,74 @@ impl MakesModels for TableObjective {
 /// Fits.
 pub(crate) fn fit(arguments: &FitArguments) -> Result<(), CliError> {
     let begun = Instant::now();
-    let text = spec::text(arguments)?;
+    let mut file = spec::read(arguments)?;
+    if !arguments.quiet {
+        file.warning().into_iter().for_each(tell);
+    }
     let shown = arguments.file.display().to_string();
-    let mut spec = spec_file::parse_fit(&arguments.file, &text, &shown)?;
+    let spec = &mut file.spec;
     let source = Source::open(&spec.path)?;
     let learnt = learn(source.clone(), &spec.learn)?;
     let identity = Identity::of(&source)?;
     let config = ProblemConfig { metric: spec.metric, folds: spec.folds, seed: spec.study.seed };
     let problem = Problem::new(learnt, &config)?;
-    let (space, first) = (space(&problem), portfolio(&problem));
-    let space = space.map_err(|error| CliError::Usage(format!("{}: {error}", spec.path.display())))?;
-    spec = spec.with_space(space, TableObjective::infos(problem.metric));
+    spec.study.objectives = TableObjective::infos(problem.metric);
+    // Trainings share the threads: one trial at a time, unless the spec wants several.
+    spec.study.workers.get_or_insert(1);
     // Nothing but the constant can be tried.
     if !problem.has_features() {
         spec.study.budget.trials = Some(1);
     }
-    let threads = arguments.threads.map_or_else(cores, usize::from);
-    let table = columns::section(&problem);
-    let mut objective = TableObjective::new(problem, spec.limits, threads);
-    let first = match &spec.model {
-        Some((configuration, seed)) => {
-            objective.fix_seed(Some(*seed));
-            vec![configuration.clone()]
-        }
-        None => first,
-    };
-    check_first(&spec.study, &first, &shown)?;
     let study_arguments = StudyArguments {
         spec: arguments.file.clone(),
         out: arguments.out.clone(),
         storage: arguments.storage.clone(),
         fresh: arguments.fresh,
         learn_from: Vec::new(),
-        workers: Some(1),
+        workers: None,
         quiet: arguments.quiet,
         role: Role::Whole,
     };
     let target = Target::of(&study_arguments, &spec.study)?;
     // Another table has another space: what changed is the table.
-    if !arguments.fresh {
-        identity.check_same(&target.root)?;
+    let kept = match arguments.fresh {
+        true => None,
+        false => identity.check_same(&target.root)?,
+    };
+    let threads = arguments.threads.map_or_else(cores, usize::from);
+    let mut objective = TableObjective::new(problem, spec.limits, threads)?;
+    let share = match spec.share.or(kept) {
+        Some(share) => share,
+        None => share(&objective, spec, begun)?,
+    };
+    if share < 1.0 {
+        objective.thin(share);
     }
+    let table = columns::section(objective.problem());
+    let (space, mut first) = (space(objective.problem()), portfolio(objective.problem()));
+    spec.study.space = space.map_err(|error| CliError::Usage(format!("{}: {error}", spec.path.display())))?;
+    if let Some(model) = &spec.model {
+        objective.fix(model.seed, model.members.clone());
+        first = vec![model.configuration.clone()];
+    }
+    check_first(&spec.study, &first, &shown)?;
     target.check(&spec.study, arguments.fresh)?;
+    let file = &file;
+    let spec = &file.spec;
     if !arguments.quiet {
         print(&columns::text(&table))?;
     }
 
-    let install = || stop::install(None);
-    let pruner = pruner(&spec.study)?;
+    let (install, text) = (|| stop::install(None), file.text_in(&target.root));
+    let pruner = prepare::pruner(&spec.study)?;
     let mut session = Session::open(&study_arguments, &spec.study, &text, &target, pruner, begun, install)?;
-    identity.keep(&session.folder)?;
+    identity.keep(&session.folder, share)?;
     let json = serde_json::to_string_pretty(&table).expect("plain data with string keys is JSON");
     write_file(&session.folder.columns(), format!("{json}\n").as_bytes())?;
     begin(&mut session.study, &first).map_err(CliError::Broken)?;
-    objective.resume(session.study.history());
-    let timeout =
-        session.time().map(|left| left.mul_f64(1.0 - RESERVE).saturating_sub(begun.elapsed()).max(LEAST));
+    objective.resume(session.study.history(), &|number| session.study.trial_seed(number));
+    let clock = Clock::read(&session, begun)?;
+    let timeout = clock.trials();
     objective.end_by(Arc::clone(&session.stop), timeout.map(|timeout| Instant::now() + timeout));
     let folds = objective.problem().splits.folds.len() as u64;
     let steps = Steps { unit: "fold", of: Box::new(move |_| Some(folds)) };
@@ -139,13 +151,24 @@ pub(crate) fn fit(arguments: &FitArguments) -> Result<(), CliError> {
     let summary = result.map_err(CliError::Broken)?;
     // What is missing of the front is made in any case; only a second Ctrl-C keeps it from that.
     objective.end_by(Arc::new(AtomicBool::new(false)), None);
-    let finish = Finish { spec: &text, study: &session.study, folder: &folder, objective: &objective };
-    finish.run()?;
+    let finish = Finish { file, share, study: &session.study, folder: &folder, objective: &objective };
+    let notes = finish.run()?;
+    if !arguments.quiet {
+        notes.iter().for_each(|line| tell(line));
+    }
     session.close()?;
+    clock.keep(&folder, summary.ending == Ending::Timeout)?;
     if summary.ending == Ending::Stopped || session.stop.load(Ordering::SeqCst) {
         return Err(session.again());
     }
     session.success(|_| None)
+}
+
+/// The share of the rows that a part of the budget is enough for.
+fn share(objective: &TableObjective, spec: &FitSpec, begun: Instant) -> Result<f64, CliError> {
+    let Some(time) = spec.study.budget.time else { return Ok(1.0) };
+    let left = time.saturating_sub(begun.elapsed()).mul_f64(QUICK);
+    objective.share(left).map_err(|error| CliError::Usage(format!("{}: {error}", spec.path.display())))
 }
 
 fn cores() -> usize {
@@ -162,16 +185,6 @@ fn check_first(study: &StudySpec, first: &[lightcrest::Configuration], shown: &s
     Ok(())
 }
 
-/// Folds are steps: a trial that is behind after the first is stopped. A spec may say otherwise.
-fn pruner(study: &StudySpec) -> Result<Box<dyn Pruner>, CliError> {
-    if study.pruner.name != "none" {
-        return prepare::pruner(study);
-    }
-    let config =
-        PercentileConfig { percentile: 50.0, startup_trials: 6, warmup_steps: 1, ..Default::default() };
-    Ok(Box::new(PercentilePruner::new(config).expect("constants of this file")))
-}
-
 /// Puts the first trials in line, unless the study has begun.
 fn begin(study: &mut Study, first: &[lightcrest::Configuration]) -> Result<(), StudyError> {
     if study.history().finished() > 0 {
@@ -183,10 +196,15 @@ fn begin(study: &mut Study, first: &[lightcrest::Configuration]) -> Result<(), S
     Ok(())
 }
 
-/// What `lightcrest check` says of a spec of a table.
-pub(super) fn check(spec: &lightcrest_table::spec::FitSpec) -> Result<Vec<String>, CliError> {
+/// What `lightcrest check` says of a spec of a table, and its study with what varies.
+pub(super) fn check(spec: &FitSpec) -> Result<(Vec<String>, StudySpec), CliError> {
     let learnt = learn(Source::open(&spec.path)?, &spec.learn)?;
     let config = ProblemConfig { metric: spec.metric, folds: spec.folds, seed: spec.study.seed };
     let problem = Problem::new(learnt, &config)?;
-    Ok(columns::text(&columns::section(&problem)).lines().map(str::to_owned).collect())
+    let space =
+        space(&problem).map_err(|error| CliError::Usage(format!("{}: {error}", spec.path.display())))?;
+    let spec = spec.clone().with_space(space, TableObjective::infos(problem.metric));
+    prepare::pruner(&spec.study)?;
+    let lines = columns::text(&columns::section(&problem)).lines().map(str::to_owned).collect();
+    Ok((lines, spec.study))
 }

@@ -1,0 +1,268 @@
+//! Ensembles: weighted means of models of earlier trials (Caruana et al. 2004, *Ensemble selection from
+//! libraries of models*).
+//!
+//! An ensemble is a trial as any other: its space says how many picks are made and what bytes cost. The picks
+//! are greedy and with replacement, by predictions of rows that were not learnt from: each time the model is
+//! added that makes the mean best, less `price` of the score for every 100 kB that it brings along. What was
+//! picked k times of n has the weight k / n. Everything depends on the trials before it and their seeds
+//! alone, so that a run that was interrupted finds the same ensembles.
+
+use std::sync::Arc;
+
+use lightcrest::Configuration;
+use lightcrest::objective::TrialError;
+use serde::{Deserialize, Serialize};
+
+use super::judge::{Judged, mean};
+use super::made::Made;
+use super::objective::TableObjective;
+use super::trainer::{failed, lock};
+use crate::algorithm::{Algorithm, Setting};
+use crate::pipeline::{After, Member, Pipeline};
+
+/// Trials that picks are made from: the best ones.
+pub(super) const CANDIDATES: usize = 12;
+
+/// Bytes that `price` is of.
+const BYTES: f64 = 100_000.0;
+
+/// A model of an ensemble, with everything that it takes to make it again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EnsembleMember {
+    /// How often it was picked.
+    pub picks: u32,
+    /// The seed of its training.
+    pub seed: u64,
+    /// What it is.
+    pub configuration: Configuration,
+    /// Rounds of a model of all rows; found by folds where a spec does not say.
+    #[serde(default)]
+    pub rounds: usize,
+    /// What is done to its predictions, likewise.
+    #[serde(default)]
+    pub after: After,
+}
+
+/// A trial whose model may be picked.
+#[derive(Debug, Clone)]
+pub(super) struct Candidate {
+    pub(super) member: EnsembleMember,
+    /// Larger is better.
+    pub(super) score: f64,
+    pub(super) bytes: f64,
+    pub(super) latency_us: Option<f64>,
+    /// Predictions of the rows that judge the folds, fold after fold; made when they are needed.
+    pub(super) predictions: Option<Arc<Vec<f64>>>,
+}
+
+/// The best candidates, the best first.
+#[derive(Debug, Default)]
+pub(super) struct Pool {
+    candidates: Vec<Candidate>,
+}
+
+impl Pool {
+    /// Takes a candidate in, and lets the worst go.
+    pub(super) fn add(&mut self, candidate: Candidate) {
+        let known = |other: &Candidate| {
+            other.member.configuration == candidate.member.configuration
+                && other.member.seed == candidate.member.seed
+        };
+        if self.candidates.iter().any(known) {
+            return;
+        }
+        let place = self.candidates.partition_point(|other| other.score >= candidate.score);
+        self.candidates.insert(place, candidate);
+        self.candidates.truncate(CANDIDATES);
+    }
+
+    /// All of them.
+    pub(super) fn candidates(&self) -> Vec<Candidate> {
+        self.candidates.clone()
+    }
+}
+
+/// How often each candidate is picked; `score` judges the sum of so many predictions, larger is better.
+///
+/// # Shapes
+/// One count a candidate; those of the best prefix of the picks.
+pub(super) fn pick(
+    candidates: &[Candidate],
+    steps: usize,
+    price: f64,
+    score: &dyn Fn(&[f64], f64) -> f64,
+) -> Vec<u32> {
+    let predictions: Vec<&[f64]> =
+        candidates.iter().map(|it| it.predictions.as_deref().map_or(&[][..], Vec::as_slice)).collect();
+    let unit = candidates.first().map_or(0.0, |best| best.score.abs());
+    let mut sum = vec![0.0; predictions.first().map_or(0, |it| it.len())];
+    let mut picks = vec![0; candidates.len()];
+    let mut best = (f64::NEG_INFINITY, picks.clone());
+    for step in 0..steps {
+        let judge = |at: usize| {
+            let with: Vec<f64> = sum.iter().zip(predictions[at]).map(|(sum, more)| sum + more).collect();
+            let bytes: f64 = candidates
+                .iter()
+                .enumerate()
+                .filter(|(other, _)| picks[*other] > 0 || *other == at)
+                .map(|(_, candidate)| candidate.bytes)
+                .sum();
+            score(&with, (step + 1) as f64) - price * unit * bytes / BYTES
+        };
+        let judged: Vec<f64> = (0..candidates.len()).map(judge).collect();
+        let Some(at) = (0..judged.len()).reduce(|a, b| if judged[b] > judged[a] { b } else { a }) else {
+            break;
+        };
+        picks[at] += 1;
+        sum.iter_mut().zip(predictions[at]).for_each(|(sum, more)| *sum += more);
+        if judged[at] > best.0 {
+            best = (judged[at], picks.clone());
+        }
+    }
+    best.1
+}
+
+impl TableObjective {
+    /// An ensemble of what earlier trials left.
+    pub(super) fn join(&self, setting: &Setting) -> Result<Judged, TrialError> {
+        let (steps, price) = setting.picks();
+        let (candidates, picks) = match self.members.is_empty() {
+            true => {
+                let candidates = self.judged(lock(&self.pool).candidates())?;
+                let score = |sum: &[f64], count: f64| self.joined_score(sum, count);
+                let picks = pick(&candidates, steps, price, &score);
+                (candidates, picks)
+            }
+            false => {
+                let candidate = |member: &EnsembleMember| Candidate {
+                    member: member.clone(),
+                    score: 0.0,
+                    bytes: 0.0,
+                    latency_us: None,
+                    predictions: None,
+                };
+                let candidates = self.judged(self.members.iter().map(candidate).collect())?;
+                (candidates, self.members.iter().map(|member| member.picks).collect())
+            }
+        };
+        let picked: Vec<(Candidate, u32)> =
+            candidates.into_iter().zip(picks).filter(|(_, count)| *count > 0).collect();
+        if picked.len() < 2 {
+            let reason = "no two models are better together than the best one alone".into();
+            return Err(TrialError::Pruned { reason });
+        }
+        let all = f64::from(picked.iter().map(|(_, count)| count).sum::<u32>());
+        let mut predictions = Vec::new();
+        for (candidate, count) in &picked {
+            let of =
+                candidate.predictions.as_deref().ok_or_else(|| failed("a member without predictions"))?;
+            predictions.resize(of.len(), 0.0);
+            let weight = f64::from(*count) / all;
+            predictions.iter_mut().zip(of).for_each(|(sum, value)| *sum += weight * value);
+        }
+        let after = self.after(&predictions, Algorithm::Ensemble);
+        let (task, k) = (self.problem().task(), self.problem().classes);
+        predictions.chunks_exact_mut(k).for_each(|row| after.apply(task, row));
+        let (score, standard_error) = self.score(&predictions, after.threshold)?;
+        let sum =
+            |of: &dyn Fn(&Candidate) -> f64| picked.iter().map(|(candidate, _)| of(candidate)).sum::<f64>();
+        let latencies: Option<Vec<f64>> = picked.iter().map(|(candidate, _)| candidate.latency_us).collect();
+        Ok(Judged {
+            score,
+            standard_error,
+            bytes: sum(&|candidate| candidate.bytes),
+            columns: 1.0,
+            rounds: 1,
+            after,
+            latency_us: latencies.map(|all| all.iter().sum()),
+            predictions,
+            members: picked
+                .into_iter()
+                .map(|(candidate, picks)| EnsembleMember { picks, ..candidate.member })
+                .collect(),
+        })
+    }
+
+    /// Candidates with the predictions of their folds; those that are not there are made again.
+    fn judged(&self, mut candidates: Vec<Candidate>) -> Result<Vec<Candidate>, TrialError> {
+        for candidate in candidates.iter_mut().filter(|candidate| candidate.predictions.is_none()) {
+            let member = &mut candidate.member;
+            let setting = Setting::of(&member.configuration);
+            let judged = self.judge(&setting, member.seed, &mut |_, _, _| Ok(()))?;
+            (member.rounds, member.after) = (judged.rounds, judged.after);
+            if candidate.bytes == 0.0 {
+                (candidate.bytes, candidate.latency_us) = (judged.bytes, judged.latency_us);
+            }
+            candidate.predictions = Some(Arc::new(judged.predictions));
+        }
+        Ok(candidates)
+    }
+
+    /// How good the mean of so many predictions is, of which the sum is given; larger is better.
+    fn joined_score(&self, sum: &[f64], count: f64) -> f64 {
+        let mean_of: Vec<f64> = sum.iter().map(|value| value / count).collect();
+        let score = mean(&self.scores(&mean_of, &After::default()));
+        let sign = if self.problem().metric.is_maximized() { 1.0 } else { -1.0 };
+        score.map_or(f64::NEG_INFINITY, |score| sign * score)
+    }
+
+    pub(super) fn make_ensemble(&self, members: &[EnsembleMember], after: After) -> Result<Made, TrialError> {
+        let all = f64::from(members.iter().map(|member| member.picks).sum::<u32>());
+        let (mut judge, mut model) = (Vec::new(), Vec::new());
+        for member in members {
+            let setting = Setting::of(&member.configuration);
+            let made = self.make(&setting, member.rounds, member.after, member.seed)?;
+            let weight = f64::from(member.picks) / all;
+            let weighted = |of: Pipeline| of.members.into_iter().map(move |it| Member { weight, ..it });
+            judge.extend(weighted(made.judge));
+            model.extend(weighted(made.model));
+        }
+        let joined = |members| Pipeline { schema: self.problem().schema().clone(), members, after }.slim();
+        Ok(Made::new(joined(judge), joined(model)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidate(score: f64, bytes: f64, predictions: &[f64]) -> Candidate {
+        let member = EnsembleMember {
+            picks: 0,
+            seed: predictions.iter().map(|it| it.to_bits()).fold(0, u64::wrapping_add),
+            configuration: Configuration::new(),
+            rounds: 1,
+            after: After::default(),
+        };
+        Candidate {
+            member,
+            score,
+            bytes,
+            latency_us: None,
+            predictions: Some(Arc::new(predictions.to_vec())),
+        }
+    }
+
+    fn score(sum: &[f64], count: f64) -> f64 {
+        -[1.0, 2.0, 3.0].iter().zip(sum).map(|(y, sum)| (y - sum / count).powi(2)).sum::<f64>()
+    }
+
+    #[test]
+    fn errors_that_cancel_are_joined_unless_they_cost_too_much() {
+        // Off by +1 and by -2 in every row: two of the first and one of the second are right.
+        let candidates = [candidate(-3.0, 1e5, &[2.0, 3.0, 4.0]), candidate(-12.0, 1e5, &[-1.0, 0.0, 1.0])];
+        assert_eq!(pick(&candidates, 6, 0.0, &score), [2, 1]);
+        assert_eq!(pick(&candidates, 6, 10.0, &score), [1, 0]);
+    }
+
+    #[test]
+    fn the_best_are_kept_each_once() {
+        let mut pool = Pool::default();
+        for i in 0..40 {
+            pool.add(candidate(f64::from(i * 7 % 40), 1.0, &[f64::from(i)]));
+            pool.add(candidate(f64::from(i * 7 % 40), 1.0, &[f64::from(i)]));
+        }
+        let scores: Vec<f64> = pool.candidates().iter().map(|it| it.score).collect();
+        assert_eq!(scores, (0..CANDIDATES).map(|i| 39.0 - i as f64).collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,143 @@
+//! What a trial's folds tell: a model a fold, judged by rows that it did not learn from.
+
+use lightcrest::objective::TrialError;
+
+use super::calibrate::{self, Judged as Predicted};
+use super::ensemble::EnsembleMember;
+use super::latency;
+use super::objective::TableObjective;
+use super::trainer::{Part, failed};
+use crate::Task;
+use crate::algorithm::{Algorithm, Setting};
+use crate::pipeline::After;
+
+/// What a trial's folds tell.
+pub(super) struct Judged {
+    pub(super) score: f64,
+    pub(super) standard_error: f64,
+    pub(super) bytes: f64,
+    pub(super) columns: f64,
+    pub(super) rounds: usize,
+    pub(super) after: After,
+    pub(super) latency_us: Option<f64>,
+    /// Of the rows that judge, fold after fold, as the model gives them.
+    pub(super) predictions: Vec<f64>,
+    /// Of an ensemble.
+    pub(super) members: Vec<EnsembleMember>,
+}
+
+/// What hears of a fold that is done: how many there are, the score so far and bytes. It may end the trial.
+pub(super) type Hear<'a> = &'a mut dyn FnMut(usize, f64, f64) -> Result<(), TrialError>;
+
+impl TableObjective {
+    /// Fold after fold.
+    pub(super) fn judge(&self, setting: &Setting, seed: u64, hear: Hear<'_>) -> Result<Judged, TrialError> {
+        let problem = self.problem();
+        let (folds, task, k) = (&problem.splits.folds, problem.task(), problem.classes);
+        let shape = After { log: setting.log_target(), ..After::default() };
+        let (mut predictions, mut rounds) = (Vec::new(), Vec::new());
+        let (mut bytes, mut columns, mut latency_us) = (0.0, 0.0, None);
+        for (fold, rows) in folds.iter().enumerate() {
+            let mut trained = self.trainer.train(setting, Part::Fold(fold), seed)?;
+            let mut judged = std::mem::take(&mut trained.validation);
+            judged.chunks_exact_mut(k).for_each(|row| shape.apply(task, row));
+            predictions.extend(judged);
+            rounds.push(trained.rounds as f64);
+            if fold == 0 {
+                // The other folds' models are about as large.
+                let pipeline = self.pipeline(trained, shape);
+                bytes = pipeline.to_bytes().len() as f64;
+                columns = pipeline.columns_needed() as f64;
+                let limited = self.limits.latency_us.is_some();
+                latency_us = limited.then(|| latency(&pipeline, problem.table(), &rows.validation).alone_us);
+            }
+            if fold + 1 < folds.len()
+                && setting.algorithm != Algorithm::Constant
+                && let Some(score) = mean(&self.scores(&predictions, &After::default()))
+            {
+                hear(fold + 1, score, bytes)?;
+            }
+        }
+        let mut after = self.after(&predictions, setting.algorithm);
+        if shape.log {
+            let targets = &self.judged_targets();
+            let factor = calibrate::factor(Predicted { predictions: &predictions, outputs: k, targets });
+            predictions.iter_mut().for_each(|p| *p *= factor);
+            (after.log, after.factor) = (true, factor);
+        }
+        // The logarithm is taken back already.
+        let rest = After { log: false, ..after };
+        predictions.chunks_exact_mut(k).for_each(|row| rest.apply(task, row));
+        let (score, standard_error) = self.score(&predictions, after.threshold)?;
+        // More rows bear more rounds.
+        let grow = if setting.algorithm == Algorithm::Boosting { 1.1 } else { 1.0 };
+        let rounds = (mean(&rounds).unwrap_or(1.0) * grow).round().max(1.0) as usize;
+        let members = Vec::new();
+        Ok(Judged { score, standard_error, bytes, columns, rounds, after, latency_us, predictions, members })
+    }
+
+    /// The mean of the metric over folds, and its standard error.
+    pub(super) fn score(&self, predictions: &[f64], threshold: f64) -> Result<(f64, f64), TrialError> {
+        let only = After { threshold, ..After::default() };
+        let score = mean(&self.scores(predictions, &only))
+            .ok_or_else(|| failed("the metric is not defined in any fold: a class is missing"))?;
+        let (targets, clusters) = (self.judged_targets(), self.judged_clusters());
+        let (metric, k) = (self.problem().metric, self.problem().classes);
+        let error = metric.standard_error(predictions, k, &targets, threshold, &clusters);
+        Ok((score, error.unwrap_or(0.0)))
+    }
+
+    /// The metric of each fold that has predictions, where it is defined.
+    pub(super) fn scores(&self, predictions: &[f64], after: &After) -> Vec<f64> {
+        let problem = self.problem();
+        let (k, mut rest) = (problem.classes, predictions);
+        let mut scores = Vec::new();
+        for fold in &problem.splits.folds {
+            let Some((own, others)) = rest.split_at_checked(fold.validation.len() * k) else { break };
+            rest = others;
+            let mut own = own.to_vec();
+            own.chunks_exact_mut(k).for_each(|row| after.apply(problem.task(), row));
+            let targets: Vec<f64> =
+                fold.validation.iter().map(|row| problem.targets[*row as usize]).collect();
+            scores.extend(problem.metric.score(&own, k, &targets, after.threshold));
+        }
+        scores
+    }
+
+    /// The rows that judge, fold after fold.
+    pub(super) fn judged_rows(&self) -> impl Iterator<Item = usize> {
+        self.problem().splits.folds.iter().flat_map(|fold| fold.validation.iter().map(|row| *row as usize))
+    }
+
+    pub(super) fn judged_targets(&self) -> Vec<f64> {
+        self.judged_rows().map(|row| self.problem().targets[row]).collect()
+    }
+
+    pub(super) fn judged_clusters(&self) -> Vec<u64> {
+        self.judged_rows().map(|row| self.problem().splits.clusters[row]).collect()
+    }
+
+    /// Temperature and threshold, by predictions of rows that were not learnt from.
+    pub(super) fn after(&self, predictions: &[f64], algorithm: Algorithm) -> After {
+        let mut after = After::default();
+        let (outputs, metric) = (self.problem().classes, self.problem().metric);
+        if self.problem().task() == Task::Regression {
+            return after;
+        }
+        let targets = &self.judged_targets();
+        if algorithm != Algorithm::Constant {
+            after.temperature = calibrate::temperature(Predicted { predictions, outputs, targets });
+        }
+        if outputs == 2 && metric.needs_labels() {
+            let mut calibrated = predictions.to_vec();
+            calibrated.chunks_exact_mut(outputs).for_each(|row| after.apply(Task::Classification, row));
+            let judged = Predicted { predictions: &calibrated, outputs, targets };
+            after.threshold = calibrate::threshold(metric, judged);
+        }
+        after
+    }
+}
+
+pub(super) fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}

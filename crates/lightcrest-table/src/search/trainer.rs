@@ -1,0 +1,324 @@
+//! Trainings on parts of the rows: features of a part, made once and shared by trials, and what learns from
+//! them.
+//!
+//! Nothing that is learnt from targets is shared between folds: means of the target, words of texts and the
+//! screening of features are learnt from the rows of one part. Only features that do without targets are made
+//! once for all folds.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use lightcrest::Configuration;
+use lightcrest::objective::TrialError;
+use lightcrest_tree::{BinningConfig, Dataset};
+
+use super::Problem;
+use crate::algorithm::{self, Algorithm, FitError, Fitted, Inputs, Setting, Training};
+use crate::feature::{Encoding, Feature, Fit, Matrix, Preparer};
+use crate::split::mix;
+
+/// More features than this are screened by a shallow model first.
+pub(super) const MANY_FEATURES: usize = 400;
+
+/// Rounds of the model that screens features.
+const SCREENING_ROUNDS: usize = 60;
+
+/// Rows and rounds of the training that time is estimated by.
+const PROBE_ROWS: usize = 4000;
+const PROBE_ROUNDS: usize = 8;
+
+/// Rounds of a quick trial.
+const QUICK: f64 = 40.0;
+
+/// Which rows a model is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Part {
+    /// Those that a fold learns from.
+    Fold(usize),
+    /// All but the test.
+    Learn,
+    /// All.
+    All,
+}
+
+impl Part {
+    fn number(self) -> u64 {
+        match self {
+            Self::Fold(fold) => fold as u64 + 2,
+            Self::Learn => 0,
+            Self::All => 1,
+        }
+    }
+}
+
+/// What a training made.
+pub(super) struct Trained {
+    pub(super) fitted: Fitted,
+    pub(super) preparer: Preparer,
+    /// Predictions of the rows that judge the part.
+    pub(super) validation: Vec<f64>,
+    pub(super) rounds: usize,
+}
+
+/// How some rows become features, and which of them are learnt from.
+struct Prepared {
+    part: Part,
+    preparer: Preparer,
+    /// The place among the part's rows of each of the table's.
+    place: Vec<u32>,
+    /// One for each of the part's rows.
+    targets: Vec<f64>,
+    /// Their features in bins, made when trees first ask for them.
+    bins: Mutex<Option<Arc<Dataset>>>,
+}
+
+/// Trains settings on parts of a problem.
+pub(super) struct Trainer {
+    pub(super) problem: Problem,
+    /// Threads of all trainings together; models do not depend on them.
+    pool: rayon::ThreadPool,
+    stop: Arc<AtomicBool>,
+    deadline: Option<Instant>,
+    cache: Mutex<HashMap<(Encoding, Part), Arc<Prepared>>>,
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(super) fn failed(error: impl std::fmt::Display) -> TrialError {
+    TrialError::Failed { reason: error.to_string() }
+}
+
+impl From<FitError> for TrialError {
+    fn from(error: FitError) -> Self {
+        match error {
+            FitError::Stopped => Self::Interrupted,
+            FitError::Tree(error) => failed(error),
+        }
+    }
+}
+
+impl Trainer {
+    /// # Errors
+    /// If so many threads cannot be started.
+    pub(super) fn new(problem: Problem, threads: usize) -> Result<Self, rayon::ThreadPoolBuildError> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.max(1)).build()?;
+        Ok(Self { problem, pool, stop: Arc::default(), deadline: None, cache: Mutex::default() })
+    }
+
+    /// When trainings give up: when the flag is set, or after a moment.
+    pub(super) fn end_by(&mut self, stop: Arc<AtomicBool>, deadline: Option<Instant>) {
+        (self.stop, self.deadline) = (stop, deadline);
+    }
+
+    fn ends(&self) -> bool {
+        self.stop.load(Ordering::Relaxed) || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// Trains on a part.
+    ///
+    /// # Errors
+    /// [`TrialError::Interrupted`] if time is up.
+    pub(super) fn train(&self, setting: &Setting, part: Part, seed: u64) -> Result<Trained, TrialError> {
+        self.pool.install(|| self.train_here(setting, part, seed))
+    }
+
+    /// About how long a quick trial takes, by a training on a few of the rows.
+    pub(super) fn pace(&self) -> Result<Duration, TrialError> {
+        let splits = &self.problem.splits;
+        let rows = &splits.learn[..splits.learn.len().min(PROBE_ROWS)];
+        self.pool.install(|| {
+            let begun = Instant::now();
+            let fit = self.fit(rows, Encoding::Levels);
+            let data = bins(&Preparer::fit(&fit).transform_training(&fit))?;
+            let prepared = begun.elapsed();
+            let targets: Vec<f64> = rows.iter().map(|row| self.problem.targets[*row as usize]).collect();
+            self.shallow(&data, &targets, PROBE_ROUNDS)?;
+            let trained = begun.elapsed() - prepared;
+            // A model a fold, one for the test part and one of all rows; features are shared at best.
+            let trainings = (splits.folds.len() + 2) as f64;
+            let preparations = if self.is_shared(Encoding::Levels) { 2.0 } else { trainings };
+            let one =
+                prepared.mul_f64(preparations) + trained.mul_f64(trainings * QUICK / PROBE_ROUNDS as f64);
+            Ok(one.mul_f64(splits.all.len() as f64 / rows.len().max(1) as f64))
+        })
+    }
+
+    fn train_here(&self, setting: &Setting, part: Part, seed: u64) -> Result<Trained, TrialError> {
+        let problem = &self.problem;
+        let (train, validation) = self.rows(part);
+        let stop = || self.ends();
+        let learns = setting.algorithm != Algorithm::Constant;
+        let prepared = if learns { Some(self.prepared(setting.encoding(), part)?) } else { None };
+        let place = |rows: &[u32]| -> Vec<u32> {
+            match &prepared {
+                Some(prepared) => rows.iter().map(|row| prepared.place[*row as usize]).collect(),
+                None => rows.to_vec(),
+            }
+        };
+        let mut targets = prepared.as_ref().map_or_else(|| problem.targets.clone(), |it| it.targets.clone());
+        if setting.log_target() {
+            targets.iter_mut().for_each(|y| *y = y.max(f64::MIN_POSITIVE).ln());
+        }
+        let (matrix, bins);
+        let inputs = match &prepared {
+            None => Inputs::None,
+            Some(prepared) if setting.algorithm == Algorithm::Linear => {
+                matrix = self.matrix(prepared, setting.encoding());
+                Inputs::Matrix(&matrix)
+            }
+            Some(prepared) => {
+                bins = self.bins(prepared, setting.encoding())?;
+                Inputs::Bins(&bins)
+            }
+        };
+        let training = Training {
+            inputs,
+            targets: &targets,
+            rows: &place(&train),
+            validation: &place(&validation),
+            task: problem.task(),
+            classes: problem.classes,
+            // A part has a seed of its own, the same for every trial with the trial's seed.
+            seed: mix(seed ^ part.number()),
+            threads: self.threads(),
+        };
+        let outcome = algorithm::fit(&training, setting, &stop)?;
+        let preparer = prepared.map_or_else(Preparer::default, |prepared| prepared.preparer.clone());
+        let (fitted, validation, rounds) = (outcome.fitted, outcome.validation, outcome.rounds);
+        Ok(Trained { fitted, preparer, validation, rounds })
+    }
+
+    /// As `lightcrest-tree` counts them: those of the pool, unless there is one.
+    fn threads(&self) -> usize {
+        if self.pool.current_num_threads() == 1 { 1 } else { 0 }
+    }
+
+    fn rows(&self, part: Part) -> (Vec<u32>, Vec<u32>) {
+        let splits = &self.problem.splits;
+        match part {
+            Part::Fold(fold) => (splits.folds[fold].train.clone(), splits.folds[fold].validation.clone()),
+            Part::Learn => (splits.learn.clone(), Vec::new()),
+            Part::All => (splits.all.clone(), Vec::new()),
+        }
+    }
+
+    /// The features of a part. What does not look at targets is shared by all folds.
+    fn prepared(&self, encoding: Encoding, part: Part) -> Result<Arc<Prepared>, TrialError> {
+        let key = (encoding, if self.is_shared(encoding) && part != Part::All { Part::Learn } else { part });
+        if let Some(found) = lock(&self.cache).get(&key) {
+            return Ok(Arc::clone(found));
+        }
+        if self.ends() {
+            return Err(TrialError::Interrupted);
+        }
+        let made = Arc::new(self.prepare(encoding, key.1)?);
+        lock(&self.cache).insert(key, Arc::clone(&made));
+        Ok(made)
+    }
+
+    /// Whether nothing that is learnt of the columns depends on targets: neither the features themselves nor
+    /// which of them are used.
+    fn is_shared(&self, encoding: Encoding) -> bool {
+        let (schema, table) = (self.problem.schema(), self.problem.table());
+        !Preparer::learns_from_targets(schema, table, encoding)
+            && Preparer::most_features(schema, table) <= MANY_FEATURES
+    }
+
+    fn prepare(&self, encoding: Encoding, part: Part) -> Result<Prepared, TrialError> {
+        let problem = &self.problem;
+        let (train, validation) = self.rows(part);
+        let fit = self.fit(&train, encoding);
+        let mut preparer = Preparer::fit(&fit);
+        let rows: Vec<u32> = train.iter().chain(&validation).copied().collect();
+        let targets: Vec<f64> = rows.iter().map(|row| problem.targets[*row as usize]).collect();
+        if preparer.width() > MANY_FEATURES {
+            let data = bins(&preparer.transform_training(&fit))?;
+            let used = self.screen(&data, &targets)?;
+            preparer.retain(&used);
+        }
+        let mut place = vec![u32::MAX; problem.table().rows];
+        rows.iter().zip(0..).for_each(|(row, at)| place[*row as usize] = at);
+        Ok(Prepared { part, preparer, place, targets, bins: Mutex::default() })
+    }
+
+    fn fit<'a>(&'a self, rows: &'a [u32], encoding: Encoding) -> Fit<'a> {
+        let problem = &self.problem;
+        Fit {
+            schema: problem.schema(),
+            table: problem.table(),
+            rows,
+            targets: &problem.targets,
+            classes: problem.classes,
+            inner: &problem.splits.inner,
+            ordered: problem.splits.ordered,
+            encoding,
+        }
+    }
+
+    /// The features of the rows of a part: those that are learnt from and, behind them, those that judge.
+    fn matrix(&self, prepared: &Prepared, encoding: Encoding) -> Matrix {
+        let (train, validation) = self.rows(prepared.part);
+        let fit = self.fit(&train, encoding);
+        let mut matrix = prepared.preparer.transform_training(&fit);
+        if !validation.is_empty() {
+            let judged = prepared.preparer.transform(fit.table, &validation);
+            for (feature, more) in matrix.features.iter_mut().zip(judged.features) {
+                match (feature, more) {
+                    (Feature::Number(values), Feature::Number(more)) => values.extend(more),
+                    (Feature::Codes(codes), Feature::Codes(more)) => codes.extend(more),
+                    _ => unreachable!("a step makes the same kind of features of all rows"),
+                }
+            }
+            matrix.rows += validation.len();
+        }
+        matrix
+    }
+
+    /// The same in bins.
+    fn bins(&self, prepared: &Prepared, encoding: Encoding) -> Result<Arc<Dataset>, TrialError> {
+        let found = lock(&prepared.bins).clone();
+        if let Some(found) = found {
+            return Ok(found);
+        }
+        // Nothing is locked meanwhile: a thread of the pool that waits takes other trainings up.
+        let made = Arc::new(bins(&self.matrix(prepared, encoding))?);
+        *lock(&prepared.bins) = Some(Arc::clone(&made));
+        Ok(made)
+    }
+
+    /// The features that a shallow model of these rows asks for; their targets come first.
+    fn screen(&self, data: &Dataset, targets: &[f64]) -> Result<Vec<bool>, TrialError> {
+        let used = self.shallow(data, targets, SCREENING_ROUNDS)?.used(data.columns());
+        Ok(if used.iter().any(|used| *used) { used } else { vec![true; data.columns()] })
+    }
+
+    fn shallow(&self, data: &Dataset, targets: &[f64], rounds: usize) -> Result<Fitted, TrialError> {
+        let mut configuration = Configuration::new();
+        let values = [("learning_rate", 0.2), ("leaves", 8.0), ("column_fraction", 0.5)];
+        configuration.set("algorithm", "boosting");
+        configuration.set("boosting.rounds", rounds as i64);
+        values.iter().for_each(|(name, value)| configuration.set(format!("boosting.{name}"), *value));
+        configuration.set("boosting.min_rows", (data.rows() as f64 / 50.0).clamp(2.0, 20.0));
+        let rows: Vec<u32> = (0..data.rows() as u32).collect();
+        let training = Training {
+            inputs: Inputs::Bins(data),
+            targets: &targets[..data.rows()],
+            rows: &rows,
+            validation: &[],
+            task: self.problem.task(),
+            classes: self.problem.classes,
+            seed: self.problem.seed,
+            threads: self.threads(),
+        };
+        let setting = Setting::of(&configuration);
+        Ok(algorithm::fit(&training, &setting, &|| self.ends())?.fitted)
+    }
+}
+
+fn bins(matrix: &Matrix) -> Result<Dataset, TrialError> {
+    Dataset::new(&matrix.columns(), &BinningConfig::default()).map_err(failed)
+}
