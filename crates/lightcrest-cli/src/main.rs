@@ -18,6 +18,7 @@ mod plain;
 mod prepare;
 mod progress;
 mod recorded;
+mod refit;
 mod run;
 mod runtime;
 mod session;

@@ -38,6 +38,7 @@ pub fn json_schema() -> Value {
     let mut finetune = training(&FINETUNE);
     finetune["properties"]["distillation"] = section(&DISTILLATION);
     put(FINETUNE.name, finetune);
+    put(REFIT.name, section(&REFIT));
 
     put(BUDGET.name, section(&BUDGET));
     put("sampler", named(SAMPLERS));
