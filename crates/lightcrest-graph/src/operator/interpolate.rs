@@ -88,7 +88,7 @@ impl Operator for Interpolate {
         // Runtimes round the product of size and scale down.
         let scale = |to: usize, from: usize| {
             let mut scale = to as f32 / from as f32;
-            while ((scale * from as f32) as usize) < to {
+            while ((f64::from(scale) * from as f64) as usize) < to {
                 scale = scale.next_up();
             }
             scale
