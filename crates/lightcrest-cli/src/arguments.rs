@@ -2,12 +2,19 @@
 
 mod fit;
 mod onnx;
+mod studies;
 
 pub(crate) use fit::{FitArguments, PredictArguments};
 pub(crate) use onnx::{
     BitsName, CostArguments, DecomposeArguments, EngineArguments, ImportanceName, LatencyArguments,
     LayoutName, MethodName, PictureArguments, PruneArguments, QuantizeArguments, RangeName,
 };
+pub(crate) use studies::{
+    CopyArguments, DeleteArguments, ExportArguments, ExportFormat, ListArguments, NamedArguments,
+    RenameArguments, ReportArguments, Role, ShownArguments, StudiesArguments, StudiesCommand,
+    WorkerArguments,
+};
+use studies::{REPORT_EXAMPLES, SHOW_EXAMPLES, STUDIES_EXAMPLES, WORKER_EXAMPLES};
 
 use std::path::PathBuf;
 
@@ -75,12 +82,18 @@ pub(crate) enum Command {
     /// Measure how long an ONNX model takes on this machine, whole and layer by layer
     #[command(after_help = onnx::LATENCY_EXAMPLES)]
     Latency(LatencyArguments),
-    /// Print a run: its front, what mattered, the layers of its models
-    #[command(after_help = "Example:\n  lightcrest show runs/digits")]
-    Show(RunArguments),
-    /// Draw the report of a run again
-    #[command(after_help = "Example:\n  lightcrest report runs/digits     writes runs/digits/report.html")]
-    Report(RunArguments),
+    /// Run trials of a study beside others, on this machine and on others
+    #[command(after_help = WORKER_EXAMPLES)]
+    Worker(WorkerArguments),
+    /// List, show, delete, rename, copy and export the studies of a database
+    #[command(after_help = STUDIES_EXAMPLES)]
+    Studies(StudiesArguments),
+    /// Print a run or a study: its front, what mattered, the layers of its models
+    #[command(after_help = SHOW_EXAMPLES)]
+    Show(ShownArguments),
+    /// Draw the report of a run or of a study
+    #[command(after_help = REPORT_EXAMPLES)]
+    Report(ReportArguments),
     /// Draw the posterior of the Gaussian process after every trial, and what it proposed next
     #[command(after_help = SURROGATE_EXAMPLES)]
     Surrogate(SurrogateArguments),
@@ -183,7 +196,8 @@ parameter (or two), the trials, the acquisition, and the next proposal. The othe
 Examples:
   lightcrest surrogate runs/digits              writes runs/digits/surrogate.html
   lightcrest surrogate runs/digits --parameter learning_rate --parameter optimizer
-  lightcrest surrogate study.db --trial 3 --out three.html";
+  lightcrest surrogate study.db --trial 3 --out three.html
+  lightcrest surrogate postgresql://ann@db/studies --study digits";
 
 /// `lightcrest compress`
 #[derive(Debug, Args)]
@@ -203,6 +217,10 @@ pub(crate) struct StudyArguments {
     /// Folder of the run [default: runs/NAME of the spec]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    /// Where the study lives: sqlite:///FILE or postgresql://USER@HOST/DATABASE, without a password
+    /// [default: LIGHTCREST_STORAGE, else the spec's, else study.db in the folder]
+    #[arg(long, value_name = "URL")]
+    pub(crate) storage: Option<String>,
     /// Start anew; an earlier run is moved aside, to DIR.old-N
     #[arg(long)]
     pub(crate) fresh: bool,
@@ -215,6 +233,8 @@ pub(crate) struct StudyArguments {
     /// Print nothing but errors
     #[arg(long, short)]
     pub(crate) quiet: bool,
+    #[arg(skip)]
+    pub(crate) role: Role,
 }
 
 /// `lightcrest train`
@@ -247,20 +267,11 @@ pub(crate) struct TrainArguments {
     pub(crate) quiet: bool,
 }
 
-/// `lightcrest show` and `lightcrest report`
-#[derive(Debug, Args)]
-pub(crate) struct RunArguments {
-    /// Folder of the run
-    #[arg(value_name = "RUN")]
-    pub(crate) run: PathBuf,
-}
-
 /// `lightcrest surrogate`
 #[derive(Debug, Args)]
 pub(crate) struct SurrogateArguments {
-    /// Folder of a run, or the database of a study
-    #[arg(value_name = "STUDY")]
-    pub(crate) study: PathBuf,
+    #[command(flatten)]
+    pub(crate) of: ShownArguments,
     /// What varies in the picture, once or twice [default: the most important parameter]
     #[arg(long = "parameter", value_name = "NAME")]
     pub(crate) parameters: Vec<String>,
@@ -273,7 +284,8 @@ pub(crate) struct SurrogateArguments {
     /// Values along each parameter [default: 60, or 24 each for two parameters]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=1000))]
     pub(crate) points: Option<u16>,
-    /// The page [default: surrogate.html beside the database]
+    /// The page [default: surrogate.html in the folder, or beside the file; of a server, in the current
+    /// folder]
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
 }

@@ -10,6 +10,7 @@ use lightcrest_model::data::DataError;
 use lightcrest_report::SurrogateError;
 use lightcrest_spec::SpecErrors;
 
+use crate::place::Place;
 use crate::plain::plain;
 use crate::run::RunError;
 
@@ -86,6 +87,22 @@ pub(crate) enum CliError {
     /// A network that cannot be compressed with these images.
     #[error("this network cannot be compressed")]
     Unfit(#[source] Box<dyn Error + Send + Sync>),
+    /// The study in a database is not of this search.
+    #[error("study `{}` in {} is another one than that of this spec; give the study of the spec another name, or delete that one", .place.study, .place.url.shown())]
+    OtherStudy {
+        /// Where it lives.
+        place: Place,
+        /// How they differ.
+        source: StorageError,
+    },
+    /// A database cannot be used.
+    #[error("{what}")]
+    Storage {
+        /// What cannot be done.
+        what: String,
+        /// Why.
+        source: StorageError,
+    },
     /// The run's database cannot be read.
     #[error("cannot read the run in {}", .path.display())]
     Unreadable {

@@ -25,8 +25,8 @@ pub(crate) fn load(config: &DataConfig, quiet: bool) -> Result<Loaded, CliError>
 /// # Errors
 /// [`CliError::OtherImages`], or a file that cannot be read.
 pub(crate) fn check_same(root: &Path, now: &DataIdentity, quiet: bool) -> Result<(), CliError> {
-    let folder = RunFolder::inspect(root)?;
-    if !folder.database().exists() {
+    let folder = RunFolder::at(root)?;
+    if !folder.has_study() {
         return Ok(());
     }
     match read(&folder.images())? {
@@ -35,7 +35,8 @@ pub(crate) fn check_same(root: &Path, now: &DataIdentity, quiet: bool) -> Result
             None => Ok(()),
         },
         None => {
-            if !quiet {
+            // Somebody who has just joined keeps it in the next moment.
+            if !quiet && !folder.is_shared() {
                 let file = folder.images();
                 tell(&format!(
                     "warning: there is no {}, so nobody knows whether the images are those that the run began with",

@@ -66,7 +66,9 @@ impl<'a, O: MakesModels> Keeper<'a, O> {
         let front: Archive<u64> =
             history.front().into_iter().filter_map(|t| Some((history.oriented(t)?, t.number))).collect();
         for number in folder.kept_weights(O::ENDING)? {
-            if !front.items().any(|other| *other == number) {
+            // Of a trial that runs elsewhere they may be there before its end is stored.
+            let ended = || history.get(number).is_some_and(|trial| trial.state.is_finished());
+            if !front.items().any(|other| *other == number) && (!folder.is_shared() || ended()) {
                 folder.forget_weights(number, O::ENDING)?;
             }
         }

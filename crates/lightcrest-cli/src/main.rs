@@ -14,6 +14,7 @@ mod images;
 mod keeper;
 mod onnx;
 mod output;
+mod place;
 mod plain;
 mod prepare;
 mod progress;
@@ -24,6 +25,7 @@ mod runtime;
 mod session;
 mod spec_file;
 mod stop;
+mod target;
 mod terminal;
 
 use std::io::Write;
@@ -49,12 +51,14 @@ fn run(command: &Command) -> Result<ExitCode, CliError> {
     let result = match command {
         Command::Search(arguments) => commands::search(arguments),
         Command::Tune(arguments) => commands::tune(arguments),
-        Command::Compress(arguments) => commands::compress(arguments),
+        Command::Compress(arguments) => commands::compress(&arguments.study, &arguments.engine),
         Command::Fit(arguments) => commands::fit(arguments),
         Command::Predict(arguments) => commands::predict(arguments),
         Command::Train(arguments) => commands::train(arguments),
         Command::Cost(arguments) => commands::cost(arguments),
         Command::Latency(arguments) => commands::latency(arguments),
+        Command::Worker(arguments) => commands::worker(arguments),
+        Command::Studies(arguments) => commands::studies(arguments),
         Command::Show(arguments) => commands::show(arguments),
         Command::Report(arguments) => commands::report(arguments),
         Command::Surrogate(arguments) => commands::surrogate(arguments),

@@ -8,13 +8,13 @@ pub(crate) use named::{pruner, sampler, terminator};
 
 use std::path::{Path, PathBuf};
 
-use lightcrest::storage::{Definition, Storage};
+use lightcrest::storage::Definition;
 use lightcrest::study::StudyBuilder;
 use lightcrest::{Configuration, Preview, Study};
 use lightcrest_spec::StudySpec;
 
 use crate::error::CliError;
-use crate::run::RunFolder;
+use crate::target::Target;
 
 /// The folder of a spec's run: `runs/NAME`, with characters that no file name should have replaced.
 pub(crate) fn default_folder(spec: &StudySpec) -> PathBuf {
@@ -46,10 +46,10 @@ pub(crate) fn adopt(spec: &mut StudySpec, definition: &Definition) {
     }
 }
 
-/// The same for the study in the folder of a run, if there is one.
-pub(crate) fn adopt_from(spec: &mut StudySpec, root: &Path) {
-    let stored = RunFolder::open(root).ok().and_then(|folder| folder.look().ok()?.definition().ok()?);
-    if let Some(definition) = stored {
+/// The same for the study of a run, if there is one.
+pub(crate) fn adopt_from(spec: &mut StudySpec, target: &Target) {
+    // What cannot be read is said when it is needed.
+    if let Ok(Some(definition)) = target.stored() {
         adopt(spec, &definition);
     }
 }

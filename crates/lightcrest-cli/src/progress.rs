@@ -47,8 +47,17 @@ struct State {
     running: BTreeMap<u64, Running>,
     /// Oriented values of the feasible complete trials that are on the front.
     front: Archive<()>,
+    /// Before this run began, and in it.
     finished: usize,
     finished_now: usize,
+    /// In other processes meanwhile.
+    elsewhere: usize,
+}
+
+impl State {
+    fn total(&self) -> usize {
+        self.finished + self.elsewhere
+    }
 }
 
 struct Running {
@@ -117,17 +126,17 @@ impl<'a> Progress<'a> {
     }
 
     fn summarize(&self, state: &State) {
-        self.total.set_position(state.finished as u64);
+        self.total.set_position(state.total() as u64);
         self.total.set_message(self.time_left(state).map_or_else(String::new, |left| format!("{left} left")));
         self.best.set_message(self.best_so_far(state));
     }
 
-    /// The mean pace of this process, and never longer than the budget's time.
+    /// The mean pace of all who work on the study, and never longer than the budget's time.
     fn time_left(&self, state: &State) -> Option<String> {
         let budget = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let pace = self.limit.filter(|_| state.finished_now > 0).map(|limit| {
-            let remaining = limit.saturating_sub(state.finished) as f64;
-            self.begun.elapsed().mul_f64(remaining / state.finished_now as f64)
+            let remaining = limit.saturating_sub(state.total()) as f64;
+            self.begun.elapsed().mul_f64(remaining / (state.finished_now + state.elsewhere) as f64)
         });
         let left = pace.into_iter().chain(budget).min()?;
         Some(metric::duration(left.as_secs_f64().round()))
@@ -220,6 +229,10 @@ impl Observer for Progress<'_> {
         running.bar.set_message(format!("{} {step}{total}{value}", self.steps.unit));
     }
 
+    fn elsewhere(&self, finished: usize) {
+        self.state().elsewhere = finished;
+    }
+
     fn finished(&self, trial: &FrozenTrial) {
         let mut state = self.state();
         if let Some(running) = state.running.remove(&trial.number) {
@@ -234,7 +247,7 @@ impl Observer for Progress<'_> {
         if self.style == Style::Lines {
             let total = self.limit.map_or_else(String::new, |limit| format!("/{limit}"));
             let left = self.time_left(&state).map_or_else(String::new, |left| format!(", {left} left"));
-            tell(&format!("{}  [{}{total}{left}]", self.describe(trial), state.finished));
+            tell(&format!("{}  [{}{total}{left}]", self.describe(trial), state.total()));
         }
     }
 

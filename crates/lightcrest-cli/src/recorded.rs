@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 
 use lightcrest::sampler::{Context, GpConfig, GpSampler};
 use lightcrest::{Configuration, Preview};
@@ -15,8 +14,9 @@ use lightcrest_report::{Fact, Proposer, Question, ReportData, View, surrogate};
 use lightcrest_spec::StudySpec;
 
 use crate::error::CliError;
+use crate::place::Place;
 use crate::prepare;
-use crate::run::{ModelCard, RunFolder, look};
+use crate::run::{ModelCard, RunFolder};
 use crate::spec_file::SpecFile;
 
 /// How many pictures of the surrogate the report holds.
@@ -45,7 +45,7 @@ impl Recorded {
     pub(crate) fn read(folder: &RunFolder) -> Result<Self, CliError> {
         let unreadable = |source| CliError::Unreadable { path: folder.root().to_path_buf(), source };
         let mut storage = folder.look().map_err(unreadable)?;
-        let mut view = View::read(&mut storage).map_err(unreadable)?;
+        let mut view = View::read(&mut *storage).map_err(unreadable)?;
         let mut spec = SpecFile::read(&folder.spec()).ok();
         if let Some(SpecFile::Fit(fit)) = &mut spec {
             // What varies is known with the table only, and the study has it.
@@ -71,13 +71,13 @@ impl Recorded {
         Ok(recorded)
     }
 
-    /// Reads a database that is no part of a run.
+    /// Reads a study that is no part of a run.
     ///
     /// # Errors
     /// If it cannot be read.
-    pub(crate) fn read_database(path: &Path) -> Result<Self, CliError> {
-        let unreadable = |source| CliError::Unreadable { path: path.to_path_buf(), source };
-        let view = look(path).and_then(|mut storage| View::read(&mut storage)).map_err(unreadable)?;
+    pub(crate) fn read_study(place: &Place) -> Result<Self, CliError> {
+        let view = place.look().and_then(|mut storage| View::read(&mut *storage));
+        let view = view.map_err(|source| place.failed(source))?;
         let mut recorded = Self { view, spec: None, cards: BTreeMap::new() };
         let learnt = recorded.learnt();
         recorded.view.settings.extend(learnt);

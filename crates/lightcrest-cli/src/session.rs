@@ -3,28 +3,29 @@
 //! Everything that can be wrong with the input is found before [`Session::open`] writes the first byte. Then
 //! the folder is locked and the trials run; [`Session::close`] writes what is drawn from them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use lightcrest::executor::Summary;
 use lightcrest::history::TrialState;
 use lightcrest::memory::Source;
 use lightcrest::pruner::Pruner;
-use lightcrest::storage::{SqliteStorage, Storage, StorageError};
+use lightcrest::storage::{CallOff, SqliteStorage, Storage, StorageError};
 use lightcrest::{Executor, ExecutorConfig, FrozenTrial, Objective, Observer, Study, StudyError};
 use lightcrest_report::{front_csv, page};
 use lightcrest_spec::StudySpec;
 
-use crate::arguments::StudyArguments;
+use crate::arguments::{Role, StudyArguments};
 use crate::error::CliError;
 use crate::output;
 use crate::prepare;
 use crate::progress::{Progress, Steps};
 use crate::recorded::Recorded;
 use crate::run::{RunFolder, write_file};
-use crate::terminal::{Style, print};
+use crate::target::Target;
+use crate::terminal::{Style, print, tell};
 
 /// A study that is open in its folder.
 pub(crate) struct Session<'a> {
@@ -44,59 +45,57 @@ pub(crate) struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// The folder of the run that the arguments ask for. Writes nothing.
+    /// Locks the folder, opens the study and writes the spec there. A [worker](Role::Worker) locks nothing.
     ///
     /// # Errors
-    /// What would keep the run from going on in it.
-    pub(crate) fn root(arguments: &StudyArguments, spec: &StudySpec) -> Result<PathBuf, CliError> {
-        let root = Self::folder(arguments, spec);
-        check_folder(&root, spec, arguments.fresh)?;
-        Ok(root)
-    }
-
-    /// The same folder, whatever may be in it.
-    pub(crate) fn folder(arguments: &StudyArguments, spec: &StudySpec) -> PathBuf {
-        arguments.out.clone().unwrap_or_else(|| prepare::default_folder(spec))
-    }
-
-    /// Locks the folder, opens the study and writes the spec there.
-    ///
-    /// # Errors
-    /// If the folder or its database cannot be used, or holds another study by now.
+    /// If the folder or the database of the study cannot be used, or holds another study by now.
     pub(crate) fn open(
         arguments: &StudyArguments,
         spec: &'a StudySpec,
         text: &str,
-        root: &Path,
+        target: &Target,
         pruner: Box<dyn Pruner>,
         begun: Instant,
         stop: impl FnOnce() -> Arc<AtomicBool>,
     ) -> Result<Self, CliError> {
-        let sources = prepare::sources(arguments, spec, root)?;
-        let (folder, moved) = RunFolder::claim(root, arguments.fresh)?;
-        let storage =
-            SqliteStorage::open(folder.database()).map_err(StudyError::from).map_err(CliError::Broken)?;
+        let sources = prepare::sources(arguments, spec, target)?;
+        let broken = |source: StorageError| CliError::Broken(source.into());
+        let (folder, moved, storage, stop) = match &target.place {
+            None => {
+                let (folder, moved) = RunFolder::claim(&target.root, arguments.fresh)?;
+                let storage: Box<dyn Storage> =
+                    Box::new(SqliteStorage::open(folder.database()).map_err(broken)?);
+                (folder, moved, storage, stop())
+            }
+            Some(place) => {
+                let folder = RunFolder::join(&target.root, place, arguments.role == Role::Whole)?;
+                let stop = stop();
+                let flag = Arc::clone(&stop);
+                let call_off: CallOff = Arc::new(move || flag.load(Ordering::SeqCst));
+                (folder, None, place.open(Some(call_off)).map_err(|source| place.failed(source))?, stop)
+            }
+        };
         let builder = prepare::study(spec)
             .boxed_sampler(prepare::sampler(spec))
             .boxed_pruner(pruner)
             .boxed_terminator(prepare::terminator(spec))
+            // Others see what running trials report.
+            .write_through(target.place.is_some())
             .learn_from(sources);
-        let study = builder.storage(storage).build().map_err(|error| match error {
+        let study = builder.boxed_storage(storage).build().map_err(|error| match error {
             // Another command was faster, with another spec.
-            StudyError::Storage(source @ StorageError::OtherStudy { .. }) => {
-                CliError::OtherRun { path: root.to_path_buf(), source }
-            }
+            StudyError::Storage(source @ StorageError::OtherStudy { .. }) => target.other(source),
             error => CliError::Broken(error),
         })?;
         // The spec of the study that is there: not before it is certain which one that is.
-        write_file(&folder.spec(), text.as_bytes())?;
+        write_file(&folder.spec(), target.adjusted(text, spec).as_bytes())?;
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
             spec,
             begun,
             folder: Arc::new(folder),
             study,
-            stop: stop(),
+            stop,
             workers: arguments.workers.map(usize::from).or(spec.workers).unwrap_or_else(cores),
             style: Style::choose(arguments.quiet),
             quiet: arguments.quiet,
@@ -130,9 +129,10 @@ impl<'a> Session<'a> {
         self.learnt().iter().for_each(|line| progress.say(line));
         let executor = Executor::new(ExecutorConfig {
             workers: self.workers,
-            trials: limit.map_or(usize::MAX, |limit| limit.saturating_sub(self.study.history().finished())),
+            study_trials: limit.map_or(u64::MAX, |limit| limit as u64),
             timeout,
             stop: Arc::clone(&self.stop),
+            ..ExecutorConfig::default()
         });
         let result = executor.run(&mut self.study, objective, &Both(observer, &progress));
         progress.close();
@@ -153,6 +153,20 @@ impl<'a> Session<'a> {
         CliError::Interrupted(format!(
             "the same command goes on; `lightcrest show {root}` prints what is there"
         ))
+    }
+
+    /// Ends the work of a worker: others may still have their trials, and `lightcrest search` or its like
+    /// writes the front.
+    pub(crate) fn leave(&self, summary: &Summary) {
+        if self.quiet {
+            return;
+        }
+        let Summary { complete, pruned, failed, .. } = summary;
+        let (history, place) = (self.study.history(), self.study.definition().name.as_str());
+        tell(&format!(
+            "{place}: {complete} complete, {pruned} stopped early and {failed} failed here; {} trials of the study are done",
+            history.finished()
+        ));
     }
 
     /// Writes what is drawn from the run, and prints its front.
@@ -212,23 +226,6 @@ impl<'a> Session<'a> {
     }
 }
 
-/// What would keep a study from going on in the folder; writes nothing.
-fn check_folder(root: &Path, spec: &StudySpec, fresh: bool) -> Result<(), CliError> {
-    let folder = RunFolder::inspect(root)?;
-    if !folder.database().exists() {
-        return Ok(());
-    }
-    let other = |source| CliError::OtherRun { path: root.to_path_buf(), source };
-    let stored = folder.look().and_then(|mut storage| storage.definition());
-    // A fresh start moves aside any run of ours, whatever its spec, and nothing else.
-    let stored = stored.map_err(other)?;
-    let study = prepare::study(spec).build().map_err(CliError::Hopeless)?;
-    match stored.and_then(|stored| stored.difference(study.definition())) {
-        Some(difference) if !fresh => Err(other(StorageError::OtherStudy { difference })),
-        _ => Ok(()),
-    }
-}
-
 /// The time in which at least one trial ran.
 fn time_spent(study: &Study) -> Duration {
     let ran = |trial: &FrozenTrial| Some((trial.started?, trial.finished?));
@@ -254,6 +251,11 @@ impl Observer for Both<'_> {
     fn reported(&self, number: u64, step: u64, values: &[f64]) {
         self.0.reported(number, step, values);
         self.1.reported(number, step, values);
+    }
+
+    fn elsewhere(&self, finished: usize) {
+        self.0.elsewhere(finished);
+        self.1.elsewhere(finished);
     }
 
     fn finished(&self, trial: &FrozenTrial) {
@@ -288,13 +290,16 @@ mod tests {
             spec: "spec.toml".into(),
             out: None,
             fresh: false,
+            storage: None,
             learn_from: Vec::new(),
             workers: None,
             quiet: true,
+            role: Role::Whole,
         };
+        let target = Target { root: root.clone(), place: None };
         let open = |spec: &StudySpec, text: &str| {
             let pruner = Box::new(NoPruner);
-            let opened = Session::open(&arguments, spec, text, &root, pruner, Instant::now(), Arc::default);
+            let opened = Session::open(&arguments, spec, text, &target, pruner, Instant::now(), Arc::default);
             opened.map(drop)
         };
         open(&spec(1), "first").unwrap();

@@ -5,16 +5,18 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use lightcrest::storage::without_password;
 use lightcrest_graph::chain;
 use lightcrest_model::compress::{CompressSpec, Original};
 use lightcrest_model::spec::Spec;
 use lightcrest_report::metric::{Kind, duration};
 use lightcrest_spec::tune::TuneSpec;
-use lightcrest_spec::{StudySpec, tables};
+use lightcrest_spec::{StudySpec, storage, tables};
 use lightcrest_table::spec::FitSpec;
 
 use crate::data_path::DataPath;
 use crate::error::CliError;
+use crate::place::{VARIABLE, without_passwords};
 
 /// A spec that was read and found right.
 #[derive(Debug, Clone)]
@@ -98,7 +100,7 @@ impl SpecFile {
 
 /// What a spec is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum SpecKind {
+pub(crate) enum SpecKind {
     /// Light networks, a [`Spec`].
     Search,
     /// A command, a [`TuneSpec`].
@@ -112,7 +114,7 @@ enum SpecKind {
 impl SpecKind {
     /// The kind of a spec by the tables that only one of them has; none where there are none, or the text is
     /// no TOML.
-    fn of(text: &str) -> Option<Self> {
+    pub(crate) fn of(text: &str) -> Option<Self> {
         let tables = tables(text)?;
         let has = |names: &[&str]| tables.iter().any(|table| names.contains(&table.as_str()));
         if has(FitSpec::TABLES) {
@@ -286,12 +288,29 @@ pub(crate) fn folder(path: &Path) -> &Path {
 }
 
 /// Reads a text file, or standard input for `-`. What comes through a pipe can be read once.
+///
+/// # Errors
+/// If it cannot be read, or names the database of a study with a password, which would go wherever the spec
+/// goes.
 pub(crate) fn read(path: &Path) -> Result<String, CliError> {
     let text = match path.to_str() {
         Some("-") => io::read_to_string(io::stdin()),
         _ => fs::read_to_string(path),
     };
-    text.map_err(|source| CliError::Read { path: path.to_path_buf(), source })
+    let text = text.map_err(|source| CliError::Read { path: path.to_path_buf(), source })?;
+    if tables(&text).is_none() {
+        // The message shows the line that is wrong.
+        return Ok(without_passwords(&text));
+    }
+    match storage(&text).filter(|url| without_password(url) != *url) {
+        Some(url) => Err(CliError::Usage(format!(
+            "`storage` of [study] in {} is {} with a password, which would be copied along with the spec: leave it out, and \
+             put it into ~/.pgpass, PGPASSWORD or the URL of {VARIABLE}",
+            path.display(),
+            without_password(&url)
+        ))),
+        None => Ok(text),
+    }
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ mod _engine {
     #[pymodule_export]
     use crate::space::Space;
     #[pymodule_export]
-    use crate::storage::{Database, Memory};
+    use crate::storage::{Database, Memory, copy_study};
     #[pymodule_export]
     use crate::study::Study;
     #[pymodule_export]

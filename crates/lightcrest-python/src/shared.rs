@@ -135,10 +135,19 @@ impl Shared {
         }
     }
 
-    /// The next trial, now running. While a proposal is computed, other threads run and use the study.
-    /// `lease`: whether it goes back to waiting when this process dies.
-    pub(crate) fn ask(&self, py: Python<'_>, propose: bool, lease: bool) -> Result<u64, StudyError> {
-        py.detach(|| lightcrest::Study::ask_leased(&self.study, &|_| Preview::default(), propose, lease))
+    /// The next trial, now running, and which run of it this is. While a proposal is computed, other threads
+    /// run and use the study. `lease`: whether it goes back to waiting when this process dies.
+    pub(crate) fn ask(
+        &self,
+        py: Python<'_>,
+        propose: bool,
+        lease: bool,
+    ) -> Result<(u64, Option<Claim>), StudyError> {
+        py.detach(|| {
+            let number = lightcrest::Study::ask_leased(&self.study, &|_| Preview::default(), propose, lease)?;
+            let claim = self.lock().history().get(number).and_then(|trial| trial.claim);
+            Ok((number, claim))
+        })
     }
 
     /// What the sampler proposes for a trial of somebody else's study.

@@ -2,10 +2,13 @@
 
 use crate::{convert, error};
 use lightcrest::Direction;
-use lightcrest::storage::{CallOff, Catalog, MemoryStorage, Storage, StorageError, open_url};
+use lightcrest::FrozenTrial;
+use lightcrest::storage::{CallOff, Catalog, MemoryStorage, Storage, StorageError, copy_with, open_url};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use serde_json::Value as Json;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// One study in memory: whoever opens it through this object sees the same trials.
@@ -62,11 +65,6 @@ impl Database {
     /// The names of the studies, in the order in which they were made.
     fn names(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         py.detach(|| catalog(&self.url)?.names()).map_err(error::storage)
-    }
-
-    /// Gives a study another name.
-    fn rename(&self, py: Python<'_>, name: &str, new: &str) -> PyResult<()> {
-        py.detach(|| catalog(&self.url)?.rename(name, new)).map_err(error::storage)
     }
 
     /// The directions of a study; None if there is no study of that name.
@@ -126,4 +124,36 @@ impl Place {
             Self::Database(url) => catalog(&url)?.study(name)?,
         })
     }
+}
+
+/// Copies a study as it is at one moment into a storage that has none of that name yet; what runs there waits
+/// here. `attributes`: those of its trials, {number: {key: anything}}, where they are Python's: in a database
+/// they are JSON.
+#[pyfunction]
+pub(crate) fn copy_study(
+    py: Python<'_>,
+    from_: &Bound<'_, PyAny>,
+    name: &str,
+    to: &Bound<'_, PyAny>,
+    new: &str,
+    attributes: Option<&Bound<'_, PyDict>>,
+) -> PyResult<()> {
+    let (from, to) = (Place::extract(from_)?, Place::extract(to)?);
+    let mut given: HashMap<u64, BTreeMap<String, Json>> = HashMap::new();
+    for (number, entries) in attributes.iter().filter(|_| to.is_lasting()).flat_map(|all| all.iter()) {
+        let entries = entries.cast_into::<PyDict>()?;
+        let entry = |(key, value): (Bound<'_, PyAny>, Bound<'_, PyAny>)| {
+            let key: String = key.extract()?;
+            let value = convert::json(&key, &value)?;
+            Ok((key, value))
+        };
+        given.insert(number.extract()?, entries.iter().map(entry).collect::<PyResult<_>>()?);
+    }
+    let mut give = |trial: &mut FrozenTrial| {
+        if let Some(entries) = given.remove(&trial.number) {
+            trial.attributes.extend(entries);
+        }
+    };
+    let copy = || copy_with(&mut *from.open(name)?, &mut *to.open(new)?, new, &mut give);
+    py.detach(copy).map(drop).map_err(error::storage)
 }

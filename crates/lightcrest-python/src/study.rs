@@ -29,6 +29,25 @@ impl Study {
         self.shared.quickly(py, |study| study.history().get(number).and_then(|trial| trial.claim))
     }
 
+    /// Ends a running trial, of the run that `token` names if there is one.
+    fn end(
+        &self,
+        py: Python<'_>,
+        number: u64,
+        outcome: Result<Evaluation, TrialError>,
+        token: Option<u64>,
+    ) -> PyResult<()> {
+        let tell = |study: &mut lightcrest::Study| {
+            if study.history().get(number).is_none() {
+                study.synchronize()?;
+            }
+            let found = study.history().get(number).and_then(|trial| trial.claim);
+            held(study, number, token.map(|token| Claim { token, leased: found.is_some_and(|c| c.leased) }))?;
+            study.tell(number, outcome).map(drop)
+        };
+        self.shared.quickly(py, tell).map_err(error::study)
+    }
+
     fn importance<'py>(
         &self,
         py: Python<'py>,
@@ -200,8 +219,7 @@ impl Study {
     ) -> PyResult<Trial> {
         // What is wrong with it is said before there is a trial.
         let fixed = fixed.map(Fixed::extract).transpose()?;
-        let number = self.shared.ask(py, propose, lease).map_err(error::study)?;
-        let claim = self.claim(py, number);
+        let (number, claim) = self.shared.ask(py, propose, lease).map_err(error::study)?;
         let trial = Trial { shared: self.shared.clone(), number, claim, study, independent, prune };
         match fixed {
             None => {}
@@ -251,10 +269,10 @@ impl Study {
         convert::parameters(py, found.iter())
     }
 
-    /// Gives a running trial back: it waits to be run again, as it was before.
-    fn give_back(&self, py: Python<'_>, number: u64) -> PyResult<()> {
-        let back = |study: &mut lightcrest::Study| study.tell(number, Err(TrialError::Interrupted)).map(drop);
-        self.shared.quickly(py, back).map_err(error::study)
+    /// Gives a running trial back: it waits to be run again, as it was before. `token`: as `tell` takes it.
+    #[pyo3(signature = (number, token=None))]
+    fn give_back(&self, py: Python<'_>, number: u64, token: Option<u64>) -> PyResult<()> {
+        self.end(py, number, Err(TrialError::Interrupted), token)
     }
 
     /// Ends a running trial: `complete` with its values, `pruned`, or `failed` with a reason. `token`: which
@@ -276,15 +294,7 @@ impl Study {
             ("failed", None) => Err(TrialError::Failed { reason }),
             _ => return Err(PyValueError::new_err(format!("`{state}` and these values do not go together"))),
         };
-        let tell = |study: &mut lightcrest::Study| {
-            if study.history().get(number).is_none() {
-                study.synchronize()?;
-            }
-            let found = study.history().get(number).and_then(|trial| trial.claim);
-            held(study, number, token.map(|token| Claim { token, leased: found.is_some_and(|c| c.leased) }))?;
-            study.tell(number, outcome).map(|_| ())
-        };
-        self.shared.quickly(py, tell).map_err(error::study)
+        self.end(py, number, outcome, token)
     }
 
     /// Gives a running trial the value that it will be answered with.

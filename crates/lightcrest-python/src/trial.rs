@@ -100,8 +100,7 @@ impl Trial {
         let distribution = convert::distribution(py, domain)?;
         let value = independent.bind(py).call1((self.number, name, distribution))?;
         let value = convert::choice(name, &value)?;
-        let propose = |study: &mut lightcrest::Study| study.propose_value(self.number, name, value);
-        self.shared.quickly(py, propose).map_err(error::study)
+        self.with(py, |study| study.propose_value(self.number, name, value))
     }
 
     /// Reads something of the trial as it is in the study.

@@ -92,6 +92,33 @@ def test_several_studies_live_in_one_place_and_are_deleted_alone(storage):
     assert [trial.value for trial in copy.trials] == [0, 1, 2]
 
 
+@pytest.mark.parametrize("to", ["memory", "file"])
+def test_a_copy_has_all_of_a_study_and_runs_nothing(storage, to, tmp_path):
+    space = lightcrest.Space().float("x", 0, 1)
+    earlier = lightcrest.create_study(study_name="earlier")
+    earlier.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=5)
+    study = lightcrest.create_study(study_name="a", storage=storage, space=space, seed=3, learn_from=[earlier])
+    study.set_user_attr("why", {"known": 1})
+    study.optimize(lambda trial: trial.set_user_attr("n", trial.number) or trial.suggest_float("x", 0, 1), n_trials=2)
+    running = study.ask()
+    x = running.suggest_float("x", 0, 1)
+    target = InMemoryStorage() if to == "memory" else f"sqlite:///{tmp_path / 'other.db'}"
+    lightcrest.copy_study(from_study_name="a", from_storage=storage, to_storage=target, to_study_name="b")
+    copy = lightcrest.load_study(study_name="b", storage=target)
+    assert copy.user_attrs == study.user_attrs
+    assert [trial.state for trial in copy.trials] == [TrialState.COMPLETE] * 2 + [TrialState.WAITING]
+    assert told(copy)[:2] == told(study)[:2] and copy.trials[1].user_attrs == {"n": 1}
+    assert [source["study_name"] for source in copy.memory] == ["earlier"]
+    assert copy.ask().suggest_float("x", 0, 1) == x, "what ran is begun anew, with the same parameters"
+    with pytest.raises(ValueError):
+        copy.ask().suggest_float("x", 0, 2)  # the space is declared
+    with pytest.raises(lightcrest.exceptions.DuplicatedStudyError):
+        lightcrest.copy_study(from_study_name="a", from_storage=storage, to_storage=target, to_study_name="b")
+    with pytest.raises(KeyError):
+        lightcrest.copy_study(from_study_name="none", from_storage=storage, to_storage=target)
+    assert study.trials[2].state is TrialState.RUNNING
+
+
 def test_a_trial_is_told_by_another_handle(storage):
     study = lightcrest.create_study(study_name="a", storage=storage)
     trial = study.ask({"x": lightcrest.distributions.FloatDistribution(0, 1)})
@@ -378,6 +405,23 @@ def test_ctrl_c_gives_back_what_runs(tmp_path):
     assert [trial.state for trial in study.trials] == [TrialState.WAITING]
     study.optimize(objective, n_trials=1)
     assert seen[0] == seen[1] == study.best_value and len(study.trials) == 1
+
+
+def test_ctrl_c_ends_the_run_also_when_somebody_else_has_the_trial(tmp_path):
+    url = f"sqlite:///{tmp_path / 'study.db'}"
+    study = lightcrest.create_study(study_name="s", storage=url, sampler="random")
+
+    def objective(trial):
+        trial.suggest_float("x", 0, 1)
+        with sqlite3.connect(tmp_path / "study.db") as connection:  # as if its process were gone
+            connection.execute("UPDATE trial SET owner = 0 WHERE number = 0")
+        other = lightcrest.load_study(study_name="s", storage=url, sampler="random")
+        other.optimize(lambda trial: 0.5, n_trials=1)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        study.optimize(objective, n_trials=3)
+    assert [(trial.state, trial.value) for trial in study.trials] == [(TrialState.COMPLETE, 0.5)]
 
 
 def test_with_heartbeats_stale_trials_fail_and_the_callback_runs_them_again(tmp_path):

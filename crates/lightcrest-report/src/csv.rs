@@ -49,7 +49,7 @@ pub fn front_csv(view: &View) -> String {
     text
 }
 
-fn cell(value: &Value) -> String {
+pub(crate) fn cell(value: &Value) -> String {
     match value {
         Value::Str(text) => text.clone(),
         other => other.to_string(),
@@ -57,7 +57,7 @@ fn cell(value: &Value) -> String {
 }
 
 /// One line of RFC 4180, ended by a newline.
-fn line(cells: impl Iterator<Item = String>) -> String {
+pub(crate) fn line(cells: impl Iterator<Item = String>) -> String {
     let mut text = String::new();
     for (i, cell) in cells.enumerate() {
         if i > 0 {

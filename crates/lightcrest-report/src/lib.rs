@@ -7,7 +7,7 @@
 //!   changed;
 //! - [`Surrogate`]: the posterior of the Gaussian process, picture by picture, which takes time;
 //! - [`page`]: one HTML page that needs nothing but itself, drawn from the data alone;
-//! - [`front_csv`]: the front as a table for spreadsheets.
+//! - [`front_csv`]: the front as a table for spreadsheets; [`trials_csv`] and [`trials_jsonl`]: all trials.
 //!
 //! Nothing here prints, asks for the width of a terminal or knows where a run keeps its files: paths that a
 //! page links to are handed in. So tables for terminals are the program's.
@@ -34,6 +34,7 @@
 mod build;
 mod csv;
 mod data;
+mod export;
 pub mod metric;
 pub mod page;
 mod surrogate;
@@ -47,5 +48,6 @@ pub use data::{
     SurrogateAxis, SurrogateFrame, SurrogateNext, SurrogateSection, SurrogateTrial, TableColumn,
     TableSection, Trial,
 };
+pub use export::{moment, trials_csv, trials_jsonl};
 pub use surrogate::{Known, Proposer, Question, SurrogateError, surrogate};
 pub use view::{View, WrittenModel};

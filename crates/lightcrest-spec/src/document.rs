@@ -22,6 +22,13 @@ pub fn tables(text: &str) -> Option<Vec<String>> {
     Some(document.get_ref().keys().map(|key| key.get_ref().to_string()).collect())
 }
 
+/// What `[study]` says of where the study lives, whatever else is in the text.
+pub fn storage(text: &str) -> Option<String> {
+    let document = DeTable::parse(text).ok()?;
+    let DeValue::Table(study) = document.get_ref().get("study")?.get_ref() else { return None };
+    Some(study.get("storage")?.get_ref().as_str()?.to_owned())
+}
+
 /// Reads a spec of any kind from its text.
 ///
 /// # Errors

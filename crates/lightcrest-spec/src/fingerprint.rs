@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 use crate::setting::number;
 
 /// Tables of every spec that may change when a study goes on: they do not change what a stored value means.
-const FREE: &[&str] = &["budget", "workers", "memory", "sampler", "pruner", "terminator"];
+const FREE: &[&str] = &["study.storage", "budget", "workers", "memory", "sampler", "pruner", "terminator"];
 
 /// A hash, in hexadecimal, of everything but what every spec may change and what this kind of spec may change
 /// besides: tables and keys by their paths, such as `command.limits`.
@@ -78,6 +78,7 @@ mod tests {
             base,
             of("# note\n[budget]\ntrials = 50\n[study]\nseed = 0x1\nname = \"a\"\n[workers]\ncount = 2")
         );
+        assert_eq!(base, of("[study]\nname = 'a'\nseed = 1\nstorage = 'a.db'"), "where it is kept");
         assert_ne!(base, of("[study]\nname = 'a'\nseed = 2"));
         assert_ne!(base, of("[study]\nname = 'a'\nseed = '1'"));
         let command = of("[command]\nrun = ['a']");

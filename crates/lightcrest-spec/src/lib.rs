@@ -63,6 +63,6 @@ pub mod vocabulary;
 
 pub use constraint::ConstraintSpec;
 pub use diagnostic::{Problem, SpecError, SpecErrors};
-pub use document::tables;
+pub use document::{storage, tables};
 pub use study::{Budget, Named, StudySpec};
 pub use tree::ConfigurationError;

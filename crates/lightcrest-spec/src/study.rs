@@ -23,6 +23,8 @@ pub struct StudySpec {
     pub name: String,
     /// Seed of the study.
     pub seed: u64,
+    /// The URL of the database that it lives in, as the spec writes it; absent: one in the folder of its run.
+    pub storage: Option<String>,
     /// Names and directions of the objectives.
     pub objectives: Vec<ObjectiveInfo>,
     /// When the search ends.
@@ -39,10 +41,10 @@ pub struct StudySpec {
     pub terminator: Named,
     /// Everything that varies. Empty when the spec fixes every value: then there is nothing to search.
     pub space: Space,
-    /// Text that differs for specs whose trials cannot be compared. `[budget]`, `[workers]`, `[memory]`,
-    /// `[sampler]`, `[pruner]`, `[terminator]`, `[refit]`, what limits a command and where it runs,
-    /// where the images lie, comments and the order of keys do not count: they may change when a study goes
-    /// on.
+    /// Text that differs for specs whose trials cannot be compared. Where the study lives, `[budget]`,
+    /// `[workers]`, `[memory]`, `[sampler]`, `[pruner]`, `[terminator]`, `[refit]`, what limits a command and
+    /// where it runs, where the images lie, comments and the order of keys do not count: they may change when
+    /// a study goes on.
     pub fingerprint: String,
     /// What `fingerprint` was for studies that began when the place of the images counted.
     pub earlier_fingerprint: String,
@@ -137,6 +139,7 @@ impl StudySections {
         Some(StudySpec {
             name: fixed(&self.study, "name")?.as_str()?.to_owned(),
             seed: fixed(&self.study, "seed").and_then(|value| value.as_i64()).unwrap_or(0) as u64,
+            storage: fixed(&self.study, "storage").and_then(|value| Some(value.as_str()?.to_owned())),
             objectives,
             budget: Budget { trials: trials.or(time.is_none().then_some(DEFAULT_TRIALS)), time },
             workers: count(&self.workers, "count"),

@@ -2,17 +2,20 @@
 //!
 //! `storage_speed URL TRIALS` makes one new study a row in the database that the URL names and prints, for 1,
 //! 4 and 8 processes, trials a second and the longest trial: 10 parameters, with no reports and with 10.
+//!
+//! `storage_speed large URL TRIALS` makes one study of that many trials, and prints how long another process
+//! takes to open it and to ask for and tell a trial with the default sampler, and its memory.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a measurement prints, and stops at what it does not expect"
 )]
 
-use lightcrest::Study;
 use lightcrest::objective::{Evaluation, ObjectiveInfo};
 use lightcrest::sampler::RandomSampler;
 use lightcrest::space::Domain;
 use lightcrest::storage::open_url;
+use lightcrest::{FrozenTrial, Study};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -43,6 +46,52 @@ fn work(place: &str, name: &str, trials: usize, reports: u64) -> Duration {
     longest
 }
 
+/// Makes a study of complete trials.
+fn fill(place: &str, name: &str, trials: u64) {
+    let mut study = study(place, name);
+    let domain = Domain::Float { low: 0.0, high: 1.0, log: false, step: None };
+    for number in 0..trials {
+        // Each differs from the others, and the loss is a bowl.
+        let x = |i: u64| ((number * (2 * i + 1) + i) as f64 * 0.618_033_988_749_894_9).fract();
+        let names: Vec<(String, f64)> = (0..10).map(|i| (format!("x{i}"), x(i))).collect();
+        let loss = names.iter().map(|(_, x)| (x - 0.3).powi(2)).sum();
+        let suggestions = names.iter().map(|(name, _)| (name.as_str(), domain.clone())).collect();
+        let trial = FrozenTrial::complete(number, names.into_iter().collect(), vec![loss]);
+        study.add(FrozenTrial { suggestions, ..trial }).unwrap();
+    }
+}
+
+/// Opens a study and runs some trials with the default sampler; prints times and memory.
+fn look(place: &str, name: &str) {
+    let begun = Instant::now();
+    let builder = Study::define_by_run(vec![ObjectiveInfo::minimize("loss")]).name(name).write_through(true);
+    let storage = open_url(place, None).unwrap().study(name).unwrap();
+    let mut study = builder.boxed_storage(storage).build().unwrap();
+    let (opened, trials) = (begun.elapsed(), study.trials().len());
+    let domain = Domain::Float { low: 0.0, high: 1.0, log: false, step: None };
+    let mut times = Vec::new();
+    for _ in 0..7 {
+        let begun = Instant::now();
+        let number = study.ask_number().unwrap();
+        for i in 0..10 {
+            study.suggest(number, &format!("x{i}"), &domain).unwrap();
+        }
+        study.tell(number, Ok(Evaluation::new([1.0]))).unwrap();
+        times.push(begun.elapsed());
+    }
+    // The first builds what the sampler keeps.
+    let first = times.remove(0);
+    times.sort();
+    let memory = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let memory = memory.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or(" unknown").trim();
+    println!(
+        "{trials} trials: opened in {:.2} s, first trial {:.0} ms, later ones {:.0} ms (median of 6), memory {memory}",
+        opened.as_secs_f64(),
+        first.as_secs_f64() * 1e3,
+        times[3].as_secs_f64() * 1e3
+    );
+}
+
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -50,6 +99,16 @@ fn main() {
         ["work", place, name, trials, reports] => {
             let longest = work(place, name, trials.parse().unwrap(), reports.parse().unwrap());
             println!("{}", longest.as_secs_f64());
+        }
+        ["look", place, name] => look(place, name),
+        ["large", place, trials] => {
+            let name = format!("large-{}", std::process::id());
+            fill(place, &name, trials.parse().unwrap());
+            let mut command = Command::new(std::env::current_exe().unwrap());
+            assert!(
+                command.args(["look", place, &name]).status().unwrap().success(),
+                "it could not be opened"
+            );
         }
         [place, trials] => {
             let trials: usize = trials.parse().unwrap();
@@ -77,6 +136,6 @@ fn main() {
                 }
             }
         }
-        _ => println!("usage: storage_speed URL TRIALS"),
+        _ => println!("usage: storage_speed [large] URL TRIALS"),
     }
 }

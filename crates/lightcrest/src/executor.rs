@@ -20,6 +20,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+/// How often it is looked whether other workers have ended their trials.
+const POLL: Duration = Duration::from_millis(500);
+
 /// How to run.
 #[derive(Debug, Clone)]
 pub struct ExecutorConfig {
@@ -28,6 +31,9 @@ pub struct ExecutorConfig {
     /// How many trials this run finishes at most, waiting ones included; `usize::MAX` for no limit. When
     /// going on with a study, subtract what [is finished](crate::history::History::finished).
     pub trials: usize,
+    /// How many trials the study has in the end at most, whichever processes make them. While others run some
+    /// of them, this run goes on: if one of these dies, its trial is run again here. `u64::MAX` for no limit.
+    pub study_trials: u64,
     /// When to end; running trials are interrupted and go back to waiting.
     pub timeout: Option<Duration>,
     /// Set it to end the run: from a Ctrl-C handler, say. Running trials are interrupted and go back to
@@ -38,7 +44,7 @@ pub struct ExecutorConfig {
 impl Default for ExecutorConfig {
     /// One worker, without end.
     fn default() -> Self {
-        Self { workers: 1, trials: usize::MAX, timeout: None, stop: Arc::default() }
+        Self { workers: 1, trials: usize::MAX, study_trials: u64::MAX, timeout: None, stop: Arc::default() }
     }
 }
 
@@ -52,6 +58,12 @@ pub trait Observer: Sync {
     /// A running trial reported.
     fn reported(&self, number: u64, step: u64, values: &[f64]) {
         let _ = (number, step, values);
+    }
+
+    /// So many trials have ended in other processes since this run began, as far as is known; said before a
+    /// trial of this run is [finished](Self::finished).
+    fn elsewhere(&self, finished: usize) {
+        let _ = finished;
     }
 
     /// A trial is complete, pruned or failed.
@@ -126,6 +138,7 @@ impl Executor {
         let run = Run {
             config: &self.config,
             deadline: self.config.timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
+            known: AtomicUsize::new(study.history().finished()),
             study: Mutex::new(study),
             objective,
             observer,
@@ -179,6 +192,8 @@ struct Run<'a> {
     objective: &'a dyn Objective,
     observer: &'a dyn Observer,
     begun: AtomicUsize,
+    /// How many trials had ended when the run began or ended in it.
+    known: AtomicUsize,
     broken: AtomicBool,
     results: Mutex<Results>,
 }
@@ -218,7 +233,15 @@ impl<'a> Run<'a> {
                 return;
             }
             match self.one_trial() {
-                Ok(()) => {}
+                Ok(true) => {}
+                Ok(false) => {
+                    self.begun.fetch_sub(1, Ordering::Relaxed);
+                    // Threads of this run end what they have.
+                    if !self.study().is_run_elsewhere(self.config.study_trials) {
+                        return;
+                    }
+                    self.pause();
+                }
                 // Other workers finish what they have, and find the same.
                 Err(StudyError::Sampler(SamplerError::Exhausted { .. })) => {
                     self.results().exhausted = true;
@@ -232,9 +255,19 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn one_trial(&self) -> Result<(), StudyError> {
+    /// Lets some time pass, unless the run is to end.
+    fn pause(&self) {
+        let until = Instant::now() + POLL;
+        while Instant::now() < until && self.ending().is_none() && !self.broken.load(Ordering::Relaxed) {
+            thread::sleep(POLL / 10);
+        }
+    }
+
+    /// Evaluates a trial; `false` if there is none to begin.
+    fn one_trial(&self) -> Result<bool, StudyError> {
         let preview = |configuration: &_| self.objective.preview(configuration);
-        let number = Study::ask_leased(&self.study, &preview, true, true)?;
+        let asked = Study::ask_within(&self.study, &preview, self.config.study_trials)?;
+        let Some(number) = asked else { return Ok(false) };
         let (frozen, seed) = {
             let study = self.study();
             let frozen = study.history().get(number).cloned();
@@ -256,16 +289,21 @@ impl<'a> Run<'a> {
         let finished = {
             let mut study = self.study();
             let checked = study.check_claim(number, claim);
-            checked.and_then(|()| study.finish(number, outcome, attributes).cloned())
+            let finished = checked.and_then(|()| study.finish(number, outcome, attributes).cloned());
+            finished.map(|finished| {
+                let here = usize::from(finished.state.is_finished());
+                let known = self.known.fetch_add(here, Ordering::Relaxed) + here;
+                (finished, study.history().finished().saturating_sub(known))
+            })
         };
-        let finished = match finished {
+        let (finished, elsewhere) = match finished {
             Err(error @ StudyError::Storage(StorageError::LeaseLost { .. })) => {
                 // Whoever has it by now ends it: this one was for nothing, and nothing is wrong with the
                 // study.
                 log::warn!("{error}");
                 self.begun.fetch_sub(1, Ordering::Relaxed);
                 self.observer.interrupted(&begun);
-                return Ok(());
+                return Ok(true);
             }
             finished => finished?,
         };
@@ -275,12 +313,13 @@ impl<'a> Run<'a> {
             results.ended.push(finished.state);
             results.verdict = results.verdict.take().or(verdict);
             drop(results);
+            self.observer.elsewhere(elsewhere);
             self.observer.finished(&finished);
         } else {
             self.results().cut_short = true;
             self.observer.interrupted(&finished);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Ends the run: the study cannot go on.

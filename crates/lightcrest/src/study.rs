@@ -3,30 +3,32 @@
 mod ask;
 mod builder;
 mod error;
+mod follow;
 mod snapshot;
 mod suggest;
+mod tell;
+mod thinker;
 
 pub use builder::StudyBuilder;
 pub use error::StudyError;
 pub use snapshot::Snapshot;
 pub use suggest::Answer;
 
-use crate::history::{Claim, FrozenTrial, History, TrialState};
+use self::thinker::{Proposer, Thinker};
+use crate::history::{FrozenTrial, History, TrialState};
 use crate::memory::{Memory, Source};
-use crate::objective::{Evaluation, ObjectiveInfo, TrialError};
+use crate::objective::{Evaluation, ObjectiveInfo};
 use crate::pruner::{NoPruner, Pruner};
-use crate::sampler::{AutoSampler, Capabilities, Sampler};
+use crate::sampler::{AutoSampler, Sampler};
 use crate::space::{Configuration, Discovery, Space, Suggestions};
-use crate::storage::{self, Definition, MemoryStorage, Report, Storage, StorageError, now};
+use crate::storage::{Definition, MemoryStorage, Storage, StorageError, now};
 use crate::terminator::Terminator;
 use crate::trial::{Stream, derive_seed};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
-/// How often it is looked whether workers are gone.
-const ROUND: Duration = Duration::from_millis(500);
 /// How often a trial whose worker is gone is run again, unless the study says so.
 const RETRIES: u64 = 3;
 
@@ -47,53 +49,6 @@ struct Own {
     origin: Origin,
     /// The attributes with which it waited.
     given: BTreeMap<String, Json>,
-}
-
-/// What may think for long: it has a lock of its own, so that the study is free meanwhile.
-///
-/// Who holds the study's lock must not wait for this one where others wait in the opposite order: see `ask`.
-struct Thinker<T: ?Sized>(Arc<Mutex<Box<T>>>);
-
-impl<T: ?Sized> Thinker<T> {
-    fn new(thinker: Box<T>) -> Self {
-        Self(Arc::new(Mutex::new(thinker)))
-    }
-
-    /// What a thinker keeps makes it faster only, so one that panicked is as good as another.
-    fn lock(&self) -> MutexGuard<'_, Box<T>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<T: ?Sized> Clone for Thinker<T> {
-    fn clone(&self) -> Self {
-        Self(self.0.clone())
-    }
-}
-
-/// The sampler, and what there is to know of it without waiting for it.
-struct Proposer {
-    name: &'static str,
-    capabilities: Capabilities,
-    cheap: bool,
-    learns: bool,
-    thinker: Thinker<dyn Sampler>,
-}
-
-impl Proposer {
-    fn new(sampler: Box<dyn Sampler>) -> Self {
-        let (name, capabilities) = (sampler.name(), sampler.capabilities());
-        let (cheap, learns) = (sampler.is_cheap(), sampler.learns());
-        Self { name, capabilities, cheap, learns, thinker: Thinker::new(sampler) }
-    }
-
-    fn is_cheap(&self) -> bool {
-        self.cheap
-    }
-
-    fn thinker(&self) -> Thinker<dyn Sampler> {
-        self.thinker.clone()
-    }
 }
 
 /// Asks a sampler for configurations, keeps what became of them in a storage.
@@ -234,11 +189,26 @@ impl Study {
     /// # Errors
     /// If it is not of the space or breaks its bounds or constraints, or the storage refuses.
     pub fn enqueue(&mut self, configuration: &Configuration) -> Result<u64, StudyError> {
+        let trial = self.waiting(configuration)?;
+        self.append(trial)
+    }
+
+    /// As [`enqueue`](Self::enqueue), unless a trial has this configuration already, in whatever state and
+    /// whichever process made it: `None` then.
+    ///
+    /// # Errors
+    /// As [`enqueue`](Self::enqueue).
+    pub fn enqueue_new(&mut self, configuration: &Configuration) -> Result<Option<u64>, StudyError> {
+        let trial = self.waiting(configuration)?;
+        self.append_unless(trial, History::contains)
+    }
+
+    fn waiting(&self, configuration: &Configuration) -> Result<FrozenTrial, StudyError> {
         let configuration = match &self.discovery {
             Some(discovery) => discovery.conform(configuration),
             None => self.definition.space.conform(configuration)?,
         };
-        self.append(FrozenTrial::waiting(0, configuration))
+        Ok(FrozenTrial::waiting(0, configuration))
     }
 
     /// Adds a trial with the next number, whatever its own says: one that ran or runs elsewhere, or that
@@ -273,8 +243,21 @@ impl Study {
         self.append(trial)
     }
 
-    fn append(&mut self, mut trial: FrozenTrial) -> Result<u64, StudyError> {
+    fn append(&mut self, trial: FrozenTrial) -> Result<u64, StudyError> {
+        Ok(self.append_unless(trial, |_, _| false)?.expect("nothing keeps it away"))
+    }
+
+    /// Adds a trial with the next number, unless something is true of the trials before it.
+    fn append_unless(
+        &mut self,
+        mut trial: FrozenTrial,
+        unless: impl Fn(&History, &Configuration) -> bool,
+    ) -> Result<Option<u64>, StudyError> {
         loop {
+            // Whoever takes the number first is known before the next look.
+            if unless(&self.history, &trial.configuration) {
+                return Ok(None);
+            }
             trial.number = self.history.next_number();
             match self.storage.create(&trial) {
                 Ok(revision) => {
@@ -290,7 +273,7 @@ impl Study {
         }
         let number = trial.number;
         self.take_over([trial])?;
-        Ok(number)
+        Ok(Some(number))
     }
 
     /// Lets the study learn from earlier ones, of any storage: what they say informs its sampler. Which of
@@ -445,243 +428,8 @@ impl Study {
         }
     }
 
-    /// Whether a running trial is still in the run that a claim names; for who holds on to it.
-    ///
-    /// # Errors
-    /// [`StorageError::LeaseLost`] if it was given to somebody else.
-    pub fn check_claim(&self, number: u64, claim: Option<Claim>) -> Result<(), StudyError> {
-        let found = self.history.get(number).filter(|trial| trial.state == TrialState::Running);
-        match found {
-            Some(trial) if trial.claim != claim => Err(StorageError::LeaseLost { number }.into()),
-            _ if self.lost.contains(&number) => Err(StorageError::LeaseLost { number }.into()),
-            _ => Ok(()),
-        }
-    }
-
-    /// What a write to a running trial came to; if the trial is somebody else's by now, that is kept in mind.
-    fn kept(&mut self, number: u64, kept: Result<u64, StorageError>) -> Result<u64, StudyError> {
-        match kept {
-            // A server that crashed may have lost a trial that had just begun.
-            Err(StorageError::LeaseLost { .. } | StorageError::UnknownTrial { .. }) => {
-                self.lose(number);
-                self.behind = true;
-                Err(StorageError::LeaseLost { number }.into())
-            }
-            kept => Ok(kept?),
-        }
-    }
-
-    /// A trial that was asked for here is somebody else's.
-    fn lose(&mut self, number: u64) {
-        if self.own.remove(&number).is_some() {
-            self.lost.insert(number);
-        }
-    }
-
-    /// Gives trials of workers that are gone back, in all processes of the study, if it is time to look.
-    /// Whoever asks does so anyway.
-    ///
-    /// # Errors
-    /// If the storage refuses.
-    pub fn reclaim(&mut self) -> Result<(), StudyError> {
-        let due = |looked: Instant| looked.elapsed() >= ROUND;
-        if let Some(retries) = self.retries.filter(|_| self.looked.is_none_or(due)) {
-            if self.storage.reclaim(retries)? > 0 {
-                self.synchronize()?;
-            }
-            self.looked = Some(Instant::now());
-        }
-        Ok(())
-    }
-
-    /// The running trials whose workers are gone, by number: where nobody [runs them
-    /// again](StudyBuilder::retries), whoever likes may tell them.
-    ///
-    /// # Errors
-    /// If the storage cannot be read.
-    pub fn abandoned(&mut self) -> Result<Vec<u64>, StudyError> {
-        self.synchronize()?;
-        Ok(self.storage.abandoned()?)
-    }
-
     fn history_mut(&mut self) -> &mut History {
         Arc::make_mut(&mut self.history)
-    }
-
-    /// Ends a running trial. An evaluation with a value that is NaN fails it; an interruption puts it back to
-    /// waiting.
-    ///
-    /// # Errors
-    /// If there is no such trial, it is not running, the number of values is wrong, or the storage refuses;
-    /// the trial is as before then.
-    pub fn tell(
-        &mut self,
-        number: u64,
-        outcome: Result<Evaluation, TrialError>,
-    ) -> Result<&FrozenTrial, StudyError> {
-        self.finish(number, outcome, BTreeMap::new())
-    }
-
-    /// As [`tell`](Self::tell), with attributes that are kept whatever the outcome.
-    pub(crate) fn finish(
-        &mut self,
-        number: u64,
-        outcome: Result<Evaluation, TrialError>,
-        attributes: BTreeMap<String, Json>,
-    ) -> Result<&FrozenTrial, StudyError> {
-        let mut trial = self.running(number)?.clone();
-        trial.attributes.extend(attributes);
-        trial.finished = Some(now());
-        if self.discovery.is_some() {
-            trial.keep_suggested();
-        }
-        match outcome {
-            Ok(evaluation) => self.complete(&mut trial, evaluation)?,
-            Err(TrialError::Pruned { reason }) => {
-                trial.state = TrialState::Pruned;
-                trial.reason = Some(reason);
-            }
-            Err(TrialError::Failed { reason }) => {
-                trial.state = TrialState::Failed;
-                trial.reason = Some(reason);
-            }
-            Err(TrialError::Interrupted) => {
-                trial.reset();
-                trial.attributes = self.own.get(&number).map(|own| own.given.clone()).unwrap_or_default();
-            }
-        }
-        let kept = self.storage.update(&trial, TrialState::Running);
-        let revision = self.kept(number, kept)?;
-        trial.claim = trial.claim.filter(|_| trial.state != TrialState::Waiting);
-        self.wrote(revision);
-        self.own.remove(&number);
-        self.usual = trial.suggestions.clone();
-        self.take_over([trial])?;
-        self.history.get(number).ok_or(StudyError::UnknownTrial { number })
-    }
-
-    fn complete(&self, trial: &mut FrozenTrial, evaluation: Evaluation) -> Result<(), StudyError> {
-        let (expected, found) = (self.objectives().len(), evaluation.values.len());
-        if expected != found {
-            return Err(StudyError::WrongValueCount { number: trial.number, expected, found });
-        }
-        trial.attributes.extend(evaluation.attributes);
-        let objectives = self.objectives().iter().map(|objective| (objective.name.as_str(), "objective"));
-        let constraints = evaluation.constraints.iter().map(|(name, _)| (name.as_str(), "constraint"));
-        let numbers = evaluation.values.iter().chain(evaluation.constraints.iter().map(|(_, excess)| excess));
-        let broken = objectives.chain(constraints).zip(numbers).find(|(_, number)| number.is_nan());
-        if let Some(((name, kind), number)) = broken {
-            trial.state = TrialState::Failed;
-            trial.reason = Some(format!("{kind} `{name}` is {number}"));
-            return Ok(());
-        }
-        trial.state = TrialState::Complete;
-        trial.values = Some(evaluation.values);
-        trial.constraints.extend(evaluation.constraints);
-        Ok(())
-    }
-
-    /// Takes over what was written to the storage, by whomever, since the last time.
-    ///
-    /// # Errors
-    /// If the storage cannot be read, or holds what does not fit the study.
-    pub fn synchronize(&mut self) -> Result<(), StudyError> {
-        let mut changes = self.storage.changes(self.revision)?;
-        // Others may have given the study a memory; once it has one, that stays.
-        let stale = self.revision == 0 || changes.revision != self.revision;
-        if stale && *self.history.memory().as_ref() == Memory::default() {
-            let memory = self.storage.memory()?;
-            if !memory.sources().is_empty() {
-                self.history_mut().remember(Arc::new(memory));
-            }
-        }
-        if changes.fresh {
-            self.begin_anew(&mut changes.trials);
-        }
-        let mut news = Vec::with_capacity(changes.trials.len());
-        for trial in changes.trials {
-            let number = trial.number;
-            let own = self.own.contains_key(&number);
-            match self.history.get(number) {
-                // Suggestions of running trials may be stored at their end only: ours are ahead.
-                Some(ours) if own && trial.state == TrialState::Running && trial.claim == ours.claim => {
-                    changes.reports.extend(trial.reports.into_iter().map(|(step, values)| Report {
-                        number,
-                        attempt: trial.attempt,
-                        step,
-                        values,
-                    }));
-                }
-                Some(ours) if ours.state.is_finished() && ours.claim == trial.claim => {}
-                None => news.push(trial),
-                Some(_) => {
-                    if own {
-                        self.lose(number);
-                    }
-                    news.push(trial);
-                }
-            }
-        }
-        self.take_over(news)?;
-        if !changes.reports.is_empty() {
-            let history = self.history_mut();
-            for Report { number, attempt, step, values } in changes.reports {
-                history.report(number, attempt, step, values);
-            }
-        }
-        self.revision = changes.revision;
-        self.behind = false;
-        Ok(())
-    }
-
-    /// Forgets what was known of the trials, since it may never have been; but what runs here and is still
-    /// ours is ahead of what is stored.
-    fn begin_anew(&mut self, stored: &mut [FrozenTrial]) {
-        for trial in stored.iter_mut().filter(|trial| self.own.contains_key(&trial.number)) {
-            let same = |ours: &&FrozenTrial| ours.state == TrialState::Running && ours.claim == trial.claim;
-            if let Some(ours) = self.history.get(trial.number).filter(same)
-                && trial.state == TrialState::Running
-            {
-                *trial = ours.clone();
-            }
-        }
-        let mut history = History::new(self.definition.objectives.clone());
-        history.remember(Arc::clone(self.history.memory()));
-        for number in self.own.keys().copied().collect::<Vec<_>>() {
-            let there = stored.get(number as usize).and_then(|trial| trial.claim);
-            if there.is_none() || there != self.history.get(number).and_then(|trial| trial.claim) {
-                self.lose(number);
-            }
-        }
-        self.history = Arc::new(history);
-        if self.discovery.is_some() {
-            self.discovery = Some(Discovery::new());
-        }
-    }
-
-    /// Takes note of a write of our own: unless others wrote since, there is nothing to read.
-    fn wrote(&mut self, revision: u64) {
-        if revision == self.revision + 1 {
-            self.revision = revision;
-        } else {
-            self.behind = true;
-        }
-    }
-
-    /// Takes stored trials into the history, and what they show into the space.
-    fn take_over(&mut self, trials: impl IntoIterator<Item = FrozenTrial>) -> Result<(), StudyError> {
-        let mut stale = false;
-        for trial in trials {
-            if let (Some(discovery), Some(sighting)) = (&mut self.discovery, trial.sighting()) {
-                stale = discovery.absorb(&sighting);
-            }
-            storage::take(&*self.storage, Arc::make_mut(&mut self.history), trial)?;
-        }
-        if let Some(discovery) = self.discovery.as_mut().filter(|_| stale) {
-            let sightings = self.history.trials().iter().filter_map(FrozenTrial::sighting);
-            self.definition.space = discovery.infer(sightings);
-        }
-        Ok(())
     }
 }
 

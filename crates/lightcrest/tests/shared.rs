@@ -5,7 +5,7 @@ use lightcrest::memory::Memory;
 use lightcrest::objective::{Evaluation, ObjectiveInfo, Preview, TrialError};
 use lightcrest::pruner::MedianPruner;
 use lightcrest::sampler::{Capabilities, Context, RandomSampler, Sampler, SamplerError};
-use lightcrest::space::{Configuration, Space};
+use lightcrest::space::{Configuration, Space, Value};
 use lightcrest::storage::{Changes, Definition, MemoryStorage, SqliteStorage, Storage, StorageError, load};
 use lightcrest::study::StudyBuilder;
 use lightcrest::{Executor, ExecutorConfig, FrozenTrial, Objective, Study, StudyError, Trial, TrialState};
@@ -94,6 +94,58 @@ where
 
 fn random(context: &Context<'_>, rng: &mut ChaCha8Rng) -> Result<Configuration, SamplerError> {
     RandomSampler::new().propose(context, rng)
+}
+
+#[test]
+fn several_runs_share_the_trials_that_a_study_is_to_have() {
+    let (_folder, path) = place();
+    let study = || on(&path).sampler(RandomSampler::new()).build().unwrap();
+    let objective = With::new(|trial| Ok(Evaluation::new([loss(trial.configuration())])));
+    let executor =
+        Executor::new(ExecutorConfig { workers: 2, study_trials: 21, ..ExecutorConfig::default() });
+    let start = |n: i64| -> Configuration {
+        [("x", Value::from(0.5)), ("y", 0.5.into()), ("n", n.into())].into_iter().collect()
+    };
+    let starts: Vec<Configuration> = (0..4).map(start).collect();
+    drop(study());
+    let work = || {
+        let mut study = study();
+        for start in &starts {
+            study.enqueue_new(start).unwrap();
+        }
+        executor.run(&mut study, &objective, &()).unwrap().complete
+    };
+    let done: usize = std::thread::scope(|scope| {
+        let runs = [0, 1, 2].map(|_| scope.spawn(work));
+        runs.into_iter().map(|run| run.join().unwrap()).sum()
+    });
+    assert_eq!(done, 21, "not one more, and none twice");
+    let trials = study().trials().to_vec();
+    assert_eq!(trials.len(), 21);
+    assert!(trials.iter().all(|trial| trial.state == TrialState::Complete));
+    for start in &starts {
+        assert_eq!(trials.iter().filter(|trial| trial.configuration == *start).count(), 1);
+    }
+    assert_eq!(work(), 0, "nothing is left to do");
+}
+
+#[test]
+fn a_run_waits_for_what_another_worker_runs_and_takes_it_over() {
+    let (_folder, path) = place();
+    let study = || on(&path).sampler(RandomSampler::new()).build().unwrap();
+    let mut other = study();
+    assert_eq!(other.ask().unwrap().number, 0);
+    let mut here = study();
+    let objective = With::new(|trial| Ok(Evaluation::new([loss(trial.configuration())])));
+    let executor = Executor::new(ExecutorConfig { study_trials: 1, ..ExecutorConfig::default() });
+    let done = std::thread::scope(|scope| {
+        let run = scope.spawn(|| executor.run(&mut here, &objective, &()).unwrap());
+        std::thread::sleep(Duration::from_millis(50));
+        assert!(!run.is_finished(), "the trial is still run by somebody");
+        drop(other);
+        run.join().unwrap()
+    });
+    assert_eq!((done.complete, here.trials()[0].attempt), (1, 2));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use lightcrest::objective::{Evaluation, ObjectiveInfo};
 use lightcrest::space::Space;
-use lightcrest::storage::{SqliteStorage, Storage, StorageError, load};
+use lightcrest::storage::{Catalog, SqliteCatalog, SqliteStorage, StorageError, load};
 use lightcrest::study::StudyBuilder;
 use lightcrest::{Study, StudyError};
 use rusqlite::Connection;
@@ -90,7 +90,7 @@ fn a_study_without_a_seed_takes_that_of_the_stored_one() {
 fn whoever_waits_for_a_lock_can_be_called_off() {
     let (_folder, path) = place();
     drop(study(&path).unwrap());
-    let mut storage = SqliteStorage::open_study_until(&path, "study", Arc::new(|| true)).unwrap();
+    let mut storage = SqliteCatalog::new(&path, Some(Arc::new(|| true))).study("study").unwrap();
     let holder = Connection::open(&path).unwrap();
     holder.execute_batch("BEGIN IMMEDIATE").unwrap();
     let error = storage.set_attribute("a", 1.into()).unwrap_err();

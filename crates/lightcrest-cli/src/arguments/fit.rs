@@ -104,6 +104,10 @@ pub(crate) struct FitArguments {
     /// Folder of the run [default: runs/NAME of the table]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    /// Where the study lives: sqlite:///FILE or postgresql://USER@HOST/DATABASE, without a password
+    /// [default: LIGHTCREST_STORAGE, else the spec's, else study.db in the folder]
+    #[arg(long, value_name = "URL")]
+    pub(crate) storage: Option<String>,
     /// Start anew; an earlier run is moved aside, to DIR.old-N
     #[arg(long)]
     pub(crate) fresh: bool,

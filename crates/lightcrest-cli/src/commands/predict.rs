@@ -74,7 +74,7 @@ fn model(run: &Path, trial: Option<u64>) -> Result<PathBuf, CliError> {
         None => {
             let unreadable = |source| CliError::Unreadable { path: run.to_path_buf(), source };
             let mut storage = folder.look().map_err(unreadable)?;
-            let view = View::read(&mut storage).map_err(unreadable)?;
+            let view = View::read(&mut *storage).map_err(unreadable)?;
             let best =
                 view.front().into_iter().map(|trial| trial.number).find(|number| written.contains(number));
             best.ok_or_else(|| {

@@ -1,16 +1,17 @@
-//! `lightcrest report`: draws the page of a run again.
+//! `lightcrest report`: draws the page of a run, or of a study.
 
 use lightcrest_report::page;
 
-use crate::arguments::RunArguments;
+use super::show::open;
+use crate::arguments::ReportArguments;
 use crate::error::CliError;
-use crate::recorded::Recorded;
-use crate::run::{RunFolder, write_file};
+use crate::run::write_file;
 use crate::terminal::print;
 
 /// Writes `report.html`.
-pub(crate) fn report(arguments: &RunArguments) -> Result<(), CliError> {
-    let folder = RunFolder::open(&arguments.run)?;
-    write_file(&folder.report(), page::report(&Recorded::read(&folder)?.report()).as_bytes())?;
-    print(&folder.report().display().to_string())
+pub(crate) fn report(arguments: &ReportArguments) -> Result<(), CliError> {
+    let (recorded, folder) = open(&arguments.of)?;
+    let path = arguments.out.clone().unwrap_or_else(|| folder.join("report.html"));
+    write_file(&path, page::report(&recorded.report()).as_bytes())?;
+    print(&path.display().to_string())
 }

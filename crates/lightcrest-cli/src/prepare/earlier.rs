@@ -10,9 +10,10 @@ use super::sampler;
 use crate::arguments::StudyArguments;
 use crate::error::CliError;
 use crate::run::{RunFolder, look};
+use crate::target::Target;
 use crate::terminal::tell;
 
-/// What the study in the folder `root` is to learn from: the runs of the command line, and those of the spec.
+/// What the study of a run is to learn from: the runs of the command line, and those of the spec.
 /// None if it is there already: it goes on with what it has learnt from. Writes nothing.
 ///
 /// # Errors
@@ -20,12 +21,12 @@ use crate::terminal::tell;
 pub(crate) fn sources(
     arguments: &StudyArguments,
     spec: &StudySpec,
-    root: &Path,
+    target: &Target,
 ) -> Result<Vec<Source>, CliError> {
     let beside = arguments.spec.parent().unwrap_or(Path::new(""));
     let mut paths = arguments.learn_from.clone();
     paths.extend(spec.learn_from.iter().map(|path| beside.join(path)));
-    if paths.is_empty() || goes_on(arguments, root)? {
+    if paths.is_empty() || goes_on(arguments, target)? {
         return Ok(Vec::new());
     }
     if !sampler(spec).learns() {
@@ -33,12 +34,12 @@ pub(crate) fn sources(
         let message = format!("sampler `{name}` does not learn from earlier runs: `auto` and `gp` do");
         return Err(CliError::Usage(message));
     }
-    let own = root.canonicalize().ok();
+    let own = target.root.canonicalize().ok();
     // `runs/*` holds the run itself, and nothing else is meant twice.
     let mut seen: Vec<PathBuf> = own.filter(|_| !arguments.fresh).into_iter().collect();
     let mut sources = Vec::new();
     for path in paths {
-        if path == root && !arguments.fresh {
+        if target.is_at(&path) && !arguments.fresh {
             continue; // it is not there yet
         }
         if let Ok(place) = path.canonicalize() {
@@ -47,9 +48,13 @@ pub(crate) fn sources(
             }
             seen.push(place);
         }
-        let database = if path.is_file() { path.clone() } else { RunFolder::open(&path)?.database() };
-        let read = look(&database).and_then(|mut storage| load(&mut storage));
-        let (_, history) = read.map_err(|source| CliError::Unreadable { path: path.clone(), source })?;
+        let unreadable = |source| CliError::Unreadable { path: path.clone(), source };
+        let mut storage = match path.is_file() {
+            true => look(&path).map(|storage| Box::new(storage) as Box<dyn Storage>),
+            false => RunFolder::open(&path)?.look(),
+        }
+        .map_err(unreadable)?;
+        let (_, history) = load(&mut *storage).map_err(unreadable)?;
         let source = history.source(path.display().to_string(), &spec.objectives);
         sources.push(source);
     }
@@ -57,17 +62,16 @@ pub(crate) fn sources(
 }
 
 /// Whether the study is there already.
-fn goes_on(arguments: &StudyArguments, root: &Path) -> Result<bool, CliError> {
-    let Ok(folder) = RunFolder::open(root) else { return Ok(false) };
+fn goes_on(arguments: &StudyArguments, target: &Target) -> Result<bool, CliError> {
     if arguments.fresh {
         return Ok(false);
     }
-    let unreadable = |source| CliError::Unreadable { path: root.to_path_buf(), source };
-    let mut storage = folder.look().map_err(unreadable)?;
+    let unreadable = |source| target.unreadable(source);
+    let Some(mut storage) = target.look().map_err(unreadable)? else { return Ok(false) };
     if storage.definition().map_err(unreadable)?.is_none() {
         return Ok(false);
     }
-    let (_, history) = load(&mut storage).map_err(unreadable)?;
+    let (_, history) = load(&mut *storage).map_err(unreadable)?;
     if history.memory().is_empty() && !history.is_empty() {
         tell("this run began without earlier ones and goes on without them: --fresh begins a new one");
     }

@@ -4,9 +4,10 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use lightcrest::storage::{SqliteStorage, StorageError};
+use lightcrest::storage::{SqliteStorage, Storage, StorageError};
 
-use super::file::is_unfinished;
+use super::file::{is_unfinished, write_file};
+use crate::place::Place;
 
 /// Why a run's folder cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -23,8 +24,19 @@ pub(crate) enum RunError {
         found: String,
     },
     /// It has no study.
-    #[error("there is no run in {}: it has no study.db", .0.display())]
+    #[error("there is no run in {}: it has no study.db and no study.json", .0.display())]
     NoStudy(PathBuf),
+    /// Its study lives in a database, and another place was asked for.
+    #[error("the study of the run in {} is `{}` in {}: say --storage {}, or choose another folder with --out", .path.display(), .place.study, .place.url.shown(), .place.url.shown())]
+    Elsewhere {
+        /// The folder.
+        path: PathBuf,
+        /// Where the study lives.
+        place: Place,
+    },
+    /// Its study lives in the folder, and a database was asked for.
+    #[error("the run in {} keeps its study in study.db: leave --storage out, or choose another folder with --out", .0.display())]
+    Here(PathBuf),
     /// Something that is no folder has its name.
     #[error("{} is a file; a run needs a folder", .0.display())]
     NotAFolder(PathBuf),
@@ -61,28 +73,65 @@ impl RunError {
 pub(crate) struct RunFolder {
     root: PathBuf,
     lock: Option<File>,
+    /// Where its study lives, if not in the folder.
+    place: Option<Place>,
 }
 
 impl RunFolder {
     /// The folder of a run that exists, to read.
     pub(crate) fn open(root: &Path) -> Result<Self, RunError> {
-        let folder = Self { root: root.to_path_buf(), lock: None };
         if !root.exists() {
             return Err(RunError::Missing(root.to_path_buf()));
         }
-        if !folder.database().is_file() {
+        let folder = Self::at(root)?;
+        if !folder.has_study() {
             return Err(RunError::NoStudy(root.to_path_buf()));
         }
         Ok(folder)
     }
 
-    /// Whether a search could use the folder: it is not there, empty, or holds a run. Writes nothing.
-    pub(crate) fn inspect(root: &Path) -> Result<Self, RunError> {
-        let folder = Self { root: root.to_path_buf(), lock: None };
+    /// The folder, whatever is in it, to read.
+    pub(crate) fn at(root: &Path) -> Result<Self, RunError> {
+        let mut folder = Self { root: root.to_path_buf(), lock: None, place: None };
+        let path = folder.study_place();
+        if path.is_file() {
+            let read = |source| RunError::Read { path: path.clone(), source };
+            let text = fs::read_to_string(&path).map_err(read)?;
+            folder.place = Some(Place::parse(&text).map_err(read)?);
+        }
+        Ok(folder)
+    }
+
+    /// Whether there is a study: its own, or one that lives elsewhere.
+    pub(crate) fn has_study(&self) -> bool {
+        self.place.is_some() || self.database().is_file()
+    }
+
+    /// Whether the study may be worked on by several processes, each of which writes into this folder.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.place.is_some()
+    }
+
+    /// Whether its study is the one that is asked for: in a place, or its own.
+    fn agrees(&self, place: Option<&Place>) -> Result<(), RunError> {
+        match (&self.place, place) {
+            // Whoever has a password and whoever has not may mean the same.
+            (Some(here), Some(place)) if place.text() == here.text() => Ok(()),
+            (Some(here), _) => Err(RunError::Elsewhere { path: self.root.clone(), place: here.clone() }),
+            (None, Some(_)) if self.database().exists() => Err(RunError::Here(self.root.clone())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a search could use the folder: it is not there, empty, or holds a run whose study is its own,
+    /// or lives in that place. Writes nothing.
+    pub(crate) fn inspect(root: &Path, place: Option<&Place>) -> Result<Self, RunError> {
         if root.exists() && !root.is_dir() {
             return Err(RunError::NotAFolder(root.to_path_buf()));
         }
-        if root.is_dir() && !folder.database().exists() {
+        let folder = Self::at(root)?;
+        folder.agrees(place)?;
+        if root.is_dir() && !folder.has_study() {
             // A run that was killed at its very start has left these and nothing else.
             let own = |name: &str| {
                 matches!(
@@ -104,10 +153,29 @@ impl RunFolder {
         Ok(folder)
     }
 
+    /// Makes the folder of a run whose study lives elsewhere if need be. Others may write into it, too; with
+    /// `lock`, nobody else who asks for the lock.
+    pub(crate) fn join(root: &Path, place: &Place, lock: bool) -> Result<Self, RunError> {
+        Self::inspect(root, Some(place))?;
+        let mut folder = match lock {
+            true => Self::lock(root)?,
+            false => {
+                let made = fs::create_dir_all(root);
+                made.map_err(|source| RunError::Write { path: root.to_path_buf(), source })?;
+                Self { root: root.to_path_buf(), lock: None, place: None }
+            }
+        };
+        if !folder.study_place().exists() {
+            write_file(&folder.study_place(), place.text().as_bytes())?;
+        }
+        folder.place = Some(place.clone());
+        Ok(folder)
+    }
+
     /// Makes the folder if need be and locks it; with `fresh`, moves an earlier run aside first and says
     /// where to.
     pub(crate) fn claim(root: &Path, fresh: bool) -> Result<(Self, Option<PathBuf>), RunError> {
-        Self::inspect(root)?;
+        Self::inspect(root, None)?;
         let mut folder = Self::lock(root)?;
         let mut moved = None;
         if fresh && folder.database().exists() {
@@ -128,7 +196,7 @@ impl RunFolder {
         let opened = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
         let file = opened.map_err(|source| RunError::Write { path: path.clone(), source })?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { root: root.to_path_buf(), lock: Some(file) }),
+            Ok(()) => Ok(Self { root: root.to_path_buf(), lock: Some(file), place: None }),
             Err(TryLockError::WouldBlock) => Err(RunError::Locked(root.to_path_buf())),
             Err(TryLockError::Error(source)) => Err(RunError::Write { path, source }),
         }
@@ -158,9 +226,17 @@ impl RunFolder {
         self.root.join("study.db")
     }
 
-    /// The database, to look at.
-    pub(crate) fn look(&self) -> Result<SqliteStorage, StorageError> {
-        look(&self.database())
+    /// Where its study lives, if that is not in the folder.
+    fn study_place(&self) -> PathBuf {
+        self.root.join("study.json")
+    }
+
+    /// The study, to look at.
+    pub(crate) fn look(&self) -> Result<Box<dyn Storage>, StorageError> {
+        match &self.place {
+            Some(place) => place.look(),
+            None => Ok(Box::new(look(&self.database())?)),
+        }
     }
 
     /// The spec as it was read last.
@@ -198,11 +274,6 @@ impl RunFolder {
         self.root.join("report.html")
     }
 
-    /// The picture of the surrogate.
-    pub(crate) fn surrogate(&self) -> PathBuf {
-        self.root.join("surrogate.html")
-    }
-
     /// What is kept of a trial that is on the front so far: its weights, or the whole model, as the `ending`
     /// of the file says.
     pub(crate) fn weights(&self, trial: u64, ending: &str) -> PathBuf {
@@ -214,9 +285,14 @@ impl RunFolder {
         self.root.join("front").join(format!("trial-{trial:04}"))
     }
 
+    /// Folder of the trials that run a command.
+    pub(crate) fn trials(&self) -> PathBuf {
+        self.root.join("trials")
+    }
+
     /// Folder of a trial that runs a command.
     pub(crate) fn trial(&self, trial: u64) -> PathBuf {
-        self.root.join("trials").join(format!("{trial:06}"))
+        self.trials().join(format!("{trial:06}"))
     }
 
     /// The log of a trial that runs a command.

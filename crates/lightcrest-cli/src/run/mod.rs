@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! runs/NAME/
-//!   study.db              every trial, as it ends
+//!   study.db              every trial, as it ends; or study.json, which says where else the study lives
 //!   spec.toml             the spec as it was read last; a relative path of its images begins here
 //!   images.json           classes, counts and checksums of the images of a search
 //!   model.json            bytes and checksum of the network of a compression

@@ -84,8 +84,8 @@ impl Place {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lightcrest"));
         command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
-        // Runtimes that whoever tests may have.
-        ["ORT_DYLIB_PATH", "VIRTUAL_ENV", "CONDA_PREFIX"].iter().for_each(|name| {
+        // Runtimes and databases that whoever tests may have.
+        ["ORT_DYLIB_PATH", "VIRTUAL_ENV", "CONDA_PREFIX", "LIGHTCREST_STORAGE"].iter().for_each(|name| {
             command.env_remove(name);
         });
         command

@@ -211,9 +211,6 @@ class Database:
     def place(self) -> str:
         """Where it is, without a password."""
 
-    def rename(self, name: str, new: str) -> None:
-        """Gives a study another name."""
-
     def names(self) -> list[str]:
         """The names of the studies, in the order in which they were made."""
 
@@ -298,7 +295,7 @@ class Study:
     ) -> None:
         """Ends a running trial; `token`: which run of it is meant."""
 
-    def give_back(self, number: int) -> None:
+    def give_back(self, number: int, token: int | None = None) -> None:
         """Gives a running trial back: it waits to be run again, as it was before."""
 
     def abandoned(self) -> list[int]:
@@ -393,6 +390,18 @@ def fronts(points: Sequence[Sequence[float]]) -> list[int]:
 def hypervolumes(points: Sequence[Sequence[float]], reference: Sequence[float]) -> list[float]:
     """The volume that the first point dominates above a reference point, that the first two do, and so on; larger is better in every
     coordinate."""
+
+def copy_study(
+    from_: Memory | Database,
+    name: str,
+    to: Memory | Database,
+    new: str,
+    attributes: Mapping[int, Mapping[str, Any]] | None,
+) -> None:
+    """Copies a study as it is at one moment into a storage that has none of that name yet; what runs there waits here.
+
+    `attributes`: those of its trials where they are Python's; in a database they are JSON.
+    """
 
 def random_seed() -> int:
     """A seed that nobody has chosen."""

@@ -146,16 +146,17 @@ class _Run:
         except TrialPruned as error:
             _tell.end(study, number, "pruned", None, None, token)
             _log.info(f"Trial {number} pruned. {error}")
-        except (Exception, KeyboardInterrupt) as error:
-            if isinstance(error, KeyboardInterrupt) and study._storage._lasting and study._storage._retries is not None:
-                # Ctrl-C is not the trial's fault: whoever goes on with the study runs it again.
-                study._together.pop(number, None)
-                study._engine.give_back(number)
-                _log.info(f"Trial {number} was interrupted and waits to be run again.")
+        except KeyboardInterrupt as error:
+            try:
+                caught = self.interrupted(trial, error)
+            except _LeaseLost as lost:
+                # Ctrl-C ends the run, whoever has the trial by now.
+                _log.warning(f"{lost}.")
+                caught = False
+            if not caught:
                 raise
-            _tell.end(study, number, "failed", None, f"{type(error).__name__}: {error}", token)
-            self.failed(trial, repr(error), None, error)
-            if not isinstance(error, self.catch):
+        except Exception as error:
+            if not self.broken(trial, error):
                 raise
         else:
             numbers, reason = _tell.as_numbers(values, len(study.directions))
@@ -173,6 +174,23 @@ class _Run:
                 gc.collect()
         for callback in self.callbacks:
             callback(study, study._trials.copy(number))
+
+    def interrupted(self, trial: Any, error: KeyboardInterrupt) -> bool:
+        """Gives a trial back on Ctrl-C, if others can run it again; whether to go on all the same."""
+        study = self.study
+        if not study._storage._lasting or study._storage._retries is None:
+            return self.broken(trial, error)
+        study._together.pop(trial.number, None)
+        study._engine.give_back(trial.number, trial._token)
+        _log.info(f"Trial {trial.number} was interrupted and waits to be run again.")
+        return False
+
+    def broken(self, trial: Any, error: BaseException) -> bool:
+        """Fails a trial whose objective raised; whether to go on."""
+        reason = f"{type(error).__name__}: {error}"
+        _tell.end(self.study, trial.number, "failed", None, reason, trial._token)
+        self.failed(trial, repr(error), None, error)
+        return isinstance(error, self.catch)
 
     def completed(self, trial: Any, values: list[float]) -> None:
         names = self.study.metric_names

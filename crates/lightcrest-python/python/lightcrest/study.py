@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy as _copy
+
+from lightcrest import _engine
 from lightcrest._callbacks import MaxTrialsCallback
 from lightcrest._direction import StudyDirection, direction_word
 from lightcrest._study import Study, _logger
@@ -129,12 +132,28 @@ def copy_study(
     to_storage: str | BaseStorage,
     to_study_name: str | None = None,
 ) -> None:
-    """Copies a study, with its attributes and trials, into a storage; under its own name unless another is given."""
-    source = load_study(study_name=from_study_name, storage=from_storage)
-    copy = create_study(
-        study_name=to_study_name or from_study_name, storage=to_storage, directions=source.directions
-    )
-    copy._take_over(source._storage._attributes(from_study_name), source.get_trials())
+    """Copies a study into a storage, as it is at one moment: its space, its attributes, its trials and what it learns from; under
+    its own name unless another is given. Trials that run there wait in the copy, with the same parameters, since whoever runs
+    them has nothing to do with it."""
+    source, target = get_storage(from_storage), get_storage(to_storage)
+    name = to_study_name or from_study_name
+    directions = source._directions(from_study_name)
+    if name in target._names() or not target._create(name, directions):
+        raise duplicated(name)
+    try:
+        (there, given), (here, kept) = source._place(from_study_name), target._place(name)
+        _engine.copy_study(there, from_study_name, here, name, given)
+        if kept is not None:
+            numbers = source._open(from_study_name, directions)
+            kept.update((number, _copy.deepcopy(numbers.trial(number)[6])) for number in range(len(numbers)))
+        if given is not None or kept is not None:
+            for kind, entries in source._attributes(from_study_name).items():
+                for key, value in entries.items():
+                    target._set(name, kind, key, _copy.deepcopy(value))
+    except BaseException:
+        if not target._lasting:
+            target._delete(name)
+        raise
 
 
 class StudySummary:

@@ -9,6 +9,11 @@ pub const STUDY: Section = Section {
     keys: &[
         Key::required("name", Kind::Text, "name of the study; its folder is runs/NAME"),
         Key::optional("seed", int(0), "seed of everything random; default 0"),
+        Key::optional(
+            "storage",
+            Kind::Text,
+            "where the study lives, a path or URL of a database; default study.db in its folder",
+        ),
     ],
 };
 

@@ -4,6 +4,7 @@ use super::Value;
 use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::collections::HashSet;
 use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -86,6 +87,18 @@ impl Configuration {
             let entry = rest.iter_mut().find(|entry| entry.as_ref().is_some_and(|(n, _)| n == name));
             self.entries.extend(entry.and_then(Option::take));
         }
+    }
+
+    /// Lets names be those of a set, which gets what it has not, and gives spare room back: for
+    /// configurations that are kept by the thousand.
+    pub(crate) fn share_names(&mut self, names: &mut HashSet<Arc<str>>) {
+        for (name, _) in &mut self.entries {
+            match names.get(name) {
+                Some(known) => name.clone_from(known),
+                None => drop(names.insert(name.clone())),
+            }
+        }
+        self.entries.shrink_to_fit();
     }
 
     /// How many parameters are assigned.

@@ -3,8 +3,11 @@
 use super::number::{Number, unwrapped, wrapped};
 use super::{Cause, StorageError};
 use crate::history::{Claim, FrozenTrial, TrialState};
+use crate::space::{Configuration, Suggestions};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// What the columns of a trial hold, as text.
 pub(super) struct TrialText {
@@ -40,6 +43,7 @@ impl TrialText {
 }
 
 /// The columns of a trial that are no JSON.
+#[derive(Clone)]
 pub(super) struct TrialNumbers {
     pub(super) number: i64,
     pub(super) state: String,
@@ -51,6 +55,61 @@ pub(super) struct TrialNumbers {
     pub(super) leased: bool,
 }
 
+impl TrialNumbers {
+    pub(super) fn of(trial: &FrozenTrial) -> Self {
+        // What waits is of no run.
+        let claim = trial.claim.filter(|_| trial.state != TrialState::Waiting);
+        Self {
+            number: trial.number as i64,
+            state: trial.state.as_str().to_owned(),
+            reason: trial.reason.clone(),
+            started: trial.started.map(|ms| ms as i64),
+            finished: trial.finished.map(|ms| ms as i64),
+            attempt: trial.attempt as i64,
+            token: claim.map(|claim| claim.token as i64),
+            leased: claim.is_some_and(|claim| claim.leased),
+        }
+    }
+}
+
+/// The attributes with which a trial waited, of one that begins to run.
+pub(super) fn given(trial: &FrozenTrial) -> String {
+    match trial.state {
+        TrialState::Running if !trial.attributes.is_empty() => json(&trial.attributes),
+        _ => "{}".to_owned(),
+    }
+}
+
+/// What trials that are read one after the other mostly have in common, so that they share it: names, and
+/// what their objective asked for.
+#[derive(Default)]
+pub(super) struct Common {
+    names: HashSet<Arc<str>>,
+    suggestions: HashMap<String, Suggestions>,
+}
+
+impl Common {
+    /// Where each trial asks for something else, nothing is gained by remembering all of it.
+    const MOST: usize = 256;
+
+    fn suggestions(&mut self, place: &str, text: String) -> Result<Suggestions, StorageError> {
+        if let Some(known) = self.suggestions.get(&text) {
+            return Ok(known.clone());
+        }
+        let suggestions: Suggestions = parse(place, "trial.suggestions", &text)?;
+        if self.suggestions.len() < Self::MOST {
+            self.suggestions.insert(text, suggestions.clone());
+        }
+        Ok(suggestions)
+    }
+
+    fn configuration(&mut self, place: &str, text: &str) -> Result<Configuration, StorageError> {
+        let mut configuration: Configuration = parse(place, "trial.configuration", text)?;
+        configuration.share_names(&mut self.names);
+        Ok(configuration)
+    }
+}
+
 /// The trial that the columns stand for.
 ///
 /// # Errors
@@ -59,6 +118,7 @@ pub(super) fn trial(
     place: &str,
     numbers: TrialNumbers,
     text: TrialText,
+    common: &mut Common,
 ) -> Result<FrozenTrial, StorageError> {
     let reports: Vec<(u64, Vec<Number>)> = parse(place, "trial.reports", &text.reports)?;
     let constraints: Vec<(String, Number)> = parse(place, "trial.constraints", &text.constraints)?;
@@ -66,8 +126,8 @@ pub(super) fn trial(
     Ok(FrozenTrial {
         number: numbers.number as u64,
         state: state(place, &numbers.state)?,
-        configuration: parse(place, "trial.configuration", &text.configuration)?,
-        suggestions: parse(place, "trial.suggestions", &text.suggestions)?,
+        configuration: common.configuration(place, &text.configuration)?,
+        suggestions: common.suggestions(place, text.suggestions)?,
         known: parse(place, "trial.known", &text.known)?,
         values: values.transpose()?,
         reports: reports.into_iter().map(|(step, values)| (step, unwrapped(values))).collect(),

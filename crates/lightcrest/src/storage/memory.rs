@@ -74,6 +74,7 @@ impl Storage for MemoryStorage {
         };
         for trial in trials.iter_mut().filter(|trial| alone && left(trial)) {
             trial.reset();
+            trial.claim = None;
             writes.push(trial.number);
         }
         Ok(stored)

@@ -4,6 +4,7 @@
 //! catalog that a URL names.
 
 mod codec;
+mod copy;
 mod definition;
 mod error;
 mod memory;
@@ -13,19 +14,20 @@ mod postgres;
 mod sqlite;
 mod url;
 
+pub use copy::{copy, copy_with};
 pub use definition::Definition;
 pub use error::{Cause, StorageError};
 pub use memory::MemoryStorage;
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresCatalog;
 pub use sqlite::{SqliteCatalog, SqliteStorage};
-pub use url::{CallOff, copy, open_url};
+pub use url::{CallOff, absolute, open_url, without_password};
 
 use crate::history::{FrozenTrial, History, TrialState};
 use crate::memory::Memory;
 use crate::space::Discovery;
 use serde_json::Value as Json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// A report of a running trial, as it came after the trial was read.
@@ -53,6 +55,23 @@ pub struct Changes {
     /// Whether this is everything, and what was seen before may never have been: a server that crashed has
     /// lost what it had not acknowledged. Whoever follows begins anew.
     pub fresh: bool,
+}
+
+impl Changes {
+    /// Adds reports that were read beside the trials: each to its trial, if that is here and in the same run.
+    pub(crate) fn add_reports(&mut self, reports: impl IntoIterator<Item = Report>) {
+        let places: HashMap<u64, usize> =
+            self.trials.iter().enumerate().map(|(i, trial)| (trial.number, i)).collect();
+        for report in reports {
+            match places.get(&report.number) {
+                None => self.reports.push(report),
+                Some(i) if self.trials[*i].attempt == report.attempt => {
+                    self.trials[*i].add_report(report.step, report.values);
+                }
+                Some(_) => {}
+            }
+        }
+    }
 }
 
 /// Keeps one study.
@@ -189,6 +208,19 @@ pub trait Catalog: Send {
     /// If they cannot be read.
     fn names(&mut self) -> Result<Vec<String>, StorageError>;
 
+    /// What there is to say of each study without reading its trials, in the order of
+    /// [`names`](Self::names). Nothing is made.
+    ///
+    /// # Errors
+    /// [`StorageError::Missing`] if the database is a file that does not exist; if it cannot be read.
+    fn summaries(&mut self) -> Result<Vec<Summary>, StorageError>;
+
+    /// The storage of the study of this name, to look at: nothing is made or written.
+    ///
+    /// # Errors
+    /// As [`summaries`](Self::summaries); whether there is such a study says the storage.
+    fn look(&mut self, name: &str) -> Result<Box<dyn Storage>, StorageError>;
+
     /// The storage of the study of this name, whether there is one yet or not.
     ///
     /// # Errors
@@ -204,6 +236,47 @@ pub trait Catalog: Send {
 
     /// The database, for messages.
     fn place(&self) -> String;
+}
+
+/// A study of a [`Catalog`] in short.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// Its name.
+    pub name: String,
+    /// When it was made, in milliseconds since 1970 (UTC).
+    pub created: u64,
+    /// How many trials it has in each state; states without trials are left out.
+    pub trials: Vec<(TrialState, u64)>,
+}
+
+impl Summary {
+    /// How many trials it has in a state.
+    pub fn count(&self, state: TrialState) -> u64 {
+        self.trials.iter().find(|(other, _)| *other == state).map_or(0, |(_, count)| *count)
+    }
+
+    /// How many trials it has.
+    pub fn total(&self) -> u64 {
+        self.trials.iter().map(|(_, count)| count).sum()
+    }
+
+    /// From rows of name, creation, state and count, those of one study together; the state is missing where
+    /// there are no trials.
+    fn gather(
+        place: &str,
+        rows: impl IntoIterator<Item = (String, i64, Option<String>, i64)>,
+    ) -> Result<Vec<Self>, StorageError> {
+        let mut all: Vec<Self> = Vec::new();
+        for (name, created, state, count) in rows {
+            if all.last().is_none_or(|last| last.name != name) {
+                all.push(Self { name, created: created as u64, trials: Vec::new() });
+            }
+            if let (Some(last), Some(state)) = (all.last_mut(), state) {
+                last.trials.push((codec::state(place, &state)?, count as u64));
+            }
+        }
+        Ok(all)
+    }
 }
 
 /// Whether a write may be done to a trial that is found in a state and a run.

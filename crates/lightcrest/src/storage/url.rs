@@ -4,8 +4,8 @@
 //! comes the path. A plain path is a SQLite file, too. `?synchronous=full` makes each write wait for the
 //! disk.
 
-use super::{Catalog, Definition, SqliteCatalog, Storage, StorageError};
-use crate::history::{FrozenTrial, TrialState};
+use super::{Catalog, SqliteCatalog, StorageError};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Whether to give up waiting for a database; asked about ten times a second by the thread that waits.
@@ -55,40 +55,58 @@ fn sqlite(rest: &str, call_off: Option<CallOff>) -> Result<Box<dyn Catalog>, Sto
     Ok(Box::new(SqliteCatalog::new(path, call_off).with_full_durability(full)))
 }
 
-/// Copies a study into a storage that has none of that name yet, under the name `name`: its definition, what
-/// it learns from, its attributes and its trials as they are at one moment. What runs there waits here.
+/// The URL without its password: for messages, logs and files.
+pub fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://").filter(|(scheme, _)| !is_sqlite(scheme)) else {
+        return url.to_owned();
+    };
+    let (place, options) = rest.split_once('?').map_or((rest, None), |(place, all)| (place, Some(all)));
+    // The login ends at the last `@` before the first `/`; unless a password has a `/`, which it must not.
+    let authority = place.split('/').next().unwrap_or_default();
+    let port =
+        |text: &str| text.split_once(':').is_none_or(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
+    let end = authority.rfind('@').or_else(|| place.rfind('@').filter(|_| !port(authority)));
+    let place = end.map_or_else(
+        || place.to_owned(),
+        |end| format!("{}{}", place[..end].split(':').next().unwrap_or_default(), &place[end..]),
+    );
+    let kept = |all: &str| {
+        let words = all.split('&').filter(|word| !word.starts_with("password="));
+        words.collect::<Vec<_>>().join("&")
+    };
+    let given = options.is_some_and(|all| all.split('&').any(|word| word.starts_with("password=")));
+    let options =
+        if given { options.map(kept).filter(|left| !left.is_empty()) } else { options.map(str::to_owned) };
+    let options = options.map_or_else(String::new, |options| format!("?{options}"));
+    format!("{scheme}://{place}{options}")
+}
+
+/// The URL with the path of a SQLite file as it is seen from everywhere; relative paths begin at `folder`.
 ///
 /// # Errors
-/// [`StorageError::NoStudy`] if there is nothing to copy, [`StorageError::Exists`] if there is one already;
-/// if one of the two cannot be read or written. What was copied until then is deleted again.
-pub fn copy(from: &mut dyn Storage, to: &mut dyn Storage, name: &str) -> Result<u64, StorageError> {
-    let stored = from.definition()?.ok_or(StorageError::NoStudy)?;
-    let definition = Definition { name: name.to_owned(), ..stored };
-    let (memory, attributes, trials) = (from.memory()?, from.attributes()?, from.changes(0)?.trials);
-    to.make(&definition)?;
-    let fill = || {
-        to.open(&definition)?;
-        if !memory.sources().is_empty() {
-            to.remember(&memory)?;
-        }
-        for (key, value) in attributes {
-            to.set_attribute(&key, value)?;
-        }
-        let mut copied = 0;
-        for mut trial in trials {
-            if trial.state == TrialState::Running {
-                trial.reset();
+/// If the current folder is not known.
+pub fn absolute(url: &str, folder: &Path) -> std::io::Result<String> {
+    let (scheme, path, options) = match url.split_once("://") {
+        None => ("sqlite", url, ""),
+        Some((scheme, rest)) if is_sqlite(scheme) => match rest.strip_prefix('/') {
+            Some(rest) => {
+                let (path, options) = rest.split_at(rest.find('?').unwrap_or(rest.len()));
+                (scheme, path, options)
             }
-            // Whoever ran it there has nothing to do with it here.
-            to.create(&FrozenTrial { claim: None, ..trial })?;
-            copied += 1;
-        }
-        Ok(copied)
+            None => return Ok(url.to_owned()),
+        },
+        Some(_) => return Ok(url.to_owned()),
     };
-    fill().inspect_err(|_| {
-        // The first error is what counts.
-        to.delete().ok();
-    })
+    if path.trim().is_empty() {
+        return Ok(url.to_owned());
+    }
+    let path = std::path::absolute(folder.join(path))?;
+    Ok(format!("{scheme}:///{}{options}", path.display()))
+}
+
+/// Whether the scheme of a URL is that of SQLite; SQLAlchemy names the driver after a plus sign.
+fn is_sqlite(scheme: &str) -> bool {
+    scheme.split('+').next() == Some("sqlite")
 }
 
 #[cfg(test)]
@@ -118,6 +136,33 @@ mod tests {
             (" ", "the URL of the storage is empty"),
         ] {
             assert_eq!(place(url), Err(format!("{what}: {known}")));
+        }
+    }
+    #[test]
+    fn a_url_is_shown_without_its_password() {
+        for (url, shown) in [
+            ("postgresql://ann:se:c@ret@h:1/d?lease=5", "postgresql://ann@h:1/d?lease=5"),
+            ("postgresql://ann@h/d?password=secret&lease=5", "postgresql://ann@h/d?lease=5"),
+            ("postgres+psycopg://:secret@h/d?password=secret", "postgres+psycopg://@h/d"),
+            ("mysql://u:secret@h/d", "mysql://u@h/d"),
+            ("postgresql:///d?host=/tmp", "postgresql:///d?host=/tmp"),
+            ("postgresql://ann:se/c@ret@h/d", "postgresql://ann@h/d"),
+            ("postgresql://h:1/d@x", "postgresql://h:1/d@x"),
+            ("sqlite:///a:b@c.db?synchronous=full", "sqlite:///a:b@c.db?synchronous=full"),
+            ("runs/a:b@c.db", "runs/a:b@c.db"),
+        ] {
+            assert_eq!(without_password(url), shown);
+        }
+    }
+
+    #[test]
+    fn a_file_is_found_from_everywhere() {
+        let absolute = |url: &str| absolute(url, Path::new("/specs")).unwrap();
+        assert_eq!(absolute("sqlite:///a.db?synchronous=full"), "sqlite:////specs/a.db?synchronous=full");
+        assert_eq!(absolute("sqlite:////tmp/a.db"), "sqlite:////tmp/a.db");
+        assert_eq!(absolute("runs/a.db"), "sqlite:////specs/runs/a.db");
+        for url in ["postgresql://u@h/d", "sqlite:///", "sqlite://", ""] {
+            assert_eq!(absolute(url), url);
         }
     }
 }

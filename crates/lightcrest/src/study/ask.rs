@@ -52,11 +52,32 @@ enum Begun {
     Running(u64),
     /// Its configuration is still to be proposed.
     Reserved(Reservation),
+    /// The study has as many trials as it is to have, and none of them waits.
+    Full,
+}
+
+/// How to ask.
+#[derive(Clone, Copy)]
+struct Wish {
+    /// Whether the sampler proposes.
+    propose: bool,
+    /// Whether the trial goes back to waiting when this process dies; as the study says unless given.
+    lease: Option<bool>,
+    /// How many trials the study is to have.
+    trials: u64,
+}
+
+impl Default for Wish {
+    fn default() -> Self {
+        Self { propose: true, lease: None, trials: u64::MAX }
+    }
 }
 
 /// A number that is taken, and who proposes for it.
 struct Reservation {
     number: u64,
+    /// The run that it was reserved for.
+    claim: Option<Claim>,
     /// Whether there was no trial of that number before.
     fresh: bool,
     sampler: Thinker<dyn Sampler>,
@@ -86,7 +107,7 @@ impl Study {
     /// # Errors
     /// As [`ask`](Self::ask).
     pub fn ask_number(&mut self) -> Result<u64, StudyError> {
-        next(self, &|_| Preview::default(), true, None)
+        one(self, &|_| Preview::default(), Wish::default())
     }
 
     /// As [`ask`](Self::ask), with what is known of configurations before they are evaluated. A waiting trial
@@ -98,25 +119,14 @@ impl Study {
         &mut self,
         preview: &dyn Fn(&Configuration) -> Preview,
     ) -> Result<FrozenTrial, StudyError> {
-        let number = next(&mut *self, preview, true, None)?;
+        let number = one(&mut *self, preview, Wish::default())?;
         self.history.get(number).cloned().ok_or(StudyError::UnknownTrial { number })
     }
 
     /// As [`ask_with`](Self::ask_with), for a study that threads share: others may use it while the proposal
-    /// is computed. The number of the trial. Not to be called by a thread that holds the lock.
-    ///
-    /// # Errors
-    /// As [`ask`](Self::ask).
-    pub fn ask_shared<S: BorrowMut<Self>>(
-        study: &Mutex<S>,
-        preview: &dyn Fn(&Configuration) -> Preview,
-    ) -> Result<u64, StudyError> {
-        next(study, preview, true, None)
-    }
-
-    /// As [`ask_shared`](Self::ask_shared), where `lease` says whether the trial goes back to waiting when
-    /// this process dies, whatever the study says, and `propose` whether the sampler proposes, as
-    /// [`ask_unproposed`](Self::ask_unproposed) has it.
+    /// is computed. `lease` says whether the trial goes back to waiting when this process dies, whatever the
+    /// study says, and `propose` whether the sampler proposes, as [`ask_unproposed`](Self::ask_unproposed)
+    /// has it. The number of the trial. Not to be called by a thread that holds the lock.
     ///
     /// # Errors
     /// As [`ask`](Self::ask).
@@ -126,7 +136,33 @@ impl Study {
         propose: bool,
         lease: bool,
     ) -> Result<u64, StudyError> {
-        next(study, preview, propose, Some(lease))
+        one(study, preview, Wish { propose, lease: Some(lease), ..Wish::default() })
+    }
+
+    /// As [`ask_leased`](Self::ask_leased), with a lease and a proposal, for a study that is to have so many
+    /// trials in the end, whichever processes make them: their numbers are below that. `None`: it has them,
+    /// and none of them waits.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask).
+    pub fn ask_within<S: BorrowMut<Self>>(
+        study: &Mutex<S>,
+        preview: &dyn Fn(&Configuration) -> Preview,
+        trials: u64,
+    ) -> Result<Option<u64>, StudyError> {
+        next(study, preview, Wish { propose: true, lease: Some(true), trials })
+    }
+
+    /// Whether other workers run some of the first so many trials, as far as that was read last: if one of
+    /// these workers dies, its trial is run again.
+    pub fn is_run_elsewhere(&self, trials: u64) -> bool {
+        let elsewhere = |trial: &FrozenTrial| {
+            trial.state == TrialState::Running
+                && trial.number < trials
+                && trial.claim.is_some_and(|claim| claim.leased)
+                && !self.own.contains_key(&trial.number)
+        };
+        self.history.unfinished().any(elsewhere)
     }
 
     /// As [`ask_number`](Self::ask_number), but if no trial waits, a new one for which nothing is proposed:
@@ -135,29 +171,31 @@ impl Study {
     /// # Errors
     /// As [`ask`](Self::ask).
     pub fn ask_unproposed(&mut self) -> Result<u64, StudyError> {
-        next(self, &|_| Preview::default(), false, None)
+        one(self, &|_| Preview::default(), Wish { propose: false, ..Wish::default() })
     }
 
     /// The first step.
     fn begin(
         &mut self,
         preview: &dyn Fn(&Configuration) -> Preview,
-        propose: bool,
-        lease: Option<bool>,
+        wish: Wish,
     ) -> Result<Begun, StudyError> {
         loop {
             self.synchronize()?;
             self.reclaim()?;
-            let waiting = self.history.next_waiting().cloned();
+            let waiting = self.history.next_waiting().filter(|trial| trial.number < wish.trials).cloned();
+            if waiting.is_none() && self.history.next_number() >= wish.trials {
+                return Ok(Begun::Full);
+            }
             let from = waiting.as_ref().map(|trial| trial.state);
             let new = || FrozenTrial::waiting(self.history.next_number(), Configuration::new());
             let mut trial = waiting.unwrap_or_else(new);
             // A reservation whose process died waits without a configuration.
             let bare = trial.configuration.is_empty() && !self.definition.space.is_empty();
-            let think = propose && (from.is_none() || bare);
+            let think = wish.propose && (from.is_none() || bare);
             let reserve = think && bare && !self.sampler.is_cheap();
             let given = trial.attributes.clone();
-            trial.begin_run(Claim::draw(lease.unwrap_or(self.lease)));
+            trial.begin_run(Claim::draw(wish.lease.unwrap_or(self.lease)));
             if reserve {
                 trial.state = TrialState::Running;
                 trial.started = None;
@@ -182,7 +220,7 @@ impl Study {
                 Err(StorageError::StateConflict { .. }) => continue,
                 Err(error) => return Err(error.into()),
             }
-            let (number, state) = (trial.number, trial.state);
+            let (number, state, claim) = (trial.number, trial.state, trial.claim);
             self.take_over([trial])?;
             if state != TrialState::Running {
                 continue;
@@ -198,7 +236,7 @@ impl Study {
                 return Ok(Begun::Running(number));
             }
             let sampler = self.sampler.thinker();
-            return Ok(Begun::Reserved(Reservation { number, fresh: from.is_none(), sampler }));
+            return Ok(Begun::Reserved(Reservation { number, claim, fresh: from.is_none(), sampler }));
         }
     }
 
@@ -219,7 +257,11 @@ impl Study {
     ) -> Result<Settled, StudyError> {
         let number = reservation.number;
         let mut trial = self.history.get(number).cloned().ok_or(StudyError::UnknownTrial { number })?;
-        if trial.state != TrialState::Running || self.lost.contains(&number) {
+        // It may be given up, and be another run's of this process by now.
+        if trial.state != TrialState::Running
+            || trial.claim != reservation.claim
+            || self.lost.contains(&number)
+        {
             return Ok(Settled::Lost);
         }
         trial.configuration = configuration;
@@ -260,8 +302,9 @@ impl Study {
     /// asks next.
     fn give_up(&mut self, reservation: &Reservation) -> Result<(), StudyError> {
         let number = reservation.number;
+        let found = self.history.get(number).filter(|trial| trial.claim == reservation.claim);
+        let Some(mut trial) = found.cloned() else { return Ok(()) };
         let Some(own) = self.own.remove(&number) else { return Ok(()) };
-        let Some(mut trial) = self.history.get(number).cloned() else { return Ok(()) };
         if reservation.fresh && self.storage.withdraw(&trial)? {
             self.behind = true;
             self.history_mut().forget_reserved(number);
@@ -379,20 +422,29 @@ fn start(trial: &mut FrozenTrial, known: Preview) {
     }
 }
 
+/// The number of the next trial, now running, of a study that may have any number of them.
+fn one(
+    study: impl Access,
+    preview: &dyn Fn(&Configuration) -> Preview,
+    wish: Wish,
+) -> Result<u64, StudyError> {
+    Ok(next(study, preview, wish)?.expect("a study without a limit is never full"))
+}
+
 /// The number of the next trial, now running.
 fn next(
     mut study: impl Access,
     preview: &dyn Fn(&Configuration) -> Preview,
-    propose: bool,
-    lease: Option<bool>,
-) -> Result<u64, StudyError> {
+    wish: Wish,
+) -> Result<Option<u64>, StudyError> {
     loop {
-        let reservation = match study.with(|study| study.begin(preview, propose, lease))? {
-            Begun::Running(number) => return Ok(number),
+        let reservation = match study.with(|study| study.begin(preview, wish))? {
+            Begun::Running(number) => return Ok(Some(number)),
             Begun::Reserved(reservation) => reservation,
+            Begun::Full => return Ok(None),
         };
         match think(&mut study, &reservation, preview) {
-            Ok(true) => return Ok(reservation.number),
+            Ok(true) => return Ok(Some(reservation.number)),
             Ok(false) => {}
             Err(error) => {
                 // What went wrong first is what counts.

@@ -301,6 +301,18 @@ pub fn catalog(open: &mut dyn FnMut() -> Box<dyn Catalog>) {
         study.set_attribute("name", json!(name)).expect("writes");
     }
     assert_eq!(open().names().expect("readable"), ["b", "a", "ü \"c\""], "as they were made");
+    let summaries = open().summaries().expect("readable");
+    let names: Vec<&str> = summaries.iter().map(|summary| summary.name.as_str()).collect();
+    assert_eq!(names, ["b", "a", "ü \"c\""], "as they were made");
+    for summary in &summaries {
+        assert_eq!((summary.created, summary.total()), (definition().created, 2));
+        assert_eq!(summary.count(TrialState::Complete), 1);
+        assert_eq!(summary.count(TrialState::Running), 1);
+        assert_eq!(summary.count(TrialState::Waiting), 0);
+    }
+    assert_eq!(open().look("none").expect("opens").definition().expect("readable"), None);
+    let mut looked = open().look("a").expect("opens");
+    assert_eq!(load(&mut *looked).expect("loads").1.len(), 2, "it can be looked at");
     let taken = catalog.rename("a", "b");
     assert!(matches!(&taken, Err(StorageError::Exists { name }) if name == "b"), "{taken:?}");
     assert!(matches!(catalog.rename("none", "d"), Err(StorageError::NoStudy)));

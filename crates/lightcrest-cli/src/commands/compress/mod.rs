@@ -21,7 +21,7 @@ use lightcrest_model::data::Loaded;
 use lightcrest_model::spec::Phase;
 use lightcrest_report::metric::{Kind, label};
 
-use crate::arguments::CompressArguments;
+use crate::arguments::{EngineArguments, Role, StudyArguments};
 use crate::error::CliError;
 use crate::images;
 use crate::keeper::{Keeper, MakesModels};
@@ -32,6 +32,7 @@ use crate::runtime;
 use crate::session::Session;
 use crate::spec_file::{self, CompressFile};
 use crate::stop;
+use crate::target::Target;
 use crate::terminal::tell;
 use finish::Finish;
 
@@ -49,16 +50,21 @@ impl MakesModels for CompressObjective {
 }
 
 /// Compresses.
-pub(crate) fn compress(arguments: &CompressArguments) -> Result<(), CliError> {
-    let engine = runtime::engine(&arguments.engine)?;
-    let arguments = &arguments.study;
+pub(crate) fn compress(arguments: &StudyArguments, engine: &EngineArguments) -> Result<(), CliError> {
+    let engine = runtime::engine(engine)?;
     let begun = Instant::now();
     let mut file = spec_file::read_compress(&arguments.spec)?;
     if file.spec.space().is_empty() {
+        if arguments.role == Role::Worker {
+            let path = arguments.spec.display();
+            let message =
+                format!("nothing varies in {path}: `lightcrest compress {path}` makes its one model");
+            return Err(CliError::Usage(message));
+        }
         return single::single(arguments, &file, engine);
     }
-    let root = Session::folder(arguments, &file.spec.study);
-    prepare::adopt_from(&mut file.spec.study, &root);
+    let target = Target::of(arguments, &file.spec.study)?;
+    prepare::adopt_from(&mut file.spec.study, &target);
     let spec = &file.spec;
     file.warnings().for_each(tell);
     let Loaded { splits, test, identity, .. } = images::load(&spec.data, arguments.quiet)?;
@@ -66,14 +72,14 @@ pub(crate) fn compress(arguments: &CompressArguments) -> Result<(), CliError> {
     let objective = CompressObjective::new(spec, &splits).map_err(unfit)?;
     let objective = objective.with_engine(engine);
     prepare::check_feasible(&spec.study, &|configuration| objective.preview(configuration))?;
-    let root = Session::root(arguments, &spec.study)?;
+    target.check(&spec.study, arguments.fresh)?;
     if !arguments.fresh {
-        images::check_same(&root, &identity, arguments.quiet)?;
-        original::check_same(&root, &spec.original.identity)?;
+        images::check_same(&target.root, &identity, arguments.quiet)?;
+        original::check_same(&target.root, &spec.original.identity)?;
     }
 
-    let (install, text) = (|| stop::install(None), file.text_in(&root));
-    let mut session = Session::open(arguments, &spec.study, &text, &root, pruner, begun, install)?;
+    let (install, text) = (|| stop::install(None), file.text_in(&target.root));
+    let mut session = Session::open(arguments, &spec.study, &text, &target, pruner, begun, install)?;
     images::keep(&session.folder, &identity)?;
     original::keep(&session.folder, &spec.original.identity)?;
     if !arguments.quiet {
@@ -98,6 +104,10 @@ pub(crate) fn compress(arguments: &CompressArguments) -> Result<(), CliError> {
     let summary = result.map_err(CliError::Broken)?;
     if summary.ending == Ending::Stopped {
         return Err(session.again());
+    }
+    if arguments.role == Role::Worker {
+        session.leave(&summary);
+        return session.success(|_| None);
     }
 
     let deadline = times.refit();
@@ -180,10 +190,7 @@ fn begin(session: &mut Session<'_>, objective: &CompressObjective) -> Result<(),
         return Ok(());
     }
     for configuration in objective.starts() {
-        let there = session.study.trials().iter().any(|trial| trial.configuration == configuration);
-        if !there {
-            session.study.enqueue(&configuration)?;
-        }
+        session.study.enqueue_new(&configuration)?;
     }
     Ok(())
 }

@@ -13,9 +13,9 @@ use crate::run::{RunError, RunFolder, write_file};
 /// # Errors
 /// [`CliError::OtherModel`], or a file that cannot be read.
 pub(super) fn check_same(root: &Path, now: &ModelIdentity) -> Result<(), CliError> {
-    let folder = RunFolder::inspect(root)?;
+    let folder = RunFolder::at(root)?;
     let path = folder.original();
-    if !folder.database().exists() || !path.exists() {
+    if !folder.has_study() || !path.exists() {
         return Ok(());
     }
     let failed = |source| RunError::Read { path: path.clone(), source };

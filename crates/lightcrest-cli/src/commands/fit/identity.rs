@@ -39,9 +39,9 @@ impl Identity {
 
     /// Refuses a table that is not the one that the run in `root` began with.
     pub(super) fn check_same(&self, root: &Path) -> Result<(), CliError> {
-        let folder = RunFolder::inspect(root)?;
+        let folder = RunFolder::at(root)?;
         let path = folder.table();
-        if !folder.database().exists() || !path.exists() {
+        if !folder.has_study() || !path.exists() {
             return Ok(());
         }
         let failed = |source| RunError::Read { path: path.clone(), source };

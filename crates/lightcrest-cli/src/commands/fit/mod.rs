@@ -32,13 +32,14 @@ use lightcrest_table::read::Source;
 use lightcrest_table::search::{Made, Problem, ProblemConfig, TableObjective, portfolio, space};
 use lightcrest_table::table::learn;
 
-use crate::arguments::{FitArguments, StudyArguments};
+use crate::arguments::{FitArguments, Role, StudyArguments};
 use crate::error::CliError;
 use crate::keeper::{Keeper, MakesModels};
 use crate::progress::Steps;
 use crate::run::write_file;
 use crate::session::Session;
 use crate::stop;
+use crate::target::Target;
 use crate::terminal::print;
 use crate::{prepare, spec_file};
 use finish::Finish;
@@ -99,23 +100,26 @@ pub(crate) fn fit(arguments: &FitArguments) -> Result<(), CliError> {
     let study_arguments = StudyArguments {
         spec: arguments.file.clone(),
         out: arguments.out.clone(),
+        storage: arguments.storage.clone(),
         fresh: arguments.fresh,
         learn_from: Vec::new(),
         workers: Some(1),
         quiet: arguments.quiet,
+        role: Role::Whole,
     };
+    let target = Target::of(&study_arguments, &spec.study)?;
     // Another table has another space: what changed is the table.
     if !arguments.fresh {
-        identity.check_same(&Session::folder(&study_arguments, &spec.study))?;
+        identity.check_same(&target.root)?;
     }
-    let root = Session::root(&study_arguments, &spec.study)?;
+    target.check(&spec.study, arguments.fresh)?;
     if !arguments.quiet {
         print(&columns::text(&table))?;
     }
 
     let install = || stop::install(None);
     let pruner = pruner(&spec.study)?;
-    let mut session = Session::open(&study_arguments, &spec.study, &text, &root, pruner, begun, install)?;
+    let mut session = Session::open(&study_arguments, &spec.study, &text, &target, pruner, begun, install)?;
     identity.keep(&session.folder)?;
     let json = serde_json::to_string_pretty(&table).expect("plain data with string keys is JSON");
     write_file(&session.folder.columns(), format!("{json}\n").as_bytes())?;
@@ -174,9 +178,7 @@ fn begin(study: &mut Study, first: &[lightcrest::Configuration]) -> Result<(), S
         return Ok(());
     }
     for configuration in first {
-        if !study.trials().iter().any(|trial| trial.configuration == *configuration) {
-            study.enqueue(configuration)?;
-        }
+        study.enqueue_new(configuration)?;
     }
     Ok(())
 }

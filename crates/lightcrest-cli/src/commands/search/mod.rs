@@ -19,7 +19,7 @@ use lightcrest_model::data::Loaded;
 use lightcrest_model::objective::{Model, NetworkObjective};
 use lightcrest_model::spec::Phase;
 
-use crate::arguments::StudyArguments;
+use crate::arguments::{Role, StudyArguments};
 use crate::error::CliError;
 use crate::images;
 use crate::keeper::{Keeper, MakesModels};
@@ -29,6 +29,7 @@ use crate::refit::Times;
 use crate::session::Session;
 use crate::spec_file;
 use crate::stop;
+use crate::target::Target;
 use crate::terminal::tell;
 use finish::{Finish, Trainer};
 
@@ -49,8 +50,8 @@ impl MakesModels for NetworkObjective {
 pub(crate) fn search(arguments: &StudyArguments) -> Result<(), CliError> {
     let begun = Instant::now();
     let mut file = spec_file::read_search(&arguments.spec)?;
-    let root = Session::folder(arguments, &file.spec.study);
-    prepare::adopt_from(&mut file.spec.study, &root);
+    let target = Target::of(arguments, &file.spec.study)?;
+    prepare::adopt_from(&mut file.spec.study, &target);
     let spec = &file.spec;
     if spec.space().parameters().is_empty() {
         let path = arguments.spec.display();
@@ -63,13 +64,13 @@ pub(crate) fn search(arguments: &StudyArguments) -> Result<(), CliError> {
     let objective = NetworkObjective::new(spec, splits.clone());
     let pruner = prepare::pruner(&spec.study)?;
     prepare::check_feasible(&spec.study, &|configuration| objective.preview(configuration))?;
-    let root = Session::root(arguments, &spec.study)?;
+    target.check(&spec.study, arguments.fresh)?;
     if !arguments.fresh {
-        images::check_same(&root, &identity, arguments.quiet)?;
+        images::check_same(&target.root, &identity, arguments.quiet)?;
     }
 
-    let (install, text) = (|| stop::install(None), file.text_in(&root));
-    let mut session = Session::open(arguments, &spec.study, &text, &root, pruner, begun, install)?;
+    let (install, text) = (|| stop::install(None), file.text_in(&target.root));
+    let mut session = Session::open(arguments, &spec.study, &text, &target, pruner, begun, install)?;
     images::keep(&session.folder, &identity)?;
     let times = Times::new(&session, spec.refit);
     let epochs = |configuration: &_| {
@@ -86,6 +87,10 @@ pub(crate) fn search(arguments: &StudyArguments) -> Result<(), CliError> {
     let summary = result.map_err(CliError::Broken)?;
     if summary.ending == Ending::Stopped {
         return Err(session.again());
+    }
+    if arguments.role == Role::Worker {
+        session.leave(&summary);
+        return session.success(|_| None);
     }
 
     let deadline = times.refit();

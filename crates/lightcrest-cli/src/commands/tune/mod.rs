@@ -39,13 +39,14 @@ use std::time::Instant;
 use lightcrest::executor::Ending;
 use lightcrest_spec::tune::with_directory;
 
-use crate::arguments::StudyArguments;
+use crate::arguments::{Role, StudyArguments};
 use crate::error::CliError;
 use crate::prepare;
 use crate::progress::Steps;
 use crate::session::Session;
 use crate::spec_file;
 use crate::stop;
+use crate::target::Target;
 use family::Families;
 use objective::CommandObjective;
 pub(super) use program::Program;
@@ -67,16 +68,20 @@ pub(crate) fn tune(arguments: &StudyArguments) -> Result<(), CliError> {
     let program = Program::find(&spec, &arguments.spec)?;
     let pruner = prepare::pruner(&spec.study)?;
     prepare::check_feasible(&spec.study, &|_| Default::default())?;
-    let root = Session::root(arguments, &spec.study)?;
+    let target = Target::of(arguments, &spec.study)?;
+    target.check(&spec.study, arguments.fresh)?;
 
     let families = Arc::new(Families::new());
     let programs = Arc::clone(&families);
     let install = || stop::install(Some(programs));
     // The copy lies elsewhere, and its program runs where this one does.
     let text = program.directory().to_str().map_or_else(|| text.clone(), |it| with_directory(&text, it));
-    let mut session = Session::open(arguments, &spec.study, &text, &root, pruner, begun, install)?;
-    process::end_leftovers(&root);
+    let mut session = Session::open(arguments, &spec.study, &text, &target, pruner, begun, install)?;
     let folder = Arc::clone(&session.folder);
+    // Where others work in the same folder, each trial looks for its own.
+    if !folder.is_shared() {
+        process::end_leftovers(&folder.trials());
+    }
     let objective = CommandObjective::new(&spec, program, &folder, &families, Arc::clone(&session.stop));
     let patience = session.workers + PATIENCE;
     let watch = Watch::new(session.study.history(), patience, Arc::clone(&session.stop));
@@ -92,6 +97,9 @@ pub(crate) fn tune(arguments: &StudyArguments) -> Result<(), CliError> {
         (Ending::Stopped, None) => return Err(session.again()),
         _ => {}
     }
-    session.close()?;
+    match arguments.role {
+        Role::Worker => session.leave(&summary),
+        Role::Whole => session.close()?,
+    }
     session.success(|trial| Some(folder.trial_log(trial)))
 }

@@ -17,6 +17,7 @@ use super::family::{Families, Running};
 use super::line::Said;
 use super::metrics::{Metrics, Source};
 use super::output::Output;
+use super::process;
 use super::program::{Files, Program};
 use super::tail::{Event, Tail};
 use super::value::shortened;
@@ -112,7 +113,12 @@ impl<'a> CommandObjective<'a> {
             return Err(TrialError::Interrupted.into());
         }
         let configuration = trial.configuration().clone();
-        let files = Files::make(self.folder.trial(trial.number()), self.spec, &configuration)?;
+        let folder = self.folder.trial(trial.number());
+        if self.folder.is_shared() {
+            // A worker that was killed may have left the program of this trial running on this machine.
+            process::end_leftovers(&folder);
+        }
+        let files = Files::make(folder, self.spec, &configuration)?;
         // What every library takes for a seed: less than 2^31.
         let seed = trial.seed() >> 33;
         let mut command = self.program.command(self.spec, &configuration, (trial.number(), seed), &files);

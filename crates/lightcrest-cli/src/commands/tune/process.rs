@@ -132,10 +132,9 @@ mod linux {
     }
 
     /// Kills what a run that was killed itself has left running: the processes whose environment names a
-    /// trial's folder of `root`, and their children.
-    pub(in super::super) fn end_leftovers(root: &Path) {
-        let Ok(root) = std::path::absolute(root) else { return };
-        let trials = root.join("trials");
+    /// trial's folder that is `trials` or lies in it, and their children.
+    pub(in super::super) fn end_leftovers(trials: &Path) {
+        let Ok(trials) = std::path::absolute(trials) else { return };
         let own = std::process::id();
         let processes = all();
         let is_left = |stat: &&Stat| trial_folder(stat.id.pid).is_some_and(|it| it.starts_with(&trials));

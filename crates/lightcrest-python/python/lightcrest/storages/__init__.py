@@ -1,8 +1,8 @@
-"""Where studies live: in memory, or in SQLite files.
+"""Where studies live: in memory, in SQLite files, or in PostgreSQL.
 
-One SQLite file holds any number of studies, and any number of processes on one machine may work on them. What running
-trials ask for and report is stored at once, so a trial can be told by another process than the one that asked for it.
-Several machines need a disk that locks files rightly; databases that are servers are not supported.
+A database holds any number of studies, and any number of processes may work on them: those of one machine on a SQLite
+file, which must lie on a local disk, and those of several machines on PostgreSQL. What running trials ask for and report is
+stored at once, so a trial can be told by another process than the one that asked for it.
 """
 
 from __future__ import annotations

@@ -22,4 +22,7 @@ CREATE TABLE report (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX report_revision ON report (study, revision);
-CREATE INDEX trial_running ON trial (study, owner) WHERE state = 'running';
+
+-- One index for both questions: what changed since, of either half, and what runs. A second one is written with every trial.
+DROP INDEX trial_revision;
+CREATE INDEX trial_revision ON trial (study, (state = 'running'), revision);

@@ -27,7 +27,7 @@ const SLICE: Duration = Duration::from_millis(100);
 /// What the thread is told to do.
 type Job = Box<dyn FnOnce(&mut Session) + Send>;
 
-/// A way to the thread of a server.
+/// A way to the thread of a server, for all who say the same of it.
 pub(super) struct Server {
     jobs: Mutex<Sender<Job>>,
     pub(super) target: Target,
@@ -39,18 +39,15 @@ pub(super) struct Server {
 impl Server {
     /// That of this process, made if there is none yet. It connects when it is first asked something.
     pub(super) fn of(target: &Target) -> Arc<Self> {
-        type Servers = (u32, Vec<(String, Weak<Server>)>);
+        type Servers = (u32, Vec<Weak<Server>>);
         static SERVERS: Mutex<Servers> = Mutex::new((0, Vec::new()));
         let mut servers = SERVERS.lock().unwrap_or_else(PoisonError::into_inner);
         let process = std::process::id();
         if servers.0 != process {
             *servers = (process, Vec::new());
         }
-        let key = format!("{} {:?} {:?}", target.place(), target.lease, target.encrypted);
-        let same = |server: &Self| server.target.password == target.password;
-        let known =
-            servers.1.iter().filter(|(name, _)| *name == key).find_map(|(_, server)| server.upgrade());
-        if let Some(server) = known.filter(|server| same(server)) {
+        let mut known = servers.1.iter().filter_map(Weak::upgrade);
+        if let Some(server) = known.find(|server| server.target == *target) {
             return server;
         }
         let (jobs, told) = mpsc::channel::<Job>();
@@ -66,8 +63,8 @@ impl Server {
         let (place, target) = (target.place(), target.clone());
         let heart = super::lease::Heart::new(target.clone());
         let server = Arc::new(Self { jobs: Mutex::new(jobs), target, place, process, heart });
-        servers.1.retain(|(_, server)| server.strong_count() > 0);
-        servers.1.push((key, Arc::downgrade(&server)));
+        servers.1.retain(|server| server.strong_count() > 0);
+        servers.1.push(Arc::downgrade(&server));
         server
     }
 
@@ -351,5 +348,30 @@ pub(super) fn refused(place: &str, error: postgres::Error) -> StorageError {
             Some(said) => StorageError::Refused { place, source: said.message().to_owned().into() },
             None => StorageError::Refused { place, source: error.into() },
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::target::Surroundings;
+    use super::*;
+
+    #[test]
+    fn a_connection_is_shared_by_those_who_say_the_same_of_it() {
+        let around = Surroundings { variable: Box::new(|_| None) };
+        let server = |rest: &str| Server::of(&Target::parse(rest, &around).unwrap());
+        let one = server("u:a@h/d");
+        assert!(Arc::ptr_eq(&one, &server("u:a@h/d")));
+        for other in [
+            "u@h/d",
+            "u:b@h/d",
+            "u:a@h/d?connect_timeout=3",
+            "u:a@h/d?sslrootcert=own.pem",
+            "u:a@h/d?sslmode=disable",
+            "u:a@h/d?lease=5",
+        ] {
+            let server = server(other);
+            assert!(!Arc::ptr_eq(&one, &server), "{other}");
+        }
     }
 }

@@ -15,13 +15,15 @@
 
 mod connection;
 mod lease;
+mod read;
 mod study;
 mod target;
 mod tls;
+mod write;
 
 use self::connection::{Server, Session};
 use self::target::{Surroundings, Target};
-use super::{CallOff, Catalog, Storage, StorageError};
+use super::{CallOff, Catalog, Storage, StorageError, Summary};
 
 /// The version of the schema that this program knows.
 const VERSION: i64 = 1;
@@ -88,6 +90,24 @@ impl Catalog for PostgresCatalog {
             let rows = session.query("SELECT name FROM lightcrest.study ORDER BY id", &[])?;
             Ok(rows.iter().map(|row| row.get(0)).collect())
         })
+    }
+
+    fn summaries(&mut self) -> Result<Vec<Summary>, StorageError> {
+        let rows = self.call(|session| {
+            if !is_made(session)? {
+                return Ok(Vec::new());
+            }
+            let sql = "SELECT s.name, s.created, t.state, count(t.number) FROM lightcrest.study s
+                       LEFT JOIN lightcrest.trial t ON t.study = s.id
+                       GROUP BY s.id, s.name, s.created, t.state ORDER BY s.id";
+            let rows = session.query(sql, &[])?;
+            Ok(rows.iter().map(|row| (row.get(0), row.get(1), row.get(2), row.get(3))).collect())
+        })?;
+        Summary::gather(&self.place(), rows)
+    }
+
+    fn look(&mut self, name: &str) -> Result<Box<dyn Storage>, StorageError> {
+        self.study(name)
     }
 
     fn study(&mut self, name: &str) -> Result<Box<dyn Storage>, StorageError> {

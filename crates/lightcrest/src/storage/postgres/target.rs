@@ -17,7 +17,7 @@ use std::time::Duration;
 const LEASE: Duration = Duration::from_secs(60);
 
 /// Where to connect, and as whom.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub(super) struct Target {
     pub(super) hosts: Vec<(String, u16)>,
     pub(super) user: String,

@@ -1,7 +1,8 @@
 //! The studies of one file.
 
 use super::{SqliteStorage, refused};
-use crate::storage::{CallOff, Catalog, Storage, StorageError};
+use crate::storage::{CallOff, Catalog, Storage, StorageError, Summary};
+use rusqlite::Row;
 use std::path::{Path, PathBuf};
 
 /// The studies of one SQLite file.
@@ -12,8 +13,9 @@ pub struct SqliteCatalog {
 }
 
 impl SqliteCatalog {
-    /// The catalog of a file, which is made with its first study. `call_off`: as
-    /// [`SqliteStorage::open_study_until`] takes it.
+    /// The catalog of a file, which is made with its first study. While its studies wait for other processes,
+    /// `call_off` is asked about ten times a second whether to give up with [`StorageError::CalledOff`]: for
+    /// Ctrl-C.
     pub fn new(path: impl AsRef<Path>, call_off: Option<CallOff>) -> Self {
         Self { path: path.as_ref().to_owned(), full: false, call_off }
     }
@@ -35,6 +37,9 @@ impl SqliteCatalog {
 
 impl Catalog for SqliteCatalog {
     fn names(&mut self) -> Result<Vec<String>, StorageError> {
+        if !self.path.exists() {
+            return Ok(Vec::new());
+        }
         let storage = self.storage("")?;
         if storage.schema == 0 {
             return Ok(Vec::new());
@@ -43,6 +48,26 @@ impl Catalog for SqliteCatalog {
             let mut statement = storage.connection.prepare("SELECT name FROM study ORDER BY id")?;
             statement.query_map([], |row| row.get(0))?.collect()
         })
+    }
+
+    fn summaries(&mut self) -> Result<Vec<Summary>, StorageError> {
+        let storage = SqliteStorage::read(&self.path)?;
+        if storage.schema == 0 {
+            return Ok(Vec::new());
+        }
+        let rows = storage.patiently(|| {
+            let mut statement = storage.connection.prepare(
+                "SELECT s.name, s.created, t.state, count(t.number) FROM study s LEFT JOIN trial t ON t.study = s.id
+                 GROUP BY s.id, t.state ORDER BY s.id",
+            )?;
+            let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
+            statement.query_map([], read)?.collect::<rusqlite::Result<Vec<_>>>()
+        })?;
+        Summary::gather(&storage.place, rows)
+    }
+
+    fn look(&mut self, name: &str) -> Result<Box<dyn Storage>, StorageError> {
+        Ok(Box::new(SqliteStorage::read_named(&self.path, Some(name.to_owned()))?))
     }
 
     fn study(&mut self, name: &str) -> Result<Box<dyn Storage>, StorageError> {

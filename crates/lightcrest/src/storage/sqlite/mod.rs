@@ -125,33 +125,24 @@ impl SqliteStorage {
         Self::connect(path.as_ref(), writable(), Some(name.into()), None)
     }
 
-    /// As [`open_study`](Self::open_study); while it waits for other processes, now and later, `call_off` is
-    /// asked about ten times a second whether to give up with [`StorageError::CalledOff`]: for Ctrl-C.
-    ///
-    /// # Errors
-    /// As [`open`](Self::open).
-    pub fn open_study_until(
-        path: impl AsRef<Path>,
-        name: impl Into<String>,
-        call_off: CallOff,
-    ) -> Result<Self, StorageError> {
-        Self::connect(path.as_ref(), writable(), Some(name.into()), Some(call_off))
-    }
-
     /// The storage in this file, to look at: also while others work on it.
     ///
     /// # Errors
     /// As [`open`](Self::open), and [`StorageError::Missing`] if there is no file.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, StorageError> {
-        let path = path.as_ref();
+        Self::read_named(path.as_ref(), None)
+    }
+
+    /// As [`read`](Self::read), the study of a name.
+    fn read_named(path: &Path, name: Option<String>) -> Result<Self, StorageError> {
         if !path.exists() {
             return Err(StorageError::Missing { place: shown(path) });
         }
         // A reader that may not write leaves the `-wal` and `-shm` files behind when it is the last one; so
         // the file is opened for writing where that is possible, and the connection told not to write.
-        let storage = match Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, None, None) {
+        let storage = match Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, name.clone(), None) {
             Err(StorageError::Io { .. } | StorageError::Refused { .. }) => {
-                return Self::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY, None, None);
+                return Self::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY, name, None);
             }
             opened => opened?,
         };
@@ -211,18 +202,24 @@ impl SqliteStorage {
             if !is_busy(&error) || begun.elapsed() >= BUSY {
                 return Err(refused(&self.place, error));
             }
-            if self.call_off.as_ref().is_some_and(|call_off| call_off()) {
-                return Err(StorageError::CalledOff { place: self.place.clone() });
-            }
+            self.heed()?;
             // Some refusals come at once.
             std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Whether to go on waiting for another process.
+    fn heed(&self) -> Result<(), StorageError> {
+        match self.call_off.as_ref().is_some_and(|call_off| call_off()) {
+            true => Err(StorageError::CalledOff { place: self.place.clone() }),
+            false => Ok(()),
         }
     }
 
     /// A transaction that writes, as soon as other processes let it begin. It holds the lock from the start,
     /// so that nothing in it can be refused for another process's sake.
     fn begin(&self) -> Result<Write<'_>, StorageError> {
-        let turn = self.turn.as_ref().and_then(Turn::take);
+        let turn = self.turn.as_ref().map(|turn| turn.take(|| self.heed())).transpose()?.flatten();
         let begin = || Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate);
         Ok(Write { transaction: self.patiently(begin)?, _turn: turn })
     }

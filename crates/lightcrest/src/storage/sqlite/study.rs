@@ -4,7 +4,7 @@ use super::row::{self, COLUMNS, Kind, first};
 use super::{SqliteStorage, Write, refused};
 use crate::history::{FrozenTrial, TrialState};
 use crate::memory::Memory;
-use crate::storage::codec::{self, json, parse};
+use crate::storage::codec::{self, Common, json, parse};
 use crate::storage::{Changes, Definition, Report, Storage, StorageError, check_run, give_up};
 use rusqlite::{OptionalExtension, params};
 use serde_json::Value as Json;
@@ -69,9 +69,8 @@ impl SqliteStorage {
     fn leased(&mut self) -> Result<Vec<(i64, i64)>, StorageError> {
         let (study, owner) = (self.study()?, self.enter()?);
         self.patiently(|| {
-            let sql =
-                "SELECT number, owner FROM trial WHERE study = ?1 AND state = 'running' AND owner IS NOT NULL
-                           AND owner <> ?2";
+            let sql = "SELECT number, owner FROM trial INDEXED BY trial_revision
+                       WHERE study = ?1 AND (state = 'running') = 1 AND owner IS NOT NULL AND owner <> ?2";
             let mut statement = self.connection.prepare_cached(sql)?;
             statement.query_map([study, owner], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
         })
@@ -108,10 +107,11 @@ impl SqliteStorage {
             let Some(row) = rows.next().map_err(refused)? else {
                 return Err(StorageError::UnknownTrial { number: number as u64 });
             };
-            let mut trial = row::read(place, row)?;
+            let mut trial = row::read(place, row, &mut Common::default())?;
+            let before = Kind::Replace(TrialState::Running, row::token(&trial));
             let given: String = row.get(15).map_err(refused)?;
             give_up(&mut trial, parse(place, "trial.given", &given)?, retries, row.get(16).map_err(refused)?);
-            row::write(transaction, &Kind::Replace, study, revision, &trial, None, "{}").map_err(refused)?;
+            row::write(transaction, &before, (study, revision), &trial, None, "{}").map_err(refused)?;
             if trial.state == TrialState::Waiting {
                 forget_reports(transaction, study, number).map_err(refused)?;
             }
@@ -198,12 +198,13 @@ impl Storage for SqliteStorage {
         let owner = self.owner_of(trial)?;
         self.transact(|(transaction, study, revision, place)| {
             let refused = |source| refused(place, source);
+            let at = (study, revision);
+            if row::write(transaction, &Kind::Insert, at, trial, owner, "{}").map_err(refused)? {
+                return Ok(());
+            }
             let sql = "SELECT coalesce(max(number) + 1, 0) FROM trial WHERE study = ?1";
             let next: i64 = first(transaction, sql, &[&study]).map_err(refused)?.unwrap_or(0);
-            if next as u64 != trial.number {
-                return Err(StorageError::NumberTaken { number: trial.number, next: next as u64 });
-            }
-            row::write(transaction, &Kind::Insert, study, revision, trial, owner, "{}").map_err(refused)
+            Err(StorageError::NumberTaken { number: trial.number, next: next as u64 })
         })
     }
 
@@ -211,14 +212,20 @@ impl Storage for SqliteStorage {
         let owner = self.owner_of(trial)?;
         self.transact(|(transaction, study, revision, place)| {
             let refused = |source| refused(place, source);
-            check(transaction, study, trial, from, place)?;
-            if from == TrialState::Running && trial.state == TrialState::Running {
-                return row::go_on(transaction, study, revision, trial).map_err(refused);
+            let (at, goes_on) =
+                ((study, revision), (from, trial.state) == (TrialState::Running, TrialState::Running));
+            let written = match goes_on {
+                true => row::go_on(transaction, at, trial),
+                false => {
+                    let before = Kind::Replace(from, row::token(trial));
+                    row::write(transaction, &before, at, trial, owner, &codec::given(trial))
+                }
+            };
+            if !written.map_err(refused)? {
+                check(transaction, study, trial, from, place)?;
+                // It was what it must be, and was not written: no other write can be in this transaction.
+                return Err(StorageError::UnknownTrial { number: trial.number });
             }
-            let begins = trial.state == TrialState::Running && !trial.attributes.is_empty();
-            let given = if begins { json(&trial.attributes) } else { "{}".to_owned() };
-            row::write(transaction, &Kind::Replace, study, revision, trial, owner, &given)
-                .map_err(refused)?;
             match trial.state {
                 TrialState::Waiting => {
                     forget_reports(transaction, study, trial.number as i64).map_err(refused)
@@ -232,16 +239,21 @@ impl Storage for SqliteStorage {
 
     fn report(&mut self, trial: &FrozenTrial, step: u64, values: &[f64]) -> Result<u64, StorageError> {
         self.transact(|(transaction, study, revision, place)| {
-            check(transaction, study, trial, TrialState::Running, place)?;
             let sql = "INSERT INTO report (study, number, attempt, step, report_values, revision)
-                       VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
+                       SELECT ?1, ?2, ?3, ?4, ?5, ?6 FROM trial
+                       WHERE study = ?1 AND number = ?2 AND state = 'running' AND token IS ?7
+                       ON CONFLICT DO NOTHING";
             let (number, attempt) = (trial.number as i64, trial.attempt as i64);
-            let values = codec::report(values);
+            let (values, token) = (codec::report(values), row::token(trial));
             let insert = || {
                 let mut statement = transaction.prepare_cached(sql)?;
-                statement.execute(params![study, number, attempt, step as i64, values, revision]).map(drop)
+                statement.execute(params![study, number, attempt, step as i64, values, revision, token])
             };
-            insert().map_err(|source| refused(place, source))
+            match insert().map_err(|source| refused(place, source))? {
+                // It was reported before, unless the trial is another one by now.
+                0 => check(transaction, study, trial, TrialState::Running, place),
+                _ => Ok(()),
+            }
         })
     }
 
@@ -257,32 +269,42 @@ impl Storage for SqliteStorage {
                 self.column("suggestions", 2, "'{}'")
             ),
         };
-        let sql = format!("SELECT {columns} FROM trial WHERE study = ?1 AND revision > ?2 ORDER BY number");
+        // Everything is read in the order of the table; news are looked up.
+        let whose = match since > 0 && new {
+            false => "trial WHERE study = ?1 AND revision > ?2",
+            true => {
+                "trial INDEXED BY trial_revision
+                 WHERE study = ?1 AND (state = 'running') IN (0, 1) AND revision > ?2"
+            }
+        };
+        let sql = format!("SELECT {columns} FROM {whose} ORDER BY number");
+        let find = || {
+            let mut statement = self.connection.prepare_cached("SELECT revision FROM study WHERE id = ?1")?;
+            statement.query_row([study], |row| row.get::<_, i64>(0)).optional()
+        };
+        // Mostly nothing is new.
+        let revision = self.patiently(find)?.ok_or(StorageError::NoStudy)? as u64;
+        if revision == since {
+            return Ok(Changes { revision, ..Changes::default() });
+        }
         // One read transaction, so that the revision belongs to the trials.
         let (transaction, revision) = self.patiently(|| {
             let transaction = self.connection.unchecked_transaction()?;
-            let revision = transaction
-                .prepare_cached("SELECT revision FROM study WHERE id = ?1")?
-                .query_row([study], |row| row.get::<_, i64>(0))
-                .optional()?;
+            let revision = find()?;
             Ok((transaction, revision))
         })?;
         let revision = revision.ok_or(StorageError::NoStudy)? as u64;
         let mut changes = Changes { revision, ..Changes::default() };
-        if revision == since {
-            return Ok(changes);
-        }
         let refused = |source| refused(&self.place, source);
         let mut statement = transaction.prepare_cached(&sql).map_err(refused)?;
         let mut rows = statement.query([study, since as i64]).map_err(refused)?;
+        let mut common = Common::default();
         while let Some(row) = rows.next().map_err(refused)? {
-            changes.trials.push(row::read(&self.place, row)?);
+            changes.trials.push(row::read(&self.place, row, &mut common)?);
         }
         if !new {
             return Ok(changes);
         }
-        let places: HashMap<u64, usize> =
-            changes.trials.iter().enumerate().map(|(i, trial)| (trial.number, i)).collect();
         let read = |sql: &str, key: i64| -> Result<Vec<Report>, StorageError> {
             let mut statement = transaction.prepare_cached(sql).map_err(refused)?;
             let mut rows = statement.query([study, key]).map_err(refused)?;
@@ -297,25 +319,17 @@ impl Storage for SqliteStorage {
             Ok(reports)
         };
         const REPORTS: &str = "SELECT number, attempt, step, report_values FROM report WHERE study = ?1";
-        let mut reports = match since == 0 || places.len() > MANY {
+        let reports = match since == 0 || changes.trials.len() > MANY {
             true => read(&format!("{REPORTS} AND revision > ?2"), -1)?,
             false => {
                 let mut reports = read(&format!("{REPORTS} AND revision > ?2"), since as i64)?;
-                for number in places.keys() {
-                    reports.extend(read(&format!("{REPORTS} AND number = ?2"), *number as i64)?);
+                for trial in &changes.trials {
+                    reports.extend(read(&format!("{REPORTS} AND number = ?2"), trial.number as i64)?);
                 }
                 reports
             }
         };
-        for report in reports.drain(..) {
-            match places.get(&report.number) {
-                None => changes.reports.push(report),
-                Some(i) if changes.trials[*i].attempt == report.attempt => {
-                    changes.trials[*i].add_report(report.step, report.values);
-                }
-                Some(_) => {}
-            }
-        }
+        changes.add_reports(reports);
         Ok(changes)
     }
 

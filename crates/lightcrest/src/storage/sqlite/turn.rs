@@ -5,6 +5,8 @@
 //! SQLite when they have it. It is a courtesy and no safeguard: whoever cannot get it soon, because its
 //! holder was stopped, goes on without it, and SQLite's own lock decides.
 
+use super::SLICE;
+use crate::storage::StorageError;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -23,16 +25,28 @@ impl Turn {
         Self(OpenOptions::new().create(true).truncate(false).write(true).open(path).ok())
     }
 
-    /// Waits for the turn; it is given up when what is returned is dropped.
-    pub(super) fn take(&self) -> Option<Taken<'_>> {
-        let file = self.0.as_ref()?;
-        let begun = Instant::now();
+    /// Waits for the turn; it is given up when what is returned is dropped. `heed` is asked about ten times a
+    /// second whether to go on waiting.
+    ///
+    /// # Errors
+    /// What `heed` gives.
+    pub(super) fn take(
+        &self,
+        heed: impl Fn() -> Result<(), StorageError>,
+    ) -> Result<Option<Taken<'_>>, StorageError> {
+        let Some(file) = &self.0 else { return Ok(None) };
+        let (begun, mut heeded) = (Instant::now(), Instant::now());
         loop {
             match file.try_lock() {
-                Ok(()) => return Some(Taken(file)),
-                Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => std::thread::sleep(NAP),
-                Err(_) => return None,
+                Ok(()) => return Ok(Some(Taken(file))),
+                Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => {}
+                Err(_) => return Ok(None),
             }
+            if heeded.elapsed() >= SLICE {
+                heed()?;
+                heeded = Instant::now();
+            }
+            std::thread::sleep(NAP);
         }
     }
 }

@@ -1,0 +1,259 @@
+//! Writes of a trial: each one statement, done until it is known to be done.
+
+use super::connection::{Failure, PATIENCE, Session, refused, unreachable};
+use crate::history::{FrozenTrial, TrialState};
+use crate::storage::codec::{self, TrialNumbers, TrialText};
+use crate::storage::{StorageError, check_run};
+use postgres::Row;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Adds a trial, if its number is the next.
+const CREATE: &str = "WITH quiet AS (SELECT set_config('synchronous_commit', 'off', true)),
+    s AS (UPDATE lightcrest.study SET revision = revision + 1, next = next + 1 FROM quiet
+          WHERE id = $1 AND next = $2 RETURNING revision)
+    INSERT INTO lightcrest.trial (study, number, state, configuration, known, objective_values, reports, constraints,
+        attributes, suggestions, reason, started, finished, attempt, token, lease, lease_seconds, given, made, revision)
+    SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
+        clock_timestamp() + make_interval(secs => $16), $16, $17, $18, s.revision FROM s RETURNING revision";
+
+/// Replaces a trial that is in a state and a run; one that is taken from a dead worker only while its lease
+/// is over.
+const UPDATE: &str = "WITH quiet AS (SELECT set_config('synchronous_commit', 'off', true)),
+    t AS (SELECT number FROM lightcrest.trial WHERE study = $1 AND number = $2 AND state = $18
+              AND (state <> 'running' OR token IS NOT DISTINCT FROM $19)
+              AND (NOT $20 OR lease < clock_timestamp()
+                   OR lease > clock_timestamp() + make_interval(secs => 2 * lease_seconds))
+          FOR UPDATE),
+    s AS (UPDATE lightcrest.study SET revision = revision + 1 FROM quiet, t WHERE id = $1 RETURNING revision),
+    gone AS (DELETE FROM lightcrest.report r USING s WHERE r.study = $1 AND r.number = $2
+                 AND ($3 = 'waiting' OR ($3 <> 'running' AND r.step = ANY($21)))),
+    u AS (UPDATE lightcrest.trial SET state = $3, configuration = $4, known = $5, objective_values = $6,
+        reports = CASE WHEN $18 = 'running' AND $3 = 'running' THEN reports ELSE $7 END,
+        constraints = $8, attributes = $9, suggestions = $10, reason = $11, started = $12, finished = $13, attempt = $14,
+        token = $15,
+        lease = CASE WHEN $18 = 'running' AND $3 = 'running' THEN lease
+                     ELSE clock_timestamp() + make_interval(secs => $16) END,
+        lease_seconds = CASE WHEN $18 = 'running' AND $3 = 'running' THEN lease_seconds ELSE $16 END,
+        given = CASE WHEN $18 = 'running' AND $3 = 'running' THEN given ELSE $17 END, revision = s.revision
+    FROM s WHERE study = $1 AND number = $2)
+    SELECT revision FROM s";
+
+/// Keeps a report of a running trial.
+const REPORT: &str = "WITH quiet AS (SELECT set_config('synchronous_commit', 'off', true)),
+    t AS (SELECT number FROM lightcrest.trial WHERE study = $1 AND number = $2 AND state = 'running'
+              AND token IS NOT DISTINCT FROM $3 FOR UPDATE),
+    s AS (UPDATE lightcrest.study SET revision = revision + 1 FROM quiet, t WHERE id = $1 RETURNING revision),
+    i AS (INSERT INTO lightcrest.report (study, number, attempt, step, report_values, revision)
+          SELECT $1, $2, $4, $5, $6, s.revision FROM s ON CONFLICT DO NOTHING)
+    SELECT revision FROM s";
+
+/// What is written of a trial, so that the thread of the connection can have it.
+#[derive(Clone)]
+pub(super) struct Written {
+    pub(super) numbers: TrialNumbers,
+    pub(super) text: Arc<TrialText>,
+    /// How long its lease lasts, in seconds.
+    pub(super) lease: Option<f64>,
+    pub(super) given: String,
+    /// Of which reports the row holds the values.
+    pub(super) steps: Arc<Vec<i64>>,
+}
+
+impl Written {
+    /// `lease`: how long leases last, in seconds.
+    pub(super) fn of(trial: &FrozenTrial, lease: f64) -> Self {
+        let mut numbers = TrialNumbers::of(trial);
+        // PostgreSQL has no character 0 in texts.
+        numbers.reason = numbers.reason.map(|reason| reason.replace('\0', "\u{fffd}"));
+        Self {
+            lease: numbers.leased.then_some(lease),
+            numbers,
+            text: Arc::new(TrialText::of(trial)),
+            given: codec::given(trial),
+            steps: Arc::new(trial.reports.iter().map(|(step, _)| *step as i64).collect()),
+        }
+    }
+}
+
+/// What a trial must be for it.
+#[derive(Clone, Copy)]
+pub(super) struct Before {
+    pub(super) state: TrialState,
+    pub(super) token: Option<i64>,
+    /// Only if its lease is over.
+    pub(super) over: bool,
+}
+
+/// Does a write until it is known to be done: `attempt` is told whether an earlier attempt may have been.
+/// `None`: it cannot be done, since what is there is something else.
+pub(super) fn settle(
+    session: &mut Session,
+    durable: bool,
+    mut attempt: impl FnMut(&mut Session, bool) -> Result<Result<Option<u64>, Failure>, StorageError>,
+) -> Result<Option<u64>, StorageError> {
+    let (begun, mut uncertain) = (Instant::now(), false);
+    loop {
+        let client = session.current()?;
+        match attempt(session, uncertain)? {
+            Ok(Some(revision)) => {
+                if !durable || session.flush(client)? {
+                    return Ok(Some(revision));
+                }
+                uncertain = true;
+            }
+            Ok(None) => return Ok(None),
+            Err(Failure::Refused(error)) => return Err(refused(session.place(), error)),
+            Err(Failure::Again(error) | Failure::Lost(error)) if begun.elapsed() > PATIENCE => {
+                return Err(unreachable(session.place(), error));
+            }
+            Err(Failure::Again(_)) => session.pause(),
+            Err(Failure::Lost(_)) => {
+                session.forget();
+                uncertain = true;
+            }
+        }
+    }
+}
+
+pub(super) fn revision(rows: &[Row]) -> Option<u64> {
+    rows.first().map(|row| row.get::<_, i64>(0) as u64)
+}
+
+/// Adds a trial; `made` tells it from what others add. `None`: its number is not the next.
+pub(super) fn create(
+    session: &mut Session,
+    study: i64,
+    w: &Written,
+    made: i64,
+    durable: bool,
+) -> Result<Option<u64>, StorageError> {
+    let (text, n) = (&w.text, &w.numbers);
+    settle(session, durable, |session, uncertain| {
+        if uncertain {
+            let sql = "SELECT revision FROM lightcrest.trial WHERE study = $1 AND number = $2 AND made = $3";
+            let rows = session.query(sql, &[&study, &n.number, &made])?;
+            if let Some(revision) = revision(&rows) {
+                return Ok(Ok(Some(revision)));
+            }
+        }
+        let rows = session.once(
+            CREATE,
+            &[
+                &study,
+                &n.number,
+                &n.state,
+                &text.configuration,
+                &text.known,
+                &text.values,
+                &text.reports,
+                &text.constraints,
+                &text.attributes,
+                &text.suggestions,
+                &n.reason,
+                &n.started,
+                &n.finished,
+                &n.attempt,
+                &n.token,
+                &w.lease,
+                &w.given,
+                &made,
+            ],
+        )?;
+        Ok(rows.map(|rows| revision(&rows)))
+    })
+}
+
+/// Replaces a trial. `None`: it is not what it must be before.
+pub(super) fn update(
+    session: &mut Session,
+    study: i64,
+    w: &Written,
+    before: Before,
+    durable: bool,
+) -> Result<Option<u64>, StorageError> {
+    let (from, text, n) = (before.state.as_str(), &w.text, &w.numbers);
+    settle(session, durable, |session, uncertain| {
+        if uncertain {
+            let rows = session.query(
+                "SELECT revision, state, token, finished, attempt FROM lightcrest.trial WHERE study = $1 AND number = $2",
+                &[&study, &n.number],
+            )?;
+            let done = rows.first().filter(|row| {
+                let same = row.get::<_, &str>(1) == n.state && row.get::<_, Option<i64>>(2) == n.token;
+                let times = row.get::<_, Option<i64>>(3) == n.finished && row.get::<_, i64>(4) == n.attempt;
+                // One that goes on is written again.
+                same && times && from != n.state
+            });
+            if let Some(row) = done {
+                return Ok(Ok(Some(row.get::<_, i64>(0) as u64)));
+            }
+        }
+        let rows = session.once(
+            UPDATE,
+            &[
+                &study,
+                &n.number,
+                &n.state,
+                &text.configuration,
+                &text.known,
+                &text.values,
+                &text.reports,
+                &text.constraints,
+                &text.attributes,
+                &text.suggestions,
+                &n.reason,
+                &n.started,
+                &n.finished,
+                &n.attempt,
+                &n.token,
+                &w.lease,
+                &w.given,
+                &from,
+                &before.token,
+                &before.over,
+                &*w.steps,
+            ],
+        )?;
+        Ok(rows.map(|rows| revision(&rows)))
+    })
+}
+
+/// Keeps a report of a running trial. `None`: it is not running, or another run of it.
+pub(super) fn report(
+    session: &mut Session,
+    study: i64,
+    (number, attempt, token): (i64, i64, Option<i64>),
+    step: i64,
+    values: &str,
+) -> Result<Option<u64>, StorageError> {
+    settle(session, false, |session, _| {
+        let rows = session.once(REPORT, &[&study, &number, &token, &attempt, &step, &values])?;
+        Ok(rows.map(|rows| revision(&rows)))
+    })
+}
+
+/// Why a trial cannot be written to.
+pub(super) fn conflict(
+    session: &mut Session,
+    study: i64,
+    trial: &FrozenTrial,
+    from: TrialState,
+) -> StorageError {
+    let number = trial.number;
+    let find = "SELECT state, token FROM lightcrest.trial WHERE study = $1 AND number = $2";
+    let rows = match session.query(find, &[&study, &(number as i64)]) {
+        Ok(rows) => rows,
+        Err(error) => return error,
+    };
+    let Some(row) = rows.first() else { return StorageError::UnknownTrial { number } };
+    let checked = codec::state(session.place(), row.get(0)).and_then(|found| {
+        check_run(trial, from, found, row.get::<_, Option<i64>>(1).map(|token| token as u64))?;
+        Ok(found)
+    });
+    match checked {
+        // It became so in between: whoever tries again is right.
+        Ok(found) => StorageError::StateConflict { number, expected: from, found },
+        Err(error) => error,
+    }
+}
