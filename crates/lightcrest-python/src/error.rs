@@ -21,6 +21,7 @@ use lightcrest::pruner::PrunerError;
 use lightcrest::sampler::SamplerError;
 use lightcrest::space::SpaceError;
 use lightcrest::storage::StorageError;
+use lightcrest_graph::chain;
 use pyo3::exceptions::{PyKeyError, PyKeyboardInterrupt, PyValueError};
 use pyo3::{PyErr, Python};
 use std::cell::RefCell;
@@ -88,9 +89,4 @@ pub(crate) fn space(error: SpaceError) -> PyErr {
 
 pub(crate) fn pruner(error: PrunerError) -> PyErr {
     PyValueError::new_err(chain(&error))
-}
-
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |error| error.source());
-    causes.fold(error.to_string(), |message, cause| format!("{message}: {cause}"))
 }
