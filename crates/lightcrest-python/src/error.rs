@@ -13,6 +13,7 @@
 //! | what a storage that is written in Python raises | the same |
 //! | a storage that refuses | `lightcrest.exceptions.StorageInternalError` |
 //! | a model that cannot be read or made lighter | `lightcrest.exceptions.CompressionError` (a `ValueError`) |
+//! | a table that cannot be learnt from or does not fit a model | `ValueError` |
 //!
 //! Messages are the engine's, with their causes.
 

@@ -17,6 +17,7 @@ mod shared;
 mod space;
 mod storage;
 mod study;
+mod table;
 mod trial;
 
 /// The engine of Lightcrest; use the package `lightcrest`.
@@ -38,6 +39,8 @@ mod _engine {
     use crate::storage::{Database, Memory, copy_study};
     #[pymodule_export]
     use crate::study::Study;
+    #[pymodule_export]
+    use crate::table::{TableModel, table_fit};
     #[pymodule_export]
     use crate::trial::Trial;
 

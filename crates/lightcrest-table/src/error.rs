@@ -153,6 +153,9 @@ pub enum TableError {
     /// Anything else that does not go together; the message says what would.
     #[error("{0}")]
     Unfit(String),
+    /// The fit was given up.
+    #[error("the fit was stopped")]
+    Stopped,
     /// A model file that cannot be read.
     #[error("this is no model that can be read: {0}")]
     Model(String),

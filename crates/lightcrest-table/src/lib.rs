@@ -9,6 +9,7 @@ pub mod column;
 pub mod error;
 pub mod export;
 pub mod feature;
+pub mod fit;
 pub mod metric;
 pub mod pipeline;
 pub mod predict;

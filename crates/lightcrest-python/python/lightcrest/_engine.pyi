@@ -485,3 +485,27 @@ def compress_quantize(
     min_snr: float | None,
 ) -> tuple[bytes, str]:
     """A model of 8 bits, and what was done, as JSON."""
+
+def table_fit(table: bytes, asked: str) -> tuple[str, list[bytes]]:
+    """Fits a table, given as text: what was found, as JSON, and the files of the front's models."""
+
+class TableModel:
+    """A whole model of a table: from fields to predictions."""
+
+    def __new__(cls, bytes: bytes) -> TableModel:
+        """Reads a model file."""
+
+    def to_bytes(self) -> bytes:
+        """The model file."""
+
+    def to_onnx(self) -> bytes:
+        """The whole pipeline as an ONNX file."""
+
+    def columns(self) -> list[str]:
+        """The names of the columns that it reads."""
+
+    def predict(self, table: bytes) -> bytes:
+        """Predictions of all rows of a table, given as text, as f64 in native order: probabilities of the classes, or numbers."""
+
+    def labels(self, probabilities: Sequence[float]) -> list[int]:
+        """The place of each row's class among the classes."""

@@ -1,5 +1,7 @@
 //! From a profile to a kind. The first rule that fits decides, and says so.
 
+use std::collections::BTreeSet;
+
 use super::profile::{BLOB, ORDERS, Profile};
 use super::{Column, Kind, Reading, Role};
 use crate::token::date::DateOrder;
@@ -14,6 +16,10 @@ pub struct DecideConfig {
     pub date_order: Option<DateOrder>,
     /// Whether columns of text are left out.
     pub ignore_text: bool,
+    /// Columns that are amounts, whatever they look like.
+    pub numbers: BTreeSet<String>,
+    /// Columns of levels, whatever they look like.
+    pub categories: BTreeSet<String>,
 }
 
 /// What the other columns of a table prove about how it is written.
@@ -95,6 +101,9 @@ impl Decision<'_> {
             let longest = self.profile.longest;
             return self.drop(Kind::Blob, &format!("a field of {longest} bytes, more than 64 kB"));
         }
+        if self.said() {
+            return self.constant();
+        }
         let decided = self.boolean() || self.number() || self.date();
         if !decided {
             self.words();
@@ -105,6 +114,19 @@ impl Decision<'_> {
         if self.column.role != Role::Dropped {
             self.id();
         }
+    }
+
+    /// What the user says of it.
+    fn said(&mut self) -> bool {
+        let decimal = self.config.decimal.unwrap_or(Decimal::Point);
+        if self.config.numbers.contains(&self.column.name) {
+            self.set(Kind::Number, Reading::Number { decimal }, "said to be a number");
+        } else if self.config.categories.contains(&self.column.name) {
+            self.set(Kind::Category, Reading::Category, "said to be a category");
+        } else {
+            return false;
+        }
+        true
     }
 
     fn set(&mut self, kind: Kind, reading: Reading, decided: &str) {

@@ -133,6 +133,7 @@ fn document_to_spec(errors: &mut Errors, document: &DeTable<'_>) -> Option<FitSp
             date_order: text(&own, "date_order")
                 .map(|word| if word == "month_first" { DateOrder::MonthFirst } else { DateOrder::DayFirst }),
             ignore_text: flag("ignore_text"),
+            ..DecideConfig::default()
         },
         missing,
         ignore,

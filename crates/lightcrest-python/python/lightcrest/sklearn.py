@@ -1,0 +1,339 @@
+"""Tables with scikit-learn's interface: from rows to a light model, without people.
+
+    from lightcrest.sklearn import LightcrestClassifier
+
+    model = LightcrestClassifier(time=60).fit(X_train, y_train)
+    model.predict_proba(X_test)
+    model.front_                      # quality against bytes: one row a model
+    model.choose(trial=7).save("model.lightcrest")
+
+X is a data frame of pandas or polars, a table of Arrow, or an array. What a column is follows from its type, and of columns of
+text from their fields, by the rules of `lightcrest fit`: numbers, categories, dates, text, names of rows. Missing values are
+values. y is what scikit-learn takes. Needs scikit-learn (`pip install scikit-learn`), 1.6 or newer.
+"""
+
+from __future__ import annotations
+
+import copy
+import csv
+import io
+import json
+import os
+import pathlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted, column_or_1d, validate_data
+
+from lightcrest._engine import TableModel, table_fit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Self
+
+__all__ = ["LightcrestClassifier", "LightcrestRegressor"]
+
+_LEAST = 10
+_TARGET, _GROUP = "target", "group"
+
+
+class _Columns:
+    """The columns of a table: names, what their types say, and their fields as text."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.numbers: list[str] = []
+        self.categories: list[str] = []
+        self.fields: list[list[str]] = []
+
+    def add(self, name: str, values: Iterable[Any], kind: str | None = None) -> None:
+        # What a user calls a column cannot collide with the target: the place makes the name unique.
+        name = f"{len(self.names)}: {name}"
+        self.names.append(name)
+        self.fields.append([_field(value) for value in values])
+        if kind == "number":
+            self.numbers.append(name)
+        elif kind == "category":
+            self.categories.append(name)
+
+    def text(self, beside: dict[str, Sequence[str]] | None = None) -> bytes:
+        beside = beside or {}
+        out = io.StringIO()
+        writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
+        writer.writerow([*self.names, *beside])
+        writer.writerows(zip(*self.fields, *beside.values(), strict=True))
+        return out.getvalue().encode("utf-8", "surrogatepass")
+
+
+def _field(value: Any) -> str:
+    if type(value) is float:
+        return "" if value != value else repr(value)
+    if value is None:
+        return ""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if hasattr(value, "isoformat"):
+        text = value.isoformat()
+        return "" if text == "NaT" else text
+    text = str(value)
+    return "" if text in {"nan", "<NA>", "NaT", "None"} else text
+
+
+def _check_finite(values: np.ndarray) -> None:
+    if np.isinf(values).any():
+        raise ValueError("Input X contains infinity or a value too large for dtype('float64').")
+
+
+def _columns(X: Any) -> _Columns | None:
+    """The columns of a data frame; None of anything else."""
+    columns = _Columns()
+    if type(X).__module__.split(".")[0] == "pyarrow" and hasattr(X, "column_names"):
+        import pyarrow
+
+        for name in X.column_names:
+            kind, column = X.schema.field(name).type, X.column(name)
+            said = "number" if pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind) else None
+            said = "category" if pyarrow.types.is_dictionary(kind) else said
+            values = column.to_pylist()
+            if said == "number":
+                _check_finite(np.array([v for v in values if v is not None], dtype=np.float64))
+            columns.add(name, values, said)
+        return columns
+    if type(X).__module__.split(".")[0] == "polars" and hasattr(X, "get_columns"):
+        for series in X.get_columns():
+            said = "number" if series.dtype.is_numeric() else None
+            said = "category" if str(series.dtype).startswith(("Categorical", "Enum")) else said
+            values = series.to_list()
+            if said == "number":
+                _check_finite(np.array([v for v in values if v is not None], dtype=np.float64))
+            columns.add(series.name, values, said)
+        return columns
+    if hasattr(X, "iloc") and hasattr(X, "dtypes"):
+        for place, name in enumerate(X.columns):
+            series = X.iloc[:, place]
+            kind = getattr(series.dtype, "kind", "O")
+            said = "number" if kind in "iuf" else None
+            said = "category" if str(series.dtype) == "category" else said
+            if kind == "c":
+                raise ValueError("Complex data not supported")
+            if said == "number":
+                _check_finite(series.dropna().to_numpy(dtype=np.float64))
+            columns.add(str(name), series.astype(object).where(series.notna(), None), said)
+        return columns
+    return None
+
+
+def _of_array(X: np.ndarray) -> _Columns:
+    columns = _Columns()
+    said = "number" if X.dtype.kind in "iuf" else None
+    for place in range(X.shape[1]):
+        columns.add(f"x{place}", X[:, place].tolist(), said)
+    return columns
+
+
+class _Table(BaseEstimator):
+    """What both estimators are."""
+
+    def __init__(
+        self,
+        *,
+        time: float | None = 60.0,
+        n_trials: int | None = None,
+        metric: str | None = None,
+        folds: int = 5,
+        max_bytes: int | None = None,
+        max_latency_us: float | None = None,
+        n_jobs: int | None = None,
+        random_state: Any = None,
+    ) -> None:
+        self.time = time
+        self.n_trials = n_trials
+        self.metric = metric
+        self.folds = folds
+        self.max_bytes = max_bytes
+        self.max_latency_us = max_latency_us
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.string = True
+        tags.input_tags.categorical = True
+        return tags
+
+    def _check_budget(self) -> None:
+        if self.time is None and self.n_trials is None:
+            raise ValueError("a fit without end: give `time` in seconds, `n_trials`, or both")
+
+    def _table(self, X: Any, *, reset: bool) -> _Columns:
+        columns = _columns(X)
+        if columns is None:
+            arrays = {"dtype": None, "ensure_all_finite": "allow-nan", "reset": reset}
+            X = validate_data(self, X, **arrays)
+            if X.dtype.kind == "O":
+                X = _plain(X)
+            return _of_array(X)
+        if len(columns.names) == 0 or len(columns.fields[0]) == 0:
+            # scikit-learn's own words for what is empty.
+            check_array(np.empty((len(columns.fields[0]) if columns.fields else 0, len(columns.names))))
+        validate_data(self, X, skip_check_array=True, reset=reset)
+        return columns
+
+    def _search(self, X: Any, target: Sequence[str], task: str, groups: Any) -> Self:
+        columns = self._table(X, reset=True)
+        rows = len(columns.fields[0])
+        check_consistent_length(columns.fields[0], target)
+        if rows < _LEAST:
+            raise ValueError(f"n_samples={rows}: at least {_LEAST} rows are needed to judge a model")
+        beside = {_TARGET: target}
+        if groups is not None:
+            check_consistent_length(columns.fields[0], groups)
+            beside[_GROUP] = [f"g{_field(group)}" for group in groups]
+        seed = self.random_state
+        if not isinstance(seed, int | np.integer):
+            seed = check_random_state(seed).randint(2**31 - 1)
+        threads = self.n_jobs if self.n_jobs is not None and self.n_jobs > 0 else None
+        asked = {
+            "target": _TARGET,
+            "task": task,
+            "metric": self.metric,
+            "folds": self.folds,
+            "seed": int(seed),
+            "trials": self.n_trials,
+            "time": self.time,
+            "max_bytes": self.max_bytes,
+            "max_latency_us": self.max_latency_us,
+            "threads": threads,
+            "group": _GROUP if groups is not None else None,
+            "numbers": columns.numbers,
+            "categories": columns.categories,
+        }
+        found, models = table_fit(columns.text(beside), json.dumps(asked))
+        found = json.loads(found)
+        self.metric_ = found["metric"]
+        self.columns_ = [column for column in found["columns"] if column["name"] not in beside]
+        self.warnings_ = found["warnings"]
+        self.n_trials_ = found["trials"]
+        self.front_ = [
+            {"trial": model["trial"], **model["metrics"], "configuration": model["configuration"]} for model in found["models"]
+        ]
+        self._models = models
+        self.model_ = TableModel(models[0])
+        self.trial_ = self.front_[0]["trial"]
+        return self
+
+    def choose(self, trial: int) -> Self:
+        """The same estimator with another model of the front: that of a trial of `front_`."""
+        check_is_fitted(self)
+        trials = [row["trial"] for row in self.front_]
+        if trial not in trials:
+            raise ValueError(f"trial {trial} is not on the front; these are: {', '.join(map(str, trials))}")
+        chosen = copy.copy(self)
+        chosen.model_ = TableModel(self._models[trials.index(trial)])
+        chosen.trial_ = trial
+        return chosen
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the model as one data file, whole or not at all, which `lightcrest.sklearn` loads with `TableModel`."""
+        _write(path, self.to_bytes())
+
+    def to_bytes(self) -> bytes:
+        """The model as one data file."""
+        check_is_fitted(self)
+        return self.model_.to_bytes()
+
+    def to_onnx(self) -> bytes:
+        """The whole pipeline as an ONNX file: named inputs, one a column, of shape (rows, 1)."""
+        check_is_fitted(self)
+        return self.model_.to_onnx()
+
+    def _predict(self, X: Any) -> np.ndarray:
+        check_is_fitted(self)
+        return np.frombuffer(self.model_.predict(self._table(X, reset=False).text()), dtype=np.float64)
+
+
+def _plain(X: np.ndarray) -> np.ndarray:
+    """An array of objects, as floats where all of them are numbers."""
+    for value in X.flat:
+        if isinstance(value, dict | list | tuple | set):
+            raise TypeError(f"argument must be a string or a number, not '{type(value).__name__}'")
+    try:
+        numbers = X.astype(np.float64)
+    except (TypeError, ValueError):
+        return X
+    _check_finite(numbers)
+    return numbers
+
+
+def _write(path: str | os.PathLike[str], content: bytes) -> None:
+    path = pathlib.Path(path)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+class LightcrestClassifier(ClassifierMixin, _Table):
+    """Finds a light model for classes.
+
+    | parameter | what it is |
+    |---|---|
+    | `time` | seconds of the whole fit; None for no limit, then `n_trials` is needed |
+    | `n_trials` | trials at most; with `time=None` one seed gives one answer |
+    | `metric` | `log_loss` unless given; `auc`, `average_precision`, `f1`, `accuracy`, `brier` |
+    | `folds` | of the cross-validation inside |
+    | `max_bytes`, `max_latency_us` | what every model must keep |
+    | `n_jobs` | threads; all cores unless given |
+    | `random_state` | a seed |
+
+    After `fit`: `classes_`, `front_` (one dictionary a model, the best first), `model_`, `columns_` (what each column was taken
+    for and why), `warnings_`, `metric_`, `n_trials_`.
+    """
+
+    def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
+        """Finds models. Rows of equal `groups` are never both learnt from and judged."""
+        if y is None:
+            raise ValueError(f"requires y to be passed, but the target y is None: {type(self).__name__} learns from classes")
+        self._check_budget()
+        y = column_or_1d(y, warn=True)
+        check_array(y, ensure_2d=False, dtype=None)
+        check_classification_targets(y)
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(f"y has one class only ({self.classes_[0]!r}): at least 2 are needed to learn what tells them apart")
+        return self._search(X, [f"k{code:08d}" for code in codes], "classification", groups)
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probabilities, of shape (rows, classes), in the order of `classes_`."""
+        return self._predict(X).reshape(-1, len(self.classes_)).copy()
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The class of each row; with two classes by the threshold that serves the metric best."""
+        probabilities = self._predict(X)
+        return self.classes_[np.array(self.model_.labels(probabilities.tolist()), dtype=np.intp)]
+
+
+class LightcrestRegressor(RegressorMixin, _Table):
+    """Finds a light model for numbers.
+
+    Parameters and attributes are those of `LightcrestClassifier`, without classes; `metric` is `rmse` unless given, or `mae`,
+    `r2`, `pinball`.
+    """
+
+    def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
+        """Finds models. Rows of equal `groups` are never both learnt from and judged."""
+        if y is None:
+            raise ValueError(f"requires y to be passed, but the target y is None: {type(self).__name__} learns from numbers")
+        self._check_budget()
+        y = check_array(column_or_1d(y, warn=True), ensure_2d=False, dtype=np.float64)
+        return self._search(X, [repr(value) for value in y.tolist()], "regression", groups)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """A number a row."""
+        return self._predict(X).copy()

@@ -1,0 +1,201 @@
+//! A whole fit in memory: what `lightcrest fit` does, without a run's folder.
+//!
+//! ```text
+//! Source -> learn -> Problem -> trials (space, portfolio, AutoSampler, folds as steps) -> front of models
+//! ```
+
+use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use lightcrest::executor::{Executor, ExecutorConfig};
+use lightcrest::objective::{self, Evaluation, ObjectiveInfo, TrialError};
+use lightcrest::pareto::Archive;
+use lightcrest::pruner::{PercentileConfig, PercentilePruner};
+use lightcrest::space::Configuration;
+use lightcrest::{Objective, Study, Trial};
+
+use crate::Task;
+use crate::error::TableError;
+use crate::metric::Metric;
+use crate::predict::scores;
+use crate::read::Source;
+use crate::search::{Limits, Made, Problem, ProblemConfig, TableObjective, portfolio, space};
+use crate::table::{LearnConfig, learn};
+
+/// The part of the time that a quick trial may take, or else fewer rows are learnt from.
+const QUICK: f64 = 0.2;
+/// The share of the time that is left for what follows the trials.
+const RESERVE: f64 = 0.04;
+
+/// What is asked of a fit.
+#[derive(Debug, Clone)]
+pub struct FitConfig {
+    /// The target, and how the table is read.
+    pub learn: LearnConfig,
+    /// What is measured; by the task if it is not said.
+    pub metric: Option<Metric>,
+    /// Folds.
+    pub folds: usize,
+    /// One seed, one answer, where the budget is in trials.
+    pub seed: u64,
+    /// Trials at most.
+    pub trials: Option<usize>,
+    /// Wall time of the whole fit.
+    pub time: Option<Duration>,
+    /// Bounds on models.
+    pub limits: Limits,
+    /// Threads; all cores if it is not said.
+    pub threads: Option<NonZero<usize>>,
+    /// Set it to give up.
+    pub stop: Arc<AtomicBool>,
+}
+
+/// A model of the front.
+#[derive(Debug, Clone)]
+pub struct FitModel {
+    /// The trial that it comes from.
+    pub trial: u64,
+    /// λ.
+    pub configuration: Configuration,
+    /// `validation_METRIC` with its `standard_error`, `model_bytes`, `columns_needed`, and every metric of
+    /// the task on the test part, `test_METRIC`, of a model that did not see it.
+    pub metrics: BTreeMap<String, f64>,
+    /// The models.
+    pub made: Made,
+}
+
+/// What a fit found.
+#[derive(Debug, Clone)]
+pub struct Fit {
+    /// What was predicted.
+    pub task: Task,
+    /// What was measured.
+    pub metric: Metric,
+    /// The front of quality against size, the best first.
+    pub models: Vec<FitModel>,
+    /// What was decided about the table and its columns: name, kind, why.
+    pub columns: Vec<(String, &'static str, String)>,
+    /// What the user should look at.
+    pub warnings: Vec<String>,
+    /// Trials that ended.
+    pub trials: usize,
+}
+
+/// Keeps the models of the front as trials make them.
+struct Keeping<'a> {
+    objective: &'a TableObjective,
+    models: Mutex<Archive<(u64, Made)>>,
+}
+
+impl Objective for Keeping<'_> {
+    fn objectives(&self) -> &[ObjectiveInfo] {
+        self.objective.objectives()
+    }
+
+    fn evaluate(&self, trial: &mut Trial<'_>) -> Result<Evaluation, TrialError> {
+        let (evaluation, made) = self.objective.run(trial)?;
+        if let Some(made) = made {
+            let point = objective::orient(self.objectives(), &evaluation.values);
+            let mut models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
+            models.insert(point, (trial.number(), made));
+        }
+        Ok(evaluation)
+    }
+}
+
+/// Fits: finds out what each column is, tries preparations, algorithms and hyperparameters in one space, and
+/// gives the front of models, learnt from all rows.
+///
+/// # Errors
+/// If the table cannot be used, [`TableError::Stopped`] if `stop` was set, or what broke the study.
+pub fn fit(source: Source, config: &FitConfig) -> Result<Fit, TableError> {
+    let begun = Instant::now();
+    let learnt = learn(source, &config.learn)?;
+    let mut warnings = learnt.warnings.clone();
+    let problem_config = ProblemConfig { metric: config.metric, folds: config.folds, seed: config.seed };
+    let problem = Problem::new(learnt, &problem_config)?;
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let threads = config.threads.map_or(cores, usize::from);
+    let mut objective = TableObjective::new(problem, config.limits, threads)?;
+    let left = |part: f64| config.time.map(|time| time.mul_f64(part).saturating_sub(begun.elapsed()));
+    if let Some(left) = left(1.0) {
+        let share = objective.share(left.mul_f64(QUICK)).map_err(|error| broken(&error))?;
+        if share < 1.0 {
+            warnings.push(format!("{:.0} % of the rows are used, because the time is short", 100.0 * share));
+            objective.thin(share);
+        }
+    }
+    let problem = objective.problem();
+    let (metric, task) = (problem.metric, problem.task());
+    for column in &problem.schema().columns {
+        warnings.extend(column.warnings.iter().map(|warning| format!("{}: {warning}", column.name)));
+    }
+    let columns = problem.schema().columns.iter();
+    let columns = columns.map(|it| (it.name.clone(), it.kind.name(), it.decided.clone())).collect();
+    // Nothing but the constant can be tried where nothing can be learnt from.
+    let trials = if problem.has_features() { config.trials.unwrap_or(usize::MAX) } else { 1 };
+
+    let space = space(problem).map_err(|error| broken(&error))?;
+    // Folds are steps: a trial that is behind half of the others after the first is stopped.
+    let pruner =
+        PercentileConfig { percentile: 50.0, startup_trials: 6, warmup_steps: 1, ..Default::default() };
+    let pruner = PercentilePruner::new(pruner).map_err(|error| broken(&error))?;
+    let builder = Study::builder(space, TableObjective::infos(metric)).seed(config.seed).pruner(pruner);
+    let mut study = builder.build().map_err(|error| broken(&error))?;
+    for configuration in portfolio(problem) {
+        study.enqueue(&configuration).map_err(|error| broken(&error))?;
+    }
+    let timeout = left(1.0 - RESERVE).map(|left| left.max(Duration::from_millis(300)));
+    objective.end_by(Arc::clone(&config.stop), timeout.map(|timeout| Instant::now() + timeout));
+    let keeping = Keeping { objective: &objective, models: Mutex::default() };
+    let executor =
+        Executor::new(ExecutorConfig { workers: 1, trials, timeout, stop: Arc::clone(&config.stop) });
+    executor.run(&mut study, &keeping, &()).map_err(|error| broken(&error))?;
+    let kept = keeping.models.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if config.stop.load(Ordering::SeqCst) {
+        return Err(TableError::Stopped);
+    }
+
+    // What is missing of the front is made in any case.
+    objective.end_by(Arc::new(AtomicBool::new(false)), None);
+    let mut models = Vec::new();
+    for trial in study.front() {
+        let made = match kept.items().find(|(number, _)| *number == trial.number) {
+            Some((_, made)) => made.clone(),
+            None => objective
+                .remake(trial, study.trial_seed(trial.number))
+                .map_err(|error| broken(&error))?,
+        };
+        let mut metrics = BTreeMap::new();
+        let values = trial.values.iter().flatten();
+        metrics.extend(study.objectives().iter().map(|info| info.name.clone()).zip(values.copied()));
+        for name in ["standard_error", "columns_needed"] {
+            let value = trial.attributes.get(name).and_then(serde_json::Value::as_f64);
+            metrics.extend(value.map(|value| (name.to_owned(), value)));
+        }
+        let problem = objective.problem();
+        let test = &problem.splits.test;
+        let targets: Vec<f64> = test.iter().map(|row| problem.targets[*row as usize]).collect();
+        for (metric, value) in scores(&made.judge, &made.judge.predict_rows(problem.table(), test), &targets) {
+            metrics.insert(format!("test_{}", metric.name()), value);
+        }
+        let configuration = trial.configuration.clone();
+        models.push(FitModel { trial: trial.number, configuration, metrics, made });
+    }
+    if models.is_empty() {
+        return Err(TableError::Unfit("no model keeps the limits: allow more bytes or microseconds".into()));
+    }
+    let name = format!("validation_{}", metric.name());
+    let sign = if metric.is_maximized() { -1.0 } else { 1.0 };
+    models.sort_by(|a, b| (sign * a.metrics[&name]).total_cmp(&(sign * b.metrics[&name])));
+    let trials = study.history().finished();
+    Ok(Fit { task, metric, models, columns, warnings, trials })
+}
+
+fn broken(error: &dyn std::fmt::Display) -> TableError {
+    TableError::Unfit(error.to_string())
+}
