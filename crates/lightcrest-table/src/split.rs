@@ -129,9 +129,22 @@ fn units(input: &SplitInput<'_>, decisions: &mut Vec<String>) -> Vec<u64> {
             .push("rows equal each other because there are few values; they may be in several parts".into());
         return (0..rows as u64).collect();
     }
+    if !can_be_judged(input, &unit) {
+        decisions.push("rows equal each other so often that they must be in several parts".into());
+        return (0..rows as u64).collect();
+    }
     decisions
         .push(format!("{} rows that were there before are in the part of their like", rows - first.len()));
     unit
+}
+
+/// Whether something can be learnt from one unit and judged on another: a class with two, or two at all.
+fn can_be_judged(input: &SplitInput<'_>, units: &[u64]) -> bool {
+    let mut seen: HashMap<u64, u64> = HashMap::new();
+    input.targets.iter().zip(units).any(|(target, unit)| {
+        let class = if input.task == Task::Classification { target.to_bits() } else { 0 };
+        *seen.entry(class).or_insert(*unit) != *unit
+    })
 }
 
 /// The class of each row as far as parts should have their share of it.
