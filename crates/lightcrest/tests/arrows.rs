@@ -31,7 +31,7 @@ const CRATES: &[(&str, &[&str])] = &[
             "lightcrest-table",
         ],
     ),
-    ("crates/lightcrest-python", &["lightcrest", "lightcrest-graph"]),
+    ("crates/lightcrest-python", &["lightcrest", "lightcrest-graph", "lightcrest-table"]),
     ("xtask", &[]),
 ];
 

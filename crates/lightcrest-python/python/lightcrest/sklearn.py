@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["LightcrestClassifier", "LightcrestRegressor"]
 
 _LEAST = 10
-_TARGET, _GROUP = "target", "group"
 
 
 class _Columns:
@@ -50,14 +49,18 @@ class _Columns:
         self.fields: list[list[str]] = []
 
     def add(self, name: str, values: Iterable[Any], kind: str | None = None) -> None:
-        # What a user calls a column cannot collide with the target: the place makes the name unique.
-        name = f"{len(self.names)}: {name}"
         self.names.append(name)
         self.fields.append([_field(value) for value in values])
         if kind == "number":
             self.numbers.append(name)
         elif kind == "category":
             self.categories.append(name)
+
+    def free(self, name: str) -> str:
+        """A name that no column has."""
+        while name in self.names:
+            name += "_"
+        return name
 
     def text(self, beside: dict[str, Sequence[str]] | None = None) -> bytes:
         beside = beside or {}
@@ -189,16 +192,18 @@ class _Table(BaseEstimator):
         check_consistent_length(columns.fields[0], target)
         if rows < _LEAST:
             raise ValueError(f"n_samples={rows}: at least {_LEAST} rows are needed to judge a model")
-        beside = {_TARGET: target}
+        name, group = columns.free("target"), None
+        beside = {name: target}
         if groups is not None:
             check_consistent_length(columns.fields[0], groups)
-            beside[_GROUP] = [f"g{_field(group)}" for group in groups]
+            group = columns.free("group")
+            beside[group] = [f"g{_field(value)}" for value in groups]
         seed = self.random_state
         if not isinstance(seed, int | np.integer):
             seed = check_random_state(seed).randint(2**31 - 1)
         threads = self.n_jobs if self.n_jobs is not None and self.n_jobs > 0 else None
         asked = {
-            "target": _TARGET,
+            "target": name,
             "task": task,
             "metric": self.metric,
             "folds": self.folds,
@@ -208,7 +213,7 @@ class _Table(BaseEstimator):
             "max_bytes": self.max_bytes,
             "max_latency_us": self.max_latency_us,
             "threads": threads,
-            "group": _GROUP if groups is not None else None,
+            "group": group,
             "numbers": columns.numbers,
             "categories": columns.categories,
         }
