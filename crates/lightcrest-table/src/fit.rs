@@ -153,7 +153,7 @@ pub fn fit(source: Source, config: &FitConfig) -> Result<Fit, TableError> {
     objective.end_by(Arc::clone(&config.stop), timeout.map(|timeout| Instant::now() + timeout));
     let keeping = Keeping { objective: &objective, models: Mutex::default() };
     let executor =
-        Executor::new(ExecutorConfig { workers: 1, trials, timeout, stop: Arc::clone(&config.stop) });
+        Executor::new(ExecutorConfig { trials, timeout, stop: Arc::clone(&config.stop), ..Default::default() });
     executor.run(&mut study, &keeping, &()).map_err(|error| broken(&error))?;
     let kept = keeping.models.into_inner().unwrap_or_else(PoisonError::into_inner);
     if config.stop.load(Ordering::SeqCst) {
