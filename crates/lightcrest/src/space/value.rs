@@ -1,10 +1,11 @@
 //! One value of one parameter.
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 
 /// A typed scalar, as JSON has them. Integers and floats are told apart: `1` is not `1.0`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Value {
     /// JSON's `null`: a choice such as "no scheduler".
@@ -17,6 +18,49 @@ pub enum Value {
     Float(f64),
     /// Text.
     Str(String),
+}
+
+/// By what is there, and not by trying one kind after the other: a study has millions of values.
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Scalar;
+        impl Visitor<'_> for Scalar {
+            type Value = Value;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("null, a truth value, a number or a text")
+            }
+
+            fn visit_unit<E: Error>(self) -> Result<Value, E> {
+                Ok(Value::Null)
+            }
+
+            fn visit_none<E: Error>(self) -> Result<Value, E> {
+                Ok(Value::Null)
+            }
+
+            fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
+                Ok(Value::Bool(value))
+            }
+
+            fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
+                Ok(Value::Int(value))
+            }
+
+            fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
+                Ok(i64::try_from(value).map_or(Value::Float(value as f64), Value::Int))
+            }
+
+            fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+                Ok(Value::Float(value))
+            }
+
+            fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
+                Ok(Value::Str(value.to_owned()))
+            }
+        }
+        deserializer.deserialize_any(Scalar)
+    }
 }
 
 impl Value {
@@ -129,5 +173,10 @@ mod tests {
             assert_eq!(value.to_string(), json);
             assert_eq!(serde_json::from_str::<Value>(json).unwrap(), value);
         }
+        // A whole number that is none of 64 bits with a sign is a number all the same.
+        let large = serde_json::from_str::<Value>("9223372036854775808").unwrap();
+        assert_eq!(large, Value::Float(9_223_372_036_854_775_808.0));
+        let error = serde_json::from_str::<Value>("[1]").unwrap_err().to_string();
+        assert!(error.contains("expected null, a truth value, a number or a text"), "{error}");
     }
 }
