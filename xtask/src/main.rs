@@ -19,7 +19,7 @@ cargo xtask COMMAND
   bench train   training and inference speed against PyTorch and onnxruntime, network by network
                 (--net NAME for one of them, --accuracy for the accuracy after three epochs instead)
   bench search SPEC   hypervolume of a spec's front under its sampler and under random search, budgets alike
-                (--seeds N, default 5; --trials N or --time 5m, default the spec's budget; without refit)
+                (--seeds N, default 5; --trials N or --time 5m, default the spec's budget; without refit; --peer beside Optuna and PyTorch)
   bench study   what a study costs a trial beside its objective, from Python, beside Optuna and Rustuna; and how many trials a second threads
                 and processes make (--rounds N, default 5)
   bench figures   how long figures take from Python, beside Optuna (--trials N,M, default 1000,4000; --rounds N, default 3)
@@ -34,7 +34,7 @@ cargo xtask COMMAND
                 (--part round-trip, the default; --part low-rank for what decomposition saves and loses on four of them;
                 --part exports for torchvision's families as torch exports them, which fetches torch; --part reach for
                 what pruning half of the channels saves of both, beside other tools; --part search for what
-                `lightcrest compress` finds beside random search and its first trials alone, with the options of bench search;
+                `lightcrest compress` finds beside random search, uniform L1 and EVBMF ranks, with --seeds, --trials and --time of bench search;
                 --part int8 for `lightcrest quantize` beside onnxruntime's quantizer)
   bench table --part trees   loss, training time and latency of the trees beside LightGBM and scikit-learn at the same settings, on
                 tables of PyPI packages (--table A,B; --seeds 0,1,2); --part onnx for models as ONNX in onnxruntime beside our predictions, which must

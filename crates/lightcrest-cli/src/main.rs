@@ -19,6 +19,7 @@ mod plain;
 mod prepare;
 mod progress;
 mod recorded;
+mod refit;
 mod run;
 mod runtime;
 mod session;
@@ -50,9 +51,7 @@ fn run(command: &Command) -> Result<ExitCode, CliError> {
     let result = match command {
         Command::Search(arguments) => commands::search(arguments),
         Command::Tune(arguments) => commands::tune(arguments),
-        Command::Compress(arguments) => {
-            commands::compress(&arguments.study, arguments.onnxruntime.as_deref())
-        }
+        Command::Compress(arguments) => commands::compress(&arguments.study, &arguments.engine),
         Command::Fit(arguments) => commands::fit(arguments),
         Command::Predict(arguments) => commands::predict(arguments),
         Command::Train(arguments) => commands::train(arguments),

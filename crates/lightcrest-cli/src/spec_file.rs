@@ -1,12 +1,12 @@
 //! A spec file of any kind, for the commands that take all.
 
-use std::error::Error;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lightcrest::storage::without_password;
+use lightcrest_graph::chain;
 use lightcrest_model::compress::{CompressSpec, Original};
 use lightcrest_model::spec::Spec;
 use lightcrest_report::metric::{Kind, duration};
@@ -91,6 +91,9 @@ impl SpecFile {
             }
             Self::Compress(spec) => {
                 settings.insert(0, ("Network", spec.original.path.display().to_string()));
+                settings.extend(
+                    spec.refit.map(|refit| ("Front trained again for", format!("{} epochs", refit.epochs))),
+                );
             }
         }
         settings
@@ -251,20 +254,6 @@ fn compress(path: &Path, text: String) -> Result<CompressFile, CliError> {
     }
     let model = resolve("model", spec.model_path());
     Ok(CompressFile { text, paths: model.into_iter().chain(data).collect(), spec })
-}
-
-/// An error and its causes in one line.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let message = error.to_string();
-        if !text.contains(&message) {
-            text.push_str(&format!(": {message}"));
-        }
-        cause = error.source();
-    }
-    text
 }
 
 /// A spec of a table that was read.

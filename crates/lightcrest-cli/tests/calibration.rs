@@ -67,6 +67,34 @@ fn images_calibrate_as_the_arrays_do_that_are_made_of_them() {
 }
 
 #[test]
+fn arrays_of_any_precision_are_what_the_model_reads() {
+    let place = place();
+    let array = |kind: &str, bytes: fn(f64) -> Vec<u8>| {
+        let header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': (5, 3, 8, 8), }}\n");
+        let mut file = b"\x93NUMPY\x01\x00".to_vec();
+        file.extend((header.len() as u16).to_le_bytes());
+        file.extend(header.bytes());
+        // Sixteenths, which all of the types hold.
+        file.extend((0..960).flat_map(|at| bytes(f64::from(at % 31) / 16.0 - 1.0)));
+        file
+    };
+    place.write("f4.npy", array("<f4", |x| (x as f32).to_le_bytes().to_vec()));
+    place.write("f8.npy", array("<f8", |x| x.to_le_bytes().to_vec()));
+    // Half precision by way of the bits of f32, of which the values fill few.
+    let half: fn(f64) -> Vec<u8> = |x| {
+        let bits = (x as f32).to_bits();
+        let exponent = if x == 0.0 { 0 } else { ((bits >> 23) & 255) - 112 };
+        ((((bits >> 16) & 0x8000) | (exponent << 10) | ((bits >> 13) & 0x3ff)) as u16).to_le_bytes().to_vec()
+    };
+    place.write("f2.npy", array("<f2", half));
+    let made = ["f4.npy", "f8.npy", "f2.npy"].map(|file| {
+        place.succeed(&["quantize", "model.onnx", "--calibration", file, "--out", "int8.onnx"]);
+        std::fs::read(place.path("int8.onnx")).unwrap()
+    });
+    assert!(made[0] == made[1] && made[0] == made[2]);
+}
+
+#[test]
 fn calibrated_ranks_lose_less_of_the_outputs() {
     let place = place();
     let common =
@@ -83,6 +111,20 @@ fn calibrated_ranks_lose_less_of_the_outputs() {
     let error = |layer: &serde_json::Value, name: &str| layer[name].as_f64().unwrap();
     assert!(error(&calibrated, "error") > error(&plain, "error"), "weights lose more: {plain} {calibrated}");
     assert!(error(&calibrated, "output_error") < error(&plain, "error"), "{plain} {calibrated}");
+}
+
+#[test]
+fn a_ratio_that_no_layer_keeps_is_refused_and_what_stays_is_counted() {
+    let place = place();
+    let common = ["quantize", "model.onnx", "--calibration", "photos", "--scale", "0.00392156862745098"];
+    let with = |more: &[&'static str]| [&common[..], more].concat();
+    let result = place.succeed(&with(&["--out", "int8.onnx", "--exclude", "conv1"]));
+    assert!(result.stdout.contains("layers               2 of 3 of 8 bits"), "{}", result.stdout);
+    let before = place.contents();
+    let refused = place.run(&with(&["--out", "none.onnx", "--min-snr", "200"]));
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(refused.stderr.contains("every layer would have to stay in fp32"), "{}", refused.stderr);
+    assert!(place.contents() == before, "something was written");
 }
 
 #[test]

@@ -120,6 +120,54 @@ fn a_compression_leaves_everything_a_user_needs() {
 }
 
 #[test]
+fn the_front_is_trained_again_for_longer_and_the_better_model_is_kept() {
+    let place = place();
+    let finetune = "[finetune]\nepochs = 1\nbatch_size = 16\nlearning_rate = 1e-2\n[finetune.optimizer.adam]\n\
+                    [refit]\nepochs = 3\nmodels = 2\n\n[budget]";
+    let spec = TINY
+        .replace("metric = \"agreement\"", "metric = \"validation_accuracy\"")
+        .replace("trials = 8", "trials = 4")
+        .replace("[budget]", finetune);
+    place.write("spec.toml", &spec);
+    place.succeed(&["compress", "spec.toml"]);
+    let (mut refitted, mut longer) = (0, None);
+    for model in place.names("runs/tiny/front") {
+        let folder = format!("runs/tiny/front/{model}");
+        let card: serde_json::Value =
+            serde_json::from_str(&place.read(&format!("{folder}/metrics.json"))).unwrap();
+        if card["refit"].is_null() {
+            continue;
+        }
+        refitted += 1;
+        assert_eq!(
+            (&card["refit"]["epochs"], &card["refit"]["settings"]["images"]),
+            (&3.into(), &"train".into())
+        );
+        // The network comes untrained: thirteen times as many images and three times as many epochs help.
+        assert_eq!(card["refit"]["settings"]["kept"], "refit", "{card}");
+        assert!(card["metrics"]["refit_validation_accuracy"].as_f64().unwrap() > 0.15, "{card}");
+        longer = Some(folder);
+    }
+    assert_eq!(refitted, 2);
+    // Its spec makes it again, and going on trains nothing anew.
+    let folder = longer.unwrap();
+    let before = place.read(&format!("{folder}/config.toml"));
+    assert!(before.contains("epochs = 3") && !before.contains("train_images"), "{before}");
+    let bytes = |folder: &str| fs::read(place.path(&format!("{folder}/model.onnx"))).unwrap();
+    let made = bytes(&folder);
+    place.succeed(&["compress", &format!("{folder}/config.toml"), "--out", "again"]);
+    assert!(bytes("again") == made);
+    let card = place.read(&format!("{folder}/metrics.json"));
+    place.succeed(&["compress", "spec.toml"]);
+    assert_eq!(place.read(&format!("{folder}/metrics.json")), card);
+    // Without fine-tuning there is nothing to train for longer.
+    place.write("untrained.toml", TINY.replace("[budget]", "[refit]\nepochs = 3\n\n[budget]"));
+    let refused = place.run(&["compress", "untrained.toml"]);
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.stderr.contains("without [finetune] nothing is trained"), "{}", refused.stderr);
+}
+
+#[test]
 fn another_network_is_refused_and_a_fresh_start_takes_it() {
     let place = place();
     place.write("spec.toml", TINY.replace("trials = 8", "trials = 2"));

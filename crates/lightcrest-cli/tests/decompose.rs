@@ -4,44 +4,17 @@
 
 mod common;
 
+use common::onnx::{Conv, convolutions};
 use common::{Place, TINY};
-use lightcrest_graph::onnx::proto::{
-    Dimension, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorShapeProto,
-    TensorTypeProto, TypeProto, TypeValue, ValueInfoProto,
-};
-use lightcrest_graph::onnx::{Array, Model};
-
-fn value(name: &str, size: i64) -> ValueInfoProto {
-    let dim = |size| DimensionProto { value: Some(Dimension::Value(size)), ..Default::default() };
-    let shape = TensorShapeProto { dim: vec![dim(1), dim(8), dim(size), dim(size)] };
-    let tensor = TensorTypeProto { elem_type: 1, shape: Some(shape) };
-    let r#type = TypeProto { value: Some(TypeValue::Tensor(tensor)), ..Default::default() };
-    ValueInfoProto { name: name.into(), r#type: Some(r#type), ..Default::default() }
-}
+use lightcrest_graph::onnx::Model;
 
 /// Convolutions of 3x3 and 1x1, the second of which gains nothing at half of its rank.
 fn model() -> Model {
-    let mut graph =
-        GraphProto { input: vec![value("x", 6)], output: vec![value("y", 4)], ..Default::default() };
-    for (name, read, written, window) in [("conv1", "x", "a", 3), ("conv2", "a", "y", 1)] {
-        let weight = format!("{name}.weight");
-        let values = (0..64 * window * window).map(|at| (at * 7919 % 101) as f32 - 50.0).collect();
-        graph.initializer.push(Array::f32(vec![8, 8, window, window], values).to_proto(&weight));
-        graph.node.push(NodeProto {
-            input: vec![read.into(), weight],
-            output: vec![written.into()],
-            name: name.into(),
-            op_type: "Conv".into(),
-            ..Default::default()
-        });
-    }
-    Model::new(ModelProto {
-        ir_version: 8,
-        graph: Some(graph),
-        opset_import: vec![OperatorSetIdProto { domain: String::new(), version: 17 }],
-        ..Default::default()
-    })
-    .unwrap()
+    let layers = [
+        Conv { name: "conv1", reads: "x", writes: "a", inputs: 8, outputs: 8, window: 3 },
+        Conv { name: "conv2", reads: "a", writes: "y", inputs: 8, outputs: 8, window: 1 },
+    ];
+    convolutions([8, 6], [8, 4], &layers, |at| (at * 7919 % 101) as f32 - 50.0)
 }
 
 fn place() -> Place {

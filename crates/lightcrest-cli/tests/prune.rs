@@ -4,44 +4,17 @@
 
 mod common;
 
+use common::onnx::{Conv, convolutions};
 use common::{Place, TINY};
-use lightcrest_graph::onnx::proto::{
-    Dimension, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorShapeProto,
-    TensorTypeProto, TypeProto, TypeValue, ValueInfoProto,
-};
-use lightcrest_graph::onnx::{Array, Model};
-
-fn value(name: &str, channels: i64) -> ValueInfoProto {
-    let dim = |size| DimensionProto { value: Some(Dimension::Value(size)), ..Default::default() };
-    let shape = TensorShapeProto { dim: vec![dim(1), dim(channels), dim(4), dim(4)] };
-    let tensor = TensorTypeProto { elem_type: 1, shape: Some(shape) };
-    let r#type = TypeProto { value: Some(TypeValue::Tensor(tensor)), ..Default::default() };
-    ValueInfoProto { name: name.into(), r#type: Some(r#type), ..Default::default() }
-}
+use lightcrest_graph::onnx::Model;
 
 /// Two 1x1 convolutions, `conv1` with 8 outputs and `conv2`, whose 4 outputs are the graph's.
 fn model() -> Model {
-    let mut graph =
-        GraphProto { input: vec![value("x", 4)], output: vec![value("y", 4)], ..Default::default() };
-    for (name, read, written, inputs, outputs) in [("conv1", "x", "a", 4, 8), ("conv2", "a", "y", 8, 4)] {
-        let weight = format!("{name}.weight");
-        let values = (0..inputs * outputs).map(|at| at as f32 + 1.0).collect();
-        graph.initializer.push(Array::f32(vec![outputs, inputs, 1, 1], values).to_proto(&weight));
-        graph.node.push(NodeProto {
-            input: vec![read.into(), weight],
-            output: vec![written.into()],
-            name: name.into(),
-            op_type: "Conv".into(),
-            ..Default::default()
-        });
-    }
-    Model::new(ModelProto {
-        ir_version: 8,
-        graph: Some(graph),
-        opset_import: vec![OperatorSetIdProto { domain: String::new(), version: 17 }],
-        ..Default::default()
-    })
-    .unwrap()
+    let layers = [
+        Conv { name: "conv1", reads: "x", writes: "a", inputs: 4, outputs: 8, window: 1 },
+        Conv { name: "conv2", reads: "a", writes: "y", inputs: 8, outputs: 4, window: 1 },
+    ];
+    convolutions([4, 4], [4, 4], &layers, |at| at as f32 + 1.0)
 }
 
 fn place() -> Place {

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use lightcrest_graph::chain;
 use lightcrest_graph::onnx::{Model, normalize, opaque};
 
 fn main() -> ExitCode {
@@ -59,15 +60,4 @@ fn rewrite(mode: &str, file: &Path, out: &Path) -> Result<serde_json::Value, Box
         "same_model": model == again,
         "notes": notes,
     }))
-}
-
-/// The message and its causes.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    text
 }

@@ -5,6 +5,7 @@
 //! Nothing here knows of data sets, of training or of spec files: what builds, trains or compresses a network
 //! imports this crate, and it imports none of ours.
 
+mod chain;
 pub mod compress;
 pub mod file;
 pub mod network;
@@ -16,4 +17,5 @@ mod tensor;
 #[cfg(test)]
 mod testing;
 
+pub use chain::chain;
 pub use normalization::Normalization;

@@ -264,7 +264,9 @@ fn description(network: &Network) -> Value {
                 | Op::Gather(_)
                 | Op::Pad(_)
                 | Op::Upsample(_)
-                | Op::PixelShuffle(_) => unreachable!("none of the networks has one"),
+                | Op::PixelShuffle(_)
+                | Op::GroupNorm(_)
+                | Op::Interpolate(_) => unreachable!("none of the networks has one"),
             };
             let op = if matches!(node.op, Op::Conv2d(_)) { "Conv2d" } else { node.op.name() };
             fields["op"] = json!(op);

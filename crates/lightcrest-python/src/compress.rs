@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
+use lightcrest_graph::chain;
 use lightcrest_graph::compress::activation::{Feed, Own};
 use lightcrest_graph::compress::decompose::{Calibration, Choice, DecomposeConfig, Method, Ranks, decompose};
 use lightcrest_graph::compress::feed::feeds;
@@ -210,7 +211,7 @@ fn told(model: &Model, report: &impl serde::Serialize) -> PyResult<(Vec<u8>, Str
 }
 
 fn refused(error: &dyn std::error::Error) -> PyErr {
-    CompressionError::new_err(crate::error::chain(error))
+    CompressionError::new_err(chain(error))
 }
 
 fn unknown(name: &str, value: &str, known: &str) -> PyErr {

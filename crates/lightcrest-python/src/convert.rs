@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple, PyType};
 use serde_json::Value as Json;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// A scalar. `name` is the parameter that it is of.
 pub(crate) fn value(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Value> {
@@ -322,6 +322,16 @@ pub(crate) fn attribute<'py>(py: Python<'py>, value: &Json) -> PyResult<Bound<'p
             None => attributes(py, entries.iter())?.into_any(),
         },
     })
+}
+
+/// Attributes of Python's, whose values are what JSON can say.
+pub(crate) fn attributes_of(object: &Bound<'_, PyDict>) -> PyResult<BTreeMap<String, Json>> {
+    let attribute = |(key, value): (Bound<'_, PyAny>, Bound<'_, PyAny>)| {
+        let key: String = key.extract()?;
+        let value = json(&key, &value)?;
+        Ok((key, value))
+    };
+    object.iter().map(attribute).collect()
 }
 
 pub(crate) fn attributes<'a, 'py>(

@@ -10,6 +10,7 @@
 //! | a wait for another process that a signal ended | what the signal's handler raised: `KeyboardInterrupt` |
 //! | a sampler that finds nothing or breaks | `lightcrest.exceptions.OptunaError` |
 //! | a study that is not there | `KeyError` |
+//! | what a storage that is written in Python raises | the same |
 //! | a storage that refuses | `lightcrest.exceptions.StorageInternalError` |
 //! | a model that cannot be read or made lighter | `lightcrest.exceptions.CompressionError` (a `ValueError`) |
 //!
@@ -20,6 +21,7 @@ use lightcrest::pruner::PrunerError;
 use lightcrest::sampler::SamplerError;
 use lightcrest::space::SpaceError;
 use lightcrest::storage::StorageError;
+use lightcrest_graph::chain;
 use pyo3::exceptions::{PyKeyError, PyKeyboardInterrupt, PyValueError};
 use pyo3::{PyErr, Python};
 use std::cell::RefCell;
@@ -55,6 +57,7 @@ pub(crate) fn study(error: StudyError) -> PyErr {
         StudyError::Storage(StorageError::NoStudy) => StorageInternalError::new_err(message),
         StudyError::Storage(error) => storage(error),
         StudyError::Sampler(SamplerError::Exhausted { .. }) => _Exhausted::new_err(message),
+        StudyError::Sampler(SamplerError::Unfit { .. }) => PyValueError::new_err(message),
         StudyError::Sampler(_) => OptunaError::new_err(message),
         _ => PyValueError::new_err(message),
     }
@@ -63,6 +66,11 @@ pub(crate) fn study(error: StudyError) -> PyErr {
 pub(crate) fn storage(error: StorageError) -> PyErr {
     let message = chain(&error);
     match error {
+        // What a storage that is written in Python raised.
+        StorageError::Refused { source, .. } if source.is::<PyErr>() => match source.downcast::<PyErr>() {
+            Ok(raised) => *raised,
+            Err(_) => StorageInternalError::new_err(message),
+        },
         StorageError::NoStudy => PyKeyError::new_err(message),
         StorageError::StateConflict { .. } => UpdateFinishedTrialError::new_err(message),
         StorageError::LeaseLost { .. } => _LeaseLost::new_err(message),
@@ -81,9 +89,4 @@ pub(crate) fn space(error: SpaceError) -> PyErr {
 
 pub(crate) fn pruner(error: PrunerError) -> PyErr {
     PyValueError::new_err(chain(&error))
-}
-
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |error| error.source());
-    causes.fold(error.to_string(), |message, cause| format!("{message}: {cause}"))
 }

@@ -9,6 +9,7 @@ mod compress;
 mod convert;
 mod error;
 mod figure;
+mod foreign;
 mod number;
 mod pruner;
 mod sampler;
@@ -29,6 +30,8 @@ mod _engine {
     use crate::figure::{complete, parameters};
     #[pymodule_export]
     use crate::number::{draw, fronts, hypervolumes, random_seed};
+    #[pymodule_export]
+    use crate::sampler::survivors;
     #[pymodule_export]
     use crate::space::Space;
     #[pymodule_export]

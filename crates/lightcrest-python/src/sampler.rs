@@ -2,8 +2,8 @@
 
 use crate::convert;
 use lightcrest::sampler::{
-    AutoSampler, BruteForceSampler, CmaEsSampler, EvolutionSampler, GpSampler, NsgaIIISampler, NsgaIISampler,
-    QmcSampler, RandomSampler, Sampler, TpeSampler,
+    AutoSampler, BruteForceSampler, CmaEsSampler, EvolutionSampler, GpSampler, NsgaConfig, NsgaIIISampler,
+    NsgaIISampler, QmcSampler, RandomSampler, Sampler, TpeSampler,
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -41,4 +41,19 @@ pub(crate) fn make(name: &str, settings: &Bound<'_, PyDict>) -> PyResult<Box<dyn
 pub(crate) fn read<C: DeserializeOwned>(what: &str, settings: &Bound<'_, PyDict>) -> PyResult<C> {
     let settings = convert::json(what, settings)?;
     serde_json::from_value(settings).map_err(|error| PyValueError::new_err(format!("`{what}`: {error}")))
+}
+
+/// Who survives of a pool of trials by NSGA-II ("nsga2") or NSGA-III ("nsga3") with these settings: their
+/// positions. `values`: a point for each, of which larger is better; `violations`: by how much each breaks
+/// its constraints, added up.
+#[pyfunction]
+pub(crate) fn survivors(
+    name: &str,
+    settings: &Bound<'_, PyDict>,
+    values: Vec<Vec<f64>>,
+    violations: Vec<f64>,
+    seed: u64,
+) -> PyResult<Vec<usize>> {
+    let config: NsgaConfig = read(name, settings)?;
+    Ok(config.survivors(&values, &violations, name == "nsga3", seed))
 }

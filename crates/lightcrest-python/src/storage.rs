@@ -1,5 +1,6 @@
 //! Where studies live: in memory, or in the database that a URL names.
 
+use crate::foreign::Foreign;
 use crate::{convert, error};
 use lightcrest::Direction;
 use lightcrest::FrozenTrial;
@@ -67,6 +68,11 @@ impl Database {
         py.detach(|| catalog(&self.url)?.names()).map_err(error::storage)
     }
 
+    /// The studies in the order in which they were made: [(id, name)].
+    fn studies(&self, py: Python<'_>) -> PyResult<Vec<(i64, String)>> {
+        py.detach(|| catalog(&self.url)?.studies()).map_err(error::storage)
+    }
+
     /// The directions of a study; None if there is no study of that name.
     fn directions(&self, py: Python<'_>, name: &str) -> PyResult<Option<Vec<&'static str>>> {
         let definition = self.with(py, name, |study| study.definition())?;
@@ -99,6 +105,8 @@ impl Database {
 pub(crate) enum Place {
     Memory(MemoryStorage),
     Database(String),
+    /// A storage that is written in Python, through its adapter.
+    Foreign(Py<PyAny>),
 }
 
 impl Place {
@@ -109,12 +117,15 @@ impl Place {
         if let Ok(database) = object.cast::<Database>() {
             return Ok(Self::Database(database.get().url.clone()));
         }
+        if object.hasattr("changes")? {
+            return Ok(Self::Foreign(object.clone().unbind()));
+        }
         Err(PyTypeError::new_err(format!("a Memory or a Database is needed, but got {}", object.repr()?)))
     }
 
     /// Whether it outlives the process.
     pub(crate) fn is_lasting(&self) -> bool {
-        matches!(self, Self::Database(_))
+        !matches!(self, Self::Memory(_))
     }
 
     /// The storage of the study of this name.
@@ -122,6 +133,7 @@ impl Place {
         Ok(match self {
             Self::Memory(storage) => Box::new(storage),
             Self::Database(url) => catalog(&url)?.study(name)?,
+            Self::Foreign(adapter) => Box::new(Foreign::new(adapter, name)),
         })
     }
 }

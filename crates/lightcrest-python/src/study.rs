@@ -12,6 +12,8 @@ use lightcrest::{Claim, Direction, FrozenTrial, StudyError, TrialState};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
@@ -27,6 +29,14 @@ pub(crate) struct Study {
 impl Study {
     fn claim(&self, py: Python<'_>, number: u64) -> Option<Claim> {
         self.shared.quickly(py, |study| study.history().get(number).and_then(|trial| trial.claim))
+    }
+
+    /// Attributes of a trial as the engine keeps them: none, where they are Python's.
+    fn json(&self, attributes: &Bound<'_, PyDict>) -> PyResult<BTreeMap<String, Json>> {
+        if self.shared.attributes.is_some() {
+            return Ok(BTreeMap::new());
+        }
+        convert::attributes_of(attributes)
     }
 
     /// Ends a running trial, of the run that `token` names if there is one.
@@ -358,6 +368,12 @@ impl Study {
         self.shared.looking(py, lightcrest::study::Snapshot::regret_bound).map_err(error::study)
     }
 
+    /// How much the best that is found may still get better, in standard deviations of the values; None while
+    /// too few trials say it.
+    fn minimum_regret(&self, py: Python<'_>) -> PyResult<Option<f64>> {
+        self.shared.looking(py, lightcrest::study::Snapshot::minimum_regret).map_err(error::study)
+    }
+
     /// Adds a trial that ran elsewhere or waits to be run; its number.
     fn add(
         &self,
@@ -373,20 +389,43 @@ impl Study {
         finished: Option<u64>,
     ) -> PyResult<u64> {
         let mut trial = frozen(state, params, distributions, values, reports, constraints)?;
-        if self.shared.attributes.is_none() {
-            let attribute = |(key, value): (Bound<'_, PyAny>, Bound<'_, PyAny>)| {
-                let key: String = key.extract()?;
-                let value = convert::json(&key, &value)?;
-                Ok((key, value))
-            };
-            trial.attributes = attributes.iter().map(attribute).collect::<PyResult<_>>()?;
-        }
+        trial.attributes = self.json(attributes)?;
         (trial.started, trial.finished) = (started, finished);
         let number = self.shared.quickly(py, |study| study.add(trial)).map_err(error::study)?;
         if let Some(all) = self.shared.attributes.as_ref().filter(|_| !attributes.is_empty()) {
             all.bind(py).set_item(number, attributes.copy()?)?;
         }
         Ok(number)
+    }
+
+    /// Puts a trial in place of the one of its number, which has not ended.
+    fn replace(
+        &self,
+        py: Python<'_>,
+        number: u64,
+        state: &str,
+        params: &Bound<'_, PyDict>,
+        distributions: &Bound<'_, PyDict>,
+        values: Option<Vec<f64>>,
+        reports: Vec<(u64, f64)>,
+        constraints: Vec<(String, f64)>,
+        attributes: &Bound<'_, PyDict>,
+        started: Option<u64>,
+        finished: Option<u64>,
+    ) -> PyResult<()> {
+        let mut trial = frozen(state, params, distributions, values, reports, constraints)?;
+        trial.attributes = self.json(attributes)?;
+        (trial.number, trial.started, trial.finished) = (number, started, finished);
+        self.shared.quickly(py, |study| study.replace(trial)).map_err(error::study)?;
+        match self.shared.attributes.as_ref() {
+            Some(all) => all.bind(py).set_item(number, attributes.copy()?),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a running trial was asked for by this study, and not by another one of its storage.
+    fn owns(&self, py: Python<'_>, number: u64) -> bool {
+        self.shared.quickly(py, |study| study.owns(number))
     }
 
     /// Takes over a trial of another study, so that this one can propose for it.
@@ -427,6 +466,12 @@ impl Study {
         let state = self.shared.quickly(py, |study| study.history().get(number).map(|trial| trial.state));
         let state = state.ok_or_else(|| error::study(StudyError::UnknownTrial { number }))?;
         Ok(state.as_str())
+    }
+
+    /// How many trials are in a state.
+    fn count(&self, py: Python<'_>, state: &str) -> usize {
+        let in_state = |trial: &&FrozenTrial| trial.state.as_str() == state;
+        self.shared.quickly(py, |study| study.trials().iter().filter(in_state).count())
     }
 
     /// How many trials there are.
@@ -490,8 +535,35 @@ impl Study {
     }
 }
 
+/// The parts of a trial: state, values, started, finished, params, attributes, intermediate_values,
+/// constraints, distributions, as `lightcrest.storages._python` takes them.
+pub(crate) fn parts<'py>(py: Python<'py>, trial: &FrozenTrial) -> PyResult<Bound<'py, PyTuple>> {
+    let reports = PyDict::new(py);
+    for (step, values) in &trial.reports {
+        reports.set_item(step, values.first())?;
+    }
+    let distributions = PyDict::new(py);
+    for (name, domain) in trial.suggestions.iter() {
+        distributions.set_item(&**name, convert::distribution(py, domain)?)?;
+    }
+    let configuration =
+        if trial.state == TrialState::Waiting { trial.configuration.clone() } else { trial.suggested() };
+    (
+        trial.state.as_str(),
+        trial.values.clone(),
+        datetime(py, trial.started)?,
+        datetime(py, trial.finished)?,
+        convert::parameters(py, configuration.iter())?,
+        distributions,
+        convert::attributes(py, trial.attributes.iter())?,
+        reports,
+        trial.constraints.clone(),
+    )
+        .into_pyobject(py)
+}
+
 /// A trial from its parts.
-fn frozen(
+pub(crate) fn frozen(
     state: &str,
     params: &Bound<'_, PyDict>,
     distributions: &Bound<'_, PyDict>,

@@ -354,9 +354,10 @@ impl Trial {
         self.claim.map(|claim| claim.token)
     }
 
+    /// What the trial is called by among all trials of its storage.
     #[getter(_trial_id)]
-    fn trial_id(&self) -> u64 {
-        self.number
+    fn trial_id<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.study.bind(py).call_method1("_trial_id", (self.number,))
     }
 
     /// The parameters so far, by name.

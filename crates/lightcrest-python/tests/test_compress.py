@@ -3,8 +3,10 @@
 import json
 import math
 import os
+import signal
 import stat
 import struct
+import subprocess
 import sys
 import threading
 
@@ -117,6 +119,8 @@ def test_int8_keeps_the_outputs_near(given, tmp_path):
     assert made.report["snr"][0][1] > 20
     numpy.savez(tmp_path / "inputs.npz", x=images.astype("float32"))
     assert compress.quantize(given, tmp_path / "inputs.npz").model == made.model
+    # What the model reads decides the precision, whatever the arrays are of.
+    assert compress.quantize(given, images.astype("float32").astype("float64")).model == made.model
     excluded = compress.quantize(given, images.astype("float32"), exclude=["first"])
     assert excluded.report["layers"][0]["reason"] == "excluded"
 
@@ -184,6 +188,35 @@ def test_a_search_is_the_program_s(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", "")
     with pytest.raises(exceptions.CompressionError, match="is not on PATH"):
         compress.run("spec.toml", out=tmp_path / "run")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_an_interrupt_reaches_the_program_once_and_its_progress_is_seen(tmp_path):
+    program = tmp_path / "lightcrest"
+    program.write_text(
+        f"#!{sys.executable}\n"
+        "import os, signal, sys, time\n"
+        "count = 0\n"
+        "def heard(*_):\n"
+        "    global count\n"
+        "    count += 1\n"
+        "signal.signal(signal.SIGINT, heard)\n"
+        "print('trial 1 of 2', file=sys.stderr, flush=True)\n"
+        "end = time.monotonic() + 30\n"
+        "while not count and time.monotonic() < end: time.sleep(0.01)\n"
+        "time.sleep(0.3)\n"
+        f"open({os.fspath(tmp_path / 'count')!r}, 'w').write(str(count))\n"
+        "sys.exit(130)\n"
+    )
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    script = f"from lightcrest import compress; compress.run('spec.toml', out='run', program={os.fspath(program)!r})"
+    # As a terminal does: the signal goes to the whole group.
+    child = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True, start_new_session=True)
+    assert child.stderr.readline() == "trial 1 of 2\n"
+    os.killpg(child.pid, signal.SIGINT)
+    _, rest = child.communicate(timeout=60)
+    assert rest.rstrip().endswith("KeyboardInterrupt")
+    assert (tmp_path / "count").read_text() == "1"
 
 
 def test_a_report_is_plain_data():

@@ -222,6 +222,10 @@ def brute_force(optuna):
             outcome = told(lambda: study.optimize(objective, n_trials=50, catch=() if objective is not failing else ValueError))
             seen.append((outcome, sorted(str(trial.params) for trial in study.trials), sorted(states(study))))
     study = optuna.create_study(sampler=optuna.samplers.BruteForceSampler(seed=0))
+    whole = optuna.create_study(sampler=optuna.samplers.BruteForceSampler(seed=0))
+    asked = {name: optuna.distributions.IntDistribution(0, high) for name, high in (("n", 1), ("m", 0))}
+    whole.add_trial(optuna.create_trial(value=0.0, params={"n": 1, "m": 0}, distributions=asked))
+    seen.append(told(lambda: whole.optimize(lambda trial: trial.suggest_int("n", 0, 1), n_trials=5)))
     waiting = study.ask()
     first = waiting.suggest_int("n", 0, 3)
     study.optimize(lambda trial: trial.suggest_int("n", 0, 3), n_trials=10)
@@ -312,6 +316,16 @@ def artifacts_by_position(optuna):
         return seen, len(optuna.artifacts.get_all_artifact_meta(trial))
 
 
+def jointly_modelled(optuna):
+    seen = []
+    for multivariate, objectives in itertools.product((None, True, False), (1, 2)):
+        sampler = optuna.samplers.TPESampler(multivariate=multivariate, n_startup_trials=0, seed=1)
+        study = random_study(optuna, directions=["minimize"] * objectives)
+        study.optimize(lambda trial: [trial.suggest_float("x", 0, 1)] * objectives, n_trials=2)
+        seen.append((multivariate, objectives, sorted(sampler.infer_relative_search_space(study, study.trials[-1]))))
+    return seen
+
+
 def messages(optuna):
     lines = []
 
@@ -345,7 +359,7 @@ def messages(optuna):
 SCENARIOS = [
     pruning, classic_pruners, patience_around_a_pruner_of_ones_own, hyperband, bases, search_spaces,
     samplers_of_ones_own, values_chosen_together, brute_force, importances, importances_of_few_trials, quantiles_of_importance,
-    importances_of_conditional_parameters, artifacts_by_position, messages,
+    importances_of_conditional_parameters, artifacts_by_position, jointly_modelled, messages,
 ]
 
 

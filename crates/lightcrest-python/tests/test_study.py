@@ -362,8 +362,28 @@ def test_evolutionary_samplers():
     study = lightcrest.create_study(sampler=samplers.CmaEsSampler(seed=0, sigma0=0.3, popsize=6))
     study.optimize(lambda trial: sum((trial.suggest_float(name, -5, 5) - 1) ** 2 for name in "xyz"), n_trials=120)
     assert study.best_value < 0.5
-    with pytest.warns(UserWarning, match="does not know `lr_adapt`"):
+    with pytest.warns(lightcrest.exceptions.ExperimentalWarning, match="`lr_adapt`"):
         samplers.CmaEsSampler(lr_adapt=True)
+
+
+@pytest.mark.filterwarnings("ignore::lightcrest.exceptions.ExperimentalWarning")
+@pytest.mark.parametrize("variant", [{}, {"use_separable_cma": True}, {"with_margin": True}, {"lr_adapt": True}, {"source": True}])
+def test_variants_of_cma_find_the_minimum(variant):
+    def objective(trial):
+        return (trial.suggest_float("x", -5, 5) - 1) ** 2 + abs(trial.suggest_int("n", 0, 20, step=2) - 6)
+
+    if variant.pop("source", False):
+        earlier = lightcrest.create_study(sampler="random", seed=1)
+        earlier.optimize(objective, n_trials=100)
+        variant["source_trials"] = earlier.trials
+    study = lightcrest.create_study(sampler=lightcrest.samplers.CmaEsSampler(seed=0, **variant))
+    study.optimize(objective, n_trials=100)
+    assert study.best_value < 0.5 and study.best_params["n"] == 6
+    if "source_trials" in variant:
+        assert study.trials[1].value < 30
+        with pytest.raises(ValueError, match="lack parameters"):
+            other = lightcrest.create_study(sampler=lightcrest.samplers.CmaEsSampler(seed=0, **variant))
+            other.optimize(lambda trial: trial.suggest_float("y", 0, 1), n_trials=3)
 
 
 def test_a_constraints_func_is_asked_at_the_end():

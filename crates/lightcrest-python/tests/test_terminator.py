@@ -104,6 +104,18 @@ def test_the_regret_bound_falls_as_the_optimum_is_found(direction):
     assert figure.layout.yaxis.range[1] < float("inf")
 
 
+def test_the_minimum_regret_that_is_to_be_expected_falls():
+    with pytest.warns(lightcrest.exceptions.ExperimentalWarning, match="EMMREvaluator"):
+        evaluator = lightcrest.terminator.EMMREvaluator(seed=1, min_n_trials=3)
+    study = random_study(lightcrest)
+    study.optimize(lambda trial: (trial.suggest_float("x", 0, 1) - 0.3) ** 2, n_trials=20)
+    found = [evaluator.evaluate(study.trials[:n], study.direction) for n in (2, 4, 20)]
+    assert found[0] > found[1] > found[2] > 0.0, found
+    assert found[2] == evaluator.evaluate(study.trials, study.direction), "one seed, one answer"
+    with pytest.raises(ValueError, match="min_n_trials"):
+        lightcrest.terminator.EMMREvaluator(min_n_trials=1)
+
+
 def test_by_default_the_regret_is_compared_with_the_error_of_a_cross_validation():
     def run(reports):
         with pytest.warns(FutureWarning, match="the module `terminator` is deprecated"):

@@ -4,6 +4,7 @@ mod ask;
 mod builder;
 mod error;
 mod follow;
+mod replace;
 mod snapshot;
 mod suggest;
 mod tell;
@@ -239,7 +240,7 @@ impl Study {
             }
             _ => trial.values = None,
         }
-        self.conform(&mut trial)?;
+        self.conform(&mut trial, false)?;
         self.append(trial)
     }
 

@@ -27,19 +27,43 @@ const FACTORS: [f64; 3] = [2.0, 4.0, 8.0];
 const SPEC: &str = "examples/compress-digits.toml";
 
 /// A row of the table.
-#[derive(Clone, Copy, PartialEq)]
-enum Row {
-    Own,
-    Random,
-    UniformL1,
-    Evbmf,
+struct Row {
+    name: String,
+    /// Instead of the spec's.
+    sampler: Option<&'static str>,
+    /// Only the first trials of these methods, so many of them; none for the search.
+    first: Option<(&'static [&'static str], i64)>,
+    /// The only trial that counts, where not all do.
+    only: Option<f64>,
+}
+
+/// The search under the sampler `own`, and what it is compared with.
+fn rows(own: &str) -> [Row; 4] {
+    let row = |name: &str, sampler, first, only| Row { name: name.into(), sampler, first, only };
+    [
+        row(own, None, None, None),
+        row("random", Some("random"), None, None),
+        // The network as it is, and three ratios.
+        row("uniform L1", Some("random"), Some((&["prune"], 4)), None),
+        // The network as it is, and the ranks of EVBMF.
+        row("EVBMF", Some("random"), Some((&["svd", "tucker"], 2)), Some(1.0)),
+    ]
 }
 
 /// What one search found.
 struct Outcome {
     volume: f64,
-    /// Points lost on the test images at each of [`FACTORS`]; none where no model is so small.
-    lost: [Option<f64>; 3],
+    /// The best model at each of [`FACTORS`]; none where no model is so small.
+    best: [Option<Best>; 3],
+}
+
+/// A model, beside the original.
+#[derive(Clone, Copy)]
+struct Best {
+    /// Points of accuracy lost on the test images.
+    lost: f64,
+    /// CPU time of the original over its own.
+    faster: f64,
 }
 
 /// Runs every row with every seed and prints mean and standard error.
@@ -48,6 +72,9 @@ struct Outcome {
 /// When a search fails, the spec is not fit, or an unknown option is given.
 pub(super) fn search(options: &[&str]) -> Result<(), String> {
     let options = Options::read(options, Some(SPEC))?;
+    if options.peer {
+        return Err("--peer is of `cargo xtask bench search`: no other tool searches compressions".into());
+    }
     let text = std::fs::read_to_string(&options.spec).map_err(|e| format!("{}: {e}", options.spec))?;
     let spec: Table = text.parse().map_err(|e| format!("{}: {e}", options.spec))?;
     let axes = axes(&spec)?;
@@ -56,25 +83,21 @@ pub(super) fn search(options: &[&str]) -> Result<(), String> {
     let program = target_folder().join("release/lightcrest");
     let model = network(&program, &spec, Path::new(&options.spec))?;
     let whole = macs(&program, &model)?;
-    let own = spec.get("sampler").and_then(|t| t.get("name")?.as_str()).unwrap_or("auto").to_owned();
-    let name = |row: Row| match row {
-        Row::Own => own.clone(),
-        Row::Random => "random".into(),
-        Row::UniformL1 => "uniform L1".into(),
-        Row::Evbmf => "EVBMF".into(),
-    };
-    let rows = [Row::Own, Row::Random, Row::UniformL1, Row::Evbmf];
+    let rows = rows(spec.get("sampler").and_then(|t| t.get("name")?.as_str()).unwrap_or("auto"));
     let mut outcomes: Vec<Vec<Outcome>> = rows.iter().map(|_| vec![]).collect();
     for seed in 0..options.seeds {
         for (row, outcomes) in rows.iter().zip(&mut outcomes) {
-            let found = one(&program, &spec, *row, seed, &options, &axes, whole)?;
-            println!("seed {seed} {:<10} {}", name(*row), told(std::slice::from_ref(&found)));
+            let found = one(&program, &spec, row, seed, &options, &axes, whole)?;
+            println!("seed {seed} {:<10} {}", row.name, told(std::slice::from_ref(&found)));
             outcomes.push(found);
         }
     }
-    println!("\n{:<10} hypervolume, points lost on the test images at 2, 4 and 8 times fewer MACs", "");
+    println!(
+        "\n{:<10} hypervolume, points lost on the test images at 2, 4 and 8 times fewer MACs (times less CPU time)",
+        ""
+    );
     for (row, outcomes) in rows.iter().zip(&outcomes) {
-        println!("{:<10} {}", name(*row), told(outcomes));
+        println!("{:<10} {}", row.name, told(outcomes));
     }
     println!("mean +- standard error of {} seeds", options.seeds);
     Ok(())
@@ -93,11 +116,17 @@ fn told(outcomes: &[Outcome]) -> String {
     let volumes: Vec<f64> = outcomes.iter().map(|outcome| outcome.volume).collect();
     let mut cells = vec![number(&volumes, 4)];
     for at in 0..FACTORS.len() {
-        let lost: Vec<f64> = outcomes.iter().filter_map(|outcome| outcome.lost[at]).collect();
-        let missing = outcomes.len() - lost.len();
-        let note =
-            if missing > 0 && !lost.is_empty() { format!(" ({missing} without)") } else { String::new() };
-        cells.push(number(&lost, 2) + &note);
+        let best: Vec<Best> = outcomes.iter().filter_map(|outcome| outcome.best[at]).collect();
+        let missing = outcomes.len() - best.len();
+        let mut cell = number(&best.iter().map(|best| best.lost).collect::<Vec<_>>(), 2);
+        if !best.is_empty() {
+            cell.push_str(&format!(
+                " ({})",
+                number(&best.iter().map(|best| best.faster).collect::<Vec<_>>(), 2)
+            ));
+            cell.push_str(&if missing > 0 { format!(", {missing} without") } else { String::new() });
+        }
+        cells.push(cell);
     }
     cells.join("   ")
 }
@@ -131,7 +160,7 @@ fn macs(program: &Path, model: &Path) -> Result<f64, String> {
 fn one(
     program: &Path,
     spec: &Table,
-    row: Row,
+    row: &Row,
     seed: i64,
     options: &Options,
     axes: &[Axis],
@@ -139,21 +168,10 @@ fn one(
 ) -> Result<Outcome, String> {
     let folder = target_folder().join("bench-compress/search");
     std::fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
-    let (name, sampler) = match row {
-        Row::Own => ("own", None),
-        Row::Random => ("random", Some("random")),
-        Row::UniformL1 => ("uniform-l1", Some("random")),
-        Row::Evbmf => ("evbmf", Some("random")),
-    };
     let mut spec = spec.clone();
-    let (methods, trials): (&[&str], i64) = match row {
-        Row::Own | Row::Random => (&[], 0),
-        // The network as it is, and three ratios.
-        Row::UniformL1 => (&["prune"], 4),
-        // The network as it is, even ranks, and those of EVBMF.
-        Row::Evbmf => (&["svd", "tucker"], 3),
-    };
-    if !methods.is_empty() {
+    let mut budget = options.budget.clone();
+    if let Some((methods, trials)) = row.first {
+        budget = Some(("trials", Value::Integer(trials)));
         let compress = section(&mut spec, "compress")?;
         compress.remove("sections");
         let methods = methods.iter().map(|&method| Value::from(method));
@@ -163,25 +181,31 @@ fn one(
         spec.remove("constraints");
         spec.remove("pruner");
     }
-    let trials = ("trials", Value::Integer(trials));
-    let budget = if methods.is_empty() { options.budget.as_ref() } else { Some(&trials) };
+    let name = row.name.to_lowercase().replace(' ', "-");
     let place = folder.join(format!("{name}-{seed}"));
-    run_spec(program, &place, &spec, sampler, seed, budget)?;
+    run_spec(program, &place, &spec, row.sampler, seed, budget.as_ref())?;
     let file = place.join("front.csv");
     let metric = |name: &str| columns(&file, &[name]);
     let numbers: Vec<f64> = metric("trial")?.into_iter().flatten().collect();
-    let wanted = |at: usize| row != Row::Evbmf || numbers[at] == 2.0;
+    let wanted = |at: usize| row.only.is_none_or(|only| numbers[at] == only);
     let points = columns(&file, &axes.iter().map(|axis| axis.metric.as_str()).collect::<Vec<_>>())?;
     let points: Vec<Vec<f64>> =
         points.into_iter().enumerate().filter(|(at, _)| wanted(*at)).map(|(_, point)| point).collect();
     let quality = axes.first().ok_or("the spec has no objective")?;
-    let judged = ["macs", quality.metric.as_str(), "test_accuracy", "original_test_accuracy"];
+    let judged = [
+        "macs",
+        quality.metric.as_str(),
+        "test_accuracy",
+        "original_test_accuracy",
+        "latency_cpu_ms",
+        "original_latency_cpu_ms",
+    ];
     let models = columns(&file, &judged)?;
-    let lost = FACTORS.map(|factor| {
+    let best = FACTORS.map(|factor| {
         let small =
             models.iter().enumerate().filter(|(at, model)| wanted(*at) && model[0] * factor <= 1.02 * whole);
         let best = small.max_by(|(_, a), (_, b)| quality.unit(a[1]).total_cmp(&quality.unit(b[1])));
-        best.map(|(_, model)| 100.0 * (model[3] - model[2]))
+        best.map(|(_, model)| Best { lost: 100.0 * (model[3] - model[2]), faster: model[5] / model[4] })
     });
-    Ok(Outcome { volume: hypervolume(&points, axes), lost })
+    Ok(Outcome { volume: hypervolume(&points, axes), best })
 }

@@ -27,7 +27,7 @@ pub(super) struct Options {
     /// Instead of the spec's budget.
     pub(super) budget: Option<(&'static str, Value)>,
     /// Beside a search in Optuna and PyTorch.
-    peer: bool,
+    pub(super) peer: bool,
 }
 
 impl Options {

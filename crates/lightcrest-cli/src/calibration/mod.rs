@@ -26,7 +26,7 @@ pub(crate) fn feeds(
     let found = match data.is_dir() {
         false => numpy::read(data).and_then(|arrays| feed::feeds(model, arrays)),
         true => match arrays(data) {
-            Ok(files) if files.is_empty() => picture::feeds(model_path, data, pictures),
+            Ok(files) if files.is_empty() => picture::feeds(model, model_path, data, pictures),
             Ok(files) => of_arrays(model, files),
             Err(reason) => Err(reason),
         },

@@ -6,7 +6,7 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 
-use lightcrest_graph::onnx::{Array, Data};
+use lightcrest_graph::onnx::{Array, Data, half};
 
 use super::zip;
 
@@ -81,7 +81,8 @@ fn shape(header: &str) -> Result<Vec<usize>, String> {
 fn elements(kind: &str, bytes: &[u8]) -> Result<Data, String> {
     Ok(match kind {
         "<f4" => Data::F32(numbers(bytes, f32::from_le_bytes)),
-        "<f8" => Data::F32(numbers(bytes, |bytes| f64::from_le_bytes(bytes) as f32)),
+        "<f8" => Data::F64(numbers(bytes, f64::from_le_bytes)),
+        "<f2" => Data::F32(numbers(bytes, |bytes| half(u16::from_le_bytes(bytes)))),
         "<i8" => Data::I64(numbers(bytes, i64::from_le_bytes)),
         "<i4" => Data::I32(numbers(bytes, i32::from_le_bytes)),
         "|u1" => Data::U8(bytes.to_vec()),
@@ -89,7 +90,7 @@ fn elements(kind: &str, bytes: &[u8]) -> Result<Data, String> {
         "|b1" => Data::Bool(bytes.iter().map(|&byte| byte != 0).collect()),
         _ => {
             return Err(format!(
-                "its elements are of type {kind}, where float32, float64, int8, uint8, int32, int64 or bool are read"
+                "its elements are of type {kind}, where float16, float32, float64, int8, uint8, int32, int64 or bool are read"
             ));
         }
     })

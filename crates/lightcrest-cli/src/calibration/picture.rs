@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use lightcrest_graph::chain;
 use lightcrest_graph::compress::activation::Feed;
-use lightcrest_graph::onnx::Array;
+use lightcrest_graph::onnx::{Array, Model};
 use lightcrest_model::compress::{Layout, Original, Preprocessing, Stated};
 use lightcrest_model::data::{Channels, folder};
 
@@ -16,8 +17,13 @@ const IMAGES: usize = 512;
 ///
 /// # Errors
 /// What the model, the options and the images do not agree in.
-pub(super) fn feeds(model: &Path, folder: &Path, options: &PictureArguments) -> Result<Vec<Feed>, String> {
-    let original = Original::open(model).map_err(|error| {
+pub(super) fn feeds(
+    model: &Model,
+    path: &Path,
+    folder: &Path,
+    options: &PictureArguments,
+) -> Result<Vec<Feed>, String> {
+    let original = Original::of(path, model.clone()).map_err(|error| {
         format!(
             "there is no .npy and no .npz in the folder, and images are no inputs of this model: {}",
             chain(&error)
@@ -33,22 +39,22 @@ pub(super) fn feeds(model: &Path, folder: &Path, options: &PictureArguments) -> 
     let Preprocessing { channels, height, width, .. } = preprocessing;
     let grey = if channels == 1 { Channels::Grey } else { Channels::Rgb };
     // One size for all first: images of other shapes are stretched, as those of a training are.
-    let source = folder::load_unlabelled(folder, Some(height.max(width)), Some(grey)).map_err(|error| {
+    let source = folder::load_unlabelled(folder, Some(height.max(width)), Some(grey), IMAGES);
+    let source = source.map_err(|error| {
         format!("there is no .npy and no .npz in the folder, and as images: {}", chain(&error))
     })?;
     let images = source.train.resized(height, width);
-    let taken = images.len().min(IMAGES);
     let batch = original.batch().unwrap_or(1).max(1);
-    if taken < batch {
-        return Err(format!("there are {taken} images in it, and a run takes {batch}"));
+    if images.len() < batch {
+        return Err(format!("there are {} images in it, and a run takes {batch}", images.len()));
     }
-    let chosen: Vec<usize> = (0..taken).map(|at| at * images.len() / taken).collect();
+    let all: Vec<usize> = (0..images.len()).collect();
     let feed = |indices: &[usize]| {
         let mut input = Vec::with_capacity(batch * images.shape().len());
         indices.iter().for_each(|&index| preprocessing.append(images.image(index), &mut input));
         vec![(original.input.clone(), Array::f32(preprocessing.shape(indices.len()), input))]
     };
-    Ok(chosen.chunks_exact(batch).map(feed).collect())
+    Ok(all.chunks_exact(batch).map(feed).collect())
 }
 
 fn stated(options: &PictureArguments) -> Stated {
@@ -65,10 +71,4 @@ fn stated(options: &PictureArguments) -> Stated {
         mean,
         std,
     }
-}
-
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
+use lightcrest_model::measure::LatencyConfig;
 use lightcrest_model::measure::onnx::{OnnxLatency, onnx_latency};
-use lightcrest_model::measure::{Engine, LatencyConfig, OwnEngine};
 use lightcrest_report::metric::Kind;
 use serde_json::json;
 
@@ -20,7 +20,7 @@ pub(crate) fn latency(arguments: &LatencyArguments) -> Result<(), CliError> {
     let model = onnx::load(path)?;
     let sizes: HashMap<String, usize> = arguments.size.iter().cloned().collect();
     let config = LatencyConfig::default();
-    let engine = runtime::engine(arguments.onnxruntime.as_deref())?;
+    let engine = runtime::engine(&arguments.engine)?;
     let found = onnx_latency(&model, &sizes, &config, &*engine)
         .map_err(onnx::failed(path, "its latency cannot be measured"))?;
     if arguments.json {
@@ -44,7 +44,6 @@ fn as_json(engine: &str, found: &OnnxLatency) -> serde_json::Value {
     });
     json!({
         "engine": engine,
-        "layers_engine": OwnEngine.name(),
         "threads": 1,
         "median_ms": found.whole.median_ms,
         "p90_ms": found.whole.p90_ms,
@@ -77,10 +76,6 @@ fn table(engine: &str, found: &OnnxLatency) -> String {
         (true, _) => "\ndisturbed: something else took the core away meanwhile; trust the CPU time",
         (false, true) => "\n* disturbed: something else took the core away meanwhile; trust the CPU time",
         (false, false) => "",
-    };
-    let note = match engine == OwnEngine.name() {
-        true => note.to_owned(),
-        false => format!("{note}\nlayers one by one with {}", OwnEngine.name()),
     };
     format!(
         "{table}\nwhole: median {}, 90 % within {}{cpu}; {} runs on one thread with {engine}{note}",

@@ -50,6 +50,8 @@ fn table(report: &QuantizeReport) -> String {
     )];
     lines.extend(report.layers.iter().map(|layer| line(layer, wide)));
     lines.push(String::new());
+    let int8 = report.layers.iter().filter(|layer| layer.precision != Precision::Fp32).count();
+    lines.push(format!("layers               {int8} of {} of 8 bits, the others fp32", report.layers.len()));
     for (output, snr) in &report.snr {
         lines.push(format!("signal to noise      {snr:.1} dB at `{output}`, on calibration inputs"));
     }

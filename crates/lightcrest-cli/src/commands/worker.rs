@@ -1,6 +1,6 @@
 //! `lightcrest worker`: runs trials of a study beside others.
 
-use crate::arguments::WorkerArguments;
+use crate::arguments::{EngineArguments, WorkerArguments};
 use crate::error::CliError;
 use crate::spec_file::{self, SpecKind};
 
@@ -14,7 +14,9 @@ pub(crate) fn worker(arguments: &WorkerArguments) -> Result<(), CliError> {
     }
     match SpecKind::of(&spec_file::read(&study.spec)?) {
         Some(SpecKind::Tune) => super::tune(&study),
-        Some(SpecKind::Compress) => super::compress(&study, arguments.onnxruntime.as_deref()),
+        Some(SpecKind::Compress) => {
+            super::compress(&study, &EngineArguments { onnxruntime: arguments.onnxruntime.clone() })
+        }
         Some(SpecKind::Fit) => Err(CliError::Usage(format!(
             "{shown} is the spec of a table, whose trials one process runs: `lightcrest fit {shown}` does"
         ))),

@@ -12,18 +12,19 @@ use std::sync::Arc;
 
 use lightcrest_model::measure::{Engine, OwnEngine};
 
+use crate::arguments::EngineArguments;
 use crate::error::CliError;
 use crate::terminal::tell;
 
-/// What takes latencies; `named` is what `--onnxruntime` says.
+/// What takes latencies.
 ///
 /// # Errors
 /// [`CliError::Usage`] when a library that a user names cannot be used.
-pub(crate) fn engine(named: Option<&Path>) -> Result<Arc<dyn Engine>, CliError> {
+pub(crate) fn engine(arguments: &EngineArguments) -> Result<Arc<dyn Engine>, CliError> {
     let variable = std::env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty()).map(PathBuf::from);
     // The variable may be meant for other programs.
     let variable = variable.filter(|_| cfg!(feature = "onnxruntime")).map(|path| ("ORT_DYLIB_PATH", path));
-    let wanted = named.map(|path| ("--onnxruntime", path.to_owned()));
+    let wanted = arguments.onnxruntime.clone().map(|path| ("--onnxruntime", path));
     if let Some((who, path)) = wanted.or(variable) {
         let failed = |reason: String| CliError::Usage(format!("{who} {}: {reason}", path.display()));
         let library = library(&path).ok_or_else(|| failed("there is no library of onnxruntime".into()))?;
@@ -98,7 +99,8 @@ mod tests {
         assert_eq!(library(&capi), Some(file.clone()));
         assert_eq!(library(&file), Some(file));
         assert_eq!(packages(folder.path()).len(), 2);
-        let refused = engine(Some(Path::new("nowhere"))).unwrap_err().to_string();
+        let refused =
+            engine(&EngineArguments { onnxruntime: Some("nowhere".into()) }).unwrap_err().to_string();
         assert!(refused.contains("--onnxruntime nowhere: there is no library of onnxruntime"), "{refused}");
     }
 }

@@ -1,6 +1,7 @@
 //! Runs the program in a folder of its own.
 #![allow(dead_code, reason = "every test file uses its part")]
 
+pub(crate) mod onnx;
 pub(crate) mod tuned;
 
 use std::fs;

@@ -6,6 +6,7 @@ use faer::Mat;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
+use crate::chain;
 use crate::onnx::proto::NodeProto;
 use crate::onnx::{Array, Model, Runner};
 
@@ -46,12 +47,6 @@ impl Executor for Own {
         }
         Ok(())
     }
-}
-
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// How a layer walks over what it reads: (N, S, H, W) by windows, or rows of features.

@@ -2,7 +2,7 @@
 
 use super::activation::Feed;
 use crate::onnx::proto::{Dimension, TypeValue, ValueInfoProto, element};
-use crate::onnx::{Array, Data, Model};
+use crate::onnx::{Array, Data, Model, converted};
 
 /// An input as the file declares it: element type and sizes, free ones as `None`.
 struct Input {
@@ -74,7 +74,7 @@ fn inputs(model: &Model) -> Vec<Input> {
 
 /// The array in pieces that are one run each.
 fn pieces(input: &Input, array: &Array) -> Result<Vec<Array>, String> {
-    let array = converted(input, array)?;
+    let array = as_input(input, array)?;
     let Some(sizes) = &input.sizes else { return Ok(vec![array]) };
     let wrong = || {
         let size = |size: &Option<usize>| size.map_or_else(|| "?".into(), |size| size.to_string());
@@ -129,30 +129,21 @@ fn cut(array: &Array, size: usize, drop: bool) -> Vec<Array> {
     (0..array.shape[0] / size).map(piece).collect()
 }
 
-/// The array in the element type of the input. Whole numbers become fractions, never the other way round.
-fn converted(input: &Input, array: &Array) -> Result<Array, String> {
-    if array.element() == input.element {
-        return Ok(array.clone());
-    }
-    let floats = match &array.data {
-        Data::I64(values) => Some(values.iter().map(|&x| x as f32).collect()),
-        Data::I32(values) => Some(values.iter().map(|&x| x as f32).collect()),
-        Data::U8(values) => Some(values.iter().map(|&x| f32::from(x)).collect()),
-        Data::I8(values) => Some(values.iter().map(|&x| f32::from(x)).collect()),
-        _ => None,
-    };
-    match (input.element, floats, array.to_i64()) {
-        (element::FLOAT, Some(values), _) => {
-            Ok(Array { shape: array.shape.clone(), data: Data::F32(values) })
-        }
-        (element::INT64, _, Some(values)) => {
-            Ok(Array { shape: array.shape.clone(), data: Data::I64(values) })
-        }
-        _ => Err(format!(
-            "`{}` has elements of type {} (onnx.proto), but got those of type {}",
-            input.name,
-            input.element,
-            array.element()
-        )),
+/// The array in the element type of the input. Numbers become fractions, rounded to the precision of the
+/// input; nothing becomes a whole number but what is one.
+fn as_input(input: &Input, array: &Array) -> Result<Array, String> {
+    let from = array.element();
+    let fractions = matches!(input.element, element::FLOAT | element::DOUBLE) && from != element::BOOL;
+    let whole =
+        input.element == element::INT64 && matches!(from, element::INT32 | element::INT8 | element::UINT8);
+    if from == input.element {
+        Ok(array.clone())
+    } else if fractions || whole {
+        converted(array, input.element)
+    } else {
+        Err(format!(
+            "`{}` has elements of type {} (onnx.proto), but got those of type {from}",
+            input.name, input.element
+        ))
     }
 }

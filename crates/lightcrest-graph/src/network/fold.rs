@@ -85,7 +85,9 @@ fn with_bias(op: &Op) -> Option<Op> {
         | Op::Gather(_)
         | Op::Pad(_)
         | Op::Upsample(_)
-        | Op::PixelShuffle(_) => None,
+        | Op::PixelShuffle(_)
+        | Op::GroupNorm(_)
+        | Op::Interpolate(_) => None,
     }
 }
 

@@ -18,9 +18,9 @@ mod summary;
 mod weights;
 
 pub use crate::operator::{
-    Activation, Affine, BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, BatchNorm, ChannelConv, ChannelShuffle,
-    Conv2d, ConvTranspose2d, Dropout, Gather, Input, LayerNorm, Linear, LocalNorm, Op, PRelu, Pad, Padding,
-    PixelShuffle, Pool2d, PoolKind, Role, Slice, Start, Upsample,
+    Activation, Affine, Alignment, BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, BatchNorm, ChannelConv,
+    ChannelShuffle, Conv2d, ConvTranspose2d, Dropout, Gather, GroupNorm, Input, Interpolate, LayerNorm,
+    Linear, LocalNorm, Op, PRelu, Pad, Padding, PixelShuffle, Pool2d, PoolKind, Role, Slice, Start, Upsample,
 };
 pub use crate::shape::Shape;
 pub use crate::tensor::{Tensor, Weights};

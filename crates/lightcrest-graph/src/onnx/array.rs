@@ -209,6 +209,17 @@ impl Data {
     }
 }
 
+/// The number whose bits in half precision (IEEE 754 binary16) these are.
+pub fn half(bits: u16) -> f32 {
+    let (exponent, fraction) = (u32::from((bits >> 10) & 31), u32::from(bits & 0x3ff));
+    let magnitude = match exponent {
+        0 => f32::from(bits & 0x3ff) * 2f32.powi(-24),
+        31 => f32::from_bits((0xff << 23) | (fraction << 13)),
+        _ => f32::from_bits(((exponent + 112) << 23) | (fraction << 13)),
+    };
+    if bits & 0x8000 == 0 { magnitude } else { -magnitude }
+}
+
 /// The sizes of a tensor.
 ///
 /// # Errors

@@ -38,7 +38,7 @@ use crate::file::write_atomically;
 use crate::network::{Network, NetworkError, Weights};
 use crate::normalization::Normalization;
 
-pub use array::{Array, ArrayError, Data, shape_of};
+pub use array::{Array, ArrayError, Data, half, shape_of};
 pub use check::node_label;
 pub use cost::{Cost, CostError, NodeCost, cost, input_shapes};
 pub use edit::{Names, set_constant, unshare};
@@ -49,6 +49,7 @@ pub use model::Model;
 pub(crate) use normalize::strided;
 pub use normalize::{NormalizeConfig, Opaque, normalize, normalize_with, opaque};
 pub use note::{Level, Note};
+pub(crate) use operator::converted;
 pub use opset::OpsetError;
 pub use read::{NEWEST_IR, NEWEST_OPSET, OLDEST_OPSET};
 pub use run::{RunError, Runner};

@@ -11,7 +11,9 @@ mod conv;
 mod conv_transpose;
 mod elementwise;
 mod gather;
+mod group_norm;
 mod identity;
+mod interpolate;
 mod linear;
 mod norm;
 mod pool;
@@ -26,7 +28,9 @@ pub use activation::{Activation, PRelu};
 pub use conv::{ChannelConv, Conv2d};
 pub use conv_transpose::ConvTranspose2d;
 pub use gather::Gather;
+pub use group_norm::GroupNorm;
 pub use identity::{Dropout, Input};
+pub use interpolate::{Alignment, Interpolate};
 pub use linear::Linear;
 pub use norm::{Affine, BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, BatchNorm, LayerNorm, LocalNorm};
 pub use pool::{Pool2d, PoolKind};
@@ -163,6 +167,10 @@ pub enum Op {
     Upsample(Upsample),
     /// Blocks of channels to blocks of positions.
     PixelShuffle(PixelShuffle),
+    /// Normalisation over groups of channels, or single ones.
+    GroupNorm(GroupNorm),
+    /// Another size, bilinearly.
+    Interpolate(Interpolate),
 }
 
 impl Op {
@@ -193,6 +201,8 @@ impl Op {
             Op::Pad(operator) => operator,
             Op::Upsample(operator) => operator,
             Op::PixelShuffle(operator) => operator,
+            Op::GroupNorm(operator) => operator,
+            Op::Interpolate(operator) => operator,
         }
     }
 

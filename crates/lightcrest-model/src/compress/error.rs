@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use lightcrest_graph::chain;
 use lightcrest_spec::ConfigurationError;
 
 use crate::data::DataError;
@@ -82,18 +83,4 @@ impl CompressError {
     pub(super) fn run(error: &(dyn Error + 'static)) -> Self {
         Self::Run(chain(error).into())
     }
-}
-
-/// An error and its causes in one line.
-pub(super) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let message = error.to_string();
-        if !text.contains(&message) {
-            text.push_str(&format!(": {message}"));
-        }
-        cause = error.source();
-    }
-    text
 }

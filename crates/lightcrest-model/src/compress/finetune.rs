@@ -4,16 +4,16 @@
 use std::ops::ControlFlow;
 
 use lightcrest::objective::TrialError;
+use lightcrest_graph::chain;
 use lightcrest_graph::network::{ImportConfig, ImportError, Imported, Network, write_back};
 use lightcrest_graph::onnx::Model;
 
-use super::error::{CompressError, chain};
+use super::error::CompressError;
 use super::objective::{CompressObjective, Listener};
 use super::passes::Applied;
 use super::spec::CompressSpec;
-use crate::spec::Metrics;
 use crate::train::{
-    self, EpochReport, FinetuneConfig, Need, Observer, OutOfMemory, StopReason, Teacher, TrainError, evaluate,
+    self, EpochReport, FinetuneConfig, Need, Observer, OutOfMemory, StopReason, Teacher, TrainError,
 };
 
 /// Fine-tunes compressed networks, if they can be trained.
@@ -69,10 +69,6 @@ impl Tuner {
         let (network, splits) = (&read.network, &objective.judge.splits);
         let need = Need::of(network, &finetune.train, splits);
         let _share = objective.memory.take(need.total()).map_err(|limit| OutOfMemory { need, limit })?;
-        let before = evaluate(network, &read.weights, &splits.validation, &splits.normalization)?;
-        if listener.judged(0, false, &objective.judge.reported(&before)).is_err() {
-            return Err(CompressError::Interrupted);
-        }
         let mut reports = Reports { objective, listener, error: None };
         let teacher = Teacher { network: &teacher.network, weights: &teacher.weights };
         let weights = read.weights.clone();
@@ -102,6 +98,10 @@ struct Reports<'a> {
 }
 
 impl Observer for Reports<'_> {
+    fn before(&mut self, metrics: &train::Metrics) -> ControlFlow<StopReason> {
+        self.report(0, false, metrics)
+    }
+
     fn step(&mut self, _: usize, _: usize) -> ControlFlow<StopReason> {
         match self.listener.interrupted() {
             true => ControlFlow::Break(StopReason::Interrupted),
@@ -110,8 +110,13 @@ impl Observer for Reports<'_> {
     }
 
     fn epoch(&mut self, report: &EpochReport) -> ControlFlow<StopReason> {
-        let metrics: Metrics = self.objective.judge.reported(&report.validation);
-        match self.listener.judged(report.epoch as u64, report.epoch == report.epochs, &metrics) {
+        self.report(report.epoch as u64, report.epoch == report.epochs, &report.validation)
+    }
+}
+
+impl Reports<'_> {
+    fn report(&mut self, step: u64, last: bool, validation: &train::Metrics) -> ControlFlow<StopReason> {
+        match self.listener.judged(step, last, &self.objective.judge.reported(validation)) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
                 let reason = match &error {

@@ -14,8 +14,7 @@ pub(super) const IMAGES: usize = 64;
 
 /// Names of the layers of a model that can have 8 bits; none where the model cannot be quantized at all.
 pub(super) fn possible(model: &Model) -> HashSet<String> {
-    let found = candidates(&named(model)).unwrap_or_default();
-    found.into_iter().map(|(name, _)| name).collect()
+    candidates(&named(model)).unwrap_or_default().into_iter().collect()
 }
 
 /// The model with 8-bit weights and activations in the layers whose fate it is, calibrated on `feeds`.
@@ -28,8 +27,7 @@ pub(super) fn quantize(model: &Model, layers: &[LayerFate], feeds: &[Feed]) -> R
     let chosen: HashSet<&str> =
         layers.iter().filter(|layer| layer.int8).map(|layer| layer.name.as_str()).collect();
     let known = candidates(&model).map_err(|error| failed(error.into()))?;
-    let exclude: Vec<String> =
-        known.into_iter().map(|(name, _)| name).filter(|name| !is_of(name, &chosen)).collect();
+    let exclude: Vec<String> = known.into_iter().filter(|name| !is_of(name, &chosen)).collect();
     // How much is lost is what the search looks at: no layer goes back to fp32 on its own.
     let config = QuantizeConfig { method: Some(Method::Mse), exclude, min_snr: None, ..Default::default() };
     let (model, report) = pass(&model, feeds, &config).map_err(|error| failed(error.into()))?;

@@ -30,7 +30,7 @@ mod vocabulary;
 
 pub use error::CompressError;
 pub use latency::{Beside, latency};
-pub use objective::{CompressObjective, Compressed, preview};
+pub use objective::{CompressObjective, Compressed, ENGINE, preview};
 pub use original::{ModelIdentity, Original, OriginalError};
 pub use outline::{Channels, Layer, LayerKind, Outline};
 pub use passes::{LayerFate, PlanCost};

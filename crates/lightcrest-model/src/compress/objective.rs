@@ -8,16 +8,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use lightcrest::objective::{Evaluation, ObjectiveInfo, Preview, TrialError};
+use lightcrest::objective::{Direction, Evaluation, ObjectiveInfo, Preview, TrialError};
 use lightcrest::space::Configuration;
 use lightcrest::{Objective, Trial};
+use lightcrest_graph::chain;
 use lightcrest_graph::network::Shape;
 use lightcrest_graph::onnx::Model;
 
-use super::error::{CompressError, chain};
+use super::error::CompressError;
 use super::judge::Judge;
 use super::latency::latency;
 use super::passes::{LayerFate, PlanCost};
@@ -27,7 +27,10 @@ use super::spec::CompressSpec;
 use crate::data::Splits;
 use crate::measure::{Engine, LatencyConfig, OwnEngine};
 use crate::memory::Memory;
-use crate::spec::Metrics;
+use crate::spec::{Metrics, Phase};
+
+/// The attribute of a trial that names what took its latency.
+pub const ENGINE: &str = "engine";
 
 /// A compressed network with everything that is known of it.
 #[derive(Debug, Clone)]
@@ -98,6 +101,11 @@ impl CompressObjective {
         super::judge::class_names(&self.spec, self.judge.classes)
     }
 
+    /// How many images there are to learn from.
+    pub fn images(&self) -> usize {
+        self.judge.splits.train.len()
+    }
+
     /// Shape of the images that the network reads.
     pub fn image(&self) -> Shape {
         self.judge.splits.validation.shape()
@@ -114,19 +122,39 @@ impl CompressObjective {
     }
 
     /// Makes the model of a configuration, outside of any study. The spec's own seed comes before `seed`;
-    /// ends early when `stop` is set.
+    /// ends early when `stop` says so.
     ///
     /// # Errors
     /// [`CompressError`].
     pub fn make(
         &self,
         configuration: &Configuration,
+        phase: Phase,
         seed: u64,
-        stop: &AtomicBool,
+        stop: &(dyn Fn() -> bool + Sync),
     ) -> Result<Compressed, CompressError> {
         let plan = self.spec.plan(configuration)?;
         let mut silent = Quiet(stop);
-        self.compress(&plan, configuration, seed, &mut silent)
+        self.compress(&plan, configuration, phase, seed, &mut silent)
+    }
+
+    /// What a model is worth on the validation images.
+    ///
+    /// # Errors
+    /// [`CompressError`].
+    pub fn judge(&self, model: &Model, stop: &(dyn Fn() -> bool + Sync)) -> Result<Metrics, CompressError> {
+        self.judge.judge(&self.spec, model, &Quiet(stop))
+    }
+
+    /// Whether the first objective that must be judged is better under `new` than under `old`.
+    pub fn is_better(&self, new: &Metrics, old: &Metrics) -> bool {
+        let judged =
+            self.spec.objectives.iter().zip(&self.infos).find(|(objective, _)| !objective.is_static());
+        judged.is_some_and(|(objective, info)| match objective.value(new).zip(objective.value(old)) {
+            Some((new, old)) if info.direction == Direction::Maximize => new > old,
+            Some((new, old)) => new < old,
+            None => false,
+        })
     }
 
     /// Whether the latency must be known of a trial.
@@ -151,13 +179,13 @@ pub(super) trait Listener {
 }
 
 /// Hears nothing but the user.
-struct Quiet<'a>(&'a AtomicBool);
+struct Quiet<'a>(&'a (dyn Fn() -> bool + Sync));
 
 impl Listener for Quiet<'_> {
     fn known(&mut self, _: &str, _: f64) {}
 
     fn interrupted(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        (self.0)()
     }
 
     fn judged(&mut self, _: u64, _: bool, _: &Metrics) -> Result<(), TrialError> {
@@ -230,7 +258,7 @@ impl CompressObjective {
             return Err(TrialError::Pruned { reason: format!("{violation}, before anything was made") });
         }
         let mut reporter = Reporter { objective: self, trial, known, error: None };
-        let made = self.compress(&plan, &configuration, seed, &mut reporter);
+        let made = self.compress(&plan, &configuration, Phase::Search, seed, &mut reporter);
         let stopped = reporter.error.take();
         let compressed = match (made, stopped) {
             (Ok(compressed), _) => compressed,
@@ -250,6 +278,7 @@ impl CompressObjective {
         &self,
         plan: &Plan,
         configuration: &Configuration,
+        phase: Phase,
         seed: u64,
         listener: &mut dyn Listener,
     ) -> Result<Compressed, CompressError> {
@@ -287,7 +316,7 @@ impl CompressObjective {
                 return Err(CompressError::Interrupted);
             }
         }
-        let finetune = spec.finetune(configuration)?;
+        let finetune = spec.finetune(configuration, phase)?;
         let seed = finetune.as_ref().and_then(|(_, seed)| *seed).unwrap_or(seed);
         let tuned = self.tuner.tune(
             self,
@@ -331,6 +360,9 @@ impl CompressObjective {
         });
         let mut attributes: BTreeMap<String, serde_json::Value> =
             compressed.metrics.iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+        if compressed.metrics.get("latency_ms").is_some() {
+            attributes.insert(ENGINE.into(), self.engine.name().into());
+        }
         attributes.insert("epochs".into(), compressed.epochs.into());
         attributes.insert("seed".into(), compressed.seed.into());
         attributes.insert("seconds".into(), compressed.seconds.into());

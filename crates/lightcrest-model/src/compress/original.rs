@@ -95,16 +95,15 @@ impl Original {
     /// # Errors
     /// [`OriginalError`] when it cannot be read or does not read one image and write classes.
     pub fn open(path: &Path) -> Result<Self, OriginalError> {
-        let model = Model::load(path)?;
-        let identity = ModelIdentity::of(&model.to_bytes());
-        Self::of(path, identity, model)
+        Self::of(path, Model::load(path)?)
     }
 
     /// The network `model` of the file at `path`.
     ///
     /// # Errors
     /// [`OriginalError::Unfit`] when it does not read one image and write classes.
-    pub(super) fn of(path: &Path, identity: ModelIdentity, model: Model) -> Result<Self, OriginalError> {
+    pub fn of(path: &Path, model: Model) -> Result<Self, OriginalError> {
+        let identity = ModelIdentity::of(&model.to_bytes());
         let unfit = |reason: String| OriginalError::Unfit { path: path.into(), reason };
         let graph = model.graph();
         let own = |name: &str| graph.initializer.iter().any(|tensor| tensor.name == name);

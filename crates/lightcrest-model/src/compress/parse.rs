@@ -1,36 +1,40 @@
 //! From the text of a spec to a [`CompressSpec`]. Reads everything, collects every error.
 
+mod section;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use lightcrest::space::{Condition, Domain, Space, Value};
+use lightcrest::space::{Condition, Space};
+use lightcrest_graph::chain;
 use lightcrest_spec::diagnostic::{Errors, Problem};
 use lightcrest_spec::document::{
     SectionName, Table, check_sections, fixed_values, group, items, read, table, text,
 };
 use lightcrest_spec::fingerprint::fingerprint;
-use lightcrest_spec::setting::{Setting, Vary, describe, in_order, number};
+use lightcrest_spec::setting::{describe, number};
 use lightcrest_spec::space::{Found, add_entry, add_group, build};
-use lightcrest_spec::study::{StudySections, count};
-use lightcrest_spec::tree::{Entry, Group, deserialize};
+use lightcrest_spec::study::{StudySections, count, time};
+use lightcrest_spec::tree::{Group, deserialize};
 use lightcrest_spec::vocabulary::{EPOCH_PRUNERS, STUDY};
 use lightcrest_spec::{ConstraintSpec, SpecErrors};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::error::chain;
 use super::original::Original;
 use super::passes::{Passes, prune_config};
 use super::preprocessing::{self, Layout, Preprocessing, Stated, StatedError};
-use super::section::{Section, tie};
+use super::section::tie;
 use super::spec::{CompressSpec, Finetune, Open, SectionSpec};
 use super::vocabulary::*;
 use crate::data::{DataConfig, SourceKind};
-use crate::spec::ObjectiveSpec;
 use crate::spec::objective::{constraints, objectives};
 use crate::spec::parse::read_training;
 use crate::spec::space::add_training;
 use crate::spec::vocabulary::metric_index;
+use crate::spec::{ObjectiveSpec, Refit};
+pub(super) use section::reads;
+use section::{chosen, read_sections};
 
 /// Sections where the spec does not say how many.
 pub(super) const SECTION_COUNT: usize = 8;
@@ -44,6 +48,7 @@ pub(super) const SECTIONS: &[SectionName] = &[
     ("data", Some(DATA.doc)),
     ("compress", None),
     ("finetune", None),
+    ("refit", None),
     ("budget", None),
     ("sampler", None),
     ("pruner", None),
@@ -54,7 +59,7 @@ pub(super) const SECTIONS: &[SectionName] = &[
 
 /// What may change when a study goes on, besides what every spec may change: what the network and the images
 /// are is kept beside a study.
-const FREE: &[&str] = &["model.path", "data.path"];
+const FREE: &[&str] = &["refit", "model.path", "data.path"];
 
 /// Metrics that only labels give.
 const OF_LABELS: &[&str] = &["validation_accuracy", "macro_f1", "loss", "accuracy_drop"];
@@ -75,6 +80,7 @@ fn document_to_spec(errors: &mut Errors, document: &DeTable<'_>, open: &Open<'_>
     let own = group(errors, &COMPRESS, compress.clone(), "[compress]", "", &["methods", "keep", "sections"]);
     let mut methods = words(errors, compress.0, "methods", METHODS_DOC, ALL_METHODS);
     let finetune = table(errors, document, "finetune").map(|table| read_finetune(errors, table));
+    let refit = table(errors, document, "refit").map(|table| read_refit(errors, table, finetune.is_some()));
     let mut objectives = objectives(errors, document, &MEASURED);
     let constraints = constraints(errors, document, &MEASURED);
     if !compress.0.contains_key("methods") && !rewards_int8(&objectives, &constraints) {
@@ -95,7 +101,8 @@ fn document_to_spec(errors: &mut Errors, document: &DeTable<'_>, open: &Open<'_>
 
     let original = original(errors, &path, open)?;
     let preprocessing = read_preprocessing(errors, model, &original)?;
-    let (keep, passes) = read_passes(errors, compress.0, &own, &path, &original, &preprocessing)?;
+    let int8 = methods.contains(&"int8");
+    let (keep, passes) = read_passes(errors, compress.0, &own, &path, &original, &preprocessing, int8)?;
     let outline = passes.outline();
     let wanted = count(&own, "groups").unwrap_or(SECTION_COUNT);
     let tied = tie(&outline, wanted, &keep, &methods);
@@ -124,6 +131,7 @@ fn document_to_spec(errors: &mut Errors, document: &DeTable<'_>, open: &Open<'_>
         own,
         sections,
         finetune,
+        refit,
     })
 }
 
@@ -204,11 +212,12 @@ fn read_passes(
     model: &Group,
     original: &Original,
     preprocessing: &Preprocessing,
+    int8: bool,
 ) -> Option<(Vec<String>, Passes)> {
     let input = || (original.input.as_str(), preprocessing.shape(original.batch().unwrap_or(1)));
     let config =
         |keep: &[String]| prune_config(text(own, "importance"), count(own, "round_to").unwrap_or(1), keep);
-    let mut look = |keep: &[String]| match Passes::new(&original.model, input(), config(keep)) {
+    let mut look = |keep: &[String]| match Passes::new(&original.model, input(), config(keep), int8) {
         Ok(passes) => Some(passes),
         Err(error) => {
             let place = model.entry("path").map_or(0..0, |entry| entry.span.clone());
@@ -233,7 +242,7 @@ fn read_passes(
     if errors.list.len() > before {
         return None;
     }
-    let look = |keep: &[String]| Passes::new(&original.model, input(), config(keep)).ok();
+    let look = |keep: &[String]| Passes::new(&original.model, input(), config(keep), int8).ok();
     look(&list).map(|passes| (list, passes))
 }
 
@@ -265,6 +274,21 @@ fn read_finetune(errors: &mut Errors, (table, place): Table<'_, '_>) -> Finetune
     let distillation = self::table(errors, table, "distillation")
         .map(|table| group(errors, &DISTILLATION, table, "[finetune.distillation]", "distillation", &[]));
     Finetune { training, distillation }
+}
+
+/// The second fine-tuning, which is the first with more epochs and all images.
+fn read_refit(errors: &mut Errors, (table, place): Table<'_, '_>, finetuned: bool) -> Refit {
+    if !finetuned {
+        let reason = "without [finetune] nothing is trained, and there is nothing to train for longer".into();
+        errors.push(place.clone(), Problem::Invalid { reason });
+    }
+    let own = group(errors, &REFIT, (table, place), "[refit]", "", &[]);
+    Refit {
+        epochs: count(&own, "epochs").unwrap_or(1),
+        validation_too: false,
+        time: time(&own, "time"),
+        models: count(&own, "models"),
+    }
 }
 
 /// What the spec says of the input, then what the file says, then what is usual.
@@ -363,118 +387,6 @@ fn rewards_int8(objectives: &[ObjectiveSpec], constraints: &[ConstraintSpec]) ->
     let wanted = objectives.iter().flat_map(|objective| objective.metrics());
     let bounded = constraints.iter().map(|constraint| constraint.metric.as_str());
     wanted.chain(bounded).any(|metric| matches!(metric, "model_bytes" | "latency_ms"))
-}
-
-fn choice(choices: Vec<Value>) -> Setting {
-    match choices.len() {
-        1 => Setting::Fixed(choices[0].clone()),
-        _ => vary(Domain::Categorical { choices: choices.into(), ordered: false }),
-    }
-}
-
-fn vary(domain: Domain) -> Setting {
-    Setting::Vary(Vary { domain, when: vec![], times: None })
-}
-
-/// A key that nobody wrote.
-fn searched(key: &str, parameter: &str, setting: Setting) -> Option<Entry> {
-    let key = SECTION.key(key)?;
-    Some(Entry { key, parameter: parameter.into(), setting, span: 0..0, shared: false })
-}
-
-/// `[compress.sections]`, and what it leaves open.
-fn read_sections(errors: &mut Errors, compress: &DeTable<'_>, tied: Vec<Section>) -> Vec<SectionSpec> {
-    let empty = DeTable::new();
-    let (written, _) = table(errors, compress, "sections").unwrap_or((&empty, 0..0));
-    for (name, span, _) in in_order(written) {
-        if !tied.iter().any(|section| section.name == name) {
-            let known = tied.iter().map(|section| section.name.clone()).collect();
-            let section = "[compress.sections]".into();
-            errors.push(span, Problem::UnknownKey { key: name.into(), section, known });
-        }
-    }
-    let mut one = |section: Section| {
-        let title = format!("[compress.sections.{}]", section.name);
-        let mut group = match table(errors, written, &section.name) {
-            Some(table) => group(errors, &SECTION, table, &title, &section.name, &[]),
-            None => Group::default(),
-        };
-        let parameter = |key: &str| format!("{}.{key}", section.name);
-        if group.entry("method").is_none() {
-            let methods = std::iter::once("keep").chain(section.methods.iter().copied());
-            group.entries.extend(searched(
-                "method",
-                &parameter("method"),
-                choice(methods.map(Value::from).collect()),
-            ));
-        }
-        let methods = chosen(&group);
-        if let Some(entry) = group.entry("method") {
-            let known = || ["keep"].into_iter().chain(section.methods.iter().copied());
-            for method in methods.iter().filter(|method| !known().any(|known| known == method.as_str())) {
-                let known = known().map(str::to_owned).collect();
-                let problem = Problem::UnknownWord { key: "method".into(), value: method.clone(), known };
-                errors.push(entry.span.clone(), problem);
-            }
-        }
-        for (key, (low, high)) in [("ratio", RATIOS), ("rank", RANKS)] {
-            let reads = methods.iter().any(|method| reads(method, key));
-            match (group.entry(key), reads) {
-                (Some(entry), false) => {
-                    let reason = format!("`{key}` means nothing to {}", methods.join(", "));
-                    errors.push(entry.span.clone(), Problem::Invalid { reason });
-                }
-                (None, true) => {
-                    let domain = Domain::Float { low, high, log: key == "rank", step: None };
-                    group.entries.extend(searched(key, &parameter(key), vary(domain)));
-                }
-                _ => {}
-            }
-        }
-        let can = section.int8;
-        match group.entry("precision") {
-            Some(entry) if !can && may_be_int8(entry) => {
-                let reason =
-                    format!("no layer of section {} can be int8, or `methods` leaves it out", section.name);
-                errors.push(entry.span.clone(), Problem::Invalid { reason });
-            }
-            None if can => {
-                let choices = ["fp32", "int8"].map(Value::from).to_vec();
-                group.entries.extend(searched("precision", &parameter("precision"), choice(choices)));
-            }
-            _ => {}
-        }
-        SectionSpec { section, group }
-    };
-    tied.into_iter().map(&mut one).collect()
-}
-
-/// The methods that a section may have.
-fn chosen(group: &Group) -> Vec<String> {
-    let word = |value: &Value| value.as_str().map(str::to_owned);
-    match group.entry("method").map(|entry| &entry.setting) {
-        Some(Setting::Fixed(value)) => word(value).into_iter().collect(),
-        Some(Setting::Vary(Vary { domain: Domain::Categorical { choices, .. }, .. })) => {
-            choices.iter().filter_map(word).collect()
-        }
-        _ => vec![],
-    }
-}
-
-fn may_be_int8(precision: &Entry) -> bool {
-    match &precision.setting {
-        Setting::Fixed(value) => value.as_str() == Some("int8"),
-        Setting::Vary(_) => true,
-    }
-}
-
-/// Whether a method has the strength of that name.
-pub(super) fn reads(method: &str, key: &str) -> bool {
-    match key {
-        "ratio" => method == "prune",
-        "rank" => super::plan::low_rank(method).is_some(),
-        _ => true,
-    }
 }
 
 fn space(

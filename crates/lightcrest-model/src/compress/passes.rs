@@ -9,7 +9,7 @@
 //! scales of weights and bias, and what it reads and writes 5 each for scale and zero point; what layers
 //! share is counted once for each, so that the file has a few bytes less or more.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use lightcrest_graph::compress::decompose::Method;
 use lightcrest_graph::compress::decompose::layer::recognize;
@@ -109,7 +109,7 @@ pub(super) struct Applied {
 }
 
 impl Passes {
-    /// What is to be known of `model` when its input has these sizes.
+    /// What is to be known of `model` when its input has these sizes; `int8` where layers may become so.
     ///
     /// # Errors
     /// [`CompressError::Method`].
@@ -117,6 +117,7 @@ impl Passes {
         model: &Model,
         input: (&str, Vec<usize>),
         config: PruneConfig,
+        int8: bool,
     ) -> Result<Self, CompressError> {
         let failed = |source: Box<dyn std::error::Error + Send + Sync>| CompressError::Method {
             method: "the network cannot be analysed",
@@ -127,7 +128,7 @@ impl Passes {
         let sizes = HashMap::from([(input.0.to_owned(), input.1)]);
         let facts = Facts::infer_with(model, &sizes).map_err(|error| failed(error.into()))?;
         let (graph, index) = (model.graph(), Index::new(model.graph()));
-        let int8 = super::int8::possible(model);
+        let int8 = if int8 { super::int8::possible(model) } else { HashSet::new() };
         let mut places = Vec::new();
         for layer in sizer.layers() {
             let unknown = |what: &str| {

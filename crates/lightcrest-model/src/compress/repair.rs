@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use lightcrest_graph::chain;
 use lightcrest_graph::compress::activation::{Feed, Own};
 use lightcrest_graph::compress::repair::{Correspondence, RepairConfig, repair};
 use lightcrest_graph::onnx::{Array, Model};
@@ -41,6 +42,6 @@ pub(super) fn repaired(
     let correspondence = Correspondence::new(kept);
     match repair(&spec.original.model, model, &correspondence, &Own, &feeds, &RepairConfig::default()) {
         Ok((model, _)) => (model, None),
-        Err(error) => (model.clone(), Some(format!("not repaired: {}", super::error::chain(&error)))),
+        Err(error) => (model.clone(), Some(format!("not repaired: {}", chain(&error)))),
     }
 }

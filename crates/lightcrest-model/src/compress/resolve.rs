@@ -6,10 +6,11 @@ use lightcrest_spec::tree::ConfigurationError;
 use super::parse::reads;
 use super::preprocessing::Layout;
 use super::spec::{CompressSpec, SectionSpec};
+use crate::spec::Phase;
 use crate::spec::resolve::Writer;
 
 impl CompressSpec {
-    /// The text of a spec that makes exactly this model again: every value fixed, the seed of the
+    /// The text of a spec that makes exactly the model of a phase again: every value fixed, the seed of the
     /// fine-tuning written down. `model` is the path of the original as the reader of the text must write it.
     ///
     /// # Errors
@@ -17,6 +18,7 @@ impl CompressSpec {
     pub fn resolve(
         &self,
         configuration: &Configuration,
+        phase: Phase,
         seed: u64,
         model: &str,
     ) -> Result<String, ConfigurationError> {
@@ -30,7 +32,9 @@ impl CompressSpec {
         self.preprocessing(&mut writer);
 
         writer.section("data");
-        writer.values(&self.data_group.values(configuration)?);
+        let mut data = self.data_group.values(configuration)?;
+        data.retain(|(key, _)| phase == Phase::Search || *key != "train_images");
+        writer.values(&data);
 
         writer.section("compress");
         writer.toml("methods", &strings(self.methods.iter().copied()));
@@ -59,6 +63,11 @@ impl CompressSpec {
             writer.section("finetune");
             let mut values = training.group.values(configuration)?;
             values.retain(|(key, _)| *key != "seed");
+            if let (Phase::Refit(epochs), Some(entry)) =
+                (phase, values.iter_mut().find(|(key, _)| *key == "epochs"))
+            {
+                entry.1 = Value::Int(epochs as i64);
+            }
             writer.values(&values);
             writer.line("seed", &Value::Int((seed & i64::MAX as u64) as i64));
             writer.choices("finetune", training)?;

@@ -37,6 +37,7 @@ pub fn json_schema() -> Value {
     let mut finetune = training(&FINETUNE);
     finetune["properties"]["distillation"] = section(&DISTILLATION);
     put(FINETUNE.name, finetune);
+    put(REFIT.name, section(&REFIT));
 
     document("Lightcrest spec of a compression", SECTIONS, EPOCH_PRUNERS, properties)
 }

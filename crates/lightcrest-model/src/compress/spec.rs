@@ -15,6 +15,8 @@
 //! epochs = 3
 //! learning_rate = { low = 1e-3, high = 1e-1, log = true }
 //! [finetune.distillation]
+//! [refit]                                 # the front's models again, for longer
+//! epochs = 20
 //! ```
 //!
 //! The space depends on the network: every section of its layers has the parameters `NAME.method`,
@@ -35,7 +37,7 @@ use super::plan::{Change, Plan};
 use super::preprocessing::Preprocessing;
 use super::section::Section;
 use crate::data::{DataConfig, SourceKind};
-use crate::spec::{ObjectiveSpec, Training};
+use crate::spec::{ObjectiveSpec, Phase, Refit, Training};
 use crate::train::FinetuneConfig;
 
 /// A spec of a compression that was read and found right.
@@ -63,6 +65,8 @@ pub struct CompressSpec {
     pub(super) own: Group,
     pub(super) sections: Vec<SectionSpec>,
     pub(super) finetune: Option<Finetune>,
+    /// Whether and how the models of the front are fine-tuned for longer.
+    pub refit: Option<Refit>,
 }
 
 /// A section of layers, and what the spec says of it.
@@ -167,6 +171,14 @@ impl CompressSpec {
         Ok(Plan { changes, int8 })
     }
 
+    /// The images of a phase: `train_images` cuts those of the search only.
+    pub fn data(&self, phase: Phase) -> DataConfig {
+        match phase {
+            Phase::Search => self.data.clone(),
+            Phase::Refit(_) => DataConfig { train_images: None, ..self.data.clone() },
+        }
+    }
+
     /// The fine-tuning of a configuration, and the seed that the spec fixes, if it does; none where the spec
     /// has no fine-tuning.
     ///
@@ -175,11 +187,15 @@ impl CompressSpec {
     pub fn finetune(
         &self,
         configuration: &Configuration,
+        phase: Phase,
     ) -> Result<Option<(FinetuneConfig, Option<u64>)>, ConfigurationError> {
         let Some(finetune) = &self.finetune else { return Ok(None) };
         let side = self.preprocessing.height.min(self.preprocessing.width);
         let training = &finetune.training;
-        let train = training.config(configuration, side, training.augmentation(configuration)?)?;
+        let mut train = training.config(configuration, side, training.augmentation(configuration)?)?;
+        if let Phase::Refit(epochs) = phase {
+            train.epochs = epochs;
+        }
         let seed = training.group.value("seed", configuration)?;
         let distillation = match &finetune.distillation {
             Some(group) => {

@@ -1,5 +1,6 @@
 //! The configurations that a search begins with: the network as it is, channels cut evenly at several
-//! strengths, low rank everywhere, and the even ones again as 8-bit integers.
+//! strengths, low rank everywhere (at the ranks of EVBMF, then evenly), and the even cuts again as 8-bit
+//! integers.
 
 use lightcrest::space::{Configuration, Domain, Value};
 use lightcrest_graph::compress::decompose::{DecomposeConfig, Method, Outcome, Ranks, decompose};
@@ -23,12 +24,12 @@ pub(super) fn starts(spec: &CompressSpec) -> Vec<Configuration> {
         })
     }));
     let even = plans.clone();
+    plans.extend(evbmf(spec));
     plans.extend(FACTORS[..1].iter().filter_map(|factor| {
         evenly(spec, *factor, (1.0, 0.01), |section, rank| {
             low_rank(section).map(|method| Change::LowRank { method, rank })
         })
     }));
-    plans.extend(evbmf(spec));
     if spec.sections.iter().any(|section| section.section.int8) {
         let int8: Vec<bool> = spec.sections.iter().map(|section| section.section.int8).collect();
         plans.extend(even.into_iter().map(|plan| Plan { int8: int8.clone(), ..plan }));

@@ -246,6 +246,22 @@ pub(crate) const DISTILLATION: Section = Section {
     ],
 };
 
+pub(crate) const REFIT: Section = Section {
+    name: "refit",
+    doc: "After the search the models of the front are made again with a longer fine-tuning, on all training images; \
+          each is kept where it is better than that of its trial on the validation images.",
+    keys: &[
+        Key::required("epochs", int(1), "epochs of that fine-tuning; fewer where the time would not do"),
+        Key::optional("time", Kind::Duration, "part of the budget's time kept for it; default what is left"),
+        Key::optional(
+            "models",
+            int(1),
+            "at most so many models: the best in the first objective, then those that stand for the rest of the front; \
+             default all",
+        ),
+    ],
+};
+
 /// Where a ratio is searched when nothing is said.
 pub(crate) const RATIOS: (f64, f64) = (0.05, 0.9);
 /// Where a rank is searched when nothing is said.

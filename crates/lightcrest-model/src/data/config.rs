@@ -167,7 +167,9 @@ impl DataConfig {
             SourceKind::Cifar10 => cifar::cifar10(path),
             SourceKind::Cifar100 => cifar::cifar100(path),
             SourceKind::Folder => return folder::load(path, self.image_size, self.channels),
-            SourceKind::Images => return folder::load_unlabelled(path, self.image_size, self.channels),
+            SourceKind::Images => {
+                return folder::load_unlabelled(path, self.image_size, self.channels, usize::MAX);
+            }
         }?;
         if let Some(side) = self.image_size {
             let images = source.train.len() + source.test.as_ref().map_or(0, Dataset::len);

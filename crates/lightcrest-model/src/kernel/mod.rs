@@ -23,6 +23,7 @@ pub(crate) mod conv_gradient;
 pub(crate) mod depthwise;
 pub(crate) mod elementwise;
 pub(crate) mod geometry;
+pub(crate) mod group_norm;
 pub(crate) mod layer_norm;
 pub(crate) mod layout;
 pub(crate) mod local_norm;

@@ -1,7 +1,7 @@
-//! Operators that move values between pixels and channels: gather, padding, magnification, pixel shuffle;
-//! each forward, and backward as the gradient for its input.
+//! Operators that move values between pixels and channels: gather, padding, magnification, interpolation,
+//! pixel shuffle; each forward, and backward as the gradient for its input.
 
-use lightcrest_graph::network::{Pad, PixelShuffle};
+use lightcrest_graph::network::{Alignment, Pad, PixelShuffle};
 
 use super::layout::Runs;
 use super::{Element, Isa, Kernel, Layout};
@@ -136,6 +136,61 @@ impl<E: Element> Kernel<E> for Magnify<'_, E> {
                         y.iter_mut().zip(x).for_each(|(y, &x)| *y = isa.add(*y, x));
                     } else {
                         self.y[at_large..][..stride].copy_from_slice(&self.x[at_small..][..stride]);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A map of another size by bilinear interpolation; backward, every gradient to the pixels that it came from.
+pub(crate) struct Interpolation<'a, E> {
+    pub(crate) images: usize,
+    pub(crate) alignment: Alignment,
+    /// Read forward.
+    pub(crate) from: &'a Layout,
+    /// Written forward.
+    pub(crate) to: &'a Layout,
+    pub(crate) x: &'a [E],
+    pub(crate) y: &'a mut [E],
+    pub(crate) backward: bool,
+    pub(crate) accumulate: bool,
+}
+
+impl<E: Element> Kernel<E> for Interpolation<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa<E = E>>(self, isa: I) {
+        let Self { from, to, alignment, .. } = self;
+        let stride = from.stride;
+        for image in 0..self.images {
+            if self.backward && !self.accumulate {
+                for row in 0..from.height {
+                    self.y[from.row_start(image, row)..][..from.width * stride].fill(E::default());
+                }
+            }
+            for row in 0..to.height {
+                let (top, bottom, down) = alignment.source(row, to.height, from.height);
+                for column in 0..to.width {
+                    let (left, right, along) = alignment.source(column, to.width, from.width);
+                    let at = to.row_start(image, row) + column * stride;
+                    let taps = [
+                        (top, left, (1.0 - down) * (1.0 - along)),
+                        (top, right, (1.0 - down) * along),
+                        (bottom, left, down * (1.0 - along)),
+                        (bottom, right, down * along),
+                    ];
+                    for (tap, (row, column, weight)) in taps.into_iter().enumerate() {
+                        let pixel = from.row_start(image, row) + column * stride;
+                        let weight = isa.splat(E::of(weight));
+                        let (read, write) = if self.backward { (at, pixel) } else { (pixel, at) };
+                        let x = isa.vectors(&self.x[read..][..stride]);
+                        let y = isa.vectors_mut(&mut self.y[write..][..stride]);
+                        let first = tap == 0 && !self.backward;
+                        for (y, &x) in y.iter_mut().zip(x) {
+                            *y = if first { isa.mul(x, weight) } else { isa.mul_add(x, weight, *y) };
+                        }
                     }
                 }
             }

@@ -1,5 +1,6 @@
 //! Whatever runs ONNX models against the clock: our own executor, or a runtime that the program found.
 
+use lightcrest_graph::chain;
 use lightcrest_graph::onnx::{Array, Model, Runner};
 
 /// A model that is run again and again on the same inputs, on one thread.
@@ -36,9 +37,4 @@ impl Engine for OwnEngine {
             Ok(())
         }))
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -1,10 +1,9 @@
 //! Latency of an ONNX model, whole and layer by layer, on one thread.
 //!
-//! The whole is run by an [`Engine`], the layers by our own executor ([`Runner`]), where it knows the model.
-//!
-//! A layer is measured as a model of its own, on the values that it reads when the whole is run; what a
-//! runtime saves by joining layers is in the figure of the whole alone, so that the layers need not add up to
-//! it.
+//! An [`Engine`] runs the whole and the layers. A layer is measured as a model of its own, on the values that
+//! it reads when the whole is run, which our own executor ([`Runner`]) computes; where it does not know the
+//! model, there are no layers. What a runtime saves by joining layers, or by an order of the axes of its own
+//! inside, is in the figure of the whole alone, so that the layers need not add up to it.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -87,9 +86,8 @@ pub fn onnx_latency(
     // The first run tells whether there is anything to measure.
     run().map_err(failed)?;
     let whole = latency_of(config, || drop(run()))?;
-    let layers = Runner::new(model).and_then(|runner| Ok((runner.run(&inputs, &[] as &[&str])?, runner)));
-    let layers = match layers {
-        Ok((_, runner)) => layers_of(model, &runner, &inputs)?,
+    let layers = match read(model, &inputs) {
+        Ok(values) => layers_of(model, &values, engine)?,
         Err(_) => vec![],
     };
     Ok(OnnxLatency { whole, layers })
@@ -129,44 +127,45 @@ pub fn inputs(
         .collect()
 }
 
-/// Each node that reads a value, by itself.
-fn layers_of(
-    model: &Model,
-    runner: &Runner,
-    inputs: &[(String, Array)],
-) -> Result<Vec<LayerLatency>, OnnxLatencyError> {
+/// What the nodes read and the outputs, as our own executor computes them.
+fn read(model: &Model, inputs: &[(String, Array)]) -> Result<HashMap<String, Array>, RunError> {
     let graph = model.graph();
     let constants: HashSet<&str> = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
-    let read = graph.node.iter().flat_map(|node| &node.input);
+    let read = graph.node.iter().flat_map(|node| &node.input).map(String::as_str);
     let wanted: Vec<&str> = read
-        .map(String::as_str)
+        .chain(graph.output.iter().map(|output| output.name.as_str()))
         .filter(|name| !name.is_empty() && !constants.contains(name))
         .collect::<HashSet<_>>()
         .into_iter()
         .collect();
-    let values = runner.run(inputs, &wanted)?;
+    Runner::new(model)?.run(inputs, &wanted)
+}
+
+/// Each node that reads a value, by itself.
+fn layers_of(
+    model: &Model,
+    values: &HashMap<String, Array>,
+    engine: &dyn Engine,
+) -> Result<Vec<LayerLatency>, OnnxLatencyError> {
+    let graph = model.graph();
     let each = LAYERS / u32::try_from(graph.node.len().max(1)).unwrap_or(u32::MAX);
     let config = LatencyConfig { warm_up: 3, time: each, attempts: 1, ..LatencyConfig::default() };
     let mut layers = Vec::new();
     for node in &graph.node {
-        let alone = alone(model, node, &values);
-        let given: Vec<(&str, Array)> = alone
-            .graph()
-            .input
-            .iter()
-            .filter_map(|input| Some((input.name.as_str(), values.get(&input.name)?.clone())))
-            .collect();
-        let outputs: Vec<&str> = alone.graph().output.iter().map(|output| output.name.as_str()).collect();
+        let alone = alone(model, node, values);
+        let input = alone.graph().input.iter().map(|input| &input.name);
+        let given: Vec<(String, Array)> =
+            input.filter_map(|name| Some((name.clone(), values.get(name)?.clone()))).collect();
         // What depends on constants alone is computed before anything is run.
-        if given.is_empty() || outputs.is_empty() {
+        if given.is_empty() || alone.graph().output.is_empty() {
             continue;
         }
         // A node whose graphs read values from around it does not run alone, and has no line.
-        let Ok(runner) = Runner::new(&alone) else { continue };
-        if runner.run(&given, &outputs).is_err() {
+        let Ok(mut run) = engine.load(&alone, &given) else { continue };
+        if run().is_err() {
             continue;
         }
-        let latency = latency_of(&config, || drop(std::hint::black_box(runner.run(&given, &outputs))))?;
+        let latency = latency_of(&config, || drop(run()))?;
         let name = [&node.name].into_iter().chain(&node.output).find(|name| !name.is_empty());
         layers.push(LayerLatency {
             name: name.cloned().unwrap_or_default(),
@@ -185,13 +184,14 @@ fn alone(model: &Model, node: &NodeProto, values: &HashMap<String, Array>) -> Mo
     let mut input: Vec<ValueInfoProto> =
         reads.iter().filter_map(|name| Some(value(name, values.get(*name)?))).collect();
     input.sort_by(|a, b| a.name.cmp(&b.name));
+    let named = |name: &String| ValueInfoProto { name: name.clone(), ..Default::default() };
     let output = node.output.iter().filter(|name| !name.is_empty());
-    let output = output.map(|name| ValueInfoProto { name: name.clone(), ..Default::default() }).collect();
+    let output = output.map(|name| values.get(name).map_or_else(|| named(name), |array| value(name, array)));
     let graph = GraphProto {
         node: vec![node.clone()],
         initializer: initializer.collect(),
         input,
-        output,
+        output: output.collect(),
         ..Default::default()
     };
     Model::new(ModelProto { graph: Some(graph), ..without_graph(model.proto()) }).expect("there is a graph")

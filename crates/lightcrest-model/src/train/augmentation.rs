@@ -37,6 +37,17 @@ pub struct Batcher {
     affine: Vec<(f32, f32)>,
     images: Vec<f32>,
     targets: Vec<f32>,
+    mirrored: Vec<bool>,
+}
+
+/// A batch of changed images.
+pub struct Batch<'a> {
+    /// Normalised images, (n, height, width, channels).
+    pub images: &'a [f32],
+    /// Soft targets, (n, classes).
+    pub targets: &'a [f32],
+    /// Which images are mirrored.
+    pub mirrored: &'a [bool],
 }
 
 impl Batcher {
@@ -56,6 +67,7 @@ impl Batcher {
             affine: (0..data.shape().channels).map(|channel| normalization.affine(channel)).collect(),
             images: vec![0.0; batch * data.shape().len()],
             targets: vec![0.0; batch * data.classes().len()],
+            mirrored: vec![false; batch],
         }
     }
 
@@ -70,17 +82,18 @@ impl Batcher {
     }
 
     /// The images at `indices`, changed at random, and their targets.
-    pub fn augmented(&mut self, data: &Dataset, indices: &[usize], rng: &mut impl Rng) -> (&[f32], &[f32]) {
+    pub fn augmented(&mut self, data: &Dataset, indices: &[usize], rng: &mut impl Rng) -> Batch<'_> {
         let (len, classes) = (data.shape().len(), data.classes().len());
         let images = &mut self.images[..indices.len() * len];
         let targets = &mut self.targets[..indices.len() * classes];
         targets.fill(0.0);
         let rows = images.chunks_exact_mut(len).zip(targets.chunks_exact_mut(classes));
-        for (&index, (image, target)) in indices.iter().zip(rows) {
+        for ((&index, (image, target)), mirrored) in indices.iter().zip(rows).zip(&mut self.mirrored) {
             let mut placement = Placement::default();
             if self.config.flip {
                 placement.flip = rng.random();
             }
+            *mirrored = placement.flip;
             let reach = self.config.shift as i32;
             if reach > 0 {
                 placement.down = rng.random_range(-reach..=reach) as isize;
@@ -97,7 +110,7 @@ impl Batcher {
             mix_with_reversed(images, len, share);
             mix_with_reversed(targets, classes, share);
         }
-        (images, targets)
+        Batch { images, targets, mirrored: &self.mirrored[..indices.len()] }
     }
 }
 
@@ -216,7 +229,7 @@ mod tests {
         let config = AugmentationConfig { mixup: 0.4, ..AugmentationConfig::default() };
         let mut batcher = Batcher::new(config, &data(), &identity(1), 2);
         let mut rng = ChaCha8Rng::seed_from_u64(3);
-        let (images, targets) = batcher.augmented(&data(), &[0, 1], &mut rng);
+        let Batch { images, targets, .. } = batcher.augmented(&data(), &[0, 1], &mut rng);
         let share = targets[0];
         assert!(share > 0.0 && share < 1.0);
         for (found, expected) in targets.iter().zip([share, 1.0 - share, 1.0 - share, share]) {
@@ -234,7 +247,7 @@ mod tests {
         let mut rng = ChaCha8Rng::seed_from_u64(0);
         let mut largest = 0;
         for _ in 0..50 {
-            let (images, _) = batcher.augmented(&data, &[0], &mut rng);
+            let images = batcher.augmented(&data, &[0], &mut rng).images;
             let cleared = images.iter().filter(|v| **v == 0.0).count();
             assert!((4..=16).contains(&cleared), "{cleared}");
             largest = largest.max(cleared);
@@ -247,7 +260,7 @@ mod tests {
         let config = AugmentationConfig { flip: true, shift: 1, cutout: 2, mixup: 1.0 };
         let batch = |seed| {
             let mut batcher = Batcher::new(config, &data(), &identity(1), 2);
-            batcher.augmented(&data(), &[0, 1], &mut ChaCha8Rng::seed_from_u64(seed)).0.to_vec()
+            batcher.augmented(&data(), &[0, 1], &mut ChaCha8Rng::seed_from_u64(seed)).images.to_vec()
         };
         assert_eq!(batch(5), batch(5));
         assert_ne!(batch(5), batch(6));

@@ -15,13 +15,10 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::augmentation::{AugmentationConfig, Batcher};
+use super::augmentation::{AugmentationConfig, Batch};
 use super::config::Check;
 use super::plan::{Plan, PlanMode};
 use crate::data::Splits;
-
-/// Images of one pass of the teacher over images that do not change.
-const TEACHER_BATCH: usize = 32;
 
 /// How much of the teacher is learnt.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -95,13 +92,18 @@ pub struct Teacher<'a> {
     pub weights: &'a Weights,
 }
 
-/// A teacher at work. What it says of images that are never changed it says once.
+/// A teacher at work. What it says of an image that is not changed, or mirrored at most, it says once.
 pub(super) struct Distiller {
     config: DistillationConfig,
     plan: Plan,
     classes: usize,
-    /// Outputs for every training image, where augmentation changes none; (images, classes).
+    /// Values of an image.
+    len: usize,
+    /// Outputs for images as they are and mirrored, (2, images, classes), where no other change is made; not
+    /// a number where nothing is known yet.
     known: Option<Vec<f32>>,
+    /// Images of a batch of which nothing is known, and their outputs.
+    images: Vec<f32>,
     outputs: Vec<f32>,
 }
 
@@ -113,49 +115,46 @@ impl Distiller {
         data: &Splits,
         batch: usize,
     ) -> Result<Self, NetworkError> {
-        let classes = data.train.classes().len();
-        let plan = Plan::new(teacher.network, teacher.weights, batch.max(TEACHER_BATCH), PlanMode::Infer)?;
-        let mut distiller = Self { config, plan, classes, known: None, outputs: vec![] };
-        if augmentation == AugmentationConfig::default() {
-            let mut batcher = Batcher::new(augmentation, &data.train, &data.normalization, TEACHER_BATCH);
-            let mut known = Vec::with_capacity(data.train.len() * classes);
-            for start in (0..data.train.len()).step_by(TEACHER_BATCH) {
-                let end = (start + TEACHER_BATCH).min(data.train.len());
-                let images = batcher.plain(&data.train, start..end);
-                known.extend_from_slice(distiller.run(images, end - start));
-            }
-            distiller.known = Some(known);
-        }
-        Ok(distiller)
-    }
-
-    fn run(&mut self, images: &[f32], count: usize) -> &[f32] {
-        // nothing is random in inference
-        self.plan.forward(images, count, false, &mut ChaCha8Rng::seed_from_u64(0))
+        let (classes, len) = (data.train.classes().len(), data.train.shape().len());
+        let plan = Plan::new(teacher.network, teacher.weights, batch, PlanMode::Infer)?;
+        let mirrored = AugmentationConfig { flip: augmentation.flip, ..AugmentationConfig::default() };
+        let known = (augmentation == mirrored).then(|| vec![f32::NAN; 2 * data.train.len() * classes]);
+        Ok(Self { config, plan, classes, len, known, images: vec![], outputs: vec![] })
     }
 
     /// Mixes what the teacher says of a batch into its loss and gradient.
     pub(super) fn mix(
         &mut self,
         loss: f64,
-        (images, indices): (&[f32], &[usize]),
+        (batch, indices): (&Batch<'_>, &[usize]),
         outputs: &[f32],
         gradient: &mut [f32],
     ) -> f64 {
         let classes = self.classes;
-        let mut teacher = std::mem::take(&mut self.outputs);
-        teacher.clear();
-        match &self.known {
-            Some(known) => {
-                for &index in indices {
-                    teacher.extend_from_slice(&known[index * classes..][..classes]);
-                }
-            }
-            None => teacher.extend_from_slice(self.run(images, indices.len())),
+        // nothing is random in inference
+        let rng = &mut ChaCha8Rng::seed_from_u64(0);
+        let Some(known) = &mut self.known else {
+            let teacher = self.plan.forward(batch.images, indices.len(), false, rng);
+            return self.config.mix(loss, outputs, teacher, classes, gradient);
+        };
+        let images = known.len() / classes / 2;
+        let place = |row: usize| (usize::from(batch.mirrored[row]) * images + indices[row]) * classes;
+        let unknown: Vec<usize> = (0..indices.len()).filter(|&row| known[place(row)].is_nan()).collect();
+        self.images.clear();
+        for &row in &unknown {
+            self.images.extend_from_slice(&batch.images[row * self.len..][..self.len]);
         }
-        let loss = self.config.mix(loss, outputs, &teacher, classes, gradient);
-        self.outputs = teacher;
-        loss
+        if !unknown.is_empty() {
+            let found = self.plan.forward(&self.images, unknown.len(), false, rng);
+            for (&row, found) in unknown.iter().zip(found.chunks_exact(classes)) {
+                known[place(row)..][..classes].copy_from_slice(found);
+            }
+        }
+        self.outputs.clear();
+        for row in 0..indices.len() {
+            self.outputs.extend_from_slice(&known[place(row)..][..classes]);
+        }
+        self.config.mix(loss, outputs, &self.outputs, classes, gradient)
     }
 }
 

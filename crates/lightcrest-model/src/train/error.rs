@@ -44,7 +44,7 @@ pub enum TrainError {
     Stopped {
         /// Why.
         reason: StopReason,
-        /// Number of the epoch, from 1.
+        /// Number of the epoch, from 1; 0 before the first.
         epoch: usize,
     },
     /// Distillation without anyone to learn from.

@@ -3,6 +3,8 @@
 //! It is the training of [`super::train`] from given weights, with metrics before it, layers that stay as
 //! they are, and distillation.
 
+use std::ops::ControlFlow;
+
 use lightcrest_graph::network::{Network, Weights};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -73,6 +75,9 @@ pub fn finetune(
     };
     let network = frozen(network, &config.frozen)?;
     let before = evaluate(&network, &weights, &data.validation, &data.normalization)?;
+    if let ControlFlow::Break(reason) = observer.before(&before) {
+        return Err(TrainError::Stopped { reason, epoch: 0 });
+    }
     let trained = train_with(&network, weights, teacher, data, &config.train, seed, observer)?;
     Ok(Finetuned { before, trained })
 }
@@ -119,7 +124,7 @@ pub fn reestimate(
         let _permit = GATE.train();
         // a mean over all batches so far
         plan.set_momentum(1.0 / (index + 1) as f64);
-        let (images, _) = batcher.augmented(&data.train, chosen, &mut rng);
+        let images = batcher.augmented(&data.train, chosen, &mut rng).images;
         plan.forward(images, batch, true, &mut rng);
     }
     Ok(plan.weights())

@@ -49,6 +49,13 @@ pub struct EpochReport {
 
 /// Watches a training and may end it. A closure `|report: &EpochReport| ...` is an observer of epochs.
 pub trait Observer {
+    /// Called before the first step of a network that was given weights to train on from, with what it is
+    /// worth on the validation images.
+    fn before(&mut self, metrics: &Metrics) -> ControlFlow<StopReason> {
+        let _ = metrics;
+        ControlFlow::Continue(())
+    }
+
     /// Called after optimizer step `step` of `steps` (from 1, over all epochs).
     fn step(&mut self, step: usize, steps: usize) -> ControlFlow<StopReason> {
         let _ = (step, steps);
@@ -234,12 +241,12 @@ impl<'a> Run<'a> {
 
     /// Loss and gradients of a batch.
     fn gradients(&mut self, epoch: usize, indices: &[usize]) -> Result<f64, TrainError> {
-        let (images, targets) = self.batcher.augmented(&self.data.train, indices, &mut self.augmentation_rng);
-        let outputs = self.plan.forward(images, self.batch, true, &mut self.dropout_rng);
+        let batch = self.batcher.augmented(&self.data.train, indices, &mut self.augmentation_rng);
+        let outputs = self.plan.forward(batch.images, self.batch, true, &mut self.dropout_rng);
         let mut loss =
-            self.config.loss.value_and_gradient(outputs, targets, self.classes, &mut self.d_outputs);
+            self.config.loss.value_and_gradient(outputs, batch.targets, self.classes, &mut self.d_outputs);
         if let Some(distiller) = &mut self.distiller {
-            loss = distiller.mix(loss, (images, indices), outputs, &mut self.d_outputs);
+            loss = distiller.mix(loss, (&batch, indices), outputs, &mut self.d_outputs);
         }
         let step = self.step + 1;
         let diverged = |divergence| TrainError::Diverged { epoch, step, divergence };

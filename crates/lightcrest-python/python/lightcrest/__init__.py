@@ -34,10 +34,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from lightcrest._as_optuna import as_optuna
     from lightcrest import (
         artifacts,
         compress,
         importance,
+        integration,
         logging,
         optuna,
         search_space,
@@ -54,6 +56,7 @@ __all__ = [
     "TrialPruned",
     "__version__",
     "artifacts",
+    "as_optuna",
     "compress",
     "copy_study",
     "create_study",
@@ -64,6 +67,7 @@ __all__ = [
     "get_all_study_names",
     "get_all_study_summaries",
     "importance",
+    "integration",
     "load_study",
     "logging",
     "pruners",
@@ -82,6 +86,7 @@ _LATER = frozenset(
         "artifacts",
         "compress",
         "importance",
+        "integration",
         "logging",
         "optuna",
         "search_space",
@@ -98,6 +103,10 @@ def __getattr__(name: str) -> Any:
         from importlib import import_module
 
         return import_module(f"lightcrest.{name}")
+    if name == "as_optuna":
+        from lightcrest._as_optuna import as_optuna
+
+        return as_optuna
     raise AttributeError(f"module 'lightcrest' has no attribute {name!r}")
 
 

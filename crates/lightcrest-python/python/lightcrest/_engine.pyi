@@ -214,6 +214,9 @@ class Database:
     def names(self) -> list[str]:
         """The names of the studies, in the order in which they were made."""
 
+    def studies(self) -> list[tuple[int, str]]:
+        """The ids and names of the studies, in the order in which they were made."""
+
     def directions(self, name: str) -> list[str] | None:
         """The directions of a study; None if there is no study of that name."""
 
@@ -326,6 +329,10 @@ class Study:
     def regret_bound(self) -> float | None:
         """How much better than the best trial the optimum may be, with high probability; None while too few trials say it."""
 
+    def minimum_regret(self) -> float | None:
+        """How much the best that is found may still get better, in standard deviations of the values; None while too few trials say
+        it."""
+
     def add(
         self,
         state: str,
@@ -339,6 +346,24 @@ class Study:
         finished: int | None,
     ) -> int:
         """Adds a trial that ran elsewhere or waits to be run; its number."""
+
+    def replace(
+        self,
+        number: int,
+        state: str,
+        params: dict[str, Any],
+        distributions: dict[str, BaseDistribution],
+        values: Sequence[float] | None,
+        reports: Sequence[tuple[int, float]],
+        constraints: Sequence[tuple[str, float]],
+        attributes: dict[str, Any],
+        started: int | None,
+        finished: int | None,
+    ) -> None:
+        """Puts a trial in place of the one of its number, which has not ended."""
+
+    def owns(self, number: int) -> bool:
+        """Whether a running trial was asked for by this study, and not by another one of its storage."""
 
     def observe(
         self,
@@ -360,6 +385,9 @@ class Study:
 
     def state(self, number: int) -> str:
         """The state of a trial, as a word."""
+
+    def count(self, state: str) -> int:
+        """How many trials are in a state."""
 
     def __len__(self) -> int: ...
     def trial(self, number: int) -> tuple[Any, ...]:
@@ -390,6 +418,12 @@ def fronts(points: Sequence[Sequence[float]]) -> list[int]:
 def hypervolumes(points: Sequence[Sequence[float]], reference: Sequence[float]) -> list[float]:
     """The volume that the first point dominates above a reference point, that the first two do, and so on; larger is better in every
     coordinate."""
+
+def survivors(
+    name: str, settings: dict[str, Any], values: Sequence[Sequence[float]], violations: Sequence[float], seed: int
+) -> list[int]:
+    """Who survives of a pool of trials by NSGA-II ("nsga2") or NSGA-III ("nsga3") with these settings: their positions. `values`: a
+    point for each, of which larger is better; `violations`: by how much each breaks its constraints, added up."""
 
 def copy_study(
     from_: Memory | Database,

@@ -75,8 +75,10 @@ class _Run:
         self.collect = collect
         self.lock = _threading.Lock()
 
-    def work(self) -> None:
-        """Evaluates trials until the run ends."""
+    def work(self, alone: bool = True) -> None:
+        """Evaluates trials until the run ends. `alone`: whether no other thread does."""
+        if not alone:
+            self.study._sampler.reseed_rng()
         here = self.study._here
         here.optimizing = True
         try:
@@ -101,7 +103,7 @@ class _Run:
         if self.left is not None:
             workers = max(1, min(workers, self.left))
         with ThreadPoolExecutor(max_workers=workers) as pool:
-            futures = [pool.submit(self.work) for _ in range(workers)]
+            futures = [pool.submit(self.work, False) for _ in range(workers)]
             try:
                 wait(futures, return_when=FIRST_EXCEPTION)
             except BaseException:  # Ctrl-C: workers end after their trials
@@ -219,7 +221,7 @@ def _bar(run: _Run, n_jobs: int) -> Any:
         _warn("a progress bar needs `n_trials` or `timeout`: there is none")
         return None
     if n_trials is None and n_jobs != 1:
-        _warn("a progress bar of `timeout` needs `n_jobs` = 1: there is none")
+        _warn("The timeout-based progress bar is not supported with n_jobs != 1.")
         return None
     try:
         from tqdm.auto import tqdm

@@ -8,11 +8,14 @@ import threading as _threading
 from lightcrest import _engine, _tell
 from lightcrest._direction import StudyDirection
 from lightcrest._trials import Trials
+from lightcrest._warn import experimental as _experimental
+from lightcrest._warn import warn as _warn
 from lightcrest.distributions import _modern, check_distribution_compatibility
 from lightcrest.pruners import BasePruner, MedianPruner
 from lightcrest.samplers import BaseSampler, _resolve, _written_in_python
 from lightcrest.storages import BaseStorage, get_storage
 from lightcrest.storages._base import duplicated
+from lightcrest.storages._heartbeat import is_heartbeat_enabled
 from lightcrest.trial import FrozenTrial, Trial, TrialState
 
 TYPE_CHECKING = False
@@ -68,7 +71,6 @@ class Study:
         made = self._storage._create(study_name, list(directions))
         if new and not made:
             raise duplicated(study_name)
-        self._study_id = self._storage._id(study_name)
         self._directions = [StudyDirection[word.upper()] for word in directions]
         self._sampler = _resolve(sampler, None)
         self._pruner = pruner or MedianPruner()
@@ -77,7 +79,7 @@ class Study:
             name=study_name,
             directions=list(directions),
             sampler=self._sampler._name,
-            sampler_settings=self._sampler._settings,
+            sampler_settings=self._sampler._settings_for(self),
             seed=self._sampler._seed,
             pruner=self._pruner._name or "none",
             pruner_settings=self._pruner._settings,
@@ -88,21 +90,27 @@ class Study:
             learn_from=[earlier._engine for earlier in learn_from],
             retries=self._storage._retries,
         )
-        self._trials = Trials(self._engine, len(self._directions))
+        self._study_id = self._storage._id(study_name)
+        self._trials = Trials(self._engine, len(self._directions), self._storage._identify(self._study_id))
+        self._storage._opened(study_name, self._trials)
         self._start()
 
     def _start(self) -> None:
         # What a sampler that is written in Python chose together for running trials: the space, and the values.
         self._together: dict[int, tuple[dict[str, BaseDistribution], dict[str, Any]]] = {}
+        self._seed = self._sampler._seed
         self._stop = _threading.Event()
         self._here = _Here()
         declared = self._space is not None and self._sampler._enumerates_declared
         self._propose = declared or not _written_in_python(self._sampler)
         self._independent = None if self._propose else self._sample_independent
-        self._prune = None if self._pruner._name else self._decide
+        self._prune = self._decide if self._pruner._in_python or not self._pruner._name else None
 
     def __getstate__(self) -> dict[str, Any]:
-        state: dict[str, Any] = {"sampler": self._sampler, "pruner": self._pruner}
+        # Threads draw new seeds for what is written in Python; the study goes on with its own.
+        sampler = _copy.copy(self._sampler)
+        sampler._seed = self._seed
+        state: dict[str, Any] = {"sampler": sampler, "pruner": self._pruner}
         if self._storage._lasting:
             return {"study_name": self.study_name, "storage": self._storage, **state}
         # A study in memory is taken along, without the others of its storage.
@@ -157,7 +165,7 @@ class Study:
     @sampler.setter
     def sampler(self, sampler: BaseSampler) -> None:
         self._sampler = _resolve(sampler, None)
-        self._engine.set_sampler(self._sampler._name, self._sampler._settings, self._sampler._seed)
+        self._engine.set_sampler(self._sampler._name, self._sampler._settings_for(self), self._sampler._seed)
         self._start()
 
     @property
@@ -198,6 +206,7 @@ class Study:
         """What set_metric_names named the objectives."""
         return self._storage._attributes(self.study_name).get("system", {}).get("study:metric_names")
 
+    @_experimental
     def set_metric_names(self, metric_names: list[str]) -> None:
         """Names the objectives: in messages and in trials_dataframe."""
         if len(metric_names) != len(self._directions):
@@ -211,6 +220,8 @@ class Study:
 
         fixed_distributions: parameters that the trial is asked for at once, by name, or a Space whose active ones are.
         """
+        if is_heartbeat_enabled(self._storage):
+            _warn("heartbeats are given by `optimize` only: a trial of `ask` runs until it is told, or `record_heartbeat` was called for it")
         return self._ask(fixed_distributions, lease=False)
 
     def _ask(self, fixed_distributions: dict[str, BaseDistribution] | Space | None = None, *, lease: bool) -> Trial:
@@ -218,7 +229,10 @@ class Study:
         if isinstance(fixed_distributions, dict):
             fixed_distributions = {name: _modern(found) for name, found in fixed_distributions.items()}
         if self._propose:
-            return self._engine.ask(self, fixed_distributions, True, None, self._prune, lease)
+            trial = self._engine.ask(self, fixed_distributions, True, None, self._prune, lease)
+            if self._sampler._asked is not None:
+                self._sampler._asked(self, trial.number)
+            return trial
         trial = self._engine.ask(self, None, False, self._independent, self._prune, lease)
         frozen = self._frozen(trial.number)
         self._sampler.before_trial(self, frozen)
@@ -262,6 +276,10 @@ class Study:
         TrialState.COMPLETE they are a ValueError. TrialState.PRUNED and TrialState.FAIL have no values.
         """
         return _tell.tell(self, trial, values, state, skip_if_finished)
+
+    def _trial_id(self, number: int) -> int:
+        """What a trial is called by among all trials of the storage."""
+        return self._trials.identify(number)
 
     def _set_system(self, number: int, key: str, value: Any) -> None:
         """Keeps something with a running trial beside its user attributes."""
@@ -340,7 +358,7 @@ class Study:
     def _get_trials(
         self, deepcopy: bool = True, states: Container[TrialState] | None = None, use_cache: bool = False
     ) -> list[FrozenTrial]:
-        return self.get_trials(deepcopy, states)
+        return self._trials.all(deepcopy, states)
 
     @property
     def trials(self) -> list[FrozenTrial]:

@@ -13,7 +13,7 @@ from lightcrest.trial import FrozenTrial, TrialState
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Container, Sequence
+    from collections.abc import Callable, Container, Sequence
     from typing import Any
 
     from lightcrest import _engine
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _SYSTEM = "lightcrest:system"
 # And there, the parameters of a trial that was added to wait: [[name, distribution as JSON, value as a number], ...].
 _GIVEN = "given"
+# And there, what times of a trial from elsewhere have beyond the engine's milliseconds: [of its start, of its end].
+_MICROSECONDS = "us"
 _UNFINISHED = ("running", "waiting")
 _MANY = 100
 
@@ -29,39 +31,32 @@ _MANY = 100
 class Trials:
     """The trials of the engine's study as Python has them; finished ones are converted once."""
 
-    def __init__(self, engine: _engine.Study, objectives: int) -> None:
+    def __init__(self, engine: _engine.Study, objectives: int, identify: Callable[[int], int]) -> None:
         self._engine = engine
         self._objectives = objectives
         self._finished: dict[int, FrozenTrial] = {}
+        # What a trial of a number is called by among all trials of the storage.
+        self.identify = identify
+
+    def __len__(self) -> int:
+        return len(self._engine)
+
+    def synchronize(self) -> None:
+        """Takes over what others wrote."""
+        self._engine.synchronize()
+
+    def owns(self, number: int) -> bool:
+        """Whether a running trial was asked for here."""
+        return self._engine.owns(number)
 
     def frozen(self, number: int) -> FrozenTrial:
         """The trial as it is. To be looked at only: others are given the same."""
         known = self._finished.get(number)
         if known is not None:
             return known
-        word, values, start, complete, params, distributions, attributes, reports, bounds = self._engine.trial(number)
-        state = _STATES[word]
-        system = dict(attributes.pop(_SYSTEM, ()))
-        if bounds:
-            listed = [str(i) for i in range(len(system.get(_CONSTRAINTS) or ()))]
-            system.update((_CONSTRAINT + key, value) for key, value in bounds if key not in listed)
-        if state is TrialState.PRUNED:
-            values = system.pop("values", None)
-            if values is None and self._objectives == 1:
-                values = last_value(reports)
-        elif state is TrialState.WAITING:
-            params = {}
-        if _GIVEN in system:
-            # What a trial that was added to wait came with, it has before it asks.
-            for name, text, value in system.pop(_GIVEN):
-                if name not in params:
-                    distributions[name] = json_to_distribution(text)
-                    params[name] = distributions[name].to_external_repr(value)
-        trial = FrozenTrial(
-            number, state, None, start, complete, params, distributions, attributes, system, reports, number,
-            values=values,
-        )
-        if word not in _UNFINISHED:
+        parts = self._engine.trial(number)
+        trial = frozen(number, self.identify(number), parts, self._objectives)
+        if parts[0] not in _UNFINISHED:
             self._finished[number] = trial
         return trial
 
@@ -98,6 +93,11 @@ class Trials:
             raise ValueError("no trial is complete yet, or none that is satisfies its constraints")
         return self.frozen(number)
 
+    def best_or_none(self) -> FrozenTrial | None:
+        """As best; None if there is none."""
+        number = self._engine.best() if self._objectives == 1 else None
+        return None if number is None else self.frozen(number)
+
     def front(self) -> list[FrozenTrial]:
         """The complete trials that no other dominates."""
         self._engine.synchronize()
@@ -122,36 +122,81 @@ class Trials:
         attributes = {**user_attrs, _SYSTEM: {"fixed_params": dict(params)}}
         self._engine.add("waiting", dict(params), {}, None, [], [], attributes, None, None)
 
-    def add(self, trial: FrozenTrial) -> None:
-        """Adds a trial of elsewhere."""
-        system = {key: value for key, value in trial.system_attrs.items() if not key.startswith(_CONSTRAINT)}
-        params = {**trial.params, **system.get("fixed_params", {})} if trial.state is TrialState.WAITING else trial.params
-        if trial.state is TrialState.WAITING and trial.distributions:
-            system[_GIVEN] = [
-                [name, distribution_to_json(trial.distributions[name]), trial.distributions[name].to_internal_repr(value)]
-                for name, value in trial.params.items()
-            ]
-        attributes = {**trial.user_attrs, _SYSTEM: system} if system else trial.user_attrs
-        reports = list(trial.intermediate_values.items())
-        last = None if trial.last_step is None else trial.intermediate_values[trial.last_step]
-        if trial.state is TrialState.PRUNED and trial.values is not None and trial.values != [last]:
-            attributes = {**attributes, _SYSTEM: {**system, "values": list(trial.values)}}
-        self._engine.add(
-            _WORDS[trial.state],
-            dict(params),
-            trial.distributions,
-            trial.values,
-            reports,
-            list(trial.constraints.items()),
-            dict(attributes),
-            _milliseconds(trial.datetime_start),
-            _milliseconds(trial.datetime_complete),
-        )
+    def add(self, trial: FrozenTrial) -> int:
+        """Adds a trial of elsewhere; its number."""
+        return self._engine.add(*parts(trial))
+
+    def replace(self, trial: FrozenTrial) -> None:
+        """Puts a trial in place of the one of its number, which has not ended."""
+        self._engine.replace(trial.number, *parts(trial))
+        self._finished.pop(trial.number, None)
 
     def set_system(self, number: int, key: str, value: Any) -> None:
         """Keeps something with a running trial beside its user attributes."""
         system = self._engine.trial(number)[6].get(_SYSTEM, {})
         self._engine.set_attribute(number, _SYSTEM, {**system, key: value})
+
+
+def frozen(number: int, identity: int, parts: tuple[Any, ...], objectives: int) -> FrozenTrial:
+    """A trial as Python has it, from the engine's parts."""
+    word, values, start, complete, params, distributions, attributes, reports, bounds = parts
+    state = _STATES[word]
+    system = dict(attributes.pop(_SYSTEM, ()))
+    if bounds:
+        listed = [str(i) for i in range(len(system.get(_CONSTRAINTS) or ()))]
+        system.update((_CONSTRAINT + key, value) for key, value in bounds if key not in listed)
+    if state is TrialState.PRUNED:
+        if "values" in system:
+            values = system.pop("values")
+        elif objectives == 1:
+            values = last_value(reports)
+    elif state is TrialState.WAITING:
+        params = {}
+    if _GIVEN in system:
+        # What a trial that was added to wait came with, it has before it asks.
+        for name, text, value in system.pop(_GIVEN):
+            if name not in params:
+                distributions[name] = json_to_distribution(text)
+                params[name] = distributions[name].to_external_repr(value)
+    if _MICROSECONDS in system:
+        start, complete = (
+            moment and moment.replace(microsecond=moment.microsecond // 1000 * 1000 + more)
+            for moment, more in zip((start, complete), system.pop(_MICROSECONDS))
+        )
+    return FrozenTrial(
+        number, state, None, start, complete, params, distributions, attributes, system, reports, identity, values=values
+    )
+
+
+def parts(trial: FrozenTrial) -> tuple[Any, ...]:
+    """A trial as the engine takes it."""
+    system = {key: value for key, value in trial.system_attrs.items() if not key.startswith(_CONSTRAINT)}
+    waiting = trial.state is TrialState.WAITING
+    params = {**trial.params, **system.get("fixed_params", {})} if waiting else trial.params
+    if waiting and trial.distributions:
+        system[_GIVEN] = [
+            [name, distribution_to_json(trial.distributions[name]), trial.distributions[name].to_internal_repr(value)]
+            for name, value in trial.params.items()
+        ]
+    last = None if trial.last_step is None else trial.intermediate_values[trial.last_step]
+    if trial.state is TrialState.PRUNED and trial.values != (None if last is None else [last]):
+        system["values"] = trial.values and list(trial.values)
+    start, complete = trial.datetime_start, trial.datetime_complete
+    more = [0 if moment is None else moment.microsecond % 1000 for moment in (start, complete)]
+    if any(more):
+        system[_MICROSECONDS] = more
+    return (
+        _WORDS[trial.state],
+        dict(params),
+        trial.distributions,
+        trial.values if trial.state is TrialState.COMPLETE else None,
+        # Of several objectives, what a trial reported is the engine's own.
+        [(step, value) for step, value in trial.intermediate_values.items() if not isinstance(value, list)],
+        list(trial.constraints.items()),
+        {**trial.user_attrs, _SYSTEM: system} if system else dict(trial.user_attrs),
+        _milliseconds(start),
+        _milliseconds(complete),
+    )
 
 
 def last_value(reports: dict[int, float]) -> list[float] | None:
@@ -161,4 +206,4 @@ def last_value(reports: dict[int, float]) -> list[float] | None:
 
 
 def _milliseconds(moment: datetime.datetime | None) -> int | None:
-    return None if moment is None else int(moment.timestamp() * 1000)
+    return None if moment is None else round(moment.timestamp() * 1e6) // 1000

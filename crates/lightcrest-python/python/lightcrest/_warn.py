@@ -32,6 +32,30 @@ def deprecated(instead: str = "", **arguments: object) -> None:
             warn(f"`{name}` is deprecated{instead and ': '}{instead}", FutureWarning)
 
 
+def warn_experimental(what: str) -> None:
+    """Warns of what may change."""
+    from lightcrest.exceptions import ExperimentalWarning
+
+    warn(f"{what} is experimental: it may change", ExperimentalWarning)
+
+
+def experimental(target: Function) -> Function:
+    """Marks a function or a class that may change: a warning says so where it is called from outside of this package."""
+    is_class = isinstance(target, type)
+    called: Any = target.__init__ if is_class else target  # type: ignore[misc]
+
+    @_functools.wraps(called)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if not _sys._getframe(1).f_code.co_filename.startswith(_HERE):
+            warn_experimental(target.__name__)
+        return called(*args, **kwargs)
+
+    if is_class:
+        target.__init__ = call  # type: ignore[misc]
+        return target
+    return call  # type: ignore[return-value]
+
+
 def once_positional(*names: str) -> Callable[[Function], Function]:
     """Lets a function take arguments by position that it takes by name only, with a warning."""
 

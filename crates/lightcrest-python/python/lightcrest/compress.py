@@ -7,18 +7,21 @@
     half.save("half.onnx")
     int8 = compress.quantize(half.model, {"input": images}, out="int8.onnx")
 
-A model is a path or the bytes of a file (`onnx_model.SerializeToString()`). What cannot be read or made lighter raises
-`lightcrest.exceptions.CompressionError`, a ValueError. Other Python threads run while the engine works.
+A model is a path or the bytes of a file (`onnx_model.SerializeToString()`). What cannot be read, or not in the way that was
+asked for, raises `lightcrest.exceptions.CompressionError`, a ValueError; where nothing can be pruned or decomposed, the model
+comes back as it is. Other Python threads run while the engine works.
 """
 
 from __future__ import annotations
 
+import collections
 import json
 import os
 import pathlib
 import shutil
 import signal
 import subprocess
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -181,7 +184,8 @@ def run(
 
     This starts the program `lightcrest compress`, which must be installed beside the package: `program`, or the one in the
     environment variable LIGHTCREST, or on PATH. `out` is the folder of the run; a run that is there goes on, or is moved
-    aside with `fresh`. Its progress goes to standard error. An interrupt ends it after what is there was stored.
+    aside with `fresh`. What the program says on the way is written to `sys.stderr`. An interrupt is passed on to it once and
+    raised when it has ended, after what is finished was stored; a second one ends it at once.
     """
     found = os.fspath(program) if program else os.environ.get("LIGHTCREST") or shutil.which("lightcrest")
     if not found:
@@ -190,18 +194,54 @@ def run(
         )
     command = [found, "compress", os.fspath(spec), "--out", os.fspath(out), *(["--fresh"] if fresh else [])]
     try:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+            # A Ctrl-C of the terminal reaches this process alone, which passes it on once.
+            start_new_session=True,
+        )
     except OSError as error:
         raise CompressionError(f"cannot run `{found}`: {error}") from error
-    try:
-        _, message = process.communicate()
-    except KeyboardInterrupt:
-        process.send_signal(signal.SIGINT)
-        process.communicate()
-        raise
+    with process:
+        try:
+            message = _heard(process)
+        except BaseException:
+            if process.poll() is None:
+                process.kill()
+            raise
     if process.returncode:
-        raise CompressionError(message.strip() or f"`{found}` ended with exit code {process.returncode}")
+        raise CompressionError(message or f"`{found}` ended with exit code {process.returncode}")
     return sorted(_front(pathlib.Path(out)), key=lambda model: (model.metrics.get("macs", 0.0), str(model.folder)))
+
+
+def _heard(process: subprocess.Popen[str]) -> str:
+    """Shows what the program says until it ends, and returns its error, if it told one.
+
+    An interrupt is passed on and raised at the end: the program stores what is finished first. A second one ends it at once.
+    """
+    assert process.stderr is not None
+    last: collections.deque[str] = collections.deque(maxlen=50)
+    interrupt: KeyboardInterrupt | None = None
+    while True:
+        try:
+            for line in process.stderr:
+                last.append(line)
+                sys.stderr.write(line)
+                sys.stderr.flush()
+            process.wait()
+            break
+        except KeyboardInterrupt as error:
+            interrupt = error
+            if os.name != "nt":
+                process.send_signal(signal.SIGINT)
+    if interrupt is not None:
+        raise interrupt
+    errors = [at for at, line in enumerate(last) if line.startswith("error:")]
+    return "".join(list(last)[errors[-1] if errors else 0 :]).strip()
 
 
 def _front(folder: pathlib.Path) -> Iterator[Found]:

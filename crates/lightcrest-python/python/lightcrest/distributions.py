@@ -315,6 +315,18 @@ def _modern(distribution: BaseDistribution) -> BaseDistribution:
     return distribution
 
 
+def _convert_old_distribution_to_new_distribution(
+    distribution: BaseDistribution, suppress_warning: bool = False
+) -> BaseDistribution:
+    """As _modern, by the name that packages around Optuna know."""
+    import warnings
+
+    with warnings.catch_warnings():
+        if suppress_warning:
+            warnings.simplefilter("ignore", FutureWarning)
+        return _modern(distribution)
+
+
 DISTRIBUTION_CLASSES: tuple[type[BaseDistribution], ...] = (
     FloatDistribution,
     UniformDistribution,

@@ -47,7 +47,7 @@ class _LeaseLost(UpdateFinishedTrialError):
 
 
 class ExperimentalWarning(Warning):
-    """What is used may change. Lightcrest never warns of it; scripts that silence it run unchanged."""
+    """What is used may change: what Optuna calls experimental is so here."""
 
 
 class _Exhausted(OptunaError):

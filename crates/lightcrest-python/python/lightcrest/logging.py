@@ -60,11 +60,21 @@ def _configured() -> _logging.Handler:
         return _default
 
 
+def _reset_library_root_logger() -> None:
+    """As before anything was logged: for tests."""
+    global _default
+    with _lock:
+        if _default is not None:
+            _root.removeHandler(_default)
+        _default = None
+
+
 _configured()
 
 
 def get_logger(name: str) -> _logging.Logger:
     """The logger of this name; "optuna" and what is below it stand for "lightcrest"."""
+    _configured()
     if name == "optuna" or name.startswith("optuna."):
         name = "lightcrest" + name[len("optuna") :]
     return _logging.getLogger(name)
@@ -77,6 +87,7 @@ def get_verbosity() -> int:
 
 def set_verbosity(verbosity: int) -> None:
     """Shows messages from this level on; INFO unless set."""
+    _configured()
     _root.setLevel(verbosity)
 
 

@@ -43,13 +43,14 @@ class Sampler(_BaseSampler):
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """The parameters of the study so far, those that exist sometimes only among them."""
         domains = self._sampler.infer_relative_search_space(study, trial)
-        return {name: _as_optuna(found) for name, found in domains.items() if not found.single()}
+        return {name: _as_optuna(found) for name, found in domains.items()}
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """What the engine proposes."""
-        return self._sampler.sample_relative(study, trial, search_space)
+        domains = self._sampler.infer_relative_search_space(study, trial)
+        return self._sampler.sample_relative(study, trial, {name: domains[name] for name in search_space if name in domains})
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import abc as _abc
+import math as _math
+
+from lightcrest._warn import experimental as _experimental
+from lightcrest._warn import warn as _warn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +31,8 @@ __all__ = [
 class BasePruner(_abc.ABC):
     """The base of all pruners. One that is written in Python defines `prune`."""
 
+    # Whether it is asked in Python, though the engine decides.
+    _in_python = False
     # What the engine knows the pruner by, and its settings; no name for one that is written in Python.
     _name = ""
     _settings: dict[str, Any] = {}
@@ -220,6 +226,7 @@ class ThresholdPruner(_EnginePruner):
         )
 
 
+@_experimental
 class PatientPruner(_EnginePruner):
     """Stops a trial that has not improved for a while, if the pruner that it wraps would stop it too."""
 
@@ -253,10 +260,12 @@ class PatientPruner(_EnginePruner):
         return bool(before and after) and max(before) - self._settings["min_delta"] > max(after)
 
 
+@_experimental
 class WilcoxonPruner(_EnginePruner):
     """Stops a trial that is significantly behind the best one over the instances that both reported, by the signed-rank test."""
 
     _name = "wilcoxon"
+    _in_python = True
 
     def __init__(self, *, p_threshold: float = 0.1, n_startup_steps: int = 2) -> None:
         """p_threshold: a trial stops below this p-value. n_startup_steps: so many instances must be common."""
@@ -264,3 +273,18 @@ class WilcoxonPruner(_EnginePruner):
         if not 0.0 <= p_threshold <= 1.0:
             raise ValueError(f"`p_threshold` must be between 0 and 1, but got {p_threshold}")
         super().__init__(p_threshold=float(p_threshold), startup_steps=n_startup_steps)
+
+    def prune(self, study: Study, trial: FrozenTrial) -> bool:
+        """Whether a running trial should stop at its last report. Warns where there is little to compare with."""
+        best = study._trials.best_or_none()
+        if best is not None:
+            known = best.intermediate_values
+            if not known:
+                _warn("WilcoxonPruner has nothing to compare with: the best trial reported nothing")
+            elif any(not _math.isfinite(value) for value in known.values()):
+                _warn("WilcoxonPruner leaves out reports of the best trial that are infinite or NaN")
+            elif trial.last_step is not None and trial.last_step not in known:
+                _warn(f"WilcoxonPruner cannot compare instance {trial.last_step}: the best trial did not report it")
+        if any(not _math.isfinite(value) for value in trial.intermediate_values.values()):
+            _warn("WilcoxonPruner leaves out reports that are infinite or NaN")
+        return super().prune(study, trial)

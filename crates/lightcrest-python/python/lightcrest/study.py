@@ -11,7 +11,8 @@ from lightcrest._study import Study, _logger
 from lightcrest.exceptions import DuplicatedStudyError
 from lightcrest.samplers import BaseSampler, _resolve
 from lightcrest.storages import BaseStorage, get_storage
-from lightcrest.storages._base import _made_up, duplicated
+from lightcrest.storages._base import duplicated, made_up
+from lightcrest.storages._engine import EngineStorage
 from lightcrest.trial import FrozenTrial, TrialState
 
 TYPE_CHECKING = False
@@ -75,7 +76,7 @@ def create_study(
     learn_from = _studies(learn_from)
     sampler = _resolve(sampler, seed)
     place = get_storage(storage)
-    name = _made_up() if study_name is None else study_name
+    name = made_up() if study_name is None else study_name
     study = Study.__new__(Study)
     study._storage = place
     if name not in place._names():
@@ -138,14 +139,20 @@ def copy_study(
     source, target = get_storage(from_storage), get_storage(to_storage)
     name = to_study_name or from_study_name
     directions = source._directions(from_study_name)
+    if not (isinstance(source, EngineStorage) and isinstance(target, EngineStorage)):
+        # A storage that is written in Python, or a journal, knows attributes and trials alone.
+        study = load_study(study_name=from_study_name, storage=source)
+        copy = create_study(study_name=name, storage=target, directions=study.directions)
+        copy._take_over(source._attributes(from_study_name), study.get_trials())
+        return
     if name in target._names() or not target._create(name, directions):
         raise duplicated(name)
     try:
         (there, given), (here, kept) = source._place(from_study_name), target._place(name)
         _engine.copy_study(there, from_study_name, here, name, given)
         if kept is not None:
-            numbers = source._open(from_study_name, directions)
-            kept.update((number, _copy.deepcopy(numbers.trial(number)[6])) for number in range(len(numbers)))
+            trials = source._look(from_study_name, directions)._engine
+            kept.update((number, _copy.deepcopy(trials.trial(number)[6])) for number in range(len(trials)))
         if given is not None or kept is not None:
             for kind, entries in source._attributes(from_study_name).items():
                 for key, value in entries.items():

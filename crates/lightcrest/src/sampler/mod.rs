@@ -136,6 +136,14 @@ pub enum SamplerError {
         /// How many there are, without those that break a `before` constraint.
         configurations: usize,
     },
+    /// What the sampler was given does not fit the study.
+    #[error("sampler `{sampler}` cannot work on this study: {reason}")]
+    Unfit {
+        /// Which one.
+        sampler: &'static str,
+        /// What does not fit.
+        reason: String,
+    },
     /// The sampler itself broke down.
     #[error("sampler `{sampler}` failed: {reason}")]
     Internal {

@@ -206,7 +206,16 @@ pub trait Catalog: Send {
     ///
     /// # Errors
     /// If they cannot be read.
-    fn names(&mut self) -> Result<Vec<String>, StorageError>;
+    fn names(&mut self) -> Result<Vec<String>, StorageError> {
+        Ok(self.studies()?.into_iter().map(|(_, name)| name).collect())
+    }
+
+    /// The studies in the order in which they were made: what the database numbers each by, for as long as it
+    /// has it, and its name.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    fn studies(&mut self) -> Result<Vec<(i64, String)>, StorageError>;
 
     /// What there is to say of each study without reading its trials, in the order of
     /// [`names`](Self::names). Nothing is made.

@@ -334,7 +334,7 @@ impl Study {
         }
         if trial.state == TrialState::Complete
             && trial.values.as_ref().is_none_or(|v| v.len() != self.objectives().len())
-            || self.conform(&mut trial).is_err()
+            || self.conform(&mut trial, true).is_err()
         {
             trial = FrozenTrial {
                 state: TrialState::Failed,

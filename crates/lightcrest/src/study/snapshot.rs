@@ -9,6 +9,8 @@ use crate::space::encode::{Column, Encoder};
 use crate::space::{Configuration, Space};
 use crate::terminator::{RegretBound, Terminator};
 use crate::trial::proposal_rng;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -110,6 +112,22 @@ impl Snapshot {
         }
         let context = self.view().context(self.history.len() as u64, &|_| Preview::default());
         Ok(terminator.bound(&context)?)
+    }
+
+    /// How much the best that is found may still get better, in standard deviations of the values, as the
+    /// last complete trial shows it: the gap of expected minimum simple regrets (Ishibashi et al. 2023).
+    /// `None` while too few trials say it.
+    ///
+    /// # Errors
+    /// If the study has several objectives, or the model breaks down.
+    pub fn minimum_regret(&self) -> Result<Option<f64>, StudyError> {
+        let terminator = RegretBound::new(None);
+        if let Some(what) = terminator.objection(&self.objectives) {
+            return Err(StudyError::UnsupportedTerminator { terminator: terminator.name(), what });
+        }
+        let context = self.view().context(self.history.len() as u64, &|_| Preview::default());
+        let mut rng = ChaCha8Rng::seed_from_u64(context.number);
+        Ok(GpSampler::for_regret().minimum_regret(&context, &mut rng)?)
     }
 
     /// How much each earlier study counts that this one [learns from](super::Study::learn_from), in the order

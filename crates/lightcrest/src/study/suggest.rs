@@ -177,8 +177,9 @@ impl Study {
         }
     }
 
-    /// Brings an added trial into the form that the engine gives its own.
-    pub(super) fn conform(&mut self, trial: &mut FrozenTrial) -> Result<(), StudyError> {
+    /// Brings an added trial into the form that the engine gives its own. `strays`: whether values may be out
+    /// of their ranges, as those are that somebody insisted on.
+    pub(super) fn conform(&mut self, trial: &mut FrozenTrial, strays: bool) -> Result<(), StudyError> {
         let Some(discovery) = &mut self.discovery else {
             let space = &self.definition.space;
             // What has run is history, whatever the constraints are.
@@ -198,11 +199,16 @@ impl Study {
             let Some(domain) = trial.suggestions.get(name) else {
                 return Err(StudyError::AddedWithoutDomain { name: name.to_owned(), value: value.clone() });
             };
-            if !domain.contains(value) {
+            let taken = match domain.contains(value) {
+                true => Some(domain.conform(value)),
+                false if strays => domain.convert(value),
+                false => None,
+            };
+            let Some(taken) = taken else {
                 let (value, domain) = (value.clone(), (**domain).clone());
                 return Err(SpaceError::OutOfDomain { name: name.to_owned(), value, domain }.into());
-            }
-            configuration.set(name, domain.conform(value));
+            };
+            configuration.set(name, taken);
         }
         let mut suggestions = Vec::with_capacity(trial.suggestions.len());
         for (name, domain) in trial.suggestions.iter() {

@@ -318,6 +318,7 @@ pub fn catalog(open: &mut dyn FnMut() -> Box<dyn Catalog>) {
     assert!(matches!(catalog.rename("none", "d"), Err(StorageError::NoStudy)));
     catalog.rename("a", "d").expect("renames");
     assert_eq!(open().names().expect("readable"), ["b", "d", "ü \"c\""]);
+    let numbered = open().studies().expect("readable");
     let mut d = catalog.study("d").expect("opens");
     assert_eq!(d.definition().expect("readable").map(|found| found.name), Some("d".to_owned()));
     assert_eq!(d.attributes().expect("readable")["name"], json!("a"), "it is the same study");
@@ -336,6 +337,8 @@ pub fn catalog(open: &mut dyn FnMut() -> Box<dyn Catalog>) {
 
     d.delete().expect("deletes");
     assert_eq!(open().names().expect("readable"), ["b", "ü \"c\"", "copy"]);
+    let left = open().studies().expect("readable");
+    assert_eq!([&left[0], &left[1]], [&numbered[0], &numbered[2]], "what is left keeps its number");
     let (_, rest) = load(&mut *catalog.study("b").expect("opens")).expect("loads");
     assert_eq!(rest.len(), 2, "the others stay");
     d.open(&Definition { name: "d".to_owned(), ..definition() }).expect("a name can be taken again");

@@ -16,16 +16,18 @@ use std::time::Instant;
 use lightcrest::executor::Ending;
 use lightcrest::objective::{Evaluation, TrialError};
 use lightcrest::{Objective, StudyError, Trial};
-use lightcrest_model::compress::{CompressObjective, Compressed};
+use lightcrest_model::compress::{CompressObjective, Compressed, ENGINE};
 use lightcrest_model::data::Loaded;
+use lightcrest_model::spec::Phase;
 use lightcrest_report::metric::{Kind, label};
 
-use crate::arguments::{Role, StudyArguments};
+use crate::arguments::{EngineArguments, Role, StudyArguments};
 use crate::error::CliError;
 use crate::images;
 use crate::keeper::{Keeper, MakesModels};
 use crate::prepare;
 use crate::progress::Steps;
+use crate::refit::Times;
 use crate::runtime;
 use crate::session::Session;
 use crate::spec_file::{self, CompressFile};
@@ -48,8 +50,8 @@ impl MakesModels for CompressObjective {
 }
 
 /// Compresses.
-pub(crate) fn compress(arguments: &StudyArguments, onnxruntime: Option<&Path>) -> Result<(), CliError> {
-    let engine = runtime::engine(onnxruntime)?;
+pub(crate) fn compress(arguments: &StudyArguments, engine: &EngineArguments) -> Result<(), CliError> {
+    let engine = runtime::engine(engine)?;
     let begun = Instant::now();
     let mut file = spec_file::read_compress(&arguments.spec)?;
     if file.spec.space().is_empty() {
@@ -83,16 +85,19 @@ pub(crate) fn compress(arguments: &StudyArguments, onnxruntime: Option<&Path>) -
     if !arguments.quiet {
         introduce(&file, &objective);
     }
+    warn_of_other_engines(&session, &objective);
     begin(&mut session, &objective).map_err(CliError::Broken)?;
-    let timeout = session.time().map(|left| left.saturating_sub(begun.elapsed()));
+    let refit = spec.refit.filter(|_| objective.untrained().is_none());
+    let times = Times::new(&session, refit);
     let epochs = |configuration: &_| {
-        let finetune = spec.finetune(configuration).ok()?.filter(|_| objective.untrained().is_none());
+        let finetune = spec.finetune(configuration, Phase::Search).ok()?;
+        let finetune = finetune.filter(|_| objective.untrained().is_none());
         finetune.map(|(finetune, _)| finetune.train.epochs as u64)
     };
     let steps = Steps { unit: "epoch", of: Box::new(epochs) };
     let folder = Arc::clone(&session.folder);
     let keeper = Keeper::new(&objective, &folder, session.study.history(), Arc::clone(&session.stop))?;
-    let result = session.run(&keeper, &keeper, steps, timeout);
+    let result = session.run(&keeper, &keeper, steps, times.trials());
     if let Some(error) = keeper.into_error() {
         return Err(error);
     }
@@ -105,6 +110,14 @@ pub(crate) fn compress(arguments: &StudyArguments, onnxruntime: Option<&Path>) -
         return session.success(|_| None);
     }
 
+    let deadline = times.refit();
+    let longer = match refit {
+        Some(refit) => {
+            let (splits, _) = spec.data(Phase::Refit(refit.epochs)).load()?;
+            Some(CompressObjective::new(spec, &splits).map_err(unfit)?)
+        }
+        None => None,
+    };
     let seeds = session.study.front();
     let seeds =
         seeds.iter().map(|trial| (trial.number, session.study.trial_seed(trial.number) & i64::MAX as u64));
@@ -116,6 +129,9 @@ pub(crate) fn compress(arguments: &StudyArguments, onnxruntime: Option<&Path>) -
         seeds: seeds.collect(),
         folder: &folder,
         objective: &objective,
+        refit: longer.as_ref(),
+        deadline,
+        workers: session.workers,
         stop: &session.stop,
         style: session.style,
     };
@@ -130,6 +146,21 @@ pub(crate) fn compress(arguments: &StudyArguments, onnxruntime: Option<&Path>) -
 /// A network that does not go with its images is the user's to mend.
 fn unfit(error: lightcrest_model::compress::CompressError) -> CliError {
     CliError::Unfit(Box::new(error))
+}
+
+/// Says when trials of a study that goes on have latencies that something else took.
+fn warn_of_other_engines(session: &Session<'_>, objective: &CompressObjective) {
+    let own = objective.engine().name();
+    let trials = session.study.trials().iter();
+    let named = trials.filter_map(|trial| trial.attributes.get(ENGINE)?.as_str());
+    let others: Vec<&str> = named.filter(|name| *name != own).collect();
+    if let Some(other) = others.last().filter(|_| objective.needs_latency()) {
+        tell(&format!(
+            "warning: the latencies of {} trials were taken with {other}, and {own} takes those of the trials to come; \
+             the two do not compare: go on with what began, or begin anew with --fresh",
+            others.len()
+        ));
+    }
 }
 
 /// What is compressed, and how good it is.

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use lightcrest::Configuration;
 use lightcrest_model::compress::{CompressError, CompressObjective, TestImages};
 use lightcrest_model::data::Loaded;
 use lightcrest_model::measure::Engine;
+use lightcrest_model::spec::Phase;
 use lightcrest_report::metric::{self, Kind};
 
 use super::finish::{Delivery, is_interrupted};
@@ -44,7 +46,8 @@ pub(super) fn single(
         error => CliError::Training(error.into()),
     };
     let (configuration, seed) = (Configuration::new(), spec.study.seed);
-    let made = objective.make(&configuration, seed, &stop).map_err(failed)?;
+    let stopped = || stop.load(Ordering::Relaxed);
+    let made = objective.make(&configuration, Phase::Search, seed, &stopped).map_err(failed)?;
     let test = TestImages::open(&objective, test, &stop).map_err(failed)?;
     let metrics: BTreeMap<String, f64> =
         made.metrics.iter().map(|(name, value)| (name.to_owned(), value)).collect();
@@ -52,9 +55,12 @@ pub(super) fn single(
         file,
         objective: &objective,
         configuration: &configuration,
+        phase: Phase::Search,
         seed: made.seed,
         model: &made.model,
         metrics,
+        engine: objective.needs_latency().then(|| objective.engine().name().to_owned()),
+        refit: None,
         data: splits.train.name(),
         images: &identity.checksum(),
     };

@@ -1,7 +1,7 @@
 //! The end of a search: the models of the front are written.
 //!
 //! Their weights were kept while the search ran; where they are missing, the training is run again from its
-//! seed. With `[refit]` they are trained anew, longer, several at a time ([`super::refit`] says which and how
+//! seed. With `[refit]` they are trained anew, longer, several at a time ([`crate::refit`] says which and how
 //! long). A model whose folder is complete, for the same configuration and training, is left as it is: going
 //! on costs nothing, and the test images are looked at once for each model.
 
@@ -9,8 +9,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use indicatif::ProgressBar;
@@ -22,11 +21,11 @@ use lightcrest_model::objective::{ModelError, NetworkObjective};
 use lightcrest_model::spec::{Phase, Spec};
 use lightcrest_model::train::{EpochReport, Observer, StopReason, TrainError};
 
-use super::refit::{self, Planned};
 use crate::deliver::Delivery;
 use crate::error::CliError;
 use crate::keeper::MakesModels;
 use crate::progress;
+use crate::refit::{self, Planned};
 use crate::run::{ModelCard, Refitted, RunFolder};
 use crate::spec_file::SearchFile;
 use crate::terminal::Style;
@@ -79,34 +78,16 @@ impl Finish<'_> {
         let place = |trial: &FrozenTrial| planned.iter().position(|plan| plan.trial == trial.number);
         front.sort_by_key(|trial| place(trial).unwrap_or(usize::MAX));
         let bar = progress::steps(self.style, "models", front.len());
-        let next = AtomicUsize::new(0);
-        let failure = Mutex::new(None);
-        let work = || {
-            while let Some(trial) = front.get(next.fetch_add(1, Ordering::Relaxed)) {
-                if self.stopped() || failure.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
-                    return;
-                }
-                let epochs = place(trial).map(|place| planned[place].epochs);
-                match self.one(trial, epochs, &bar) {
-                    Ok(()) => bar.inc(1),
-                    Err(source) => {
-                        let error = CliError::Model { trial: trial.number, source };
-                        failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-                    }
-                }
-            }
-        };
-        std::thread::scope(|scope| {
-            for _ in 1..self.workers {
-                scope.spawn(work);
-            }
-            work();
+        let result = refit::each(&front, self.workers, self.stop, |trial| {
+            let epochs = place(trial).map(|place| planned[place].epochs);
+            let failed = |source| CliError::Model { trial: trial.number, source };
+            self.one(trial, epochs, &bar).map_err(failed)?;
+            bar.inc(1);
+            Ok(())
         });
         bar.finish_and_clear();
-        match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            Some(error) => Err(error),
-            None => self.measure(&front),
-        }
+        result?;
+        self.measure(&front)
     }
 
     /// Measures the latency of the models, one after the other, now that the machine is free. Where latency

@@ -4,21 +4,20 @@
 //! trials; then the models of the front are written.
 
 mod finish;
-mod refit;
 
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use lightcrest::executor::Ending;
 use lightcrest::objective::{Evaluation, TrialError};
 use lightcrest::{Objective, Trial};
 use lightcrest_model::data::Loaded;
 use lightcrest_model::objective::{Model, NetworkObjective};
-use lightcrest_model::spec::{Phase, Refit};
+use lightcrest_model::spec::Phase;
 
 use crate::arguments::{Role, StudyArguments};
 use crate::error::CliError;
@@ -26,6 +25,7 @@ use crate::images;
 use crate::keeper::{Keeper, MakesModels};
 use crate::prepare;
 use crate::progress::Steps;
+use crate::refit::Times;
 use crate::session::Session;
 use crate::spec_file;
 use crate::stop;
@@ -132,33 +132,4 @@ pub(crate) fn search(arguments: &StudyArguments) -> Result<(), CliError> {
     }
     session.close()?;
     session.success(|_| None)
-}
-
-/// How the budget's time is shared out.
-struct Times {
-    begun: Instant,
-    /// What earlier runs of the study have not spent; none without a limit.
-    left: Option<Duration>,
-    kept_for_refit: Option<Duration>,
-}
-
-impl Times {
-    fn new(session: &Session<'_>, refit: Option<Refit>) -> Self {
-        let kept_for_refit = refit.and_then(|refit| refit.time);
-        Self { begun: session.begun(), left: session.time(), kept_for_refit }
-    }
-
-    /// What is left for trials from now on.
-    fn trials(&self) -> Option<Duration> {
-        let kept = self.kept_for_refit.unwrap_or_default();
-        self.left.map(|left| left.saturating_sub(kept).saturating_sub(self.begun.elapsed()))
-    }
-
-    /// When the refit must end, if it begins now.
-    fn refit(&self) -> Option<Instant> {
-        match self.kept_for_refit {
-            Some(kept) => Some(Instant::now() + kept),
-            None => self.left.map(|left| self.begun + left),
-        }
-    }
 }

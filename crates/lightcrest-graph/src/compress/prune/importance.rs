@@ -26,7 +26,7 @@ use super::label::Axis;
 use super::trace::{Layer, Trace};
 use super::{PruneError, layer_name};
 use crate::onnx::proto::{TensorProto, element};
-use crate::onnx::{Array, Data};
+use crate::onnx::{Array, Data, half};
 
 /// How channels are ranked.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -215,18 +215,9 @@ fn widened(tensor: &TensorProto) -> Option<Array> {
         Some(raw) => raw.as_chunks().0.iter().map(|&bytes| u16::from_le_bytes(bytes)).collect(),
         None => tensor.int32_data.iter().map(|&bits| bits as u16).collect(),
     };
-    let read = match tensor.data_type {
+    let read: fn(u16) -> f32 = match tensor.data_type {
         element::BFLOAT16 => |bits: u16| f32::from_bits(u32::from(bits) << 16),
-        element::FLOAT16 => |bits: u16| {
-            let (sign, exponent) = (u32::from(bits & 0x8000) << 16, u32::from((bits >> 10) & 31));
-            let fraction = u32::from(bits & 0x3ff);
-            let magnitude = match exponent {
-                0 => f32::from(bits & 0x3ff) * 2f32.powi(-24),
-                31 => f32::from_bits((0xff << 23) | (fraction << 13)),
-                _ => f32::from_bits(((exponent + 112) << 23) | (fraction << 13)),
-            };
-            if sign == 0 { magnitude } else { -magnitude }
-        },
+        element::FLOAT16 => half,
         _ => return None,
     };
     let shape = tensor.dims.iter().map(|&size| usize::try_from(size).ok()).collect::<Option<Vec<_>>>()?;

@@ -12,7 +12,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::test::Builder;
 use super::{Importance, PruneConfig, prune};
-use crate::onnx::{Array, Data, Model, Runner};
+use crate::onnx::{Array, Data, Model, Runner, cost};
 
 const SIZE: usize = 4;
 
@@ -295,4 +295,41 @@ fn dead_channels_go_first_and_nobody_notices() {
         }
     }
     assert!(shrunk > 45, "only {shrunk} graphs had something to prune");
+}
+
+#[test]
+fn the_report_counts_what_is_in_the_file_and_the_file_can_be_pruned_again() {
+    for seed in 0..60 {
+        let model = random(seed);
+        let config = PruneConfig { ratio: 0.5, ..PruneConfig::default() };
+        let (pruned, report) = prune(&model, &config).unwrap();
+        let counted = |model: &Model| cost(model, &HashMap::new()).unwrap();
+        let (before, after) = (counted(&model), counted(&pruned));
+        assert_eq!(
+            (report.macs_before, report.macs_after),
+            (Some(before.macs), Some(after.macs)),
+            "graph {seed}"
+        );
+        assert_eq!(
+            (report.parameters_before, report.parameters_after),
+            (before.parameters, after.parameters)
+        );
+        for layer in &report.layers {
+            let node = pruned.graph().node.iter().find(|node| node.output[0] == layer.name).unwrap();
+            let shape = array(&pruned, &node.input[1]).unwrap().shape;
+            let inputs = reads(&node.op_type).unwrap();
+            assert_eq!(
+                [layer.inputs_after, layer.outputs_after],
+                [shape[inputs], shape[1 - inputs]],
+                "{layer:?}"
+            );
+        }
+        let (again, _) = prune(&model, &config).unwrap();
+        assert!(again.to_bytes() == pruned.to_bytes(), "graph {seed}: the same bytes");
+        let (twice, second) = prune(&pruned, &config).unwrap();
+        twice.check().unwrap();
+        assert_eq!(second.macs_before, report.macs_after);
+        assert!(second.macs_after <= second.macs_before);
+        run(&twice, &Array::f32(vec![2, 3, SIZE, SIZE], vec![0.5; 2 * 3 * SIZE * SIZE]));
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::error::QuantizeError;
 use super::pass::Work;
 use super::placement::Role;
-use super::report::{Precision, layer_name};
+use super::report::layer_name;
 use super::{check, prepare};
 use crate::onnx::Model;
 
@@ -14,17 +14,10 @@ use crate::onnx::Model;
 ///
 /// # Errors
 /// [`QuantizeError`] where the model cannot be quantized whatever its inputs.
-pub fn candidates(model: &Model) -> Result<Vec<(String, Precision)>, QuantizeError> {
+pub fn candidates(model: &Model) -> Result<Vec<String>, QuantizeError> {
     check::not_quantized(model)?;
     let work = Work::new(prepare::prepare(model)?);
     let placement = work.placement(&HashSet::new());
-    let layer = |(at, node)| {
-        let precision = match placement.role(at)? {
-            Role::Compute => Precision::Int8,
-            Role::Store => Precision::Int8Weights,
-            Role::Arithmetic | Role::Join | Role::Swish | Role::Move => return None,
-        };
-        Some((layer_name(node), precision))
-    };
-    Ok(work.nodes().iter().enumerate().filter_map(layer).collect())
+    let weighted = |at: &usize| matches!(placement.role(*at), Some(Role::Compute | Role::Store));
+    Ok((0..work.nodes().len()).filter(weighted).map(|at| layer_name(&work.nodes()[at])).collect())
 }

@@ -11,24 +11,30 @@ pub(super) fn prepare(model: &Model) -> Result<Model, QuantizeError> {
     let from = model.opset();
     let raised = model.raise_opset();
     let model = raised.map_err(|error| QuantizeError::Opset { from, reason: error.to_string() })?;
-    let mut model = with_hard_swish(&model).unwrap_or_else(|| normalize(&model).0);
+    let mut model = normalized(model);
     matrix_products(&mut model);
     Ok(model)
 }
 
-/// The normalised model with operators of version 14, if that gives it `HardSwish`, which 13 has no name for.
-/// Nothing else changes between the two but outputs of batch normalisation in training.
-fn with_hard_swish(model: &Model) -> Option<Model> {
+/// The normalised model: of version 14 instead of 13 where that gives it `HardSwish`, which 13 has no name
+/// for. Nothing else changes between the two but outputs of batch normalisation in training.
+fn normalized(mut model: Model) -> Model {
     let training = |node: &NodeProto| node.op_type == "BatchNormalization" && node.output.len() > 1;
     if model.opset() != 13 || model.graph().node.iter().any(training) {
-        return None;
+        return normalize(&model).0;
     }
-    let mut newer = model.clone();
+    set_opset(&mut model, 14);
+    let mut normal = normalize(&model).0;
+    if !normal.graph().node.iter().any(|node| node.op_type == "HardSwish") {
+        set_opset(&mut normal, 13);
+    }
+    normal
+}
+
+fn set_opset(model: &mut Model, version: i64) {
     let standard = |domain: &str| domain.is_empty() || domain == "ai.onnx";
-    let sets = newer.proto_mut().opset_import.iter_mut();
-    sets.filter(|set| standard(&set.domain)).for_each(|set| set.version = 14);
-    let normal = normalize(&newer).0;
-    normal.graph().node.iter().any(|node| node.op_type == "HardSwish").then_some(normal)
+    let sets = model.proto_mut().opset_import.iter_mut();
+    sets.filter(|set| standard(&set.domain)).for_each(|set| set.version = version);
 }
 
 /// A `MatMul` of a matrix with a constant and the `Add` of a bias behind it become a `Gemm`, which runtimes

@@ -9,6 +9,8 @@
 mod binary;
 mod layer;
 mod node;
+mod norm;
+mod resize;
 mod view;
 mod weight;
 

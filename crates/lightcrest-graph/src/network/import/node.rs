@@ -1,9 +1,6 @@
 //! The nodes of a file, one after the other: which operator becomes which layer.
 
-use super::super::{
-    Activation, BatchNorm, Gather, LayerNorm, LocalNorm, Op, PRelu, Pad, Padding, PixelShuffle, Slice,
-    Upsample,
-};
+use super::super::{Activation, Gather, Op, PRelu, Pad, Padding, PixelShuffle, Slice};
 use super::Importer;
 use super::view::{Motion, View};
 use super::weight::Constant;
@@ -42,6 +39,8 @@ impl<'a> Importer<'a> {
             "MatMul" => self.matmul(at)?,
             "BatchNormalization" => self.batch_norm(at)?,
             "LayerNormalization" => self.layer_norm(at)?,
+            "InstanceNormalization" => self.instance_norm(at)?,
+            "GroupNormalization" => self.group_norm(at)?,
             "LRN" => self.local_norm(at)?,
             "MaxPool" | "AveragePool" => self.pool(at)?,
             "GlobalAveragePool" | "GlobalMaxPool" | "ReduceMean" | "ReduceMax" => self.reduce(at)?,
@@ -64,7 +63,7 @@ impl<'a> Importer<'a> {
             "Slice" => self.slice(at)?,
             "Gather" => self.gather(at)?,
             "Pad" => self.pad(at)?,
-            "Resize" | "Upsample" => self.upsample(at)?,
+            "Resize" | "Upsample" => self.resize(at)?,
             "DepthToSpace" => {
                 let x = self.channels_first(at, 0)?;
                 let block = usize::try_from(node.int_or("blocksize", 0)).unwrap_or(0);
@@ -238,60 +237,6 @@ impl<'a> Importer<'a> {
         })
     }
 
-    fn batch_norm(&mut self, at: usize) -> Result<View, String> {
-        let x = self.channels_first(at, 0)?;
-        let node = &self.model.graph().node[at];
-        if node.int_or("training_mode", 0) == 1 {
-            return Err("it is in training mode".into());
-        }
-        let channels = self.network.shape(x.node).channels;
-        let momentum = 1.0 - f64::from(node.float_or("momentum", 0.9));
-        let epsilon = f64::from(node.float_or("epsilon", 1e-5));
-        // f32 knows 0.9 to seven digits, and so the rest
-        let momentum = (momentum * 1e6).round() / 1e6;
-        let y =
-            self.push(name_of(node), Op::BatchNorm(BatchNorm { channels, epsilon, momentum }), &[x.node])?;
-        let path = self.network.nodes()[y].name.clone();
-        for (slot, role) in [(1, "weight"), (2, "bias"), (3, "running_mean"), (4, "running_var")] {
-            let (value, array) = self.constant(at, slot, role)?;
-            self.load(&format!("{path}.{role}"), &Constant { value: &value, array: &array }, vec![channels])?;
-        }
-        Ok(x.of(y))
-    }
-
-    fn layer_norm(&mut self, at: usize) -> Result<View, String> {
-        let x = self.view(at, 0)?;
-        let x = self.plain(&x)?;
-        let node = &self.model.graph().node[at];
-        let axis = node.int_or("axis", -1);
-        let last = axis == -1 || axis == x.rank() as i64 - 1;
-        let channels = self.network.shape(x.node).channels;
-        if !last || x.channel_axis() != Some(x.rank() - 1) {
-            return Err("only the normalisation over channels, last, is understood".into());
-        }
-        let epsilon = f64::from(node.float_or("epsilon", 1e-5));
-        let bias = node.input_name(2).is_some();
-        let y = self.push(name_of(node), Op::LayerNorm(LayerNorm { channels, epsilon, bias }), &[x.node])?;
-        let path = self.network.nodes()[y].name.clone();
-        for (slot, role) in [(1, "weight"), (2, "bias")].into_iter().take(1 + usize::from(bias)) {
-            let (value, array) = self.constant(at, slot, role)?;
-            self.load(&format!("{path}.{role}"), &Constant { value: &value, array: &array }, vec![channels])?;
-        }
-        Ok(x.of(y))
-    }
-
-    fn local_norm(&mut self, at: usize) -> Result<View, String> {
-        let x = self.channels_first(at, 0)?;
-        let node = &self.model.graph().node[at];
-        let norm = LocalNorm {
-            size: usize::try_from(node.int_or("size", 0)).unwrap_or(0),
-            alpha: node.float_or("alpha", 1e-4).into(),
-            beta: node.float_or("beta", 0.75).into(),
-            offset: node.float_or("bias", 1.0).into(),
-        };
-        Ok(x.of(self.push(name_of(node), Op::LocalNorm(norm), &[x.node])?))
-    }
-
     fn prelu(&mut self, at: usize) -> Result<View, String> {
         let x = self.view(at, 0)?;
         let x = self.plain(&x)?;
@@ -453,27 +398,6 @@ impl<'a> Importer<'a> {
         let y =
             self.push(name_of(node), Op::Pad(Pad { padding, channels: amount(channel), value }), &[x.node])?;
         Ok(View::map(y, self.network.shape(y)).transposed(&order))
-    }
-
-    fn upsample(&mut self, at: usize) -> Result<View, String> {
-        let x = self.channels_first(at, 0)?;
-        let node = &self.model.graph().node[at];
-        let nearest = node.string_or("mode", "nearest") == "nearest";
-        let place = node.string_or("coordinate_transformation_mode", "half_pixel");
-        let old = node.op_type == "Upsample";
-        if !nearest || (!old && !matches!(place, "asymmetric" | "half_pixel" | "pytorch_half_pixel")) {
-            return Err("only the nearest neighbour is understood".into());
-        }
-        let shape = self.network.shape(x.node);
-        let sizes = self.facts.known_shape(&node.output[0]).ok_or("the sizes that it makes are not known")?;
-        let factor = |new: usize, old: usize| new.is_multiple_of(old).then_some(new / old);
-        let factors = match sizes[..] {
-            [1, c, h, w] if c == shape.channels => factor(h, shape.height).zip(factor(w, shape.width)),
-            _ => None,
-        };
-        let factor = factors.ok_or("only magnification of maps by whole numbers is understood")?;
-        let y = self.push(name_of(node), Op::Upsample(Upsample { factor }), &[x.node])?;
-        Ok(View::map(y, self.network.shape(y)))
     }
 }
 

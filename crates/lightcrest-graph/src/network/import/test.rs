@@ -5,8 +5,9 @@ use rand_chacha::ChaCha8Rng;
 
 use super::*;
 use crate::network::{
-    Activation, Affine, BatchNorm, Conv2d, ConvTranspose2d, Gather, LayerNorm, Linear, LocalNorm, NodeId,
-    PRelu, Pad, Padding, PixelShuffle, Pool2d, PoolKind, Upsample, reference,
+    Activation, Affine, Alignment, BatchNorm, Conv2d, ConvTranspose2d, Gather, GroupNorm, Interpolate,
+    LayerNorm, Linear, LocalNorm, NodeId, PRelu, Pad, Padding, PixelShuffle, Pool2d, PoolKind, Upsample,
+    reference,
 };
 use crate::onnx::testing::{ModelBuilder, float, int, ints, string};
 use crate::onnx::{Array, ExportConfig, export};
@@ -95,6 +96,12 @@ fn what_only_read_networks_have_is_written_and_read_again() {
     let x = push("product", Op::Mul, &[a, b]);
     let x = push("last", Op::Conv2d(Conv2d::new(1, 6, 3, 2)), &[x]);
     let x = push("layer", Op::LayerNorm(LayerNorm { channels: 6, epsilon: 1e-6, bias: true }), &[x]);
+    let x = push("groups", Op::GroupNorm(GroupNorm { groups: 2, epsilon: 1e-3 }), &[x]);
+    let x = push("alone", Op::GroupNorm(GroupNorm { groups: 6, epsilon: 1e-3 }), &[x]);
+    let bilinear = |size, alignment| Op::Interpolate(Interpolate { size, alignment });
+    let x = push("bilinear", bilinear((9, 7), Alignment::HalfPixel), &[x]);
+    let x = push("corners", bilinear((5, 8), Alignment::Corners), &[x]);
+    let x = push("aligned", bilinear((7, 6), Alignment::First), &[x]);
     let x = push("scale", Op::Affine(Affine { channels: 6, weight: true, bias: false, trained: true }), &[x]);
     let x = push("flat", Op::Flatten, &[x]);
     let in_features = n.shape(x).channels;

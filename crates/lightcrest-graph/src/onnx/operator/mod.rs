@@ -36,6 +36,7 @@ use super::array::Array;
 use super::facts::Dim;
 use super::proto::NodeProto;
 
+pub(crate) use cast::converted;
 pub(crate) use fact::{Content, Fact, Number};
 use fold::{LARGEST, count};
 pub(crate) use fold::{compute, infer};

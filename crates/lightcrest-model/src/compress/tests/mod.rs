@@ -11,8 +11,7 @@ use lightcrest_graph::onnx::{ExportConfig, Model, export};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::original::{ModelIdentity, Original};
-use super::{CompressSpec, OriginalError};
+use super::{CompressSpec, Original, OriginalError};
 
 /// A small spec with every kind of value.
 pub(super) const BASE: &str = r#"[study]
@@ -104,8 +103,7 @@ pub(super) fn model(sizes: [Option<i64>; 4], metadata: &[(&str, &str)]) -> Model
 }
 
 pub(super) fn original(model: Model) -> Result<Arc<Original>, OriginalError> {
-    let identity = ModelIdentity::of(b"file");
-    Original::of(Path::new("model.onnx"), identity, model).map(Arc::new)
+    Original::of(Path::new("model.onnx"), model).map(Arc::new)
 }
 
 pub(super) fn parse(text: &str) -> Result<CompressSpec, String> {

@@ -1,7 +1,6 @@
 //! What trials make of a network.
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicBool;
 
 use lightcrest::{Objective, Trial};
 use lightcrest_graph::onnx::cost;
@@ -11,6 +10,12 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{BASE, parse};
 use crate::compress::{CompressObjective, Compressed, LayerFate};
+use crate::spec::Phase;
+
+/// Nobody interrupts.
+fn running() -> bool {
+    false
+}
 
 fn objective(text: &str) -> CompressObjective {
     let spec = parse(text).unwrap();
@@ -41,7 +46,7 @@ fn the_cost_that_is_told_before_is_that_of_the_model() {
     for _ in 0..20 {
         let configuration = objective.spec().space().sample(&mut rng);
         let cost = objective.spec().cost(&objective.spec().plan(&configuration).unwrap());
-        let made = objective.make(&configuration, 1, &AtomicBool::new(false)).unwrap();
+        let made = objective.make(&configuration, Phase::Search, 1, &running).unwrap();
         made.model.check().unwrap();
         assert_eq!(counted(&made), (cost.macs, cost.parameters), "{configuration:?}");
         let layers = objective.spec().fates(&configuration).unwrap();
@@ -70,24 +75,29 @@ fn the_first_trials_are_the_network_as_it_is_and_even_strengths() {
 fn the_same_configuration_makes_the_same_bytes() {
     let objective = objective(&untrained());
     let configuration = objective.spec().space().sample_seeded(4);
-    let make = || objective.make(&configuration, 1, &AtomicBool::new(false)).unwrap().model.to_bytes();
+    let make = || objective.make(&configuration, Phase::Search, 1, &running).unwrap().model.to_bytes();
     let first = make();
     assert!(first == make());
-    let text = objective.spec().resolve(&configuration, 1, "model.onnx").unwrap();
+    let text = objective.spec().resolve(&configuration, Phase::Search, 1, "model.onnx").unwrap();
     let again = self::objective(&text);
-    let again = again.make(&Default::default(), 9, &AtomicBool::new(false)).unwrap();
+    let again = again.make(&Default::default(), Phase::Search, 9, &running).unwrap();
     assert!(first == again.model.to_bytes());
 }
 
-#[test]
-fn what_is_left_is_taught_by_the_original() {
+/// A spec whose fine-tuning learns something.
+fn trained() -> String {
     let text = BASE
         .replace("epochs = 2", "epochs = 3")
         .replace("{ low = 1e-3, high = 1e-1, log = true }", "1e-2")
         .replace("[finetune.optimizer.sgd]\nmomentum = [0.8, 0.9]", "[finetune.optimizer.adam]")
         .replace("metric = \"accuracy_drop\"\nmax", "metric = \"macs\"\nmax");
     let text = text.replace("max = 0.02", "max = 1e9").replace("{ low = 0.1, high = 1.0 }", "0.0");
-    let objective = objective(&text.replace("epochs = 3", "epochs = 3\nbatch_size = 16"));
+    text.replace("epochs = 3", "epochs = 3\nbatch_size = 16")
+}
+
+#[test]
+fn what_is_left_is_taught_by_the_original() {
+    let objective = objective(&trained());
     assert_eq!(objective.untrained(), None);
     let starts = objective.starts();
     let mut trial = Trial::detached(starts.last().unwrap().clone(), 1);
@@ -97,6 +107,29 @@ fn what_is_left_is_taught_by_the_original() {
     let untaught = trial.reports()[0].1[0];
     assert!(evaluation.values[0] > untaught + 0.1, "{untaught} to {}", evaluation.values[0]);
     assert_eq!(trial.reports()[3].1[0], evaluation.values[0], "the file does what the training says");
+}
+
+#[test]
+fn a_refit_is_longer_on_all_images_and_its_spec_makes_it_again() {
+    let text = trained().replace("source = \"digits\"", "source = \"digits\"\ntrain_images = 200");
+    let text = text + "[refit]\nepochs = 5\n";
+    let brief = objective(&text);
+    let spec = brief.spec();
+    let phase = Phase::Refit(5);
+    let (splits, _) = spec.data(phase).load().unwrap();
+    assert!(splits.train.len() > 1000, "{} images", splits.train.len());
+    let long = CompressObjective::new(spec, &splits).unwrap();
+    let start = brief.starts().pop().unwrap();
+    let trial = brief.make(&start, Phase::Search, 1, &running).unwrap();
+    let refit = long.make(&start, phase, 1, &running).unwrap();
+    assert_eq!((trial.epochs, refit.epochs), (3, 5));
+    assert!(brief.is_better(&refit.metrics, &trial.metrics), "{:?} {:?}", refit.metrics, trial.metrics);
+    assert!(!brief.is_better(&trial.metrics, &refit.metrics));
+    let again = objective(&spec.resolve(&start, phase, 1, "model.onnx").unwrap());
+    let again = again.make(&Default::default(), Phase::Search, 9, &running).unwrap();
+    assert!(refit.model.to_bytes() == again.model.to_bytes());
+    let refused = parse(&(untrained() + "[refit]\nepochs = 5\n")).unwrap_err();
+    assert!(refused.contains("without [finetune] nothing is trained"), "{refused}");
 }
 
 /// The same with int8, in all sections.
@@ -129,7 +162,7 @@ fn int8_is_chosen_for_each_section_and_costs_what_was_told() {
     for _ in 0..12 {
         let configuration = objective.spec().space().sample(&mut rng);
         let cost = objective.spec().cost(&objective.spec().plan(&configuration).unwrap());
-        let made = objective.make(&configuration, 1, &AtomicBool::new(false)).unwrap();
+        let made = objective.make(&configuration, Phase::Search, 1, &running).unwrap();
         made.model.check().unwrap();
         let (bytes, weights) = constants(&made);
         let stages = |layer: &LayerFate| match layer.method {
@@ -157,7 +190,7 @@ fn the_network_as_it_is_in_int8_is_a_start_where_bytes_count() {
     let int8 = |start: &lightcrest::Configuration| spec.plan(start).unwrap().has_int8();
     let starts: Vec<_> = objective.starts().into_iter().filter(int8).collect();
     assert!(starts.len() >= 3, "as it is and even strengths: {starts:?}");
-    let made = objective.make(&starts[0], 1, &AtomicBool::new(false)).unwrap();
+    let made = objective.make(&starts[0], Phase::Search, 1, &running).unwrap();
     assert!(made.metrics.get("agreement").unwrap() > 0.9, "{:?}", made.metrics);
     let (before, after) = (spec.original_cost().bytes, spec.cost(&spec.plan(&starts[0]).unwrap()).bytes);
     // One of the three layers with most weights is kept.

@@ -5,6 +5,7 @@ use lightcrest_spec::testing::check_schema;
 
 use super::{BASE, model, parse, parse_with};
 use crate::compress::{Change, Layout, LowRank, Plan, json_schema};
+use crate::spec::Phase;
 
 fn names(text: &str) -> Vec<String> {
     parse(text).unwrap().space().parameters().iter().map(|parameter| parameter.name.to_string()).collect()
@@ -50,16 +51,16 @@ fn a_configuration_is_a_plan() {
     let plan = spec.plan(&configuration).unwrap();
     let svd = Change::LowRank { method: LowRank::Svd, rank: 0.5 };
     assert_eq!(plan, Plan::fp32(vec![Change::Prune { ratio: 0.25 }, svd]));
-    let (finetune, _) = spec.finetune(&configuration).unwrap().unwrap();
+    let (finetune, _) = spec.finetune(&configuration, Phase::Search).unwrap().unwrap();
     assert_eq!((finetune.train.epochs, finetune.train.learning_rate), (2, 0.01));
     assert_eq!(finetune.distillation.unwrap().weight, 0.5);
 
     // The spec of the configuration means the same, and nothing varies in it.
-    let text = spec.resolve(&configuration, 7, "model.onnx").unwrap();
+    let text = spec.resolve(&configuration, Phase::Search, 7, "model.onnx").unwrap();
     let resolved = parse(&text).unwrap();
     assert!(resolved.space().is_empty(), "{text}");
     assert_eq!(resolved.plan(&Configuration::new()), spec.plan(&configuration));
-    let again = resolved.finetune(&Configuration::new()).unwrap().unwrap();
+    let again = resolved.finetune(&Configuration::new(), Phase::Search).unwrap().unwrap();
     assert_eq!(again, (finetune, Some(7)));
     assert_eq!(resolved.preprocessing, spec.preprocessing);
     assert_eq!(check_schema(&json_schema(), &text), Ok(()));
@@ -71,7 +72,7 @@ fn every_configuration_of_the_space_is_a_plan() {
     for seed in 0..50 {
         let configuration = spec.space().sample_seeded(seed);
         let plan = spec.plan(&configuration).unwrap();
-        let text = spec.resolve(&configuration, seed, "model.onnx").unwrap();
+        let text = spec.resolve(&configuration, Phase::Search, seed, "model.onnx").unwrap();
         assert_eq!(parse(&text).unwrap().plan(&Configuration::new()), Ok(plan), "{text}");
     }
 }

@@ -58,7 +58,8 @@ pub fn load(
 pub const UNLABELLED: &str = "unlabelled";
 
 /// Reads the images of the folder and of all folders below it, which have no labels: one class,
-/// [`UNLABELLED`]. The rest is as in [`load`].
+/// [`UNLABELLED`]. Where there are more than `at_most`, so many are read, spread evenly over the order of
+/// their names. The rest is as in [`load`].
 ///
 /// # Errors
 /// [`DataError`] names the folder without images or the file that cannot be decoded.
@@ -66,6 +67,7 @@ pub fn load_unlabelled(
     folder: &Path,
     image_size: Option<usize>,
     channels: Option<Channels>,
+    at_most: usize,
 ) -> Result<Source, DataError> {
     check_there(folder, "a folder of images")?;
     let mut reader = Reader { image_size, size: None, grey: true, passed_over: PassedOver::default() };
@@ -75,6 +77,8 @@ pub fn load_unlabelled(
     if files.is_empty() {
         return Err(DataError::EmptyClass { path: folder.into(), passed_over });
     }
+    let taken = files.len().min(at_most);
+    let files: Vec<PathBuf> = (0..taken).map(|at| files[at * files.len() / taken].clone()).collect();
     if let Some(side) = image_size {
         DataError::check_memory(files.len(), side, 3)?;
     }

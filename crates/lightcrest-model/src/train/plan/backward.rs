@@ -85,6 +85,14 @@ impl<E: Element> Scheduler<'_, E> {
                     let op = StepOp::UpsampleGradient(*upsample);
                     self.contribute(&mut g, stage, inputs[0], op, vec![dy]);
                 }
+                Op::GroupNorm(norm) => {
+                    let x = self.value(stage, inputs[0]);
+                    self.contribute(&mut g, stage, inputs[0], StepOp::GroupNorm(*norm), vec![x, dy]);
+                }
+                Op::Interpolate(interpolate) => {
+                    let op = StepOp::InterpolateGradient(*interpolate);
+                    self.contribute(&mut g, stage, inputs[0], op, vec![dy]);
+                }
                 Op::PixelShuffle(shuffle) => {
                     let op = StepOp::PixelShuffleGradient(*shuffle);
                     self.contribute(&mut g, stage, inputs[0], op, vec![dy]);

@@ -30,7 +30,7 @@ pub(super) struct Executor<E, M> {
     pub(super) norms: Vec<NormLayer<E>>,
     channel_convs: Vec<usize>,
     channel_layers: Vec<ChannelLayer<E>>,
-    /// Two numbers for each channel of the widest local normalisation.
+    /// Two numbers for each channel of the widest local normalisation, four of that of groups.
     room: Vec<f64>,
     pub(super) batch: usize,
     /// Images of the last forward pass.
@@ -278,6 +278,9 @@ impl<E: Element, M: Machine<E>> Executor<E, M> {
             StepOp::PadGradient(ref pad) => self.pad(pad, true, read(0), y),
             StepOp::Upsample(upsample) => self.upsample(upsample, false, read(0), y),
             StepOp::UpsampleGradient(upsample) => self.upsample(upsample, true, read(0), y),
+            StepOp::GroupNorm(ref norm) => self.group_norm(norm, step, chunk, y),
+            StepOp::Interpolate(interpolate) => self.interpolate(interpolate, false, read(0), y),
+            StepOp::InterpolateGradient(interpolate) => self.interpolate(interpolate, true, read(0), y),
             StepOp::PixelShuffle(ref shuffle) => self.pixel_shuffle(shuffle, false, read(0), y),
             StepOp::PixelShuffleGradient(ref shuffle) => self.pixel_shuffle(shuffle, true, read(0), y),
             StepOp::Moments(_)
@@ -337,6 +340,9 @@ impl<E: Element, M: Machine<E>> Executor<E, M> {
             | StepOp::PadGradient(_)
             | StepOp::Upsample(_)
             | StepOp::UpsampleGradient(_)
+            | StepOp::GroupNorm(_)
+            | StepOp::Interpolate(_)
+            | StepOp::InterpolateGradient(_)
             | StepOp::PixelShuffle(_)
             | StepOp::PixelShuffleGradient(_) => unreachable!("the step writes a tensor"),
         }

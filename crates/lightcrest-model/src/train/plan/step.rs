@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use lightcrest_graph::network::{Activation, LocalNorm, Pad, PixelShuffle, Pool2d, Upsample};
+use lightcrest_graph::network::{
+    Activation, GroupNorm, Interpolate, LocalNorm, Pad, PixelShuffle, Pool2d, Upsample,
+};
 
 use crate::kernel::Layout;
 
@@ -126,6 +128,12 @@ pub(super) enum StepOp {
     PixelShuffle(PixelShuffle),
     /// [dy] to dx.
     PixelShuffleGradient(PixelShuffle),
+    /// [x] to y, or of [x, dy] to dx.
+    GroupNorm(GroupNorm),
+    /// [x] to y.
+    Interpolate(Interpolate),
+    /// [dy] to dx.
+    InterpolateGradient(Interpolate),
     /// [y] to the caller.
     Output,
     /// Copies the gradient of the caller.

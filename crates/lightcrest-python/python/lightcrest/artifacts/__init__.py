@@ -10,26 +10,24 @@ from dataclasses import asdict, dataclass
 from lightcrest._study import Study
 from lightcrest._warn import once_positional as _once_positional
 from lightcrest.artifacts import exceptions
+from lightcrest.artifacts._backoff import Backoff
+from lightcrest.artifacts._clouds import Boto3ArtifactStore, GCSArtifactStore
+from lightcrest.artifacts._protocol import ArtifactStore
 from lightcrest.artifacts._store import FileSystemArtifactStore
 from lightcrest.trial import FrozenTrial, Trial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, BinaryIO, Protocol
-
     from lightcrest.storages import BaseStorage
-
-    class ArtifactStore(Protocol):
-        """Where artifacts are kept."""
-
-        def open_reader(self, artifact_id: str) -> BinaryIO: ...
-        def write(self, artifact_id: str, content_body: BinaryIO) -> None: ...
-        def remove(self, artifact_id: str) -> None: ...
 
 
 __all__ = [
     "ArtifactMeta",
+    "ArtifactStore",
+    "Backoff",
+    "Boto3ArtifactStore",
     "FileSystemArtifactStore",
+    "GCSArtifactStore",
     "download_artifact",
     "exceptions",
     "get_all_artifact_meta",
@@ -59,12 +57,14 @@ def upload_artifact(
     mimetype: str | None = None,
     encoding: str | None = None,
 ) -> str:
-    """Copies a file into a store, and notes with a study or a running trial that it is there; its id."""
+    """Copies a file into a store, and notes with a study or an unfinished trial that it is there; its id.
+
+    storage: where the study of a FrozenTrial lives, which does not say it itself.
+    """
     import mimetypes
     import uuid
 
-    if not isinstance(study_or_trial, (Trial, Study)):
-        raise ValueError(f"artifacts are uploaded for a study or a running trial, but got {study_or_trial!r}")
+    place = _storage(study_or_trial, storage)
     filename = os.path.basename(file_path)
     guessed, guessed_encoding = mimetypes.guess_type(filename)
     identity = str(uuid.uuid4())
@@ -75,24 +75,34 @@ def upload_artifact(
         artifact_store.write(identity, file)
     key, value = _PREFIX + identity, json.dumps(asdict(meta))
     if isinstance(study_or_trial, Study):
-        study_or_trial._storage._set(study_or_trial.study_name, "system", key, value)
+        place.set_study_system_attr(study_or_trial._study_id, key, value)
     else:
-        study_or_trial.study._set_system(study_or_trial.number, key, value)
+        place.set_trial_system_attr(study_or_trial._trial_id, key, value)
     return identity
 
 
 def get_all_artifact_meta(
     study_or_trial: Trial | FrozenTrial | Study, *, storage: BaseStorage | None = None
 ) -> list[ArtifactMeta]:
-    """What is known of the artifacts of a study or a trial."""
-    system: dict[str, Any]
-    if isinstance(study_or_trial, Study):
-        system = study_or_trial._storage._attributes(study_or_trial.study_name).get("system", {})
-    elif isinstance(study_or_trial, Trial):
-        system = study_or_trial.study._frozen(study_or_trial.number).system_attrs
-    else:
+    """What is known of the artifacts of a study or a trial. storage: as upload_artifact takes it; what a FrozenTrial knows itself unless given."""
+    if isinstance(study_or_trial, FrozenTrial) and storage is None:
         system = study_or_trial.system_attrs
+    elif isinstance(study_or_trial, Study):
+        system = _storage(study_or_trial, storage).get_study_system_attrs(study_or_trial._study_id)
+    else:
+        system = _storage(study_or_trial, storage).get_trial_system_attrs(study_or_trial._trial_id)
     return [ArtifactMeta(**json.loads(value)) for key, value in system.items() if key.startswith(_PREFIX)]
+
+
+def _storage(study_or_trial: Trial | FrozenTrial | Study, storage: BaseStorage | None) -> BaseStorage:
+    """Where a study, or that of a trial, lives."""
+    if storage is not None:
+        return storage
+    if isinstance(study_or_trial, Study):
+        return study_or_trial._storage
+    if isinstance(study_or_trial, Trial):
+        return study_or_trial.storage
+    raise ValueError("a FrozenTrial does not say where its study lives: give the storage as `storage`")
 
 
 def download_artifact(*, artifact_store: ArtifactStore, file_path: str, artifact_id: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lightcrest._warn import warn_experimental as _warn_experimental
 from lightcrest.importance._base import BaseImportanceEvaluator
 from lightcrest.importance._fanova import FanovaImportanceEvaluator
 from lightcrest.importance._forest import MeanDecreaseImpurityImportanceEvaluator
@@ -38,6 +39,8 @@ def get_param_importances(
     target: the number that matters, if it is not the value. Needed with several objectives.
     normalize: whether the numbers add up to 1.
     """
+    if not normalize:
+        _warn_experimental("the argument `normalize` of get_param_importances")
     evaluator = PedAnovaImportanceEvaluator() if evaluator is None else evaluator
     if not isinstance(evaluator, BaseImportanceEvaluator):
         raise TypeError(f"an evaluator of lightcrest.importance is needed, but got {evaluator!r}")

@@ -55,6 +55,9 @@ def evidence(
         having = [trial for trial in complete if all(name in trial.params for name in names)]
         if params and not having:
             raise ValueError(f"no complete trial has all of the parameters {params}")
+        for name in names:
+            if any(trial.distributions[name] != having[0].distributions[name] for trial in having):
+                raise ValueError(f"parameter {name!r} has not the same range in all trials: PedAnovaImportanceEvaluator takes such")
     told = [(trial, float(trial.value if target is None else target(trial))) for trial in having]
     return names, [(trial, value) for trial, value in told if math.isfinite(value)]
 

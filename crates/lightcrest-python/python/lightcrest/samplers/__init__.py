@@ -15,11 +15,13 @@ from lightcrest.samplers._engine import (
     _written_in_python,
 )
 from lightcrest.samplers._evolution import CmaEsSampler, EvolutionSampler, NSGAIIISampler, NSGAIISampler
+from lightcrest.samplers._ga import BaseGASampler
 from lightcrest.samplers._grid import GridSampler
 from lightcrest.samplers._partial_fixed import PartialFixedSampler
 
 __all__ = [
     "AutoSampler",
+    "BaseGASampler",
     "BaseSampler",
     "BruteForceSampler",
     "CmaEsSampler",

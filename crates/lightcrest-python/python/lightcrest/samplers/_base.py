@@ -26,6 +26,13 @@ class BaseSampler(_abc.ABC):
     # Gives the constraints of a trial at its end: numbers that are at most 0 where they are satisfied.
     _constraints_func: Callable[[FrozenTrial], Sequence[float]] | None = None
 
+    # Called with the study and the number of a trial that the engine has proposed for.
+    _asked: Any = None
+
+    def _settings_for(self, study: Any) -> dict[str, Any]:
+        """The engine's settings in a study."""
+        return self._settings
+
     @_abc.abstractmethod
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """The parameters that sample_relative will give values of, by name."""

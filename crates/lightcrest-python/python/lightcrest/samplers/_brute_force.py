@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from random import Random as _Random
+from types import MappingProxyType
 
+from lightcrest._warn import experimental as _experimental
 from lightcrest.distributions import CategoricalDistribution, _same_choice
 from lightcrest.samplers._base import _OneByOne
 from lightcrest.samplers._engine import _BY_NAME
@@ -11,7 +13,7 @@ from lightcrest.trial import TrialState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
     from lightcrest.distributions import BaseDistribution
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from lightcrest.trial import FrozenTrial
 
 
+@_experimental
 class BruteForceSampler(_OneByOne):
     """Tries every configuration once, in random order, and ends the run when all were tried. Floats need a step.
 
@@ -55,7 +58,7 @@ class BruteForceSampler(_OneByOne):
         while given:
             given.popitem()
             node = _Node()
-            node.grow(trials, given, ending=trial.number)
+            node.grow(trials, given, {trial.number: state})
             if node.left(self._again) > 0:
                 return
         study._stop.set()
@@ -77,6 +80,8 @@ class _Node:
         self.below: dict[int, _Node | None] = {}
         self.running = False
         self.ended = False
+        # Whether a complete trial asked for no more.
+        self.whole = False
 
     def follow(self, name: str, distribution: BaseDistribution) -> None:
         """Notes that this parameter is asked for here."""
@@ -89,21 +94,25 @@ class _Node:
                 f"{self.name!r} it asked for {self.name!r}, {self.distribution}, and for {name!r}, {distribution}"
             )
 
-    def grow(self, trials: Iterable[FrozenTrial], given: dict[str, Any], ending: int = -1) -> None:
-        """Notes the trials that have the given values; the one of this number is about to end."""
+    def grow(
+        self, trials: Iterable[FrozenTrial], given: dict[str, Any], ending: Mapping[int, TrialState] = MappingProxyType({})
+    ) -> None:
+        """Notes the trials that have the given values; those of some numbers are about to end, in these states."""
         for trial in trials:
             if trial.state is TrialState.WAITING:
                 continue
             known = trial.params
             if all(name in known and _same_choice(known[name], value) for name, value in given.items()):
-                self.note(trial, given, trial.state.is_finished() or trial.number == ending)
+                self.note(trial, given, ending.get(trial.number, trial.state))
 
-    def note(self, trial: FrozenTrial, given: dict[str, Any], ended: bool) -> None:
+    def note(self, trial: FrozenTrial, given: dict[str, Any], state: TrialState) -> None:
         """Notes one trial, unless it has values that are not of its ranges."""
         node = self
         for name, distribution in trial.distributions.items():
             if name in given:
                 continue
+            if node.whole:
+                raise ValueError(f"brute force: trial {trial.number} asked for {name!r} where another had all of its values already")
             node.follow(name, distribution)
             position = _position(distribution, trial.params[name])
             if position not in node.below:
@@ -112,7 +121,11 @@ class _Node:
             if deeper is None:
                 deeper = node.below[position] = _Node()
             node = deeper
-        if ended:
+        if state is TrialState.COMPLETE:
+            if node.name is not None:
+                raise ValueError(f"brute force: trial {trial.number} did not ask for {node.name!r}, but others with the same values did")
+            node.whole = True
+        if state.is_finished():
             node.ended = True
         else:
             node.running = True

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from lightcrest import _engine
 from lightcrest._warn import deprecated as _deprecated
+from lightcrest._warn import experimental as _experimental
 from lightcrest._warn import once_positional as _once_positional
 from lightcrest._warn import warn as _warn
+from lightcrest._warn import warn_experimental as _warn_experimental
+from lightcrest.distributions import CategoricalDistribution
 from lightcrest.samplers._base import BaseSampler
+from lightcrest.trial import TrialState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,6 +21,8 @@ if TYPE_CHECKING:
     from lightcrest.study import Study
     from lightcrest.trial import FrozenTrial
 
+# How many spaces are followed at once by a sampler that others are built on.
+_MIRRORS = 20
 _BOUNDS = "let the objective call `trial.set_constraint` instead"
 
 
@@ -26,43 +33,90 @@ class _EngineSampler(BaseSampler):
     work. The methods of BaseSampler are for samplers that are built on these.
     """
 
-    def __init__(self, seed: int | None = None, **settings: Any) -> None:
+    # Whether parts of it are written in Python, so that it works in a study as those do.
+    _in_python = False
+    # Whether it takes studies of one objective only, and proposes numbers only.
+    _single_objective = False
+    _numeric = False
+
+    def __init__(self, seed: int | None = None, *, independent: BaseSampler | None = None, startup: int = 0, **settings: Any) -> None:
+        """independent: what gives values that the engine does not propose, and all until `startup` trials are complete; the engine's random
+        numbers unless given."""
         self._seed = None if seed is None else int(seed) % 2**64
         self._settings = settings
-        self._mirror: Any = None
+        self._independent_sampler, self._startup = independent, startup
+        self._in_python = independent is not None
+        self._mirrors: list[Any] = []
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_mirror": None}
+        return {**self.__dict__, "_mirrors": []}
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """The parameters that the engine would propose values of."""
-        return self._mirrored(study, trial).domains()
+        """The parameters that the engine would propose values of: those that trials had, but for those that have one value only."""
+        found = self._mirrored(study, trial).domains()
+        proposed = {name: domain for name, domain in found.items() if not domain.single()}
+        if self._numeric:
+            proposed = {name: domain for name, domain in proposed.items() if not isinstance(domain, CategoricalDistribution)}
+        return proposed
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """What the engine proposes."""
-        if not search_space:
+        self._check(study)
+        if not search_space or self._starts(study):
             return {}
-        proposal = self._mirrored(study, trial).proposal(trial.number)
+        mirror = self._mirrored(study, trial)
+        if not mirror.knows(search_space):
+            mirror = self._mirrored(study, trial, search_space)
+        proposal = mirror.proposal(trial.number)
         return {name: value for name, value in proposal.items() if name in search_space}
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """A value at random."""
+        """A value at random, or of the independent sampler if there is one."""
+        self._check(study)
+        if self._independent_sampler is not None:
+            return self._independent_sampler.sample_independent(study, trial, param_name, param_distribution)
         return self._mirrored(study, trial).draw(trial.number, param_name, param_distribution)
 
-    def _mirrored(self, study: Study, trial: FrozenTrial) -> Any:
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        """Passed on to the independent sampler."""
+        if self._independent_sampler is not None:
+            self._independent_sampler.before_trial(study, trial)
+
+    def after_trial(
+        self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
+    ) -> None:
+        """Passed on to the independent sampler."""
+        if self._independent_sampler is not None:
+            self._independent_sampler.after_trial(study, trial, state, values)
+
+    def _check(self, study: Study) -> None:
+        if self._single_objective and len(study.directions) > 1:
+            raise ValueError(f"{type(self).__name__} takes one objective, but the study has {len(study.directions)}")
+
+    def _starts(self, study: Study) -> bool:
+        """Whether it is too early for a proposal, so that values are given one by one."""
+        return len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))) < self._startup
+
+    def _mirrored(self, study: Study, trial: FrozenTrial, space: dict[str, BaseDistribution] | None = None) -> Any:
         from lightcrest._mirror import Mirror
 
-        if self._mirror is None or not self._mirror.of(study):
-            self._mirror = Mirror(study, self._name, self._settings, self._seed)
-        self._mirror.follow(study, trial.number)
-        return self._mirror
+        kept = next((mirror for mirror in self._mirrors if mirror.of(study, space)), None)
+        if kept is None:
+            kept = Mirror(study, self._name, self._settings_for(study), self._seed, space)
+            self._mirrors = [*self._mirrors[-_MIRRORS:], kept]
+        kept.follow(study, trial.number)
+        return kept
 
     def reseed_rng(self) -> None:
-        """Nothing: threads of one study share its random numbers without meeting."""
+        """Draws a new seed. Threads of one study share its random numbers without meeting, so they need none."""
+        self._seed = _engine.random_seed()
+        self._mirrors = []
+        if self._independent_sampler is not None:
+            self._independent_sampler.reseed_rng()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(seed={self._seed})"
@@ -92,13 +146,15 @@ class GPSampler(_EngineSampler):
         constraints_func: Callable[[FrozenTrial], Sequence[float]] | None = None,
         warn_independent_sampling: bool = True,
     ) -> None:
-        """The first n_startup_trials are drawn at random; constraints_func gives constraints of a trial at its end.
+        """The first n_startup_trials are drawn at random, or given by the independent sampler, as what cannot be proposed;
+        constraints_func gives constraints of a trial at its end.
 
-        The other arguments are accepted where Optuna takes them: the engine estimates noise itself and draws at random what it
-        cannot propose.
+        The other arguments are accepted where Optuna takes them: the engine estimates noise itself.
         """
         _deprecated(_BOUNDS, constraints_func=constraints_func)
-        super().__init__(seed, startup_trials=n_startup_trials)
+        if deterministic_objective:
+            _warn_experimental("the argument `deterministic_objective` of GPSampler")
+        super().__init__(seed, independent=independent_sampler, startup=n_startup_trials, startup_trials=n_startup_trials)
         self._constraints_func = constraints_func
 
 
@@ -147,6 +203,8 @@ class TPESampler(_EngineSampler):
         constraints_func: Callable[[FrozenTrial], Sequence[float]] | None = None,
     ) -> None:
         """The arguments are Optuna's, which warn where they are deprecated. `gamma`, `weights` and `consider_prior` are ignored."""
+        if group:
+            _warn_experimental("the argument `group` of TPESampler")
         if group and multivariate is False:
             raise ValueError("`group` needs `multivariate`, but got multivariate = False")
         _deprecated(
@@ -176,7 +234,22 @@ class TPESampler(_EngineSampler):
             constant_liar=constant_liar,
             **{name: value for name, value in settings.items() if value is not None},
         )
+        self._startup = n_startup_trials
         self._constraints_func = constraints_func
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """Nothing unless parameters are modelled jointly: of several objectives they are where asked for."""
+        settings = self._settings
+        joint = settings.get("multivariate", settings["group"] or len(study.directions) == 1)
+        return super().infer_relative_search_space(study, trial) if joint else {}
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """What the engine proposes for the parameter alone; a value at random at first."""
+        if self._starts(study):
+            return super().sample_independent(study, trial, param_name, param_distribution)
+        return self._mirrored(study, trial, {param_name: param_distribution}).proposal(trial.number)[param_name]
 
     @staticmethod
     def hyperopt_parameters() -> dict[str, Any]:
@@ -185,6 +258,7 @@ class TPESampler(_EngineSampler):
         return {"n_startup_trials": 20, "n_ei_candidates": 24, "prior_weight": 1.0, "consider_magic_clip": True}
 
 
+@_experimental
 class QMCSampler(_EngineSampler):
     """Quasi-random search: points that fill the space evenly."""
 
@@ -203,7 +277,7 @@ class QMCSampler(_EngineSampler):
         """qmc_type: "sobol" or "halton". scramble: whether each seed has a sequence of its own."""
         if qmc_type not in ("sobol", "halton"):
             raise ValueError(f"`qmc_type` must be 'sobol' or 'halton', but got {qmc_type!r}")
-        super().__init__(seed, qmc_type=qmc_type, scramble=scramble)
+        super().__init__(seed, independent=independent_sampler, qmc_type=qmc_type, scramble=scramble)
         self._settings["seed"] = self._seed or 0
 
 
@@ -229,9 +303,8 @@ def _resolve(sampler: BaseSampler | str | None, seed: int | None) -> BaseSampler
 
 def _written_in_python(sampler: BaseSampler) -> bool:
     """Whether a sampler is not the engine's, or changes what the engine's does."""
-    if not isinstance(sampler, _EngineSampler):
+    if not isinstance(sampler, _EngineSampler) or sampler._in_python:
         return True
-    own = next(kind for kind in type(sampler).__mro__ if kind.__module__.startswith("lightcrest.samplers"))
     hooks = (
         "infer_relative_search_space",
         "sample_relative",
@@ -239,4 +312,4 @@ def _written_in_python(sampler: BaseSampler) -> bool:
         "before_trial",
         "after_trial",
     )
-    return any(getattr(type(sampler), hook) is not getattr(own, hook) for hook in hooks)
+    return any(not getattr(getattr(sampler, hook), "__module__", "").startswith("lightcrest.samplers") for hook in hooks)

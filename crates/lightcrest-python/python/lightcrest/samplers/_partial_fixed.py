@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lightcrest._warn import experimental as _experimental
 from lightcrest._warn import warn as _warn
 from lightcrest.samplers._base import BaseSampler
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from lightcrest.trial import FrozenTrial, TrialState
 
 
+@_experimental
 class PartialFixedSampler(BaseSampler):
     """Gives some parameters fixed values, and lets another sampler propose the rest."""
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from lightcrest._warn import experimental as _experimental
 from lightcrest._warn import warn as _warn
-from lightcrest.exceptions import UpdateFinishedTrialError
 from lightcrest.trial import FrozenTrial, TrialState, create_trial
 
 TYPE_CHECKING = False
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from lightcrest.study import Study
 
 
+@_experimental
 class RetryHeartbeatStaleTrialCallback:
     """Enqueues a trial whose process died once more, at most `max_retry` times."""
 
@@ -31,6 +32,8 @@ class RetryHeartbeatStaleTrialCallback:
         study.add_trial(
             create_trial(
                 state=TrialState.WAITING,
+                params=trial.params,
+                distributions=trial.distributions,
                 user_attrs=trial.user_attrs,
                 system_attrs=system,
                 intermediate_values=reports,
@@ -38,11 +41,13 @@ class RetryHeartbeatStaleTrialCallback:
         )
 
     @staticmethod
+    @_experimental
     def retried_trial_number(trial: FrozenTrial) -> int | None:
         """The number of the trial that this one is run for again."""
         return trial.system_attrs.get("failed_trial")
 
     @staticmethod
+    @_experimental
     def retry_history(trial: FrozenTrial) -> list[int]:
         """The numbers of all trials that this one is run for again, oldest first."""
         return trial.system_attrs.get("retry_history", [])
@@ -54,23 +59,3 @@ class RetryFailedTrialCallback(RetryHeartbeatStaleTrialCallback):
     def __init__(self, max_retry: int | None = None, inherit_intermediate_values: bool = False) -> None:
         _warn("RetryFailedTrialCallback is deprecated: use RetryHeartbeatStaleTrialCallback", FutureWarning)
         super().__init__(max_retry, inherit_intermediate_values)
-
-
-def fail_stale_trials(study: Study) -> None:
-    """Fails the running trials whose processes died, and calls the callback of the study's storage for each.
-
-    Nothing happens without a `heartbeat_interval`. `optimize` calls it before each trial. Whether a process lives is known from
-    the operating system, or from the server of the database: a trial that runs for long, or that does not let Python go, is not stale.
-    Trials whose heartbeats are recorded by hand (`record_heartbeat`) are stale when the last one is older than the grace period.
-    """
-    storage = study._storage
-    if getattr(storage, "heartbeat_interval", None) is None:
-        return
-    for number in sorted({*study._engine.abandoned(), *storage._get_stale_trial_ids(study._study_id)}):
-        try:
-            failed = study.tell(number, state=TrialState.FAIL)
-        except (ValueError, UpdateFinishedTrialError):
-            continue  # another process was faster
-        callback = storage.heartbeat_stale_trial_callback  # type: ignore[attr-defined]
-        if callback is not None:
-            callback(study, failed)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from lightcrest import _engine
 from lightcrest._warn import warn as _warn
-from lightcrest.storages._base import BaseStorage
+from lightcrest._warn import warn_experimental as _warn_experimental
+from lightcrest.storages._engine import EngineStorage
+from lightcrest.storages._heartbeat import BaseHeartbeat
 from lightcrest.trial import TrialState
 
 TYPE_CHECKING = False
@@ -13,26 +15,31 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-class _FileStorage(BaseStorage):
+class _FileStorage(EngineStorage):
     """Keeps studies in a database of the engine: a file by its path, or what a URL names."""
 
     _lasting = True
+    _retries = 3
 
     def __init__(self, path: str) -> None:
+        super().__init__()
         self._path = path
         self._database = _engine.Database(path)
         self._shown = self._database.place()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key != "_database"}
+        return {key: value for key, value in super().__getstate__().items() if key != "_database"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
+        super().__setstate__(state)
         self._database = _engine.Database(self._path)
 
     @property
     def _description(self) -> str:  # type: ignore[override]
         return self._shown
+
+    def _studies(self) -> list[tuple[int, str]]:
+        return self._database.studies()
 
     def _names(self) -> list[str]:
         return self._database.names()
@@ -59,6 +66,7 @@ class _FileStorage(BaseStorage):
     def _delete(self, name: str) -> None:
         self._directions(name)
         self._database.delete(name)
+        self._forget(name)
 
 
 def _place(url: str) -> str | None:
@@ -74,7 +82,7 @@ def _place(url: str) -> str | None:
     return url
 
 
-class RDBStorage(_FileStorage):
+class RDBStorage(_FileStorage, BaseHeartbeat):
     """Keeps studies in a SQLite file, RDBStorage("sqlite:///study.db"), or in PostgreSQL, "postgresql://user@host/database".
 
     The tables are of Lightcrest's own form; files of Optuna are refused. "sqlite:///:memory:" is a file in a temporary folder, which
@@ -120,15 +128,26 @@ class RDBStorage(_FileStorage):
         self.grace_period = grace_period
         self._beats: dict[int, float] = {}
         self._retries = retries if heartbeat_interval is None else None
+        if heartbeat_interval is not None:
+            _warn_experimental("the argument `heartbeat_interval`")
         if failed_trial_callback is not None:
             _warn("failed_trial_callback is deprecated: use heartbeat_stale_trial_callback", FutureWarning)
         self.heartbeat_stale_trial_callback = heartbeat_stale_trial_callback or failed_trial_callback
 
-    @property
-    def _fail_stale(self) -> Callable[[Any], None] | None:
-        from lightcrest.storages._retry import fail_stale_trials
+    def get_current_version(self) -> str:
+        """The version of the tables: always the newest, since opening them brings them there."""
+        return self.get_head_version()
 
-        return None if self.heartbeat_interval is None else fail_stale_trials
+    def get_head_version(self) -> str:
+        """The newest version of the tables that this package knows."""
+        return f"lightcrest {_engine.__version__}"
+
+    def get_all_versions(self) -> list[str]:
+        """The versions that can be opened, the newest first."""
+        return [self.get_head_version()]
+
+    def upgrade(self) -> None:
+        """Nothing: opening the tables brings them to the newest version."""
 
     def record_heartbeat(self, trial_id: int) -> None:
         """Says that a running trial is alive, for trials of `ask`: from now on it is stale when it is not said again in time. Those of
@@ -144,9 +163,9 @@ class RDBStorage(_FileStorage):
         if self.heartbeat_interval is None or not self._beats:
             return []
         grace = self.grace_period or 2 * self.heartbeat_interval
-        late = {number for number, beat in self._beats.items() if time.monotonic() - beat > grace}
+        late = {trial_id for trial_id, beat in self._beats.items() if time.monotonic() - beat > grace}
         running = self.get_all_trials(study_id, deepcopy=False, states=(TrialState.RUNNING,))
-        return [trial.number for trial in running if trial.number in late]
+        return [trial._trial_id for trial in running if trial._trial_id in late]
 
     def get_heartbeat_interval(self) -> int | None:
         """The interval that the storage was given."""

@@ -1,4 +1,4 @@
-"""Figures of studies, drawn with plotly.
+"""Figures of studies, drawn with plotly; those of `matplotlib` below it with that.
 
 plotly is imported when a figure is drawn. Without it, is_available() is False and every plot is an ImportError that says so.
 """
@@ -21,8 +21,15 @@ from lightcrest.visualization._slice import plot_slice
 from lightcrest.visualization._terminator import plot_terminator_improvement
 from lightcrest.visualization._timeline import plot_timeline
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from lightcrest.visualization import matplotlib
+
 __all__ = [
     "is_available",
+    "matplotlib",
     "plot_contour",
     "plot_edf",
     "plot_hypervolume_history",
@@ -36,3 +43,12 @@ __all__ = [
     "plot_terminator_improvement",
     "plot_timeline",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports the figures of matplotlib when they are first used."""
+    if name == "matplotlib":
+        from importlib import import_module
+
+        return import_module("lightcrest.visualization.matplotlib")
+    raise AttributeError(f"module 'lightcrest.visualization' has no attribute {name!r}")

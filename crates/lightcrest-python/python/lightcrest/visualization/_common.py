@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+
 from lightcrest._study import Study
 from lightcrest._warn import warn as _warn
 
@@ -25,6 +28,31 @@ def is_available() -> bool:
     except ImportError:
         return False
     return True
+
+
+def drawing(draw: Callable[..., Any]) -> Callable[..., Any]:
+    """Lets a function whose first argument is what it draws with, plotly's graph_objects or a Sketch, draw with plotly.
+
+    As `draw`, the result has the function itself.
+    """
+
+    @functools.wraps(draw)
+    def plot(*args: Any, **kwargs: Any) -> Any:
+        return draw(graph_objects(), *args, **kwargs)
+
+    signature = inspect.signature(draw)
+    plot.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])  # type: ignore[attr-defined]
+    plot.draw = draw  # type: ignore[attr-defined]
+    return plot
+
+
+def subplots(go: Any, **options: Any) -> Any:
+    """A figure of several plots."""
+    if hasattr(go, "make_subplots"):
+        return go.make_subplots(**options)
+    from plotly.subplots import make_subplots
+
+    return make_subplots(**options)
 
 
 def graph_objects() -> Any:

@@ -8,7 +8,7 @@ from array import array
 
 from lightcrest._study import Study, StudyDirection, _logger
 from lightcrest._warn import warn as _warn
-from lightcrest.visualization._common import INFEASIBLE, VALUE
+from lightcrest.visualization._common import INFEASIBLE, VALUE, drawing
 from lightcrest.visualization._drawn import Axis, parameters_drawn, reversed_scale
 from lightcrest.visualization._pairs import pairs
 
@@ -23,11 +23,12 @@ if TYPE_CHECKING:
 LINES = 400
 
 
+@drawing
 def plot_contour(
-    study: Study, params: list[str] | None = None, *, target: Target | None = None, target_name: str = VALUE
+    go: Any, study: Study, params: list[str] | None = None, *, target: Target | None = None, target_name: str = VALUE
 ) -> Any:
     """The value as a height above each pair of parameters. A trial that lacks one of the two is not drawn there."""
-    go, drawn = parameters_drawn(study, target, target_name)
+    drawn = parameters_drawn(study, target, target_name)
     if params is not None and len(params) < 2:
         _logger().warning("A contour needs at least two parameters.")
     sides = [_Side(parameter) for parameter in drawn.parameters(None if params is None else sorted(set(params)))]

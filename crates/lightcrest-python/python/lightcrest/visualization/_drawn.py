@@ -8,7 +8,7 @@ from lightcrest import _engine
 from lightcrest._study import Study, StudyDirection, _logger
 from lightcrest._warn import warn as _warn
 from lightcrest.distributions import CategoricalDistribution
-from lightcrest.visualization._common import check, graph_objects
+from lightcrest.visualization._common import check
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -143,13 +143,10 @@ def drawn(study: Study, target: Target | None) -> Drawn:
     return found.finite()
 
 
-def parameters_drawn(
-    study: Study, target: Target | None, target_name: str
-) -> tuple[Any, Drawn]:
-    """What figures of parameters begin with: plotly, and the trials."""
-    go = graph_objects()
+def parameters_drawn(study: Study, target: Target | None, target_name: str) -> Drawn:
+    """What figures of parameters begin with: the trials."""
     check(study, target, target_name)
-    return go, drawn(study, target)
+    return drawn(study, target)
 
 
 def reversed_scale(study: Study, target: Target | None) -> bool:

@@ -7,8 +7,9 @@ import bisect
 from lightcrest import _engine
 from lightcrest._front import oriented
 from lightcrest._study import Study, StudyDirection, _logger
+from lightcrest._warn import experimental
 from lightcrest.trial import TrialState
-from lightcrest.visualization._common import INFEASIBLE, VALUE, as_list, check, feasible, graph_objects, spaced
+from lightcrest.visualization._common import INFEASIBLE, VALUE, as_list, check, drawing, feasible, spaced
 from lightcrest.visualization._drawn import complete, drawn
 
 TYPE_CHECKING = False
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from lightcrest.visualization._drawn import Drawn
 
 
+@drawing
 def plot_optimization_history(
+    go: Any,
     study: Study | Sequence[Study],
     *,
     target: Target | None = None,
@@ -28,7 +31,6 @@ def plot_optimization_history(
     error_bar: bool = False,
 ) -> Any:
     """The values of trials by number, and the best so far. `error_bar`: of several studies, mean and deviation."""
-    go = graph_objects()
     check(study, target, target_name)
     studies = [complete(one, target) for one in as_list(study)]
     figure = go.Figure(layout={"title": "Optimization History Plot"})
@@ -107,9 +109,9 @@ def _means(figure: Any, studies: list[Drawn], best: bool, name: str) -> None:
         )
 
 
-def plot_edf(study: Study | Sequence[Study], *, target: Target | None = None, target_name: str = VALUE) -> Any:
+@drawing
+def plot_edf(go: Any, study: Study | Sequence[Study], *, target: Target | None = None, target_name: str = VALUE) -> Any:
     """The share of the trials of each study whose value is at most x."""
-    go = graph_objects()
     studies = as_list(study)
     check(studies, target, target_name)
     figure = go.Figure(layout={"title": "Empirical Distribution Function Plot"})
@@ -128,9 +130,10 @@ def plot_edf(study: Study | Sequence[Study], *, target: Target | None = None, ta
     return figure
 
 
-def plot_hypervolume_history(study: Study, reference_point: Sequence[float]) -> Any:
+@experimental
+@drawing
+def plot_hypervolume_history(go: Any, study: Study, reference_point: Sequence[float]) -> Any:
     """The hypervolume of the front after each trial, above a point that is worse than what counts."""
-    go = graph_objects()
     if len(study.directions) < 2:
         raise ValueError("a hypervolume needs several objectives: for one, use plot_optimization_history")
     if len(reference_point) != len(study.directions):
@@ -151,9 +154,9 @@ def plot_hypervolume_history(study: Study, reference_point: Sequence[float]) -> 
     return figure
 
 
-def plot_intermediate_values(study: Study) -> Any:
+@drawing
+def plot_intermediate_values(go: Any, study: Study) -> Any:
     """What trials reported, a line each."""
-    go = graph_objects()
     figure = go.Figure(layout={"title": "Intermediate Values Plot", "showlegend": False})
     figure.update_layout(xaxis={"title": "Step"}, yaxis={"title": "Intermediate Value"})
     states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)

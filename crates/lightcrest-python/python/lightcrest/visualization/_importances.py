@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lightcrest._study import Study
-from lightcrest.visualization._common import VALUE, check, graph_objects
+from lightcrest.visualization._common import VALUE, check, drawing
 from lightcrest.visualization._drawn import drawn
 
 TYPE_CHECKING = False
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from lightcrest.visualization._common import Target
 
 
+@drawing
 def plot_param_importances(
+    go: Any,
     study: Study,
     evaluator: BaseImportanceEvaluator | None = None,
     params: list[str] | None = None,
@@ -23,7 +25,6 @@ def plot_param_importances(
     target_name: str = VALUE,
 ) -> Any:
     """How much each parameter matters, as bars; with several objectives, for each of them."""
-    go = graph_objects()
     from lightcrest.importance import get_param_importances
 
     figure = go.Figure(layout={"title": "Hyperparameter Importances"})

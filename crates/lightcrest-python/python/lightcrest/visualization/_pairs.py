@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from lightcrest.visualization._common import subplots
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,10 +22,8 @@ def pairs(go: Any, title: str, axes: list[Axis], draw: Draw, **spacing: float) -
         x, y = axes
         layout = {"xaxis": {"title": {"text": x.name}, **x.options()}, "yaxis": {"title": {"text": y.name}, **y.options()}}
         return go.Figure(data=draw(x, y), layout={"title": title, **layout})
-    from plotly.subplots import make_subplots
-
     n = len(axes)
-    figure = make_subplots(rows=n, cols=n, shared_xaxes=True, shared_yaxes=True, **spacing)
+    figure = subplots(go, rows=n, cols=n, shared_xaxes=True, shared_yaxes=True, **spacing)
     figure.update_layout(title=title)
     traces: list[dict[str, Any]] = []
     for column, x in enumerate(axes, 1):

@@ -7,7 +7,7 @@ import math
 from lightcrest import _engine
 from lightcrest._front import oriented
 from lightcrest._study import Study, _logger
-from lightcrest.visualization._common import VALUE, graph_objects, spaced
+from lightcrest.visualization._common import VALUE, drawing, spaced
 from lightcrest.visualization._drawn import Drawn, Missing, Parameter, complete, parameters_drawn, reversed_scale
 
 TYPE_CHECKING = False
@@ -22,8 +22,9 @@ _BELOW = 0.12
 _LEGEND = "#2F3B52"
 
 
+@drawing
 def plot_parallel_coordinate(
-    study: Study, params: list[str] | None = None, *, target: Target | None = None, target_name: str = VALUE
+    go: Any, study: Study, params: list[str] | None = None, *, target: Target | None = None, target_name: str = VALUE
 ) -> Any:
     """Each trial as a line through its value and its parameters. Where it lacks one, its line goes to a tick "None".
 
@@ -33,13 +34,12 @@ def plot_parallel_coordinate(
     title = {"text": "Parallel Coordinate Plot", "y": 1, "yanchor": "bottom", "yref": "paper"}
     several = target is None and len(study.directions) > 1
     if several:
-        go = graph_objects()
         found = complete(study, None)
         if not len(found):
             _logger().warning("Your study does not have any completed trials.")
         drawn = found.where([all(map(math.isfinite, values)) for values in zip(*found.objectives)])
     else:
-        go, drawn = parameters_drawn(study, target, target_name)
+        drawn = parameters_drawn(study, target, target_name)
     parameters = drawn.parameters(None if params is None else sorted(set(params)))
     if not parameters or not len(drawn):
         return go.Figure(layout={"title": title})
@@ -52,7 +52,7 @@ def plot_parallel_coordinate(
         colors = _Colors(target_name, drawn.values, reversed_scale(study, target), whole=False)
     dimensions = [*values, *map(_dimension, parameters)]
     solid = [flag is True for flag in drawn.constrained] if any(flag is not None for flag in drawn.constrained) else None
-    traces = _lines(dimensions, colors, solid, _order(dimensions, colors if several else None, len(drawn)))
+    traces = _lines(dimensions, colors.colors(go), solid, _order(dimensions, colors if several else None, len(drawn)))
     if solid is not None:
         traces += [_legend("Feasible", "solid"), _legend("Infeasible", "dot")]
     return go.Figure(data=[*traces, colors.bar()], layout={"title": title, **_layout(dimensions)})
@@ -170,13 +170,16 @@ class _Colors:
         if whole:
             self._bar["tickvals"] = list(range(int(high) + 1))
 
-    def colors(self) -> list[str]:
+    def colors(self, go: Any) -> list[Any]:
         """For each trial."""
+        axis = _Dimension("", self.values)
+        axis.range = self._range
+        if hasattr(go, "sampled"):
+            heights = [axis.height(value) for value in self.values]
+            return go.sampled("Blues", [1.0 - height if self._reverse else height for height in heights])
         from plotly.colors import find_intermediate_color, sequential
 
         scale = sequential.Blues
-        axis = _Dimension("", self.values)
-        axis.range = self._range
         known: dict[float, str] = {}
         for value in self.values:
             if value not in known:
@@ -213,14 +216,13 @@ def _order(dimensions: list[_Dimension], ranked: _Colors | None, count: int) -> 
 
 
 def _lines(
-    dimensions: list[_Dimension], colors: _Colors, solid: list[bool] | None, order: list[int]
+    dimensions: list[_Dimension], shades: list[Any], solid: list[bool] | None, order: list[int]
 ) -> list[dict[str, Any]]:
     """A line for each trial."""
     x = list(range(len(dimensions)))
     heights = list(zip(*(dimension.heights() for dimension in dimensions)))
     labels = [dimension.label for dimension in dimensions]
     texts = list(zip(*([dimension.text(value) for value in dimension.values] for dimension in dimensions)))
-    shades = colors.colors()
     return [
         {
             "type": "scatter",

@@ -7,7 +7,7 @@ from lightcrest._study import Study, _logger
 from lightcrest._warn import deprecated as _deprecated
 from lightcrest._warn import warn as _warn
 from lightcrest.trial import FrozenTrial, TrialState
-from lightcrest.visualization._common import INFEASIBLE, feasible, graph_objects, hover
+from lightcrest.visualization._common import INFEASIBLE, drawing, feasible, hover
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+@drawing
 def plot_pareto_front(
+    go: Any,
     study: Study,
     *,
     target_names: list[str] | None = None,
@@ -30,7 +32,6 @@ def plot_pareto_front(
     targets: what is drawn of a trial instead of its values.
     constraints_func: deprecated; gives constraints of a trial in place of its own.
     """
-    go = graph_objects()
     if axis_order is not None and targets is not None:
         _warn("`axis_order` has no effect beside `targets`: let `targets` give the values in the order that is meant")
     trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))

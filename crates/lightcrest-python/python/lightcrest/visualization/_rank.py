@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from lightcrest._study import Study, _logger
-from lightcrest.visualization._common import VALUE, check, graph_objects
+from lightcrest.visualization._common import VALUE, check, drawing
 from lightcrest.visualization._drawn import Axis, complete
 from lightcrest.visualization._pairs import pairs
 
@@ -20,14 +20,14 @@ _SCALE = "RdYlBu_r"
 _GREY = "rgb(204.0, 204.0, 204.0)"
 
 
+@drawing
 def plot_rank(
-    study: Study, params: list[str] | None = None, *, target: Target | None = None, target_name: str = VALUE
+    go: Any, study: Study, params: list[str] | None = None, *, target: Target | None = None, target_name: str = VALUE
 ) -> Any:
     """Trials above each pair of parameters, coloured by the rank of their value: also infinite ones have one.
 
     A trial that lacks one of the two parameters is not drawn there.
     """
-    go = graph_objects()
     check(study, target, target_name)
     found = complete(study, target)
     if not len(found):
@@ -37,7 +37,7 @@ def plot_rank(
     title = f"Rank ({target_name})"
     if not axes:
         return go.Figure(layout={"title": title})
-    colors = [color if good else _GREY for color, good in zip(_colors(ranks(drawn.values)), drawn.feasible)]
+    colors = [color if good else _GREY for color, good in zip(_colors(go, ranks(drawn.values)), drawn.feasible)]
     texts = [
         _text(trial, target_name, value, target is not None) for trial, value in zip(drawn.trials(), drawn.values)
     ]
@@ -76,8 +76,10 @@ def ranks(values: list[float]) -> list[float]:
     return [(first[value] + last[value]) / 2 / (len(values) - 1) for value in values]
 
 
-def _colors(places: list[float]) -> list[str]:
+def _colors(go: Any, places: list[float]) -> list[Any]:
     """Colours of the scale, as plotly has them for each of its numbers."""
+    if hasattr(go, "sampled"):
+        return go.sampled(_SCALE, places)
     from plotly.colors import label_rgb, sample_colorscale, unlabel_rgb
 
     distinct = sorted(set(places))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lightcrest._study import Study
-from lightcrest.visualization._common import INFEASIBLE, VALUE
+from lightcrest.visualization._common import INFEASIBLE, VALUE, drawing, subplots
 from lightcrest.visualization._drawn import Drawn, Parameter, parameters_drawn
 
 TYPE_CHECKING = False
@@ -16,20 +16,19 @@ if TYPE_CHECKING:
 _WIDTH = 300
 
 
+@drawing
 def plot_slice(
-    study: Study, params: list[str] | None = None, *, target: Target | None = None, target_name: str = VALUE
+    go: Any, study: Study, params: list[str] | None = None, *, target: Target | None = None, target_name: str = VALUE
 ) -> Any:
     """Values against each parameter, a plot each. A trial that lacks a parameter is not drawn there."""
-    go, drawn = parameters_drawn(study, target, target_name)
+    drawn = parameters_drawn(study, target, target_name)
     parameters = drawn.parameters(None if params is None else sorted(set(params)))
     if not parameters:
         return go.Figure(layout={"title": "Slice Plot"})
     if len(parameters) == 1:
         layout = {"title": "Slice Plot", "xaxis": _options(parameters[0]), "yaxis": {"title": {"text": target_name}}}
         return go.Figure(data=_dots(parameters[0], drawn), layout=layout)
-    from plotly.subplots import make_subplots
-
-    figure = make_subplots(rows=1, cols=len(parameters), shared_yaxes=True)
+    figure = subplots(go, rows=1, cols=len(parameters), shared_yaxes=True)
     figure.update_layout(title="Slice Plot", yaxis={"title": {"text": target_name}})
     traces = []
     for column, parameter in enumerate(parameters, 1):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 from lightcrest._study import Study, _logger
+from lightcrest._warn import experimental
 from lightcrest.trial import FrozenTrial, TrialState
-from lightcrest.visualization._common import graph_objects
+from lightcrest.visualization._common import drawing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 MARGIN = 0.05
 
 
+@experimental
+@drawing
 def plot_terminator_improvement(
+    go: Any,
     study: Study,
     plot_error: bool = False,
     improvement_evaluator: BaseImprovementEvaluator | None = None,
@@ -28,12 +32,11 @@ def plot_terminator_improvement(
 
     improvement_evaluator, error_evaluator, min_n_trials: as of lightcrest.terminator.Terminator.
     """
-    go = graph_objects()
-    from lightcrest.terminator import _evaluators
+    from lightcrest.terminator.terminator import evaluators
 
     if len(study.directions) > 1:
         raise ValueError("a terminator needs a study of one objective")
-    improvement_of, error_of = _evaluators(improvement_evaluator, error_evaluator)
+    improvement_of, error_of = evaluators(improvement_evaluator, error_evaluator)
     figure = go.Figure(layout={"title": "Terminator Improvement Plot"})
     figure.update_layout(xaxis={"title": "Trial"}, yaxis={"title": "Terminator Improvement"})
     numbers: list[int] = []

@@ -6,7 +6,7 @@ import datetime
 
 from lightcrest._study import Study, _logger
 from lightcrest.trial import TrialState
-from lightcrest.visualization._common import INFEASIBLE, feasible, graph_objects, hover
+from lightcrest.visualization._common import INFEASIBLE, drawing, feasible, hover
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,11 +27,11 @@ _COLORS = {
 _SMALL = datetime.timedelta(seconds=1)
 
 
-def plot_timeline(study: Study, n_recent_trials: int | None = None) -> Any:
+@drawing
+def plot_timeline(go: Any, study: Study, n_recent_trials: int | None = None) -> Any:
     """When trials began and ended, a bar each; only the last ones if a number is given."""
     if n_recent_trials is not None and n_recent_trials <= 0:
         raise ValueError(f"`n_recent_trials` must be more than 0, but got {n_recent_trials}")
-    go = graph_objects()
     everything = study.get_trials(deepcopy=False)
     trials = everything if n_recent_trials is None else everything[-n_recent_trials:]
     if not trials:

@@ -11,16 +11,18 @@
 //! # References
 //! Hansen 2016 (arXiv 1604.00772); Auger and Hansen 2005 (restarts with growing populations).
 
+mod rate;
 mod strategy;
 
 use super::admission::{Mender, first_admissible};
 use super::{Capabilities, Context, Sampler, SamplerError, draw};
+use crate::history::{FrozenTrial, TrialState};
 use crate::space::encode::{Column, Encoder};
 use crate::space::{Configuration, Parameter};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
-use strategy::Strategy;
+use strategy::{Strategy, Variant};
 
 /// How many points are drawn for one proposal, before it is a random one.
 const POINTS: usize = 100;
@@ -43,6 +45,18 @@ pub struct CmaEsConfig {
     /// Whether to begin anew elsewhere when the strategy has converged, each time with twice as many trials
     /// in a generation (IPOP).
     pub restart: bool,
+    /// Whether the covariance is that of independent parameters, and learnt faster: for very many of them.
+    pub use_separable_cma: bool,
+    /// Whether parameters of few values keep neighbours of the mean probable.
+    pub with_margin: bool,
+    /// Whether steps that contradict each other are taken in part only: for objectives with noise or many
+    /// hills.
+    pub lr_adapt: bool,
+    /// Whether pruned trials count, with what they reported last.
+    pub consider_pruned_trials: bool,
+    /// Configurations that were good in another study: the strategy begins about them, rather than at
+    /// [`x0`](Self::x0).
+    pub source: Vec<Configuration>,
 }
 
 impl Default for CmaEsConfig {
@@ -53,6 +67,11 @@ impl Default for CmaEsConfig {
             n_startup_trials: 1,
             popsize: None,
             restart: false,
+            use_separable_cma: false,
+            with_margin: false,
+            lr_adapt: false,
+            consider_pruned_trials: false,
+            source: Vec::new(),
         }
     }
 }
@@ -91,16 +110,26 @@ impl CmaEsSampler {
     }
 
     /// The strategy after all whole generations among the evaluated trials.
-    fn strategy(&mut self, columns: &[usize], mean: Vec<f64>, evaluated: &[Evaluated]) -> &Strategy {
+    fn strategy(
+        &mut self,
+        columns: &[usize],
+        mean: Vec<f64>,
+        source: &[Vec<f64>],
+        variant: &Variant,
+        evaluated: &[Evaluated],
+    ) -> &Strategy {
         let d = columns.len();
         let kept = self.state.take();
         let kept = kept.filter(|state| state.columns == columns && evaluated.starts_with(&state.consumed));
         let lambda = self.config.popsize.unwrap_or(4 + (3.0 * (d as f64).ln()) as usize).max(4);
-        let begin = || State {
-            columns: columns.to_vec(),
-            consumed: Vec::new(),
-            strategy: Strategy::new(mean, self.config.sigma0, lambda),
-            restarts: 0,
+        let begin = || {
+            let plain = Strategy::new(mean, self.config.sigma0, lambda, variant);
+            State {
+                columns: columns.to_vec(),
+                consumed: Vec::new(),
+                strategy: if source.is_empty() { plain } else { plain.warmed(source) },
+                restarts: 0,
+            }
         };
         let state = self.state.insert(kept.unwrap_or_else(begin));
         while let Some(generation) =
@@ -114,7 +143,7 @@ impl CmaEsSampler {
                 state.restarts += 1;
                 let mut rng = ChaCha8Rng::seed_from_u64(state.restarts);
                 let mean = (0..d).map(|_| rng.random()).collect();
-                state.strategy = Strategy::new(mean, self.config.sigma0, 2 * state.strategy.lambda);
+                state.strategy = Strategy::new(mean, self.config.sigma0, 2 * state.strategy.lambda, variant);
             }
         }
         &state.strategy
@@ -143,12 +172,15 @@ impl Sampler for CmaEsSampler {
                 && !matches!(column, Column::Categorical { .. })
         };
         let columns: Vec<usize> = (0..context.space.len()).filter(adapted).collect();
-        if columns.is_empty() || context.history.complete().count() < self.config.n_startup_trials {
+        let pruned = self.config.consider_pruned_trials;
+        let counted =
+            || context.history.trials().iter().filter(move |trial| loss(trial, context, pruned).is_some());
+        if columns.is_empty() || counted().count() < self.config.n_startup_trials {
             return draw(context, rng);
         }
-        let evaluated = context.history.complete().skip(self.config.n_startup_trials).filter_map(|trial| {
+        let evaluated = counted().skip(self.config.n_startup_trials).filter_map(|trial| {
             let encoded = encoder.encode(&trial.configuration);
-            let loss = -context.history.oriented(trial)?.first()?;
+            let loss = loss(trial, context, pruned)?;
             let whole = columns.iter().all(|&i| encoded.active[i]);
             let point = columns.iter().map(|&i| encoded.row[i]).collect();
             whole.then_some(Evaluated { point, violation: trial.violation(), loss })
@@ -162,7 +194,29 @@ impl Sampler for CmaEsSampler {
         let begin = encoder.encode(&context.space.parameters().iter().filter_map(converted).collect());
         let place = |&i: &usize| if begin.active[i] { begin.row[i] } else { 0.5 };
         let mean = columns.iter().map(place).collect();
-        let strategy = self.strategy(&columns, mean, &evaluated);
+        let given = self.config.source.iter().filter_map(|configuration| {
+            let encoded = encoder.encode(configuration);
+            let whole = columns.iter().all(|&i| encoded.active[i]);
+            whole.then(|| columns.iter().map(|&i| encoded.row[i]).collect())
+        });
+        let source: Vec<Vec<f64>> = given.collect();
+        if source.is_empty() && !self.config.source.is_empty() {
+            let reason = "the source trials lack parameters of this study".to_owned();
+            return Err(SamplerError::Unfit { sampler: self.name(), reason });
+        }
+        // Values that share the unit interval evenly: not those of a logarithmic scale.
+        let cells = |&i: &usize| {
+            let (column, count) = (encoder.column(i), encoder.column(i).cells().unwrap_or(0));
+            let first = 0.5 / count as f64;
+            let even = column.value(0).is_some_and(|value| (value - first).abs() < 1e-9);
+            if even { usize::try_from(count).unwrap_or(0) } else { 0 }
+        };
+        let variant = Variant {
+            separable: self.config.use_separable_cma,
+            cells: if self.config.with_margin { columns.iter().map(cells).collect() } else { Vec::new() },
+            adapted_rates: self.config.lr_adapt,
+        };
+        let strategy = self.strategy(&columns, mean, &source, &variant, &evaluated);
         let mut mender = Mender::new(context, &encoder);
         first_admissible(context, rng, POINTS, &mut |rng| {
             let mut row: Vec<f64> =
@@ -175,6 +229,18 @@ impl Sampler for CmaEsSampler {
     }
 }
 
+/// What a trial counts as: the loss of a complete one, and where pruned ones count, what they reported last.
+fn loss(trial: &FrozenTrial, context: &Context<'_>, pruned: bool) -> Option<f64> {
+    match trial.state {
+        TrialState::Complete => context.history.oriented(trial)?.first().map(|value| -value),
+        TrialState::Pruned if pruned => {
+            let last = *trial.reports.last()?.1.first()?;
+            (!last.is_nan()).then(|| -context.objectives[0].direction.orient(last))
+        }
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,8 +250,14 @@ mod tests {
 
     #[test]
     fn conforms() {
-        for restart in [false, true] {
-            let config = CmaEsConfig { restart, ..CmaEsConfig::default() };
+        let plain = CmaEsConfig::default();
+        for config in [
+            plain.clone(),
+            CmaEsConfig { restart: true, ..plain.clone() },
+            CmaEsConfig { use_separable_cma: true, ..plain.clone() },
+            CmaEsConfig { with_margin: true, ..plain.clone() },
+            CmaEsConfig { lr_adapt: true, consider_pruned_trials: true, ..plain },
+        ] {
             crate::testing::sampler(&|| Box::new(CmaEsSampler::new(config.clone())));
         }
     }
@@ -219,7 +291,7 @@ mod tests {
         let mut sampler = CmaEsSampler::new(config);
         let trial = |loss: f64| Evaluated { point: vec![0.5, 0.5], violation: 0.0, loss };
         let evaluated: Vec<Evaluated> = (0..2000).map(|k| trial(f64::from(k))).collect();
-        let strategy = sampler.strategy(&[0, 1], vec![0.5; 2], &evaluated);
+        let strategy = sampler.strategy(&[0, 1], vec![0.5; 2], &[], &Variant::default(), &evaluated);
         assert!(strategy.lambda > 4, "{strategy:?}");
     }
 

@@ -7,15 +7,38 @@
 //! | `mean`, `sigma`, `c` | the normal that points are drawn from: N(mean, σ² C) |
 //! | `b`, `scales` | C = B diag(scales²) Bᵀ |
 //! | `p_sigma`, `p_c` | evolution paths |
+//!
+//! Variants, all of which are the plain strategy where they are not asked for:
+//! - separable: C stays diagonal and is learnt faster (Ros and Hansen 2008, PPSN X);
+//! - with margin: in dimensions of few values the neighbours of the mean keep a probability (Hamano et al.
+//!   2022, GECCO, section 4), by moving the mean and by factors of the deviations;
+//! - with [rates of learning that adapt](super::rate).
 
+use super::rate::Rates;
 use faer::{Mat, Side};
+use lightcrest_gp::special::{normal_cdf, normal_quantile};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
+
+/// What the strategy is beside the plain one.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Variant {
+    pub(super) separable: bool,
+    /// For each dimension how many values it has, all of them with the same room in the unit interval; 0 for
+    /// real numbers. Empty without a margin. // (d,)
+    pub(super) cells: Vec<usize>,
+    pub(super) adapted_rates: bool,
+}
 
 /// The state between two generations. Points lie in the unit cube.
 #[derive(Debug, Clone)]
 pub(super) struct Strategy {
     d: usize,
+    cells: Vec<usize>,
+    separable: bool,
+    rates: Option<Rates>,
+    /// Factors of the deviations, of the margin. // (d,)
+    factors: Vec<f64>,
     pub(super) lambda: usize,
     mu: usize,
     weights: Vec<f64>, // (lambda,)
@@ -38,7 +61,7 @@ pub(super) struct Strategy {
 
 impl Strategy {
     /// The beginning, with the default parameters of table 1: active adaptation, weights below zero included.
-    pub(super) fn new(mean: Vec<f64>, sigma: f64, lambda: usize) -> Self {
+    pub(super) fn new(mean: Vec<f64>, sigma: f64, lambda: usize, variant: &Variant) -> Self {
         let (d, n) = (mean.len(), mean.len() as f64);
         let mu = lambda / 2;
         // Eq. 49.
@@ -50,8 +73,10 @@ impl Strategy {
         let c_sigma = (mu_eff + 2.0) / (n + mu_eff + 5.0);
         let d_sigma = 1.0 + 2.0 * (((mu_eff - 1.0) / (n + 1.0)).sqrt() - 1.0).max(0.0) + c_sigma;
         let c_c = (4.0 + mu_eff / n) / (n + 4.0 + 2.0 * mu_eff / n);
-        let c_1 = 2.0 / ((n + 1.3).powi(2) + mu_eff);
-        let rank_mu = 2.0 * (mu_eff - 2.0 + 1.0 / mu_eff) / ((n + 2.0).powi(2) + mu_eff);
+        // Ros and Hansen 2008, section 3.1: d numbers are learnt in place of d².
+        let faster = if variant.separable { (n + 2.0) / 3.0 } else { 1.0 };
+        let c_1 = (faster * 2.0 / ((n + 1.3).powi(2) + mu_eff)).min(1.0 - 2e-8);
+        let rank_mu = faster * 2.0 * (mu_eff - 2.0 + 1.0 / mu_eff) / ((n + 2.0).powi(2) + mu_eff);
         let c_mu = rank_mu.min(1.0 - c_1 - 1e-8);
         // Eqs. 50 to 53.
         let least = (1.0 + c_1 / c_mu)
@@ -59,10 +84,15 @@ impl Strategy {
             .min((1.0 - c_1 - c_mu) / (n * c_mu));
         let positive: f64 = raw.iter().filter(|w| **w >= 0.0).sum();
         let negative: f64 = raw.iter().filter(|w| **w < 0.0).sum::<f64>().abs();
+        let least = if variant.separable { 0.0 } else { least };
         let weights =
             raw.iter().map(|w| if *w >= 0.0 { w / positive } else { w * least / negative }).collect();
-        Self {
+        let mut begun = Self {
             d,
+            cells: variant.cells.clone(),
+            separable: variant.separable,
+            rates: variant.adapted_rates.then(|| Rates::new(d)),
+            factors: vec![1.0; d],
             lambda,
             mu,
             weights,
@@ -81,6 +111,76 @@ impl Strategy {
             p_sigma: vec![0.0; d],
             p_c: vec![0.0; d],
             generation: 0,
+        };
+        begun.keep_margin();
+        begun
+    }
+
+    /// As it would be after generations elsewhere: about the mean of these points, which were good there,
+    /// with their covariance (Nomura et al. 2021, AAAI, section 4: γ is the caller's, α = 0.1).
+    pub(super) fn warmed(mut self, points: &[Vec<f64>]) -> Self {
+        const ALPHA: f64 = 0.1;
+        let n = points.len() as f64;
+        let mean: Vec<f64> = (0..self.d).map(|i| points.iter().map(|x| x[i]).sum::<f64>() / n).collect();
+        let covariance = Mat::from_fn(self.d, self.d, |i, j| {
+            let shared: f64 = points.iter().map(|x| (x[i] - mean[i]) * (x[j] - mean[j])).sum::<f64>() / n;
+            shared + if i == j { ALPHA * ALPHA } else { 0.0 }
+        });
+        self.mean = mean;
+        self.set_covariance(&covariance);
+        self.keep_margin();
+        self
+    }
+
+    /// Takes σ² C as a whole: σ is what makes the determinant of C one. Nothing changes where it is no
+    /// covariance.
+    fn set_covariance(&mut self, covariance: &Mat<f64>) {
+        let Ok(eigen) = covariance.self_adjoint_eigen(Side::Lower) else { return };
+        let values: Vec<f64> = eigen.S().column_vector().iter().copied().collect();
+        if values.iter().any(|value| !(value.is_finite() && *value > 0.0)) {
+            return;
+        }
+        let log_sigma = values.iter().map(|value| value.ln()).sum::<f64>() / (2.0 * self.d as f64);
+        self.sigma = log_sigma.exp().clamp(1e-20, 1e32);
+        let square = self.sigma * self.sigma;
+        self.c = Mat::from_fn(self.d, self.d, |i, j| covariance[(i, j)] / square);
+        self.scales = values.iter().map(|value| (value / square).max(1e-16).sqrt()).collect();
+        self.b = eigen.U().to_owned();
+    }
+
+    /// Keeps the neighbours of the mean probable where a dimension has few values (Hamano et al. 2022,
+    /// section
+    /// 4.2 and 4.3, with their α = 1 / (λ d)).
+    fn keep_margin(&mut self) {
+        let alpha = 1.0 / (self.lambda as f64 * self.d as f64);
+        let within = normal_quantile(1.0 - alpha);
+        for i in 0..self.cells.len() {
+            let cells = self.cells[i] as f64;
+            if cells < 2.0 {
+                continue;
+            }
+            let deviation = self.sigma * self.factors[i] * self.c[(i, i)].max(0.0).sqrt();
+            // The borders between values lie at 1 / cells, 2 / cells, ...
+            let below = (self.mean[i] * cells).ceil() - 1.0;
+            if below < 1.0 || below >= cells - 1.0 {
+                // At an end: one border counts, the nearest.
+                let border = if below < 1.0 { 1.0 / cells } else { (cells - 1.0) / cells };
+                let beyond = (self.mean[i] - border).abs().min(within * deviation);
+                self.mean[i] = border + beyond.copysign(self.mean[i] - border);
+                continue;
+            }
+            let (low, up) = (below / cells, (below + 1.0) / cells);
+            let p_low = normal_cdf((low - self.mean[i]) / deviation);
+            let p_up = normal_cdf((self.mean[i] - up) / deviation);
+            let p_mid = 1.0 - p_low - p_up;
+            let (least_low, least_up) = (p_low.max(0.5 * alpha), p_up.max(0.5 * alpha));
+            let rest = (1.0 - least_low - least_up - p_mid) / (least_low + least_up + p_mid - 1.5 * alpha);
+            let q = |p: f64| normal_quantile(1.0 - (p + rest * (p - 0.5 * alpha)).clamp(1e-12, 0.5));
+            let (q_low, q_up) = (q(least_low), q(least_up));
+            if q_low + q_up > 1e-12 && deviation > 0.0 {
+                self.factors[i] *= (up - low) / (deviation * (q_low + q_up));
+                self.mean[i] = (low * q_up + up * q_low) / (q_low + q_up);
+            }
         }
     }
 
@@ -90,7 +190,8 @@ impl Strategy {
         for _ in 0..=10 * self.d {
             let z: Vec<f64> = self.scales.iter().map(|scale| scale * normal(rng)).collect();
             let y = self.rotate(&z);
-            x = self.mean.iter().zip(&y).map(|(mean, y)| mean + self.sigma * y).collect();
+            let step = self.factors.iter().zip(&y).map(|(factor, y)| self.sigma * factor * y);
+            x = self.mean.iter().zip(step).map(|(mean, step)| mean + step).collect();
             if x.iter().all(|x| (0.0..=1.0).contains(x)) {
                 return x;
             }
@@ -116,12 +217,17 @@ impl Strategy {
     pub(super) fn tell(&mut self, points: &[&[f64]]) {
         let n = self.d as f64;
         self.generation += 1;
-        let step = |x: &&[f64]| x.iter().zip(&self.mean).map(|(x, m)| (x - m) / self.sigma).collect();
+        let widths: Vec<f64> = self.factors.iter().map(|factor| self.sigma * factor).collect();
+        let step = |x: &&[f64]| {
+            let apart = x.iter().zip(&self.mean).map(|(x, m)| x - m);
+            apart.zip(&widths).map(|(apart, width)| apart / width).collect()
+        };
         let y: Vec<Vec<f64>> = points.iter().map(step).collect();
         // Eqs. 41 and 42.
         let chosen = || self.weights.iter().zip(&y).take(self.mu);
         let y_w: Vec<f64> = (0..self.d).map(|i| chosen().map(|(w, y)| w * y[i]).sum()).collect();
-        let mean: Vec<f64> = self.mean.iter().zip(&y_w).map(|(mean, y)| mean + self.sigma * y).collect();
+        let moved = widths.iter().zip(&y_w).map(|(width, y)| width * y);
+        let mean: Vec<f64> = self.mean.iter().zip(moved).map(|(mean, step)| mean + step).collect();
         // Eqs. 43 and 44.
         let pull = (self.c_sigma * (2.0 - self.c_sigma) * self.mu_eff).sqrt();
         let white = self.whiten(&y_w);
@@ -144,10 +250,27 @@ impl Strategy {
         let stall = (1.0 - h_sigma) * self.c_c * (2.0 - self.c_c);
         let keep = 1.0 + self.c_1 * stall - self.c_1 - self.c_mu * self.weights.iter().sum::<f64>();
         let c = Mat::from_fn(self.d, self.d, |i, j| {
+            if self.separable && i != j {
+                return 0.0;
+            }
             let rank_mu: f64 = w.iter().zip(&y).map(|(w, y)| w * y[i] * y[j]).sum();
             keep * self.c[(i, j)] + self.c_1 * self.p_c[i] * self.p_c[j] + self.c_mu * rank_mu
         });
         let sigma = self.sigma * ((self.c_sigma / self.d_sigma) * (length / self.chi - 1.0)).exp();
+        if let Some(mut rates) = self.rates.take() {
+            let whole =
+                |sigma: f64, c: &Mat<f64>| Mat::from_fn(self.d, self.d, |i, j| sigma * sigma * c[(i, j)]);
+            let (old, new) = (whole(self.sigma, &self.c), whole(sigma, &c));
+            let old_mean = std::mem::take(&mut self.mean);
+            let whiten = |v: &[f64]| -> Vec<f64> { self.whiten(v).iter().map(|x| x / self.sigma).collect() };
+            let (mean, covariance, correction) = rates.adapt(&old_mean, &mean, &old, &new, &whiten);
+            self.mean = mean;
+            self.set_covariance(&covariance);
+            self.sigma = (self.sigma * correction).clamp(1e-20, 1e32);
+            self.rates = Some(rates);
+            self.keep_margin();
+            return;
+        }
         self.mean = mean;
         // Where a whole generation is equal, there is nothing to learn of its shape: keep the shape that is
         // there.
@@ -161,6 +284,7 @@ impl Strategy {
                 self.c = c;
             }
         }
+        self.keep_margin();
     }
 
     /// Whether it moves no more: steps of less than 1e-12 in every dimension, or a covariance that is all but
@@ -195,7 +319,7 @@ mod tests {
             let (a, b) = (x[0] - 0.3 + x[1] - 0.6, x[0] - 0.3 - x[1] + 0.6);
             a * a + 1e6 * b * b + (x[2] - 0.5).powi(2)
         };
-        let mut strategy = Strategy::new(vec![0.5; 3], 1.0 / 6.0, 7);
+        let mut strategy = Strategy::new(vec![0.5; 3], 1.0 / 6.0, 7, &Variant::default());
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let mut best = f64::INFINITY;
         for _ in 0..150 {
@@ -209,12 +333,56 @@ mod tests {
 
     #[test]
     fn equal_points_do_no_harm() {
-        let mut strategy = Strategy::new(vec![0.5; 2], 1.0 / 6.0, 6);
+        let mut strategy = Strategy::new(vec![0.5; 2], 1.0 / 6.0, 6, &Variant::default());
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         for _ in 0..200 {
             strategy.tell(&[[0.5, 0.5].as_slice(); 6]);
             assert!(strategy.draw(&mut rng).iter().all(|x| (0.0..=1.0).contains(x)));
         }
         assert!(strategy.has_converged());
+    }
+
+    /// Where nothing is learnt any more, a share of 1 / (λ d) of the draws still tries a neighbour.
+    #[test]
+    fn a_margin_keeps_neighbours_probable() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut tried = |variant: &Variant| {
+            let mut strategy = Strategy::new(vec![0.5; 2], 1.0 / 6.0, 6, variant);
+            (0..100).for_each(|_| strategy.tell(&[[0.5, 0.5].as_slice(); 6]));
+            (0..2000).filter(|_| !(0.4..=0.6).contains(&strategy.draw(&mut rng)[0])).count()
+        };
+        assert_eq!(tried(&Variant::default()), 0);
+        let neighbours = tried(&Variant { cells: vec![5, 0], ..Variant::default() });
+        assert!((100..350).contains(&neighbours), "{neighbours}");
+    }
+
+    #[test]
+    fn independent_parameters_are_learnt_alone() {
+        let variant = Variant { separable: true, ..Variant::default() };
+        let loss =
+            |x: &[f64]| x.iter().enumerate().map(|(i, x)| 10f64.powi(i as i32) * (x - 0.4).powi(2)).sum();
+        let mut strategy = Strategy::new(vec![0.5; 6], 1.0 / 6.0, 9, &variant);
+        let mut rng = ChaCha8Rng::seed_from_u64(2);
+        let mut best = f64::INFINITY;
+        for _ in 0..200 {
+            let mut points: Vec<(f64, Vec<f64>)> =
+                (0..9).map(|_| strategy.draw(&mut rng)).map(|x| (loss(&x), x)).collect();
+            points.sort_by(|a, b| a.0.total_cmp(&b.0));
+            best = best.min(points[0].0);
+            strategy.tell(&points.iter().map(|(_, x)| x.as_slice()).collect::<Vec<_>>());
+        }
+        assert!(best < 1e-8, "{best}");
+        assert!((0..6).all(|i| (0..6).all(|j| i == j || strategy.c[(i, j)] == 0.0)));
+    }
+
+    #[test]
+    fn it_begins_about_what_was_good_elsewhere() {
+        let points = [vec![0.2, 0.7], vec![0.22, 0.72], vec![0.18, 0.68]];
+        let strategy = Strategy::new(vec![0.5; 2], 1.0 / 6.0, 6, &Variant::default()).warmed(&points);
+        assert!((strategy.mean[0] - 0.2).abs() < 1e-12 && (strategy.mean[1] - 0.7).abs() < 1e-12);
+        // The deviation is 0.1 in each direction and that of the points beside: they lie on a diagonal.
+        let variance = strategy.sigma * strategy.sigma * strategy.c[(0, 0)];
+        assert!((variance - (0.01 + 0.0008 / 3.0)).abs() < 1e-9, "{variance}");
+        assert!(strategy.c[(0, 1)] > 0.0);
     }
 }

@@ -34,6 +34,7 @@ mod extrapolation;
 mod goal;
 mod hypervolume_improvement;
 mod landscape;
+mod minimum_regret;
 mod model;
 mod observation;
 mod recollection;

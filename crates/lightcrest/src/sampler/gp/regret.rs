@@ -2,9 +2,9 @@
 
 use super::candidate::{Candidate, Source};
 use super::goal::Goal;
-use super::model::informing;
+use super::model::{Model, informing};
 use super::observation::observed;
-use super::surrogate::inverse;
+use super::surrogate::{Surrogate, inverse};
 use super::{Acquisition, GpConfig, GpSampler, Outliers, Reports, search};
 use crate::history::{FrozenTrial, TrialState};
 use crate::sampler::{Context, SamplerError};
@@ -51,7 +51,30 @@ impl GpSampler {
         let (Some(posterior), Goal::Ucb { kappa }) = (model.posterior(0), model.goal()) else {
             return Ok(None);
         };
+        let Some((upper, lower)) = self.bounds(&model, posterior, *kappa, context, &encoder, rng)? else {
+            return Ok(None);
+        };
+        let (trials, _) = informing(&self.config, context);
+        let values = observed(&trials, context.objectives, 0, self.config.reports).values;
+        let inverse = inverse(&values, self.config.outliers)?;
+        let deviation = posterior.hyperparameters().noise.sqrt();
+        Ok(Some(Regret {
+            bound: inverse.at(upper) - inverse.at(lower),
+            noise: inverse.at(deviation) - inverse.at(0.0),
+        }))
+    }
 
+    /// `max UCB` over the space and `max LCB` over the complete feasible trials, on the surrogate's scale;
+    /// `None` where they are not finite.
+    pub(super) fn bounds(
+        &self,
+        model: &Model,
+        posterior: &Surrogate,
+        kappa: f64,
+        context: &Context<'_>,
+        encoder: &Encoder<'_>,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Option<(f64, f64)>, SamplerError> {
         let (trials, _) = informing(&self.config, context);
         let given = |configuration: &Configuration| {
             Candidate::given(encoder.encode(configuration), (context.preview)(configuration))
@@ -61,8 +84,8 @@ impl GpSampler {
         let mut candidates: Vec<Candidate> = feasible.map(|trial| given(&trial.configuration)).collect();
         let known = candidates.len();
         // Where everything is known, the optimum is among the trials.
-        let mut source = Source::new(&encoder, context, None, model.needs_previews(), rng);
-        let best = search::best(&model, &self.config, self.config.pool(context), &mut source, rng)?;
+        let mut source = Source::new(encoder, context, None, model.needs_previews(), rng);
+        let best = search::best(model, &self.config, self.config.pool(context), &mut source, rng)?;
         candidates.extend(best.as_ref().map(given));
         let Some(rows) = model.rows(&candidates)? else { return Ok(None) };
         let predictions = posterior.predict(&rows)?;
@@ -72,15 +95,6 @@ impl GpSampler {
         };
         let most = |values: &[f64]| values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let (upper, lower) = (most(&bound(1.0)), most(&bound(-1.0)[..known]));
-        if !(upper.is_finite() && lower.is_finite()) {
-            return Ok(None);
-        }
-        let values = observed(&trials, context.objectives, 0, self.config.reports).values;
-        let inverse = inverse(&values, self.config.outliers)?;
-        let deviation = posterior.hyperparameters().noise.sqrt();
-        Ok(Some(Regret {
-            bound: inverse.at(upper) - inverse.at(lower),
-            noise: inverse.at(deviation) - inverse.at(0.0),
-        }))
+        Ok((upper.is_finite() && lower.is_finite()).then_some((upper, lower)))
     }
 }

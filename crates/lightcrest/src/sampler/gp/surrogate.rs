@@ -157,6 +157,7 @@ pub(super) fn surrogate(
 }
 
 /// What is predicted of one objective.
+#[derive(Clone)]
 pub(super) struct Surrogate {
     posterior: Posterior,
     memory: Option<Arc<Recollection>>,

@@ -23,7 +23,7 @@ mod population;
 use super::admission::{Mender, first_admissible};
 use super::{Capabilities, Context, Sampler, SamplerError, draw};
 use crate::space::Configuration;
-use crate::space::encode::{Column, Encoder};
+use crate::space::encode::{Column, Encoded, Encoder};
 pub use crossover::{Crossover, CrossoverConstants};
 use population::{Generations, Individual, crowded, dominates, individuals};
 use rand::{RngExt, SeedableRng};
@@ -39,7 +39,7 @@ const CROSSOVERS: usize = 100;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NsgaConfig {
-    /// Trials in a generation; at least 3.
+    /// Trials in a generation; at least as many as the crossover has parents.
     pub population_size: usize,
     /// The probability that a parameter mutates; one over their number unless given.
     pub mutation_prob: Option<f64>,
@@ -53,6 +53,8 @@ pub struct NsgaConfig {
     pub swapping_prob: f64,
     /// NSGA-III: parts that each axis is divided into by the reference points; at least 1.
     pub dividing_parameter: usize,
+    /// NSGA-III: the reference points themselves, instead. (k, m)
+    pub reference_points: Option<Vec<Vec<f64>>>,
 }
 
 impl Default for NsgaConfig {
@@ -65,7 +67,39 @@ impl Default for NsgaConfig {
             crossover_prob: 0.9,
             swapping_prob: 0.5,
             dividing_parameter: 3,
+            reference_points: None,
         }
+    }
+}
+
+impl NsgaConfig {
+    /// The reference points for so many objectives: those that were given, if they have as many coordinates.
+    fn references(&self, objectives: usize) -> Vec<Vec<f64>> {
+        let given =
+            self.reference_points.clone().filter(|points| points.iter().all(|p| p.len() == objectives));
+        given.unwrap_or_else(|| niche::reference_points(objectives, self.dividing_parameter.max(1)))
+    }
+
+    /// Who survives of a pool: the indices of the `population_size` best, by NSGA-II, or by NSGA-III where
+    /// `niched`, with whatever is random from the seed.
+    ///
+    /// # Shapes
+    /// `values` has a point for each, of which larger is better, (n, m); `violations` by how much each breaks
+    /// its constraints, added up, (n).
+    pub fn survivors(&self, values: &[Vec<f64>], violations: &[f64], niched: bool, seed: u64) -> Vec<usize> {
+        let each = values.iter().zip(violations);
+        let pool: Vec<Individual> = each
+            .map(|(values, violation)| Individual {
+                encoded: Encoded { row: Vec::new(), active: Vec::new() },
+                values: values.clone(),
+                violation: *violation,
+            })
+            .collect();
+        if !niched {
+            return crowded(&pool, self.population_size);
+        }
+        let references = self.references(values.first().map_or(1, Vec::len));
+        niche::niched(&pool, self.population_size, &references, &mut ChaCha8Rng::seed_from_u64(seed))
     }
 }
 
@@ -124,11 +158,12 @@ impl Sampler for NsgaIIISampler {
         context: &Context<'_>,
         rng: &mut ChaCha8Rng,
     ) -> Result<Configuration, SamplerError> {
-        let NsgaConfig { population_size, dividing_parameter, .. } = self.0.config;
+        let size = self.0.config.population_size;
+        let references = self.0.config.references(context.objectives.len());
         // Who survives must not depend on who asks.
         let select = |pool: &[Individual], generation| {
             let mut rng = ChaCha8Rng::seed_from_u64(generation);
-            niche::niched(pool, population_size, dividing_parameter, &mut rng)
+            niche::niched(pool, size, &references, &mut rng)
         };
         self.0.propose(context, rng, &select)
     }
@@ -143,7 +178,7 @@ struct Genetic {
 
 impl Genetic {
     fn new(mut config: NsgaConfig) -> Self {
-        config.population_size = config.population_size.max(3);
+        config.population_size = config.population_size.max(config.crossover.parents());
         config.dividing_parameter = config.dividing_parameter.max(1);
         Self { config, generations: Generations::default() }
     }

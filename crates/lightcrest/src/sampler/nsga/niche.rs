@@ -11,16 +11,20 @@ use rand::RngExt;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-/// The `size` best of a pool.
-pub(super) fn niched(pool: &[Individual], size: usize, divisions: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
+/// The `size` best of a pool; `references` has a point of each niche, (k, m).
+pub(super) fn niched(
+    pool: &[Individual],
+    size: usize,
+    references: &[Vec<f64>],
+    rng: &mut ChaCha8Rng,
+) -> Vec<usize> {
     pareto::fill(fronts(pool), size, |chosen, front, room| {
         let mut points: Vec<Vec<f64>> = chosen.iter().chain(front).map(|&i| pool[i].values.clone()).collect();
         if !pareto::is_moderate(&points) {
             points = pareto::bounded(&points);
         }
         let losses: Vec<Vec<f64>> = points.iter().map(|point| point.iter().map(|v| -v).collect()).collect();
-        let m = losses.first().map_or(1, Vec::len);
-        let nearest = nearest(&scaled(losses), &reference_points(m, divisions));
+        let nearest = nearest(&scaled(losses), references);
         fill(&nearest, chosen.len(), room, rng)
     })
 }
@@ -100,7 +104,7 @@ fn plane(mut rows: Vec<Vec<f64>>) -> Option<Vec<f64>> {
 }
 
 /// All points with coordinates of 0, 1, ..., `divisions` that add up to `divisions` (Das and Dennis 1998).
-fn reference_points(m: usize, divisions: usize) -> Vec<Vec<f64>> {
+pub(super) fn reference_points(m: usize, divisions: usize) -> Vec<Vec<f64>> {
     if m == 1 {
         return vec![vec![divisions as f64]];
     }
@@ -153,7 +157,7 @@ mod tests {
         pool.push(individual(&[-0.5, -500.0], 0.0));
         pool.push(individual(&[-1.0, 0.0], 0.0));
         let mut rng = ChaCha8Rng::seed_from_u64(0);
-        let chosen = niched(&pool, 4, 2, &mut rng);
+        let chosen = niched(&pool, 4, &reference_points(2, 2), &mut rng);
         assert_eq!(chosen.len(), 4);
         assert!(chosen.contains(&0) && chosen.contains(&20) && chosen.contains(&21), "{chosen:?}");
     }

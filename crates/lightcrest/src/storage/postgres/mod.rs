@@ -82,13 +82,13 @@ fn make_tables(session: &mut Session) -> Result<(), StorageError> {
 }
 
 impl Catalog for PostgresCatalog {
-    fn names(&mut self) -> Result<Vec<String>, StorageError> {
+    fn studies(&mut self) -> Result<Vec<(i64, String)>, StorageError> {
         self.call(|session| {
             if !is_made(session)? {
                 return Ok(Vec::new());
             }
-            let rows = session.query("SELECT name FROM lightcrest.study ORDER BY id", &[])?;
-            Ok(rows.iter().map(|row| row.get(0)).collect())
+            let rows = session.query("SELECT id, name FROM lightcrest.study ORDER BY id", &[])?;
+            Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
         })
     }
 

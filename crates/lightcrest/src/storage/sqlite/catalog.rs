@@ -36,7 +36,7 @@ impl SqliteCatalog {
 }
 
 impl Catalog for SqliteCatalog {
-    fn names(&mut self) -> Result<Vec<String>, StorageError> {
+    fn studies(&mut self) -> Result<Vec<(i64, String)>, StorageError> {
         if !self.path.exists() {
             return Ok(Vec::new());
         }
@@ -45,8 +45,8 @@ impl Catalog for SqliteCatalog {
             return Ok(Vec::new());
         }
         storage.patiently(|| {
-            let mut statement = storage.connection.prepare("SELECT name FROM study ORDER BY id")?;
-            statement.query_map([], |row| row.get(0))?.collect()
+            let mut statement = storage.connection.prepare("SELECT id, name FROM study ORDER BY id")?;
+            statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
         })
     }
 

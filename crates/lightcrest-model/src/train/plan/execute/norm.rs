@@ -1,8 +1,9 @@
 //! Steps of normalisations, batch normalisation with the activation that is fused with it.
 
-use lightcrest_graph::network::{Activation, LocalNorm};
+use lightcrest_graph::network::{Activation, GroupNorm, LocalNorm};
 
 use super::{Chunk, Executor, NormLayer, Source, Step, Target};
+use crate::kernel::group_norm::NormalizeGroups;
 use crate::kernel::layer_norm::{LayerNorm, LayerNormGradient, LayerNormInput};
 use crate::kernel::local_norm::Respond;
 use crate::kernel::norm::{Moments, Normalize, NormalizeGradient, NormalizeInput};
@@ -171,6 +172,25 @@ impl<E: Element, M: Machine<E>> Executor<E, M> {
             y_layout: y.layout,
             accumulate: y.accumulate,
             room: &mut room[..2 * x.layout.channels],
+        });
+        self.room = room;
+    }
+
+    /// Forward, or with two tensors read the gradient of the input.
+    pub(super) fn group_norm(&mut self, norm: &GroupNorm, step: &Step, chunk: Chunk, y: Target<'_, E>) {
+        let mut room = std::mem::take(&mut self.room);
+        let x = self.source(step, 0, chunk);
+        let dy = step.reads.get(1).map(|_| self.source(step, 1, chunk));
+        self.machine.run(NormalizeGroups {
+            images: y.images,
+            norm,
+            x: x.values,
+            x_layout: x.layout,
+            dy: dy.map(|dy| (dy.values, dy.layout)),
+            y: y.values,
+            y_layout: y.layout,
+            accumulate: y.accumulate,
+            room: &mut room[..4 * x.layout.channels],
         });
         self.room = room;
     }

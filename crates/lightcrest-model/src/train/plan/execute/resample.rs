@@ -1,9 +1,9 @@
 //! Steps that move values between pixels and channels.
 
-use lightcrest_graph::network::{Pad, PixelShuffle, Upsample};
+use lightcrest_graph::network::{Interpolate, Pad, PixelShuffle, Upsample};
 
 use super::{Executor, Source, Target};
-use crate::kernel::resample::{Frame, Gather, Magnify, Shuffle};
+use crate::kernel::resample::{Frame, Gather, Interpolation, Magnify, Shuffle};
 use crate::kernel::{Element, Machine};
 
 impl<E: Element, M: Machine<E>> Executor<E, M> {
@@ -41,6 +41,26 @@ impl<E: Element, M: Machine<E>> Executor<E, M> {
             factor: upsample.factor,
             small,
             large,
+            x: x.values,
+            y: y.values,
+            backward,
+            accumulate: y.accumulate,
+        });
+    }
+
+    pub(super) fn interpolate(
+        &self,
+        interpolate: Interpolate,
+        backward: bool,
+        x: Source<'_, E>,
+        y: Target<'_, E>,
+    ) {
+        let (from, to) = if backward { (y.layout, x.layout) } else { (x.layout, y.layout) };
+        self.machine.run(Interpolation {
+            images: y.images,
+            alignment: interpolate.alignment,
+            from,
+            to,
             x: x.values,
             y: y.values,
             backward,

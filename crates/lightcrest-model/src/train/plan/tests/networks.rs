@@ -1,9 +1,9 @@
 //! Small networks that together hold every operator, in the combinations that plans treat apart.
 
 use lightcrest_graph::network::{
-    Activation, Affine, BatchNorm, ChannelConv, ChannelShuffle, Conv2d, ConvTranspose2d, Dropout, Gather,
-    LayerNorm, Linear, LocalNorm, Network, NodeId, Op, PRelu, Pad, Padding, PixelShuffle, Pool2d, PoolKind,
-    Shape, Slice, Upsample,
+    Activation, Affine, Alignment, BatchNorm, ChannelConv, ChannelShuffle, Conv2d, ConvTranspose2d, Dropout,
+    Gather, GroupNorm, Interpolate, LayerNorm, Linear, LocalNorm, Network, NodeId, Op, PRelu, Pad, Padding,
+    PixelShuffle, Pool2d, PoolKind, Shape, Slice, Upsample,
 };
 
 /// Pushes layers under numbered names.
@@ -78,6 +78,8 @@ pub(super) fn all() -> Vec<(&'static str, Network)> {
         ("uneven padding", uneven_padding()),
         ("transposed", transposed()),
         ("read norms", read_norms()),
+        ("groups of channels", group_norms()),
+        ("interpolated", interpolated()),
         ("moved", moved()),
         ("products", products()),
         ("frozen", frozen()),
@@ -402,6 +404,34 @@ fn read_norms() -> Network {
     let x = m.push(Op::Affine(shift), &[x]);
     let x = m.act(x, Activation::Hardswish);
     let x = m.push(Op::LayerNorm(LayerNorm { channels: 21, epsilon: 1e-3, bias: false }), &[x]);
+    m.head(x)
+}
+
+/// Normalisation by groups and by single channels, with scale and shift behind it.
+fn group_norms() -> Network {
+    let mut m = Maker::new(3, 5, 4);
+    let x = m.push(Op::GroupNorm(GroupNorm { groups: 3, epsilon: 1e-2 }), &[0]);
+    let x = m.conv(x, 18, 3, 1);
+    let y = m.push(Op::GroupNorm(GroupNorm { groups: 3, epsilon: 1e-3 }), &[x]);
+    let y = m.push(Op::Affine(Affine { channels: 18, weight: true, bias: true, trained: true }), &[y]);
+    let y = m.act(y, Activation::Hardswish);
+    let x = m.push(Op::Add, &[x, y]);
+    let x = m.push(Op::GroupNorm(GroupNorm { groups: 18, epsilon: 1e-3 }), &[x]);
+    let x = m.conv(x, 6, 3, 2);
+    m.head(x)
+}
+
+/// Bilinear interpolation to more and to fewer pixels, by every alignment.
+fn interpolated() -> Network {
+    let mut m = Maker::new(2, 5, 4);
+    let interpolate = |size, alignment| Op::Interpolate(Interpolate { size, alignment });
+    let x = m.push(interpolate((7, 3), Alignment::HalfPixel), &[0]);
+    let x = m.conv(x, 9, 3, 1);
+    let y = m.push(interpolate((3, 8), Alignment::Corners), &[x]);
+    let z = m.push(interpolate((3, 8), Alignment::First), &[x]);
+    let x = m.push(Op::Mul, &[y, z]);
+    let x = m.conv(x, 5, 3, 2);
+    let x = m.push(interpolate((1, 1), Alignment::Corners), &[x]);
     m.head(x)
 }
 

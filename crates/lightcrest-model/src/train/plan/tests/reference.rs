@@ -156,7 +156,9 @@ pub(super) fn forward(
             | Op::Gather(_)
             | Op::Pad(_)
             | Op::Upsample(_)
-            | Op::PixelShuffle(_) => {
+            | Op::PixelShuffle(_)
+            | Op::GroupNorm(_)
+            | Op::Interpolate(_) => {
                 let weight = |role: &str| -> Vec<f64> {
                     let tensor = weights.get(&format!("{}.{role}", node.name));
                     tensor.map(|t| t.data.iter().map(|&v| f64::from(v)).collect()).unwrap_or_default()

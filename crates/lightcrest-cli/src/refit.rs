@@ -1,10 +1,16 @@
-//! Which models of the front are trained again, and for how long.
+//! `[refit]`: which models of the front are trained again, for how long, and by when.
 
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use lightcrest::history::{FrozenTrial, History};
 use lightcrest::objective::Direction;
 use lightcrest::pareto;
+use lightcrest_model::spec::Refit;
+
+use crate::error::CliError;
+use crate::session::Session;
 
 /// The part of the time that is planned for: a training alone and one beside others do not run at the same
 /// speed.
@@ -12,7 +18,7 @@ const PLANNED: f64 = 0.85;
 
 /// `count` trials that stand for the front: the best in the first objective, then those that add the most
 /// hypervolume. Costs that span more than a factor of ten count by their logarithms.
-pub(super) fn choose(history: &History, front: &[&FrozenTrial], count: usize) -> Vec<u64> {
+pub(crate) fn choose(history: &History, front: &[&FrozenTrial], count: usize) -> Vec<u64> {
     let objectives = history.objectives();
     let mut points: Vec<Vec<f64>> =
         front.iter().map(|trial| history.oriented(trial).unwrap_or_default()).collect();
@@ -39,14 +45,14 @@ pub(super) fn choose(history: &History, front: &[&FrozenTrial], count: usize) ->
 
 /// One training that is planned.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Planned {
-    pub(super) trial: u64,
-    pub(super) epochs: usize,
+pub(crate) struct Planned {
+    pub(crate) trial: u64,
+    pub(crate) epochs: usize,
 }
 
 /// Epochs for each training, the longest training first: `epochs`, or as many as let all end in time when
 /// `workers` share them. `costs` are seconds an epoch, by trial.
-pub(super) fn plan(
+pub(crate) fn plan(
     costs: &[(u64, f64)],
     epochs: usize,
     time: Option<Duration>,
@@ -69,6 +75,70 @@ pub(super) fn plan(
     };
     let limit = (1..=epochs).rev().find(fits).unwrap_or(1);
     costs.iter().map(|&(trial, cost)| Planned { trial, epochs: at_most(limit, cost) }).collect()
+}
+
+/// Works on each item, several at a time, in their order; nothing new is begun after a failure or a stop.
+///
+/// # Errors
+/// The first failure.
+pub(crate) fn each<T: Sync>(
+    items: &[T],
+    workers: usize,
+    stop: &AtomicBool,
+    work: impl Fn(&T) -> Result<(), CliError> + Sync,
+) -> Result<(), CliError> {
+    let next = AtomicUsize::new(0);
+    let failure = Mutex::new(None);
+    let failed = || failure.lock().unwrap_or_else(PoisonError::into_inner);
+    let run = || {
+        while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if stop.load(Ordering::Relaxed) || failed().is_some() {
+                return;
+            }
+            if let Err(error) = work(item) {
+                failed().get_or_insert(error);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..workers {
+            scope.spawn(run);
+        }
+        run();
+    });
+    match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some(error) => Err(error),
+        None => Ok(()),
+    }
+}
+
+/// How the budget's time is shared out.
+pub(crate) struct Times {
+    begun: Instant,
+    /// What earlier runs of the study have not spent; none without a limit.
+    left: Option<Duration>,
+    kept_for_refit: Option<Duration>,
+}
+
+impl Times {
+    pub(crate) fn new(session: &Session<'_>, refit: Option<Refit>) -> Self {
+        let kept_for_refit = refit.and_then(|refit| refit.time);
+        Self { begun: session.begun(), left: session.time(), kept_for_refit }
+    }
+
+    /// What is left for trials from now on.
+    pub(crate) fn trials(&self) -> Option<Duration> {
+        let kept = self.kept_for_refit.unwrap_or_default();
+        self.left.map(|left| left.saturating_sub(kept).saturating_sub(self.begun.elapsed()))
+    }
+
+    /// When the refit must end, if it begins now.
+    pub(crate) fn refit(&self) -> Option<Instant> {
+        match self.kept_for_refit {
+            Some(kept) => Some(Instant::now() + kept),
+            None => self.left.map(|left| self.begun + left),
+        }
+    }
 }
 
 #[cfg(test)]

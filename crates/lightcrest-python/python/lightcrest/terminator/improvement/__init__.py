@@ -1,0 +1,1 @@
+"""What says how much is still to be gained."""
