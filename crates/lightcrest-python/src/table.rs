@@ -178,10 +178,7 @@ impl TableModel {
     /// The names of the columns that it reads.
     fn columns(&self) -> Vec<String> {
         let columns = self.pipeline.schema.columns.iter().enumerate();
-        columns
-            .filter(|(i, _)| self.pipeline.needs(*i))
-            .map(|(_, column)| column.name.clone())
-            .collect()
+        columns.filter(|(i, _)| self.pipeline.needs(*i)).map(|(_, column)| column.name.clone()).collect()
     }
 
     /// Predictions of all rows, row-major as f64 in native order: the probabilities of the classes, or one

@@ -152,8 +152,12 @@ pub fn fit(source: Source, config: &FitConfig) -> Result<Fit, TableError> {
     let timeout = left(1.0 - RESERVE).map(|left| left.max(Duration::from_millis(300)));
     objective.end_by(Arc::clone(&config.stop), timeout.map(|timeout| Instant::now() + timeout));
     let keeping = Keeping { objective: &objective, models: Mutex::default() };
-    let executor =
-        Executor::new(ExecutorConfig { trials, timeout, stop: Arc::clone(&config.stop), ..Default::default() });
+    let executor = Executor::new(ExecutorConfig {
+        trials,
+        timeout,
+        stop: Arc::clone(&config.stop),
+        ..Default::default()
+    });
     executor.run(&mut study, &keeping, &()).map_err(|error| broken(&error))?;
     let kept = keeping.models.into_inner().unwrap_or_else(PoisonError::into_inner);
     if config.stop.load(Ordering::SeqCst) {
@@ -166,9 +170,9 @@ pub fn fit(source: Source, config: &FitConfig) -> Result<Fit, TableError> {
     for trial in study.front() {
         let made = match kept.items().find(|(number, _)| *number == trial.number) {
             Some((_, made)) => made.clone(),
-            None => objective
-                .remake(trial, study.trial_seed(trial.number))
-                .map_err(|error| broken(&error))?,
+            None => {
+                objective.remake(trial, study.trial_seed(trial.number)).map_err(|error| broken(&error))?
+            }
         };
         let mut metrics = BTreeMap::new();
         let values = trial.values.iter().flatten();
@@ -180,7 +184,8 @@ pub fn fit(source: Source, config: &FitConfig) -> Result<Fit, TableError> {
         let problem = objective.problem();
         let test = &problem.splits.test;
         let targets: Vec<f64> = test.iter().map(|row| problem.targets[*row as usize]).collect();
-        for (metric, value) in scores(&made.judge, &made.judge.predict_rows(problem.table(), test), &targets) {
+        for (metric, value) in scores(&made.judge, &made.judge.predict_rows(problem.table(), test), &targets)
+        {
             metrics.insert(format!("test_{}", metric.name()), value);
         }
         let configuration = trial.configuration.clone();
