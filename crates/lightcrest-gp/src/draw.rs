@@ -27,10 +27,8 @@ const RIDGE_GROWTH: (f64, usize) = (3.0, 12);
 /// as proposal: N(mode, H⁻¹), H the negative Hessian of the log posterior by differences of its gradient.
 /// Proposals beyond bounds end there.
 ///
-/// The target is the density that [`fit`](crate::fit()) maximises, taken as one of the logarithms θ, so that
-/// mode and draws agree on what is probable: without the factor e^θ of the change of variables, it is an
-/// approximation of the posterior, shifted to shorter length-scales. It takes θ's size + 13 evaluations of
-/// the likelihood.
+/// The target is the density that [`fit`](crate::fit()) maximises: priors are densities of the logarithms θ
+/// ([`LogPrior`](crate::LogPrior)). It takes θ's size + 13 evaluations of the likelihood.
 ///
 /// # Errors
 /// When data and kernel do not fit together, or the posterior cannot be evaluated at `mode` and around it.

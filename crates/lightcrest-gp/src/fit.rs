@@ -4,7 +4,7 @@ use crate::error::GpError;
 use crate::kernel::{Conditional, Hyperparameters, Kernel};
 use crate::lbfgs::{LbfgsConfig, minimise};
 use crate::likelihood::{Data, Likelihood};
-use crate::prior::{LogNormal, Priors};
+use crate::prior::Priors;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -149,7 +149,7 @@ fn start(priors: &Priors, kernel: &Kernel, bounds: impl Fn(usize) -> (f64, f64))
             _ => 1.0,
         };
         let (lower, upper) = bounds(p);
-        priors.of(kernel, p).map_or(guess.ln(), LogNormal::log_mode).max(lower).min(upper)
+        priors.of(kernel, p).map_or(guess, |prior| prior.mode).ln().max(lower).min(upper)
     };
     (0..kernel.size()).map(at).collect()
 }

@@ -39,5 +39,5 @@ pub use fit::{Fit, FitConfig, fit};
 pub use kernel::{Column, Conditional, Family, Hyperparameters, Kernel, Warp};
 pub use likelihood::{Data, Likelihood};
 pub use posterior::{Posterior, Prediction, PredictionGradient};
-pub use prior::{LogNormal, Priors};
+pub use prior::{LogPrior, Priors};
 pub use rows::Rows;

@@ -147,9 +147,9 @@ fn standard(value: f64, (mean, deviation): (f64, f64)) -> f64 {
     if deviation > 0.0 { (value - mean) / deviation } else { 0.0 }
 }
 
-/// Mean and standard deviation, 0 where it is mere rounding.
-fn moments(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
-    let n = values.clone().count() as f64;
+/// Mean and standard deviation; the latter is 0 where it is mere rounding, both are 0 of nothing.
+pub(super) fn moments(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
+    let n = values.clone().count().max(1) as f64;
     let mean = values.clone().sum::<f64>() / n;
     let deviation = (values.map(|v| (v - mean).powi(2)).sum::<f64>() / n).sqrt();
     (mean, if deviation > 1e-12 * mean.abs() { deviation } else { 0.0 })

@@ -6,6 +6,7 @@
 //! | constraint | log P(satisfied) | -10 times the violation that the mean predicts, in standard deviations | Gardner et al. 2014 (ICML, "Bayesian optimization with inequality constraints"), eq. 6 |
 //! | time | -log(predicted seconds) | | Snoek et al. 2012 (arXiv 1206.2944), sec. 3.2 |
 
+use super::extrapolation::moments;
 use super::goal::Slopes;
 use super::observation::Observed;
 use super::surrogate::{Cache, Guide, Surrogate, internal, surrogate};
@@ -73,7 +74,7 @@ impl Evidence<'_> {
         cache: &mut Cache,
     ) -> Result<Option<Surrogate>, SamplerError> {
         let known: Vec<f64> = values.iter().flatten().copied().collect();
-        if moments(&known).1 <= 0.0 {
+        if moments(known.iter().copied()).1 <= 0.0 {
             return Ok(None);
         }
         let observe = |values: &[Option<f64>]| Observed::measured(values.to_vec());
@@ -117,7 +118,7 @@ impl Evidence<'_> {
     pub(super) fn price(&self, cache: &mut Cache) -> Result<Option<Term>, SamplerError> {
         let seconds = |trial: &&FrozenTrial| Some((trial.duration_ms()? as f64).max(1.0).ln());
         let values: Vec<Option<f64>> = self.trials.iter().map(seconds).collect();
-        let (_, deviation) = moments(&values.iter().flatten().copied().collect::<Vec<_>>());
+        let (_, deviation) = moments(values.iter().flatten().copied());
         let posterior = self.posterior(&values, cache)?;
         Ok(posterior.map(|posterior| Term { posterior, rule: Rule::Price { deviation } }))
     }
@@ -146,14 +147,6 @@ fn bound(slack: &[f64]) -> Result<f64, SamplerError> {
     let (at, last) = (pairs.partition_point(|pair| pair.0 < 0.0), pairs.len() - 1);
     let (a, b) = if at == 0 || at > last { (pairs[0], pairs[last]) } else { (pairs[at - 1], pairs[at]) };
     Ok(a.1 - a.0 * (b.1 - a.1) / (b.0 - a.0))
-}
-
-/// Mean and standard deviation.
-fn moments(values: &[f64]) -> (f64, f64) {
-    let n = values.len().max(1) as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    let deviation = (values.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / n).sqrt();
-    (mean, if deviation > 1e-12 * mean.abs().max(1.0) { deviation } else { 0.0 })
 }
 
 #[cfg(test)]
