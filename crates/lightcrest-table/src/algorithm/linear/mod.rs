@@ -7,10 +7,10 @@
 //! | β | p x K | coefficients of standardised numbers, of "missing" and of levels |
 //! | λ, α | 1 | strength of the penalty, share of it that is absolute |
 //!
-//! A model minimises `mean loss + λ (α |β|₁ + (1 - α) / 2 |β|²)` ([`solve`]); intercepts are free. What is kept
-//! of it are terms on the features as they are, standardisation and all folded in: a row costs one product a
-//! number and one look-up a level. Numbers are kept within the range that was learnt from, so that nothing is
-//! extrapolated without end, and infinite ones count as its ends.
+//! A model minimises `mean loss + λ (α |β|₁ + (1 - α) / 2 |β|²)` ([`solve`]); intercepts are free. What is
+//! kept of it are terms on the features as they are, standardisation and all folded in: a row costs one
+//! product a number and one look-up a level. Numbers are kept within the range that was learnt from, so that
+//! nothing is extrapolated without end, and infinite ones count as its ends.
 
 mod design;
 mod solve;
