@@ -199,7 +199,7 @@ fn an_ensemble_is_a_model_as_any_other() {
 fn what_a_model_reads_decides_whether_there_is_onnx_and_that_is_said() {
     let place = Place::new("");
     let row = |i: u64| {
-        let word = if i % 2 == 0 { "splendid" } else { "dreadful" };
+        let word = if i.is_multiple_of(2) { "splendid" } else { "dreadful" };
         format!("the {i} th meal was {word} and number {} on the list,{}\n", i * 31 % 97, i % 2)
     };
     place.write("t.csv", format!("remark,y\n{}", (0..200).map(row).collect::<String>()));
@@ -243,7 +243,11 @@ fn many_levels_take_little_memory() {
     let place = Place::new("");
     let row = |i: u64| {
         let level = i.wrapping_mul(2_654_435_761) % 50_000;
-        format!("level {level},{},{}\n", i * 7919 % 1009, u64::from(level % 3 == 0 || i * 7919 % 1009 > 600))
+        format!(
+            "level {level},{},{}\n",
+            i * 7919 % 1009,
+            u64::from(level.is_multiple_of(3) || i * 7919 % 1009 > 600)
+        )
     };
     place.write("t.csv", format!("c,n,y\n{}", (0..100_000).map(row).collect::<String>()));
     let line = "ulimit -v 1500000; exec \"$@\"";

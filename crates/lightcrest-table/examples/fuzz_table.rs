@@ -109,7 +109,7 @@ fn invented() -> Vec<u8> {
             i % 28 + 1,
             i * 31 % 17,
             ["true", "false", ""][i % 3],
-            if i % 9 == 0 { "refused".into() } else { format!("{}", i * 13 % 50) },
+            if i.is_multiple_of(9) { "refused".into() } else { format!("{}", i * 13 % 50) },
             ["yes", "no"][i * 7 / 5 % 2],
         )
     };
