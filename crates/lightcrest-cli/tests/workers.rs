@@ -16,9 +16,9 @@ use lightcrest::storage::{load, open_url};
 use lightcrest::{FrozenTrial, TrialState};
 use server::Server;
 
-/// Each trial says that it began, and takes a while.
-const SCRIPT: &str =
-    "echo $$ > pid-$1; echo $1 >> started; [ -e slow ] && sleep 60; sleep 0.05; echo \"{\\\"loss\\\": $2}\"";
+/// Each trial says that it began, and takes a while; where it is to be slow, it says when it has begun to be.
+const SCRIPT: &str = "echo $1 >> started; if [ -e slow ]; then echo $$ > pid-$1; sleep 60; fi; sleep 0.05; \
+                      echo \"{\\\"loss\\\": $2}\"";
 
 fn trials(url: &str, study: &str) -> Vec<FrozenTrial> {
     let mut storage = open_url(url, None).unwrap().look(study).unwrap();
