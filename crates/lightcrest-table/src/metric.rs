@@ -120,7 +120,7 @@ impl Metric {
         matches!(self, Self::F1 | Self::Accuracy)
     }
 
-    /// Whether it is the mean of a loss of each row, or follows from one ([`of_mean`](Self::of_mean)).
+    /// Whether it is the mean of a loss of each row, or follows from one.
     pub fn is_mean(self) -> bool {
         matches!(self, Self::LogLoss | Self::Brier | Self::Accuracy | Self::Rmse | Self::Mae | Self::Pinball)
     }

@@ -29,7 +29,7 @@ impl Study {
     }
 
     /// The running trials whose workers are gone, by number: where nobody [runs them
-    /// again](StudyBuilder::retries), whoever likes may tell them.
+    /// again](crate::study::StudyBuilder::retries), whoever likes may tell them.
     ///
     /// # Errors
     /// If the storage cannot be read.
