@@ -6,10 +6,10 @@ import copy as _copy
 import datetime as _datetime
 import enum as _enum
 
+from lightcrest._direction import StudyDirection
 from lightcrest.distributions import check_distribution_compatibility, distribution_to_json, json_to_distribution
 from lightcrest.exceptions import StorageInternalError, UpdateFinishedTrialError
 from lightcrest.storages._base import FrozenStudy, duplicated
-from lightcrest.study import StudyDirection
 from lightcrest.trial import FrozenTrial, TrialState
 
 TYPE_CHECKING = False
