@@ -27,9 +27,11 @@ use crate::search::{Limits, Made, Problem, ProblemConfig, TableObjective, portfo
 use crate::table::{LearnConfig, learn};
 
 /// The part of the time that a quick trial may take, or else fewer rows are learnt from.
-const QUICK: f64 = 0.2;
+pub const QUICK: f64 = 0.2;
 /// The share of the time that is left for what follows the trials.
-const RESERVE: f64 = 0.04;
+pub const RESERVE: f64 = 0.04;
+/// The least time for trials, in which a constant is made in any case.
+pub const LEAST_TIME: Duration = Duration::from_millis(300);
 
 /// What is asked of a fit.
 #[derive(Debug, Clone)]
@@ -149,7 +151,7 @@ pub fn fit(source: Source, config: &FitConfig) -> Result<Fit, TableError> {
     for configuration in portfolio(problem) {
         study.enqueue(&configuration).map_err(|error| broken(&error))?;
     }
-    let timeout = left(1.0 - RESERVE).map(|left| left.max(Duration::from_millis(300)));
+    let timeout = left(1.0 - RESERVE).map(|left| left.max(LEAST_TIME));
     objective.end_by(Arc::clone(&config.stop), timeout.map(|timeout| Instant::now() + timeout));
     let keeping = Keeping { objective: &objective, models: Mutex::default() };
     let executor = Executor::new(ExecutorConfig {

@@ -3,17 +3,12 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use lightcrest_table::fit::{LEAST_TIME, RESERVE};
 use serde::{Deserialize, Serialize};
 
 use crate::error::CliError;
 use crate::run::{RunError, RunFolder, write_file};
 use crate::session::Session;
-
-/// The share of the time that is left for writing.
-const RESERVE: f64 = 0.04;
-
-/// The least time for trials of a study that has none, in which a constant is made in any case.
-const LEAST: Duration = Duration::from_millis(300);
 
 /// What earlier runs of a study took.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -49,7 +44,7 @@ impl Clock {
 
     /// What is left for trials from now on.
     pub(super) fn trials(&self) -> Option<Duration> {
-        let least = if self.is_first { LEAST } else { Duration::ZERO };
+        let least = if self.is_first { LEAST_TIME } else { Duration::ZERO };
         let left = self.left?.mul_f64(1.0 - RESERVE).saturating_sub(self.begun.elapsed());
         Some(left.max(least))
     }

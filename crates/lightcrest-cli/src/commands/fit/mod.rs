@@ -29,6 +29,7 @@ use lightcrest::objective::{Evaluation, TrialError};
 use lightcrest::{Study, StudyError, Trial};
 use lightcrest_graph::file::write_atomically;
 use lightcrest_spec::StudySpec;
+use lightcrest_table::fit::QUICK;
 use lightcrest_table::read::Source;
 use lightcrest_table::search::{Made, Problem, ProblemConfig, TableObjective, portfolio, space};
 use lightcrest_table::spec::FitSpec;
@@ -47,9 +48,6 @@ use crate::terminal::{print, tell};
 use clock::Clock;
 use finish::Finish;
 use identity::Identity;
-
-/// The part of the time that a quick trial may take.
-const QUICK: f64 = 0.2;
 
 impl MakesModels for TableObjective {
     type Model = Option<Made>;
