@@ -78,6 +78,7 @@ impl Delivery<'_> {
             engine: None,
             refit,
             layers: layers(network),
+            diagnosis: None,
         };
         card.write(folder)?;
         Ok(card)

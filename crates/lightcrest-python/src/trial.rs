@@ -8,6 +8,7 @@ use lightcrest::{Claim, StudyError, TrialState};
 use pyo3::PyTypeInfo;
 use pyo3::exceptions::{PyFutureWarning, PyRuntimeWarning, PyTypeError, PyUserWarning, PyValueError};
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyFloat, PyInt, PyString, PyTuple};
 use std::ffi::CString;
 use std::sync::Arc;
@@ -418,6 +419,8 @@ fn deprecated(py: Python<'_>, name: &str, instead: &str) -> PyResult<()> {
 /// A local time from milliseconds since 1970.
 pub(crate) fn datetime<'py>(py: Python<'py>, ms: Option<u64>) -> PyResult<Bound<'py, PyAny>> {
     let Some(ms) = ms else { return Ok(py.None().into_bound(py)) };
-    let class = py.import(pyo3::intern!(py, "datetime"))?.getattr("datetime")?;
-    class.call_method1("fromtimestamp", (PyFloat::new(py, ms as f64 / 1000.0),))
+    static FROM_TIMESTAMP: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let make =
+        || PyResult::Ok(py.import("datetime")?.getattr("datetime")?.getattr("fromtimestamp")?.unbind());
+    FROM_TIMESTAMP.get_or_try_init(py, make)?.bind(py).call1((PyFloat::new(py, ms as f64 / 1000.0),))
 }

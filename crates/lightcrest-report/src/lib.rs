@@ -44,9 +44,9 @@ mod view;
 
 pub use csv::front_csv;
 pub use data::{
-    Fact, Importance, Layer, LayerChange, Metric, Model, Parameter, ReportData, Scale, Surrogate,
-    SurrogateAxis, SurrogateFrame, SurrogateNext, SurrogateSection, SurrogateTrial, TableColumn,
-    TableSection, Trial,
+    ColumnImportance, Confusion, Diagnosis, Fact, Importance, Layer, LayerChange, Metric, Model, Parameter,
+    Reliability, ReportData, Scale, Surrogate, SurrogateAxis, SurrogateFrame, SurrogateNext,
+    SurrogateSection, SurrogateTrial, TableColumn, TableSection, Trial,
 };
 pub use export::{moment, trials_csv, trials_jsonl};
 pub use surrogate::{Known, Proposer, Question, SurrogateError, surrogate};

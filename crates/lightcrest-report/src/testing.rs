@@ -64,7 +64,7 @@ pub fn view() -> View {
         change: None,
     };
     let files = ["model.onnx", "config.toml"].map(|name| format!("front/trial-0000/{name}"));
-    let model = WrittenModel { files: files.to_vec(), metrics, layers: vec![layer] };
+    let model = WrittenModel { files: files.to_vec(), metrics, layers: vec![layer], diagnosis: None };
     View {
         models: BTreeMap::from([(0, model)]),
         data: Some("digits, 10 classes, images 1x8x8".into()),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use lightcrest::history::{FrozenTrial, History, TrialState};
 use lightcrest::storage::{self, Definition, Storage, StorageError};
 
-use crate::data::{Fact, Layer, TableSection};
+use crate::data::{Diagnosis, Fact, Layer, TableSection};
 
 /// A study, and what is known beside it.
 #[derive(Debug, Clone)]
@@ -40,6 +40,8 @@ pub struct WrittenModel {
     pub metrics: BTreeMap<String, f64>,
     /// Its layers in order.
     pub layers: Vec<Layer>,
+    /// How a model of a table predicts rows that it did not learn from.
+    pub diagnosis: Option<Diagnosis>,
 }
 
 /// Metrics in the order that readers expect; others follow by name.

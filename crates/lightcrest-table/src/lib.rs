@@ -6,6 +6,7 @@
 
 pub mod algorithm;
 pub mod column;
+pub mod diagnosis;
 pub mod error;
 pub mod export;
 pub mod feature;

@@ -33,7 +33,6 @@ pub(super) fn beside(program: &Path, spec: &Table, seeds: i64, minutes: &str) ->
         let (file, theirs) = (place.with_extension("toml"), place.with_extension("csv"));
         let mut spec = spec.clone();
         spec.remove("refit");
-        spec.insert("workers".into(), Value::Integer(1));
         section(&mut spec, "study")?.insert("seed".into(), Value::Integer(seed));
         let budget = section(&mut spec, "budget")?;
         budget.clear();
@@ -43,10 +42,12 @@ pub(super) fn beside(program: &Path, spec: &Table, seeds: i64, minutes: &str) ->
         peer.arg(&script).args(["run", images, minutes, &seed.to_string()]).arg(&theirs);
         let mut peer = peer.spawn().map_err(|e| format!("taskset: {e}"))?;
         let mut search = pinned(program);
-        search.args(["search", "--quiet", "--fresh", "--out"]).arg(&place).arg(&file);
-        let searched = run(&mut search);
+        search.args(["search", "--quiet", "--fresh", "--workers", "1", "--out"]).arg(&place).arg(&file);
+        if let Err(error) = run(&mut search) {
+            peer.kill().map_err(|e| e.to_string())?;
+            return Err(error);
+        }
         let ended = peer.wait().map_err(|e| e.to_string())?;
-        searched?;
         if !ended.success() {
             return Err(format!("the peer ended with {ended}"));
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use lightcrest_report::{Layer, WrittenModel};
+use lightcrest_report::{Diagnosis, Layer, WrittenModel};
 use serde::{Deserialize, Serialize};
 
 use super::{RunError, RunFolder, write_file};
@@ -44,6 +44,9 @@ pub(crate) struct ModelCard {
     pub(crate) refit: Option<Refitted>,
     /// The layers in order.
     pub(crate) layers: Vec<Layer>,
+    /// How a model of a table predicts the test part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) diagnosis: Option<Diagnosis>,
 }
 
 /// What `[refit]` did to a model.
@@ -93,7 +96,8 @@ impl ModelCard {
     /// What readers of the run see of the model of a trial.
     pub(crate) fn shown(&self, trial: u64) -> WrittenModel {
         let files = self.files.iter().map(|name| format!("front/trial-{trial:04}/{name}")).collect();
-        WrittenModel { files, metrics: self.metrics.clone(), layers: self.layers.clone() }
+        let Self { metrics, layers, diagnosis, .. } = self.clone();
+        WrittenModel { files, metrics, layers, diagnosis }
     }
 
     /// Writes the card, after the other files.

@@ -13,13 +13,14 @@ use super::objective::{CompressObjective, Listener};
 use super::passes::Applied;
 use super::spec::CompressSpec;
 use crate::train::{
-    self, EpochReport, FinetuneConfig, Need, Observer, OutOfMemory, StopReason, Teacher, TrainError,
+    self, Answers, EpochReport, FinetuneConfig, Need, Observer, OutOfMemory, StopReason, Teacher, TrainError,
 };
 
 /// Fine-tunes compressed networks, if they can be trained.
 pub(super) struct Tuner {
     /// The original, who teaches.
     teacher: Option<Imported>,
+    answers: Answers,
     refusal: Option<String>,
 }
 
@@ -30,16 +31,17 @@ pub(super) struct Tuned {
 }
 
 impl Tuner {
-    /// Whether what the spec names can be trained.
-    pub(super) fn new(spec: &CompressSpec) -> Self {
+    /// Whether what the spec names can be trained, on so many images.
+    pub(super) fn new(spec: &CompressSpec, images: usize) -> Self {
+        let answers = Answers::new(images);
         let read = match (&spec.finetune, spec.preprocessing.bgr) {
-            (None, _) => return Self { teacher: None, refusal: None },
+            (None, _) => return Self { teacher: None, answers, refusal: None },
             (Some(_), true) => Err("networks that read blue first are not trained".to_owned()),
             (Some(_), false) => imported(spec, &spec.original.model).map_err(|error| chain(&error)),
         };
         match read {
-            Ok(teacher) => Self { teacher: Some(teacher), refusal: None },
-            Err(refusal) => Self { teacher: None, refusal: Some(refusal) },
+            Ok(teacher) => Self { teacher: Some(teacher), answers, refusal: None },
+            Err(refusal) => Self { teacher: None, answers, refusal: Some(refusal) },
         }
     }
 
@@ -70,7 +72,8 @@ impl Tuner {
         let need = Need::of(network, &finetune.train, splits);
         let _share = objective.memory.take(need.total()).map_err(|limit| OutOfMemory { need, limit })?;
         let mut reports = Reports { objective, listener, error: None };
-        let teacher = Teacher { network: &teacher.network, weights: &teacher.weights };
+        let teacher =
+            Teacher { network: &teacher.network, weights: &teacher.weights, answers: &self.answers };
         let weights = read.weights.clone();
         let tuned = train::finetune(network, weights, Some(teacher), splits, finetune, seed, &mut reports);
         let trained = match (tuned, reports.error) {

@@ -68,7 +68,7 @@ impl CompressObjective {
     /// [`CompressError`] when the images are not those of the network, or it cannot be run.
     pub fn new(spec: &CompressSpec, splits: &Splits) -> Result<Self, CompressError> {
         let judge = Judge::new(spec, splits)?;
-        let tuner = super::finetune::Tuner::new(spec);
+        let tuner = super::finetune::Tuner::new(spec, judge.splits.train.len());
         let infos = spec.study.objectives.clone();
         let (memory, engine) = (Memory::of_this_process(), Arc::new(OwnEngine));
         Ok(Self { spec: spec.clone(), infos, judge, memory, tuner, engine })

@@ -73,10 +73,16 @@ impl Batcher {
 
     /// The images at `indices` as they are, without targets.
     pub fn plain(&mut self, data: &Dataset, indices: std::ops::Range<usize>) -> &[f32] {
+        self.mirrored(data, indices, false)
+    }
+
+    /// The images at `indices`, all of them mirrored or none, without targets.
+    pub fn mirrored(&mut self, data: &Dataset, indices: std::ops::Range<usize>, flip: bool) -> &[f32] {
         let len = data.shape().len();
         let count = indices.len();
+        let placement = Placement { flip, ..Placement::default() };
         for (index, output) in indices.zip(self.images.chunks_exact_mut(len)) {
-            write(data, index, &self.affine, Placement::default(), output);
+            write(data, index, &self.affine, placement, output);
         }
         &self.images[..count * len]
     }

@@ -10,12 +10,14 @@
 //! L = (1 - w) L0 + w T^2 KL(q || p), L0 being the loss on the targets; the factor keeps the slopes of both
 //! as large whatever the temperature is. dL/dz = (1 - w) dL0/dz + w T (p - q). Means over the batch.
 
+use std::sync::OnceLock;
+
 use lightcrest_graph::network::{Network, NetworkError, Weights};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::augmentation::{AugmentationConfig, Batch};
+use super::augmentation::{AugmentationConfig, Batch, Batcher};
 use super::config::Check;
 use super::plan::{Plan, PlanMode};
 use crate::data::Splits;
@@ -90,36 +92,59 @@ pub struct Teacher<'a> {
     pub network: &'a Network,
     /// Its weights.
     pub weights: &'a Weights,
+    /// What it has said of the same training images already, in other trainings.
+    pub answers: &'a Answers,
 }
 
-/// A teacher at work. What it says of an image that is not changed, or mirrored at most, it says once.
-pub(super) struct Distiller {
+/// Images of which a teacher is asked at once.
+const BLOCK: usize = 32;
+
+/// Most numbers that are kept of what a teacher says.
+const MOST: usize = 1 << 27;
+
+/// What a teacher says of the training images, as they are and mirrored. Trainings that share it ask once for
+/// each image. Whoever asks first, the same images are run together, so that no answer depends on that.
+pub struct Answers {
+    images: usize,
+    /// (2, images / BLOCK rounded up) blocks of outputs, each (images of the block, classes).
+    blocks: Vec<OnceLock<Box<[f32]>>>,
+}
+
+impl Answers {
+    /// None yet, of so many images.
+    pub fn new(images: usize) -> Self {
+        Self { images, blocks: (0..2 * images.div_ceil(BLOCK)).map(|_| OnceLock::new()).collect() }
+    }
+}
+
+/// A teacher at work.
+pub(super) struct Distiller<'a> {
     config: DistillationConfig,
     plan: Plan,
     classes: usize,
-    /// Values of an image.
-    len: usize,
-    /// Outputs for images as they are and mirrored, (2, images, classes), where no other change is made; not
-    /// a number where nothing is known yet.
-    known: Option<Vec<f32>>,
-    /// Images of a batch of which nothing is known, and their outputs.
-    images: Vec<f32>,
+    data: &'a Splits,
+    /// Where images are mirrored at most, and there are not too many.
+    answers: Option<&'a Answers>,
+    batcher: Batcher,
     outputs: Vec<f32>,
 }
 
-impl Distiller {
+impl<'a> Distiller<'a> {
     pub(super) fn new(
-        teacher: Teacher<'_>,
+        teacher: Teacher<'a>,
         config: DistillationConfig,
         augmentation: AugmentationConfig,
-        data: &Splits,
+        data: &'a Splits,
         batch: usize,
     ) -> Result<Self, NetworkError> {
-        let (classes, len) = (data.train.classes().len(), data.train.shape().len());
-        let plan = Plan::new(teacher.network, teacher.weights, batch, PlanMode::Infer)?;
+        let (images, classes) = (data.train.len(), data.train.classes().len());
         let mirrored = AugmentationConfig { flip: augmentation.flip, ..AugmentationConfig::default() };
-        let known = (augmentation == mirrored).then(|| vec![f32::NAN; 2 * data.train.len() * classes]);
-        Ok(Self { config, plan, classes, len, known, images: vec![], outputs: vec![] })
+        let kept =
+            augmentation == mirrored && 2 * images * classes <= MOST && teacher.answers.images == images;
+        let plan = Plan::new(teacher.network, teacher.weights, batch.max(BLOCK), PlanMode::Infer)?;
+        let batcher = Batcher::new(mirrored, &data.train, &data.normalization, BLOCK);
+        let answers = kept.then_some(teacher.answers);
+        Ok(Self { config, plan, classes, data, answers, batcher, outputs: vec![] })
     }
 
     /// Mixes what the teacher says of a batch into its loss and gradient.
@@ -133,26 +158,21 @@ impl Distiller {
         let classes = self.classes;
         // nothing is random in inference
         let rng = &mut ChaCha8Rng::seed_from_u64(0);
-        let Some(known) = &mut self.known else {
+        let Some(answers) = self.answers else {
             let teacher = self.plan.forward(batch.images, indices.len(), false, rng);
             return self.config.mix(loss, outputs, teacher, classes, gradient);
         };
-        let images = known.len() / classes / 2;
-        let place = |row: usize| (usize::from(batch.mirrored[row]) * images + indices[row]) * classes;
-        let unknown: Vec<usize> = (0..indices.len()).filter(|&row| known[place(row)].is_nan()).collect();
-        self.images.clear();
-        for &row in &unknown {
-            self.images.extend_from_slice(&batch.images[row * self.len..][..self.len]);
-        }
-        if !unknown.is_empty() {
-            let found = self.plan.forward(&self.images, unknown.len(), false, rng);
-            for (&row, found) in unknown.iter().zip(found.chunks_exact(classes)) {
-                known[place(row)..][..classes].copy_from_slice(found);
-            }
-        }
         self.outputs.clear();
-        for row in 0..indices.len() {
-            self.outputs.extend_from_slice(&known[place(row)..][..classes]);
+        for (&index, &mirrored) in indices.iter().zip(batch.mirrored) {
+            let block = index / BLOCK;
+            let place = usize::from(mirrored) * (answers.blocks.len() / 2) + block;
+            let found = answers.blocks[place].get_or_init(|| {
+                let range = block * BLOCK..((block + 1) * BLOCK).min(answers.images);
+                let count = range.len();
+                let images = self.batcher.mirrored(&self.data.train, range, mirrored);
+                self.plan.forward(images, count, false, rng).into()
+            });
+            self.outputs.extend_from_slice(&found[index % BLOCK * classes..][..classes]);
         }
         self.config.mix(loss, outputs, &self.outputs, classes, gradient)
     }

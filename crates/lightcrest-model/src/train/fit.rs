@@ -106,12 +106,12 @@ pub fn train(
 }
 
 /// [`train`], with a teacher or without.
-pub(super) fn train_with(
-    network: &Network,
+pub(super) fn train_with<'a>(
+    network: &'a Network,
     weights: Weights,
-    teacher: Option<(Teacher<'_>, DistillationConfig)>,
-    data: &Splits,
-    config: &TrainConfig,
+    teacher: Option<(Teacher<'a>, DistillationConfig)>,
+    data: &'a Splits,
+    config: &'a TrainConfig,
     seed: u64,
     observer: &mut dyn Observer,
 ) -> Result<Trained, TrainError> {
@@ -159,7 +159,7 @@ struct Run<'a> {
     optimizer: Optimizer,
     schedule: Schedule,
     batcher: Batcher,
-    distiller: Option<Distiller>,
+    distiller: Option<Distiller<'a>>,
     d_outputs: Vec<f32>,
     order: Vec<usize>,
     order_rng: ChaCha8Rng,

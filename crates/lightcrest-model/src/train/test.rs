@@ -178,13 +178,25 @@ fn a_network_that_was_read_is_trained_on_and_learns_from_its_teacher() {
         distillation: Some(DistillationConfig { temperature: 2.0, weight: 1.0 }),
         frozen: vec![frozen.clone()],
     };
-    let who = Some(Teacher { network: &network, weights: &teacher.weights });
+    let answers = Answers::new(splits.train.len());
+    let who = Some(Teacher { network: &network, weights: &teacher.weights, answers: &answers });
     let found = finetune(&network, hurt.clone(), who, &splits, &finetuning, 1, &mut watch).unwrap();
     assert!(found.before.accuracy < teacher.validation.accuracy - 0.2, "{:?}", found.before);
     let after = found.trained.validation.accuracy;
     assert!(after > teacher.validation.accuracy - 0.05, "{after}");
     let kept = format!("{frozen}.weight");
     assert_eq!(found.trained.weights.get(&kept), hurt.get(&kept));
+
+    // what the teacher said in one training is what it would say in the next
+    let other = FinetuneConfig {
+        train: TrainConfig { batch_size: 50, ..finetuning.train.clone() },
+        ..finetuning.clone()
+    };
+    let again = |answers: &Answers| {
+        let who = Some(Teacher { network: &network, weights: &teacher.weights, answers });
+        finetune(&network, hurt.clone(), who, &splits, &other, 2, &mut watch).unwrap().trained.weights
+    };
+    assert_eq!(again(&answers), again(&Answers::new(splits.train.len())));
 
     let error = finetune(&network, hurt.clone(), None, &splits, &finetuning, 1, &mut watch).unwrap_err();
     assert_eq!(error, TrainError::NoTeacher);

@@ -12,7 +12,7 @@ use crate::data::{Fact, Importance, Metric, Model, ReportData, Surrogate, Surrog
 use crate::metric;
 use crate::surrogate::SurrogateError;
 use crate::value::{direction_name, json, parameter, rounded};
-use crate::view::View;
+use crate::view::{View, WrittenModel};
 
 impl ReportData {
     /// Everything that the report shows but the pictures of the surrogate, which take time: they come with
@@ -119,7 +119,8 @@ fn facts(view: &View) -> Vec<Fact> {
 
 fn model(view: &View, trial: u64) -> Option<Model> {
     let written = view.models.get(&trial)?;
-    Some(Model { trial, files: written.files.clone(), layers: written.layers.clone() })
+    let WrittenModel { files, layers, diagnosis, .. } = written.clone();
+    Some(Model { trial, files, layers, diagnosis })
 }
 
 #[cfg(test)]

@@ -174,6 +174,63 @@ pub struct Model {
     pub files: Vec<String>,
     /// Its layers in order.
     pub layers: Vec<Layer>,
+    /// How a model of a table predicts rows that it did not learn from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diagnosis: Option<Diagnosis>,
+}
+
+/// How a model of a table predicts rows that it did not learn from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Diagnosis {
+    /// How many rows there are.
+    pub rows: usize,
+    /// Of classes, whether probabilities are kept, in bins.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reliability: Vec<Reliability>,
+    /// The class whose probability that is; empty where it is that of the predicted one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reliability_of: String,
+    /// Of classes, which are taken for which.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confusion: Option<Confusion>,
+    /// Of numbers, (prediction, truth) of some rows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub predicted: Vec<(f64, f64)>,
+    /// Label of the metric that importance is measured by.
+    pub metric: String,
+    /// What the metric loses when the values of a column are dealt out to other rows, the largest first.
+    pub importance: Vec<ColumnImportance>,
+}
+
+/// Rows whose probabilities are alike.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reliability {
+    /// Mean of the probabilities.
+    pub predicted: f64,
+    /// Share of the rows in which it came true.
+    pub observed: f64,
+    /// How many rows.
+    pub rows: usize,
+}
+
+/// Which classes are taken for which.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Confusion {
+    /// The classes that are told apart.
+    pub classes: Vec<String>,
+    /// Rows by true class, then by predicted class.
+    pub counts: Vec<Vec<usize>>,
+}
+
+/// What a column is worth.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ColumnImportance {
+    /// Its name.
+    pub column: String,
+    /// What the metric loses.
+    pub loss: f64,
+    /// Standard deviation over the deals.
+    pub deviation: f64,
 }
 
 /// A layer of a network.

@@ -16,6 +16,7 @@ const SCRIPT: &str = concat!(
     include_str!("assets/surrogate.js"),
     include_str!("assets/table.js"),
     include_str!("assets/layers.js"),
+    include_str!("assets/diagnosis.js"),
     include_str!("assets/page.js"),
 );
 const SURROGATE_SCRIPT: &str = concat!(
@@ -29,6 +30,7 @@ pub fn report(data: &ReportData) -> String {
     let sections = [
         ("table", "Table"),
         ("front", "Front"),
+        ("diagnosis", "Predictions"),
         ("history", "History"),
         ("curves", "Learning curves"),
         ("importance", "Importance"),
@@ -37,9 +39,16 @@ pub fn report(data: &ReportData) -> String {
         ("trials", "Trials"),
         ("models", "Models"),
     ];
+    let diagnosed = data.models.iter().any(|model| model.diagnosis.is_some());
+    let is_there = |id: &str| match id {
+        "models" => data.networks,
+        "table" => data.table.is_some(),
+        "diagnosis" => diagnosed,
+        _ => true,
+    };
     let nav = html! {
         nav aria-label="Sections" {
-            @for (id, title) in sections.into_iter().filter(|(id, _)| (data.networks || *id != "models") && (data.table.is_some() || *id != "table")) { a href={ "#" (id) } { (title) } }
+            @for (id, title) in sections.into_iter().filter(|(id, _)| is_there(id)) { a href={ "#" (id) } { (title) } }
         }
     };
     let body = html! {
@@ -50,6 +59,7 @@ pub fn report(data: &ReportData) -> String {
         }
         @if let Some(table) = &data.table { (table_card(table)) }
         (card("front", "Front", "Every complete trial. Hover or touch a mark to see its configuration.", true))
+        @if diagnosed { (diagnosis_card()) }
         div.two {
             (card("history", "Optimisation history", "", true))
             (card("curves", "Learning curves", "", true))
@@ -84,6 +94,27 @@ pub fn report(data: &ReportData) -> String {
         script: SCRIPT,
         macs: !data.models.is_empty() || data.metrics.iter().any(Metric::is_macs),
     })
+}
+
+/// How the models of a table predict the test part.
+fn diagnosis_card() -> Markup {
+    html! {
+        section.card #diagnosis {
+            div.head { h2 { "Predictions of the test part" } span #diagnosis-controls.head {} }
+            p.note {
+                "By a model that was made with the same settings without these rows. Looked at once, and nothing was chosen by it."
+            }
+            div.two {
+                div { h3 #diagnosis-outcome-title {} div #diagnosis-outcome.chart {} }
+                div {
+                    h3 { "Columns it needs" }
+                    p.note #diagnosis-importance-note {}
+                    div #diagnosis-importance.chart {}
+                }
+            }
+            div #diagnosis-confusion.scroll {}
+        }
+    }
 }
 
 /// The columns of a table and what was decided about them.

@@ -125,6 +125,30 @@ impl Text {
 }
 
 impl Values {
+    /// The values of these rows, in their order.
+    #[must_use]
+    pub fn take(&self, rows: &[u32]) -> Self {
+        let coded = |coded: &Coded| Coded {
+            codes: rows.iter().map(|row| coded.codes[*row as usize]).collect(),
+            levels: coded.levels.clone(),
+            index: HashMap::new(),
+            frozen: true,
+        };
+        match self {
+            Self::None => Self::None,
+            Self::Number { numbers, words } => Self::Number {
+                numbers: rows.iter().map(|row| numbers[*row as usize]).collect(),
+                words: words.as_ref().map(coded),
+            },
+            Self::Category(codes) => Self::Category(coded(codes)),
+            Self::Text(text) => {
+                let mut taken = Text::default();
+                rows.iter().for_each(|row| taken.push(text.get(*row as usize)));
+                Self::Text(taken)
+            }
+        }
+    }
+
     /// Whether the value of a row is missing.
     pub fn is_missing(&self, row: usize) -> bool {
         match self {

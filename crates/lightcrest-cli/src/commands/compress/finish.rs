@@ -290,6 +290,7 @@ impl Delivery<'_> {
             engine,
             refit: self.refit,
             layers: spec.fates(configuration)?.into_iter().map(layer).collect(),
+            diagnosis: None,
         };
         card.write(folder)?;
         Ok(card)

@@ -9,6 +9,9 @@ use std::fs;
 
 use lightcrest::Study;
 use lightcrest::history::FrozenTrial;
+use lightcrest_report::{ColumnImportance, Confusion, Reliability};
+use lightcrest_table::diagnosis::{self, Diagnosis, Importance, diagnose};
+use lightcrest_table::metric::Metric;
 use lightcrest_table::predict::scores;
 use lightcrest_table::search::{Made, TableObjective, latency};
 use lightcrest_table::spec::{ModelSpec, model_spec};
@@ -115,8 +118,34 @@ impl Finish<'_> {
             engine: None,
             refit: None,
             layers: Vec::new(),
+            diagnosis: Some(shown(
+                diagnose(&made.judge, metric, table, &splits.test, &targets),
+                &made,
+                metric,
+            )),
         };
         card.write(&folder)?;
         Ok(note)
+    }
+}
+
+/// For the report.
+fn shown(found: Diagnosis, made: &Made, metric: Metric) -> lightcrest_report::Diagnosis {
+    let classes = made.judge.schema.classes();
+    let column =
+        |it: Importance| ColumnImportance { column: it.column, loss: it.loss, deviation: it.deviation };
+    let bin = |it: diagnosis::Reliability| Reliability {
+        predicted: it.predicted,
+        observed: it.observed,
+        rows: it.rows,
+    };
+    lightcrest_report::Diagnosis {
+        rows: found.rows,
+        reliability: found.reliability.into_iter().map(bin).collect(),
+        reliability_of: if classes.len() == 2 { classes[1].clone() } else { String::new() },
+        confusion: found.confusion.map(|it| Confusion { classes: it.classes, counts: it.counts }),
+        predicted: found.predicted,
+        metric: lightcrest_report::metric::label(metric.name()),
+        importance: found.importance.into_iter().map(column).collect(),
     }
 }
