@@ -1,8 +1,7 @@
-//! Tables that learn: `lightcrest.sklearn`. A table comes as UTF-8 text with commas, models go back as bytes.
+//! Tables that learn: `lightcrest.sklearn`. A table comes as columns, models go back as bytes.
 
 use std::collections::BTreeSet;
 use std::num::NonZero;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -13,7 +12,7 @@ use lightcrest_table::column::DecideConfig;
 use lightcrest_table::fit::{Fit, FitConfig, fit};
 use lightcrest_table::metric::Metric;
 use lightcrest_table::pipeline::Pipeline;
-use lightcrest_table::read::{ReadConfig, Source, Text};
+use lightcrest_table::read::{Cells, ReadConfig, Source, Text};
 use lightcrest_table::search::Limits;
 use lightcrest_table::table::LearnConfig;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
@@ -82,29 +81,75 @@ impl Asked {
     }
 }
 
-/// How Python writes tables.
+/// A column: its name, and its values.
+type Column = (String, Values);
+
+/// The values of a column: numbers as f64 in native order, NaN where one is missing, or words.
+#[derive(FromPyObject)]
+pub(crate) enum Values {
+    Numbers(PyBackedBytes),
+    Words(Vec<Option<String>>),
+}
+
+/// How columns in memory are written.
 fn format() -> ReadConfig {
     ReadConfig { separator: Some(b','), encoding: Some("utf-8".to_owned()), no_header: false }
 }
 
-/// Messages name no file: the table is in memory.
-fn source(table: &PyBackedBytes) -> PyResult<Source> {
-    Source::from_bytes(Path::new("the table"), table.to_vec()).map_err(refused)
+fn source(columns: Vec<Column>) -> PyResult<Source> {
+    let cells = |(name, values): Column| {
+        let number = |bytes: &[u8]| f64::from_ne_bytes(bytes.try_into().expect("chunks have this size"));
+        let cells = match values {
+            Values::Numbers(bytes) => {
+                Cells::Numbers(bytes.chunks_exact(size_of::<f64>()).map(number).collect())
+            }
+            Values::Words(words) => Cells::Words(words),
+        };
+        (name, cells)
+    };
+    let columns: Vec<_> = columns.into_iter().map(cells).collect();
+    Source::from_columns(&columns).map_err(refused)
 }
 
 fn refused(error: impl std::fmt::Display) -> PyErr {
-    PyValueError::new_err(error.to_string())
+    PyValueError::new_err(in_python(error.to_string()))
+}
+
+/// What remedies that name options of the program say here.
+const REMEDIES: [(&str, &str); 14] = [
+    ("--metric ", "`metric` "),
+    ("--group names another column", "give `groups` that are several"),
+    ("say --group ", "give `groups` of "),
+    ("say --task classification", "use LightcrestClassifier"),
+    ("say --task regression", "use LightcrestRegressor"),
+    ("as --task says", "as the estimator says"),
+    ("--ignore ", "leave out "),
+    ("name it with --missing", "make it NaN"),
+    ("--missing ", "None in place of "),
+    ("say --decimal comma", "give numbers in place of text"),
+    ("--date-order month-first is the other", "give dates in place of text if it is the other"),
+    ("say --time ", "judge the model on the latest rows by "),
+    ("name that column with --time", "judge the model on the latest ones"),
+    ("take missing values for it with --allow-missing-columns", "give it without values"),
+];
+
+fn in_python(text: String) -> String {
+    if !text.contains("--") {
+        return text;
+    }
+    REMEDIES.iter().fold(text, |text, (option, here)| text.replace(option, here))
 }
 
 /// Fits; returns what was found as JSON, and the files of the front's models in the same order.
 #[pyfunction]
 pub(crate) fn table_fit<'py>(
     py: Python<'py>,
-    table: PyBackedBytes,
+    columns: Vec<Column>,
     asked: &str,
 ) -> PyResult<(String, Vec<Bound<'py, PyBytes>>)> {
     let asked: Asked = serde_json::from_str(asked).map_err(refused)?;
-    let (config, source) = (asked.config()?, source(&table)?);
+    let config = asked.config()?;
+    let source = py.detach(|| source(columns))?;
     let stop = Arc::clone(&config.stop);
     let worker = thread::spawn(move || fit(source, &config));
     // Python runs the handlers of signals in this thread.
@@ -120,7 +165,7 @@ pub(crate) fn table_fit<'py>(
     let found = worker.join().map_err(|_| PyRuntimeError::new_err("the fit broke down"))?;
     let found = found.map_err(refused)?;
     let models = found.models.iter().map(|model| PyBytes::new(py, &model.made.bytes)).collect();
-    Ok((told(&found).to_string(), models))
+    Ok((in_python(told(&found).to_string()), models))
 }
 
 fn told(found: &Fit) -> serde_json::Value {
@@ -183,9 +228,9 @@ impl TableModel {
 
     /// Predictions of all rows, row-major as f64 in native order: the probabilities of the classes, or one
     /// number a row.
-    fn predict<'py>(&self, py: Python<'py>, table: PyBackedBytes) -> PyResult<Bound<'py, PyBytes>> {
+    fn predict<'py>(&self, py: Python<'py>, columns: Vec<Column>) -> PyResult<Bound<'py, PyBytes>> {
         let predictions = py.detach(|| -> PyResult<Vec<u8>> {
-            let text = Text::open(source(&table)?, &format()).map_err(refused)?;
+            let text = Text::open(source(columns)?, &format()).map_err(refused)?;
             let needed = |column: usize| self.pipeline.needs(column);
             let read = self.pipeline.schema.read(&text, &needed, false).map_err(refused)?;
             Ok(self.pipeline.predict(&read.table).into_iter().flat_map(f64::to_ne_bytes).collect())

@@ -1,5 +1,6 @@
 """`lightcrest.sklearn`: the interface of scikit-learn over tables of several kinds."""
 
+import json
 import os
 import pickle
 import signal
@@ -110,7 +111,7 @@ def test_groups_are_never_on_both_sides():
     ("change", "match"),
     [
         ({"metric": "auk"}, "there is no metric \"auk\"; one of "),
-        ({"metric": "rmse"}, "rmse"),
+        ({"metric": "rmse"}, "^`metric` rmse does not judge a classification"),
         ({"time": None, "n_trials": None}, "a fit without end"),
         ({"time": -1.0}, "time"),
         ({"max_bytes": 3}, "limits"),
@@ -120,6 +121,32 @@ def test_what_cannot_be_is_said(change, match):
     X, y = load_iris(return_X_y=True)
     with pytest.raises(ValueError, match=match):
         LightcrestClassifier(**QUICK | change).fit(X, y)
+
+
+def test_remedies_name_what_there_is_in_python():
+    rng = np.random.default_rng(0)
+    rows = 300
+    frame = pd.DataFrame(
+        {
+            "leak": np.arange(rows) % 2 + rng.normal(0, 1e-3, rows),
+            "when": [f"{i % 11 + 1:02}/{i % 12 + 1:02}/2024" for i in range(rows)],
+            "who": [f"customer {i // 5}" for i in range(rows)],
+            "word": rng.choice(["unknown", "a", "b"], rows),
+            "noise": rng.normal(size=rows),
+        }
+    )
+    model = LightcrestClassifier(**QUICK).fit(frame, np.arange(rows) % 2)
+    said = json.dumps([model.columns_, model.warnings_])
+    assert "--" not in said and "leave out leak" in said, said
+    with pytest.raises(ValueError, match="give `groups` that are several"):
+        LightcrestClassifier(**QUICK).fit(frame, np.arange(rows) % 2, groups=["a"] * rows)
+
+
+def test_whole_numbers_that_floats_do_not_hold_are_told_apart():
+    wide = 2**60 + np.arange(40) % 2
+    frame = pd.DataFrame({"id": wide, "x": np.zeros(40)})
+    model = LightcrestClassifier(**QUICK).fit(frame, wide % 2)
+    assert len(model.predict(frame)) == 40
 
 
 def test_infinite_numbers_in_frames_are_refused():

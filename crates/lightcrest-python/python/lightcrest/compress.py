@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lightcrest import _engine
+from lightcrest._files import write
 from lightcrest.exceptions import CompressionError
 
 if TYPE_CHECKING:
@@ -49,13 +50,7 @@ class Compressed:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the file, whole or not at all."""
-        path = pathlib.Path(path)
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
-            part.write_bytes(self.model)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        write(path, self.model)
 
     def __repr__(self) -> str:
         return f"Compressed(model=<{len(self.model)} bytes>, report={{{', '.join(self.report)}}})"

@@ -15,11 +15,8 @@ values. y is what scikit-learn takes. Needs scikit-learn (`pip install scikit-le
 from __future__ import annotations
 
 import copy
-import csv
-import io
 import json
 import os
-import pathlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,9 +26,10 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted, column_or_1d, validate_data
 
 from lightcrest._engine import TableModel, table_fit
+from lightcrest._files import write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import Self
 
 __all__ = ["LightcrestClassifier", "LightcrestRegressor"]
@@ -40,21 +38,24 @@ _LEAST = 10
 
 
 class _Columns:
-    """The columns of a table: names, what their types say, and their fields as text."""
+    """The columns of a table: names, what their types say, and their values as the engine takes them."""
 
     def __init__(self) -> None:
+        self.rows = 0
         self.names: list[str] = []
         self.numbers: list[str] = []
         self.categories: list[str] = []
-        self.fields: list[list[str]] = []
+        self.values: list[bytes | list[str | None]] = []
 
-    def add(self, name: str, values: Iterable[Any], kind: str | None = None) -> None:
+    def add(self, name: str, kind: str | None, values: Sequence[Any]) -> None:
+        self.rows = len(values)
         self.names.append(name)
-        self.fields.append([_field(value) for value in values])
         if kind == "number":
             self.numbers.append(name)
         elif kind == "category":
             self.categories.append(name)
+        exact = kind == "number" and not any(type(value) is int and abs(value) > _EXACT for value in values)
+        self.values.append(_numbers(values) if exact else _words(values))
 
     def free(self, name: str) -> str:
         """A name that no column has."""
@@ -62,27 +63,35 @@ class _Columns:
             name += "_"
         return name
 
-    def text(self, beside: dict[str, Sequence[str]] | None = None) -> bytes:
-        beside = beside or {}
-        out = io.StringIO()
-        writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
-        writer.writerow([*self.names, *beside])
-        writer.writerows(zip(*self.fields, *beside.values(), strict=True))
-        return out.getvalue().encode("utf-8", "surrogatepass")
+    def all(self, beside: dict[str, bytes | list[str | None]] | None = None) -> list[tuple[str, bytes | list[str | None]]]:
+        return [*zip(self.names, self.values, strict=True), *(beside or {}).items()]
 
 
-def _field(value: Any) -> str:
+# Whole numbers beyond it are not exact as floats.
+_EXACT = 2**53
+
+
+def _numbers(values: Sequence[Any]) -> bytes:
+    numbers = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+    _check_finite(numbers)
+    return numbers.tobytes()
+
+
+def _words(values: Iterable[Any]) -> list[str | None]:
+    return [_word(value) for value in values]
+
+
+def _word(value: Any) -> str | None:
     if type(value) is float:
-        return "" if value != value else repr(value)
+        return None if value != value else repr(value)
     if value is None:
-        return ""
+        return None
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
-    if hasattr(value, "isoformat"):
-        text = value.isoformat()
-        return "" if text == "NaT" else text
-    text = str(value)
-    return "" if text in {"nan", "<NA>", "NaT", "None"} else text
+    text = value.isoformat() if hasattr(value, "isoformat") else str(value)
+    if text in {"nan", "<NA>", "NaT", "None"}:
+        return None
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _check_finite(values: np.ndarray) -> None:
@@ -92,48 +101,50 @@ def _check_finite(values: np.ndarray) -> None:
 
 def _columns(X: Any) -> _Columns | None:
     """The columns of a data frame; None of anything else."""
+    library = type(X).__module__.split(".")[0]
+    if library == "pyarrow" and hasattr(X, "column_names"):
+        found = _of_arrow(X)
+    elif library == "polars" and hasattr(X, "get_columns"):
+        found = _of_polars(X)
+    elif hasattr(X, "iloc") and hasattr(X, "dtypes"):
+        found = _of_pandas(X)
+    else:
+        return None
     columns = _Columns()
-    if type(X).__module__.split(".")[0] == "pyarrow" and hasattr(X, "column_names"):
-        import pyarrow
+    for column in found:
+        columns.add(*column)
+    return columns
 
-        for name in X.column_names:
-            kind, column = X.schema.field(name).type, X.column(name)
-            said = "number" if pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind) else None
-            said = "category" if pyarrow.types.is_dictionary(kind) else said
-            values = column.to_pylist()
-            if said == "number":
-                _check_finite(np.array([v for v in values if v is not None], dtype=np.float64))
-            columns.add(name, values, said)
-        return columns
-    if type(X).__module__.split(".")[0] == "polars" and hasattr(X, "get_columns"):
-        for series in X.get_columns():
-            said = "number" if series.dtype.is_numeric() else None
-            said = "category" if str(series.dtype).startswith(("Categorical", "Enum")) else said
-            values = series.to_list()
-            if said == "number":
-                _check_finite(np.array([v for v in values if v is not None], dtype=np.float64))
-            columns.add(series.name, values, said)
-        return columns
-    if hasattr(X, "iloc") and hasattr(X, "dtypes"):
-        for place, name in enumerate(X.columns):
-            series = X.iloc[:, place]
-            kind = getattr(series.dtype, "kind", "O")
-            said = "number" if kind in "iuf" else None
-            said = "category" if str(series.dtype) == "category" else said
-            if kind == "c":
-                raise ValueError("Complex data not supported")
-            if said == "number":
-                _check_finite(series.dropna().to_numpy(dtype=np.float64))
-            columns.add(str(name), series.astype(object).where(series.notna(), None), said)
-        return columns
-    return None
+
+def _of_arrow(X: Any) -> Iterator[tuple[str, str | None, Sequence[Any]]]:
+    import pyarrow.types as types
+
+    for field in X.schema:
+        number = types.is_integer(field.type) or types.is_floating(field.type)
+        kind = "number" if number else "category" if types.is_dictionary(field.type) else None
+        yield field.name, kind, X.column(field.name).to_pylist()
+
+
+def _of_polars(X: Any) -> Iterator[tuple[str, str | None, Sequence[Any]]]:
+    for series in X.get_columns():
+        category = str(series.dtype).startswith(("Categorical", "Enum"))
+        yield series.name, "number" if series.dtype.is_numeric() else "category" if category else None, series.to_list()
+
+
+def _of_pandas(X: Any) -> Iterator[tuple[str, str | None, Sequence[Any]]]:
+    for place, name in enumerate(X.columns):
+        series = X.iloc[:, place]
+        of = getattr(series.dtype, "kind", "O")
+        if of == "c":
+            raise ValueError("Complex data not supported")
+        kind = "number" if of in "iuf" else "category" if str(series.dtype) == "category" else None
+        yield str(name), kind, series.astype(object).where(series.notna(), None).tolist()
 
 
 def _of_array(X: np.ndarray) -> _Columns:
     columns = _Columns()
-    said = "number" if X.dtype.kind in "iuf" else None
     for place in range(X.shape[1]):
-        columns.add(f"x{place}", X[:, place].tolist(), said)
+        columns.add(f"x{place}", "number" if X.dtype.kind in "iuf" else None, X[:, place].tolist())
     return columns
 
 
@@ -180,24 +191,24 @@ class _Table(BaseEstimator):
             if X.dtype.kind == "O":
                 X = _plain(X)
             return _of_array(X)
-        if len(columns.names) == 0 or len(columns.fields[0]) == 0:
+        if len(columns.names) == 0 or columns.rows == 0:
             # scikit-learn's own words for what is empty.
-            check_array(np.empty((len(columns.fields[0]) if columns.fields else 0, len(columns.names))))
+            check_array(np.empty((columns.rows, len(columns.names))))
         validate_data(self, X, skip_check_array=True, reset=reset)
         return columns
 
-    def _search(self, X: Any, target: Sequence[str], task: str, groups: Any) -> Self:
+    def _search(self, X: Any, target: np.ndarray, task: str, groups: Any) -> Self:
         columns = self._table(X, reset=True)
-        rows = len(columns.fields[0])
-        check_consistent_length(columns.fields[0], target)
+        rows = columns.rows
+        check_consistent_length(range(rows), target)
         if rows < _LEAST:
             raise ValueError(f"n_samples={rows}: at least {_LEAST} rows are needed to judge a model")
         name, group = columns.free("target"), None
-        beside = {name: target}
+        beside: dict[str, bytes | list[str | None]] = {name: target.tobytes() if task == "regression" else target.tolist()}
         if groups is not None:
-            check_consistent_length(columns.fields[0], groups)
+            check_consistent_length(range(rows), groups)
             group = columns.free("group")
-            beside[group] = [f"g{_field(value)}" for value in groups]
+            beside[group] = [f"g{_word(value) or ''}" for value in groups]
         seed = self.random_state
         if not isinstance(seed, int | np.integer):
             seed = check_random_state(seed).randint(2**31 - 1)
@@ -217,7 +228,7 @@ class _Table(BaseEstimator):
             "numbers": columns.numbers,
             "categories": columns.categories,
         }
-        found, models = table_fit(columns.text(beside), json.dumps(asked))
+        found, models = table_fit(columns.all(beside), json.dumps(asked))
         found = json.loads(found)
         self.metric_ = found["metric"]
         self.columns_ = [column for column in found["columns"] if column["name"] not in beside]
@@ -244,7 +255,7 @@ class _Table(BaseEstimator):
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the model as one data file, whole or not at all, which `lightcrest.sklearn` loads with `TableModel`."""
-        _write(path, self.to_bytes())
+        write(path, self.to_bytes())
 
     def to_bytes(self) -> bytes:
         """The model as one data file."""
@@ -258,7 +269,7 @@ class _Table(BaseEstimator):
 
     def _predict(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
-        return np.frombuffer(self.model_.predict(self._table(X, reset=False).text()), dtype=np.float64)
+        return np.frombuffer(self.model_.predict(self._table(X, reset=False).all()), dtype=np.float64)
 
 
 def _plain(X: np.ndarray) -> np.ndarray:
@@ -272,16 +283,6 @@ def _plain(X: np.ndarray) -> np.ndarray:
         return X
     _check_finite(numbers)
     return numbers
-
-
-def _write(path: str | os.PathLike[str], content: bytes) -> None:
-    path = pathlib.Path(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 class LightcrestClassifier(ClassifierMixin, _Table):
@@ -312,7 +313,7 @@ class LightcrestClassifier(ClassifierMixin, _Table):
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"y has one class only ({self.classes_[0]!r}): at least 2 are needed to learn what tells them apart")
-        return self._search(X, [f"k{code:08d}" for code in codes], "classification", groups)
+        return self._search(X, np.array([f"k{code:08d}" for code in codes]), "classification", groups)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities, of shape (rows, classes), in the order of `classes_`."""
@@ -337,7 +338,7 @@ class LightcrestRegressor(RegressorMixin, _Table):
             raise ValueError(f"requires y to be passed, but the target y is None: {type(self).__name__} learns from numbers")
         self._check_budget()
         y = check_array(column_or_1d(y, warn=True), ensure_2d=False, dtype=np.float64)
-        return self._search(X, [repr(value) for value in y.tolist()], "regression", groups)
+        return self._search(X, y, "regression", groups)
 
     def predict(self, X: Any) -> np.ndarray:
         """A number a row."""
