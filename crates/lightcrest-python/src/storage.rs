@@ -4,7 +4,9 @@ use crate::foreign::Foreign;
 use crate::{convert, error};
 use lightcrest::Direction;
 use lightcrest::FrozenTrial;
-use lightcrest::storage::{CallOff, Catalog, MemoryStorage, Storage, StorageError, copy_with, open_url};
+use lightcrest::storage::{
+    CallOff, Catalog, MemoryStorage, Storage, StorageError, absolute, copy_with, open_url,
+};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -61,6 +63,11 @@ impl Database {
     /// Where it is, without a password.
     fn place(&self, py: Python<'_>) -> PyResult<String> {
         py.detach(|| Ok(catalog(&self.url)?.place())).map_err(error::storage)
+    }
+
+    /// Its URL as it is seen from every folder.
+    fn absolute(&self) -> PyResult<String> {
+        Ok(absolute(&self.url, &std::env::current_dir()?)?)
     }
 
     /// The names of the studies, in the order in which they were made.

@@ -1,15 +1,25 @@
-//! The engine's study, under a lock.
+//! The engine's study, under a lock. Its methods are here; what they share or is long is in the modules.
+
+mod fixed;
+mod marks;
+mod open;
+mod parts;
+
+pub(crate) use parts::{frozen, parts};
 
 use crate::shared::{Shared, held};
 use crate::space::Space;
 use crate::storage::Place;
-use crate::trial::{Trial, datetime};
+use crate::trial::Trial;
 use crate::{convert, error, pruner, sampler};
+use fixed::Fixed;
 use lightcrest::importance::{FanovaConfig, PedAnovaConfig, fanova, ped_anova};
-use lightcrest::objective::{Evaluation, ObjectiveInfo, TrialError};
-use lightcrest::space::{Configuration, Suggestions};
-use lightcrest::{Claim, Direction, FrozenTrial, StudyError, TrialState};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use lightcrest::objective::{Evaluation, TrialError};
+use lightcrest::space::Configuration;
+use lightcrest::{Claim, FrozenTrial, StudyError};
+use marks::Marked;
+use open::Wanted;
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 use serde_json::Value as Json;
@@ -20,6 +30,12 @@ use std::sync::Arc;
 /// Of an earlier study that is learnt from: its name, its complete trials, how many were chosen, its weight.
 type Learnt = (String, usize, usize, Option<f64>);
 
+/// The claim of the run of a trial that a token names; of any run where none does.
+fn named(study: &lightcrest::Study, number: u64, token: Option<u64>) -> Option<Claim> {
+    let found = study.history().get(number).and_then(|trial| trial.claim);
+    token.map(|token| Claim { token, leased: found.is_some_and(|claim| claim.leased) })
+}
+
 /// The engine's study; the class lightcrest.Study wraps it.
 #[pyclass(frozen, module = "lightcrest._engine")]
 pub(crate) struct Study {
@@ -27,10 +43,6 @@ pub(crate) struct Study {
 }
 
 impl Study {
-    fn claim(&self, py: Python<'_>, number: u64) -> Option<Claim> {
-        self.shared.quickly(py, |study| study.history().get(number).and_then(|trial| trial.claim))
-    }
-
     /// Attributes of a trial as the engine keeps them: none, where they are Python's.
     fn json(&self, attributes: &Bound<'_, PyDict>) -> PyResult<BTreeMap<String, Json>> {
         if self.shared.attributes.is_some() {
@@ -51,8 +63,7 @@ impl Study {
             if study.history().get(number).is_none() {
                 study.synchronize()?;
             }
-            let found = study.history().get(number).and_then(|trial| trial.claim);
-            held(study, number, token.map(|token| Claim { token, leased: found.is_some_and(|c| c.leased) }))?;
+            held(study, number, named(study, number, token))?;
             study.tell(number, outcome).map(drop)
         };
         self.shared.quickly(py, tell).map_err(error::study)
@@ -103,20 +114,7 @@ impl Study {
         learn_from: Vec<PyRef<'_, Self>>,
         retries: Option<u64>,
     ) -> PyResult<Self> {
-        let single = directions.len() == 1;
-        let objective = |(i, direction): (usize, &String)| {
-            let direction = match direction.as_str() {
-                "minimize" => Direction::Minimize,
-                "maximize" => Direction::Maximize,
-                other => {
-                    let message = format!("a direction must be `minimize` or `maximize`, but got `{other}`");
-                    return Err(PyValueError::new_err(message));
-                }
-            };
-            let name = if single { "value".to_owned() } else { format!("value_{i}") };
-            Ok(ObjectiveInfo { name, direction })
-        };
-        let objectives = directions.iter().enumerate().map(objective).collect::<PyResult<Vec<_>>>()?;
+        let objectives = open::objectives(&directions)?;
         let mut sources = Vec::new();
         for earlier in &learn_from {
             let read = |study: &mut lightcrest::Study| {
@@ -127,37 +125,20 @@ impl Study {
         }
         let place = Place::extract(storage)?;
         let lasting = place.is_lasting();
-        let sampler = sampler::make(sampler, sampler_settings)?;
-        let pruner = pruner::make(pruner, pruner_settings)?;
-        let space = space.map(|space| space.build()).transpose()?;
-        let seed = seed.unwrap_or_else(|| RandomState::new().hash_one("seed"));
-        let build = || {
-            let mut storage = place.open(name)?;
-            let stored = storage.definition()?;
-            let builder = match (&stored, space) {
-                (Some(stored), None) if !stored.discovered => {
-                    lightcrest::Study::builder(stored.space.clone(), objectives)
-                }
-                (_, Some(space)) => lightcrest::Study::builder(space, objectives),
-                (_, None) => lightcrest::Study::define_by_run(objectives),
-            };
-            let mut study = builder
-                .name(name)
-                .seed(stored.as_ref().map_or(seed, |stored| stored.seed))
-                .new_only(new)
-                .boxed_sampler(sampler)
-                .boxed_pruner(pruner)
-                .boxed_storage(storage)
-                .learn_from(sources)
-                .write_through(lasting)
-                .lease(false)
-                .retries(retries)
-                .build()?;
-            study.reseed(seed);
-            Ok(study)
+        let wanted = Wanted {
+            place,
+            name,
+            objectives,
+            sampler: sampler::make(sampler, sampler_settings)?,
+            pruner: pruner::make(pruner, pruner_settings)?,
+            space: space.map(|space| space.build()).transpose()?,
+            seed: seed.unwrap_or_else(|| RandomState::new().hash_one("seed")),
+            new,
+            sources,
+            retries,
         };
         // Another process may hold the file.
-        let study = py.detach(build).map_err(error::study)?;
+        let study = py.detach(|| wanted.open()).map_err(error::study)?;
         Ok(Self { shared: Arc::new(Shared::new(study, attributes, lasting)) })
     }
 
@@ -206,6 +187,12 @@ impl Study {
         self.shared.quickly(py, lightcrest::Study::abandoned).map_err(error::study)
     }
 
+    /// Puts the trials of dead processes back to waiting, or fails those that were run again too often
+    /// already.
+    fn reclaim(&self, py: Python<'_>) -> PyResult<()> {
+        self.shared.quickly(py, lightcrest::Study::reclaim).map_err(error::study)
+    }
+
     /// Takes over what others wrote to the storage.
     fn synchronize(&self, py: Python<'_>) -> PyResult<()> {
         self.shared.quickly(py, lightcrest::Study::synchronize).map_err(error::study)
@@ -231,22 +218,8 @@ impl Study {
         let fixed = fixed.map(Fixed::extract).transpose()?;
         let (number, claim) = self.shared.ask(py, propose, lease).map_err(error::study)?;
         let trial = Trial { shared: self.shared.clone(), number, claim, study, independent, prune };
-        match fixed {
-            None => {}
-            Some(Fixed::Distributions(suggestions)) => {
-                for (name, domain) in suggestions.iter() {
-                    trial.suggest(py, name, domain)?;
-                }
-            }
-            Some(Fixed::Space(space)) => {
-                let mut configuration = Configuration::new();
-                for (i, parameter) in space.parameters().iter().enumerate() {
-                    if space.active(&configuration)[i] {
-                        let value = trial.suggest(py, &parameter.name, &parameter.domain)?;
-                        configuration.set(parameter.name.as_str(), value);
-                    }
-                }
-            }
+        if let Some(fixed) = fixed {
+            fixed.ask(py, &trial)?;
         }
         Ok(trial)
     }
@@ -264,10 +237,10 @@ impl Study {
         token: Option<u64>,
     ) -> PyResult<Trial> {
         self.state(py, number)?;
-        let found = self.claim(py, number);
         // One that is over by now is told so when it is used.
-        let claim =
-            token.map(|token| Claim { token, leased: found.is_some_and(|claim| claim.leased) }).or(found);
+        let claim = self.shared.quickly(py, |study| {
+            named(study, number, token).or_else(|| study.history().get(number).and_then(|trial| trial.claim))
+        });
         Ok(Trial { shared: self.shared.clone(), number, claim, study, independent, prune })
     }
 
@@ -318,20 +291,42 @@ impl Study {
         self.shared.quickly(py, |study| study.should_prune(number)).map_err(error::study)
     }
 
-    /// Keeps something with a running trial.
+    /// Keeps something with a running trial. `token`: as `tell` takes it.
+    #[pyo3(signature = (number, key, value, token=None))]
     fn set_attribute(
         &self,
         py: Python<'_>,
         number: u64,
         key: &str,
         value: &Bound<'_, PyAny>,
+        token: Option<u64>,
     ) -> PyResult<()> {
-        self.shared.set_attribute(py, number, None, key, value)
+        let claim = self.shared.quickly(py, |study| named(study, number, token));
+        self.shared.set_attribute(py, number, claim, key, value)
     }
 
-    /// Sets a constraint of a running trial; False if it is set already.
-    fn set_constraint(&self, py: Python<'_>, number: u64, key: &str, excess: f64) -> PyResult<bool> {
-        self.shared.quickly(py, |study| study.set_constraint(number, key, excess)).map_err(error::study)
+    /// Sets a constraint of a running trial; False if it is set already. `token`: as `tell` takes it.
+    #[pyo3(signature = (number, key, excess, token=None))]
+    fn set_constraint(
+        &self,
+        py: Python<'_>,
+        number: u64,
+        key: &str,
+        excess: f64,
+        token: Option<u64>,
+    ) -> PyResult<bool> {
+        let set = |study: &mut lightcrest::Study| {
+            held(study, number, named(study, number, token))?;
+            study.set_constraint(number, key, excess)
+        };
+        self.shared.quickly(py, set).map_err(error::study)
+    }
+
+    /// The trials of which Python's side keeps a text by this key that begins so: [(number, state, whether it
+    /// is leased, the text)]; `every`: also the running ones of which it keeps none, with None.
+    #[pyo3(signature = (key, prefix, every=false))]
+    fn marked(&self, py: Python<'_>, key: &str, prefix: &str, every: bool) -> Vec<Marked> {
+        self.shared.quickly(py, |study| marks::of(study, key, prefix, every))
     }
 
     /// Which parameters matter for numbers of trials of which larger is better, [(number, value)]: {name:
@@ -482,39 +477,7 @@ impl Study {
     /// A trial as a tuple: state, values, started, finished, params, distributions, attributes,
     /// intermediate_values, constraints.
     fn trial<'py>(&self, py: Python<'py>, number: u64) -> PyResult<Bound<'py, PyTuple>> {
-        let read = |study: &mut lightcrest::Study| {
-            let trial = study.history().get(number).cloned().ok_or(StudyError::UnknownTrial { number })?;
-            let discovered = study.definition().discovered;
-            Ok((trial, study.domains(number)?, discovered))
-        };
-        let (mut trial, domains, discovered) = self.shared.quickly(py, read).map_err(error::study)?;
-        if trial.state == TrialState::Running && discovered {
-            trial.configuration = trial.suggested();
-        }
-        let distributions = self.shared.distributions(py, &domains)?;
-        let reports = PyDict::new(py);
-        for (step, values) in &trial.reports {
-            match values.as_slice() {
-                [value] => reports.set_item(step, value)?,
-                several => reports.set_item(step, several)?,
-            }
-        }
-        let attributes = match self.shared.attributes(py, number)? {
-            Some(attributes) => attributes.copy()?,
-            None => convert::attributes(py, trial.attributes.iter())?,
-        };
-        (
-            trial.state.as_str(),
-            trial.values,
-            datetime(py, trial.started)?,
-            datetime(py, trial.finished)?,
-            convert::parameters(py, trial.configuration.iter())?,
-            distributions,
-            attributes,
-            reports,
-            trial.constraints,
-        )
-            .into_pyobject(py)
+        parts::of(&self.shared, py, number)
     }
 
     /// The number of the best trial of a study of one objective.
@@ -532,85 +495,5 @@ impl Study {
     /// The space: as it was declared, or as the finished trials show it.
     fn space(&self, py: Python<'_>) -> Space {
         self.shared.quickly(py, |study| Space::of(study.space()))
-    }
-}
-
-/// The parts of a trial: state, values, started, finished, params, attributes, intermediate_values,
-/// constraints, distributions, as `lightcrest.storages._python` takes them.
-pub(crate) fn parts<'py>(py: Python<'py>, trial: &FrozenTrial) -> PyResult<Bound<'py, PyTuple>> {
-    let reports = PyDict::new(py);
-    for (step, values) in &trial.reports {
-        reports.set_item(step, values.first())?;
-    }
-    let distributions = PyDict::new(py);
-    for (name, domain) in trial.suggestions.iter() {
-        distributions.set_item(&**name, convert::distribution(py, domain)?)?;
-    }
-    let configuration =
-        if trial.state == TrialState::Waiting { trial.configuration.clone() } else { trial.suggested() };
-    (
-        trial.state.as_str(),
-        trial.values.clone(),
-        datetime(py, trial.started)?,
-        datetime(py, trial.finished)?,
-        convert::parameters(py, configuration.iter())?,
-        distributions,
-        convert::attributes(py, trial.attributes.iter())?,
-        reports,
-        trial.constraints.clone(),
-    )
-        .into_pyobject(py)
-}
-
-/// A trial from its parts.
-pub(crate) fn frozen(
-    state: &str,
-    params: &Bound<'_, PyDict>,
-    distributions: &Bound<'_, PyDict>,
-    values: Option<Vec<f64>>,
-    mut reports: Vec<(u64, f64)>,
-    constraints: Vec<(String, f64)>,
-) -> PyResult<FrozenTrial> {
-    let mut trial = FrozenTrial::waiting(0, convert::configuration(params)?);
-    trial.state = match state {
-        "waiting" => TrialState::Waiting,
-        "running" => TrialState::Running,
-        "complete" => TrialState::Complete,
-        "pruned" => TrialState::Pruned,
-        "failed" => TrialState::Failed,
-        other => return Err(PyValueError::new_err(format!("`{other}` is no state of a trial"))),
-    };
-    trial.suggestions = convert::suggestions(distributions)?;
-    trial.values = values;
-    reports.sort_by_key(|(step, _)| *step);
-    trial.reports = reports.into_iter().map(|(step, value)| (step, vec![value])).collect();
-    trial.constraints = constraints;
-    Ok(trial)
-}
-
-/// What a trial is asked for at once.
-enum Fixed {
-    Distributions(Suggestions),
-    Space(lightcrest::Space),
-}
-
-impl Fixed {
-    fn extract(object: &Bound<'_, PyAny>) -> PyResult<Self> {
-        if let Ok(space) = object.cast::<Space>() {
-            let space = space.borrow().build()?;
-            if space.is_constrained() {
-                return Err(PyValueError::new_err(
-                    "a Space with bounds or constraints cannot be asked for parameter by parameter: give it to create_study",
-                ));
-            }
-            return Ok(Self::Space(space));
-        }
-        match object.cast::<PyDict>() {
-            Ok(dict) => Ok(Self::Distributions(convert::suggestions(dict)?)),
-            Err(_) => Err(PyTypeError::new_err(format!(
-                "a dict of distributions or a Space is needed, but got {}",
-                object.repr()?
-            ))),
-        }
     }
 }

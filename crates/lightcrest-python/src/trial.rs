@@ -410,7 +410,7 @@ impl Trial {
 }
 
 /// The attribute under which the Python side keeps what is its own.
-const SYSTEM: &str = "lightcrest:system";
+pub(crate) const SYSTEM: &str = "lightcrest:system";
 
 fn deprecated(py: Python<'_>, name: &str, instead: &str) -> PyResult<()> {
     warn::<PyFutureWarning>(py, &format!("{name} is deprecated: use {instead}"))

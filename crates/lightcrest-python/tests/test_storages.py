@@ -362,6 +362,32 @@ def test_a_worker_that_was_taken_for_dead_is_told_and_goes_on(tmp_path):
     assert study.trials[0].value == 2 * late[0], "whoever has it by then ends it"
 
 
+def test_a_late_worker_sets_no_constraint_of_the_run_that_follows_its_own(tmp_path):
+    url = f"sqlite:///{tmp_path / 'study.db'}"
+    others, taken = [], []
+
+    def objective(trial):
+        if not taken:
+            with sqlite3.connect(tmp_path / "study.db") as connection:  # as if its process were gone
+                connection.execute("UPDATE trial SET owner = 0 WHERE number = 0")
+            others.append(lightcrest.load_study(study_name="s", storage=url, sampler="random"))
+            taken.append(others[0]._ask(lease=True))
+            study._engine.synchronize()
+        return 1.0
+
+    with pytest.warns(FutureWarning, match="constraints_func"):
+        sampler = lightcrest.samplers.TPESampler(constraints_func=lambda trial: [1.0])
+    study = lightcrest.create_study(study_name="s", storage=url, sampler=sampler)
+    study.optimize(objective, n_trials=1)
+    (other,) = others
+    assert taken[0].number == 0 and taken[0].constraints == {}
+    other._engine.synchronize()
+    assert other.trials[0].state is TrialState.RUNNING and "constraints" not in other.trials[0].system_attrs
+    with pytest.raises(lightcrest.exceptions.UpdateFinishedTrialError):
+        other._engine.set_constraint(0, "c", 1.0, 12345)
+    assert other._engine.set_constraint(0, "c", 1.0, taken[0]._token)
+
+
 def test_a_forked_child_uses_the_study_of_its_parent(tmp_path):
     study = lightcrest.create_study(study_name="s", storage=f"sqlite:///{tmp_path / 'study.db'}", sampler="random")
 

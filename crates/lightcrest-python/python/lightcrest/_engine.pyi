@@ -211,6 +211,9 @@ class Database:
     def place(self) -> str:
         """Where it is, without a password."""
 
+    def absolute(self) -> str:
+        """Its URL as it is seen from every folder."""
+
     def names(self) -> list[str]:
         """The names of the studies, in the order in which they were made."""
 
@@ -304,17 +307,26 @@ class Study:
     def abandoned(self) -> list[int]:
         """The numbers of the running trials whose processes died."""
 
+    def reclaim(self) -> None:
+        """Puts the trials of dead processes back to waiting, or fails those that were run again too often already."""
+
     def propose(self, number: int, name: str, value: Any) -> None:
         """Gives a running trial the value that it will be answered with."""
 
     def should_prune(self, number: int) -> bool:
         """Whether the engine's pruner would stop a running trial at its last report."""
 
-    def set_attribute(self, number: int, key: str, value: Any) -> None:
-        """Keeps something with a running trial."""
+    def set_attribute(self, number: int, key: str, value: Any, token: int | None = None) -> None:
+        """Keeps something with a running trial; `token`: which run of it is meant."""
 
-    def set_constraint(self, number: int, key: str, excess: float) -> bool:
-        """Sets a constraint of a running trial; False if it is set already."""
+    def set_constraint(self, number: int, key: str, excess: float, token: int | None = None) -> bool:
+        """Sets a constraint of a running trial; False if it is set already. `token`: which run of it is meant."""
+
+    def marked(self, key: str, prefix: str, every: bool = False) -> list[tuple[int, str, bool, str | None]]:
+        """The trials of which a text is kept by this key that begins so: number, state, whether it is leased, the text.
+
+        `every`: also the running ones of which none is kept, with None.
+        """
 
     def ped_anova(
         self, values: Sequence[tuple[int, float]], target: float, region: float, local: bool
@@ -486,8 +498,8 @@ def compress_quantize(
 ) -> tuple[bytes, str]:
     """A model of 8 bits, and what was done, as JSON."""
 
-def table_fit(table: bytes, asked: str) -> tuple[str, list[bytes]]:
-    """Fits a table, given as text: what was found, as JSON, and the files of the front's models."""
+def table_fit(columns: Sequence[tuple[str, bytes | list[str | None]]], asked: str) -> tuple[str, list[bytes]]:
+    """Fits a table, given as columns of f64 in native order or of words: what was found, as JSON, and the files of the front's models."""
 
 class TableModel:
     """A whole model of a table: from fields to predictions."""
@@ -504,8 +516,8 @@ class TableModel:
     def columns(self) -> list[str]:
         """The names of the columns that it reads."""
 
-    def predict(self, table: bytes) -> bytes:
-        """Predictions of all rows of a table, given as text, as f64 in native order: probabilities of the classes, or numbers."""
+    def predict(self, columns: Sequence[tuple[str, bytes | list[str | None]]]) -> bytes:
+        """Predictions of all rows of a table, given as columns, as f64 in native order: probabilities of the classes, or numbers."""
 
     def labels(self, probabilities: Sequence[float]) -> list[int]:
         """The place of each row's class among the classes."""

@@ -281,9 +281,9 @@ class Study:
         """What a trial is called by among all trials of the storage."""
         return self._trials.identify(number)
 
-    def _set_system(self, number: int, key: str, value: Any) -> None:
-        """Keeps something with a running trial beside its user attributes."""
-        self._trials.set_system(number, key, value)
+    def _set_system(self, number: int, key: str, value: Any, token: int | None = None) -> None:
+        """Keeps something with a running trial beside its user attributes. `token`: which run of it is meant."""
+        self._trials.set_system(number, key, value, token)
 
     def optimize(
         self,

@@ -65,7 +65,7 @@ def end(
     study._together.pop(number, None)
     try:
         if study._sampler._constraints_func is not None and word != "failed":
-            _set_constraints(study, number, study._sampler._constraints_func(study._trials.frozen(number)))
+            _set_constraints(study, number, study._sampler._constraints_func(study._trials.frozen(number)), token)
     except BaseException:
         study._engine.tell(number, word, values, reason, token)
         raise
@@ -80,12 +80,12 @@ def end(
     study._engine.tell(number, word, values, reason, token)
 
 
-def _set_constraints(study: StudyLike, number: int, bounds: Sequence[float]) -> None:
+def _set_constraints(study: StudyLike, number: int, bounds: Sequence[float], token: int | None) -> None:
     """Keeps what a sampler's constraints_func gave: as constraints, and as the list where scripts look for it."""
     numbers = [float(excess) for excess in bounds]
     for i, excess in enumerate(numbers):
-        study._engine.set_constraint(number, str(i), excess)
-    study._trials.set_system(number, _CONSTRAINTS, numbers)
+        study._engine.set_constraint(number, str(i), excess, token)
+    study._trials.set_system(number, _CONSTRAINTS, numbers, token)
 
 
 def as_numbers(values: Any, objectives: int) -> tuple[list[float] | None, str | None]:

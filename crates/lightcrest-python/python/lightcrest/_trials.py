@@ -131,10 +131,10 @@ class Trials:
         self._engine.replace(trial.number, *parts(trial))
         self._finished.pop(trial.number, None)
 
-    def set_system(self, number: int, key: str, value: Any) -> None:
-        """Keeps something with a running trial beside its user attributes."""
+    def set_system(self, number: int, key: str, value: Any, token: int | None = None) -> None:
+        """Keeps something with a running trial beside its user attributes. `token`: which run of it is meant."""
         system = self._engine.trial(number)[6].get(_SYSTEM, {})
-        self._engine.set_attribute(number, _SYSTEM, {**system, key: value})
+        self._engine.set_attribute(number, _SYSTEM, {**system, key: value}, token)
 
 
 def frozen(number: int, identity: int, parts: tuple[Any, ...], objectives: int) -> FrozenTrial:

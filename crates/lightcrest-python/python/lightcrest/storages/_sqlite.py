@@ -28,7 +28,9 @@ class _FileStorage(EngineStorage):
         self._shown = self._database.place()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in super().__getstate__().items() if key != "_database"}
+        state = {key: value for key, value in super().__getstate__().items() if key != "_database"}
+        # Whoever unpickles it may be in another folder.
+        return {**state, "_path": self._database.absolute()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
