@@ -15,7 +15,7 @@ const HELP: &str = "\
 cargo xtask COMMAND
 
   test          format, clippy, all tests, doc tests, documentation, ONNX files against onnxruntime,
-                the Python package; with --long more storms over studies that workers share
+                the Python package, Ray and Dask; with --long more storms over studies that workers share
   bench train   training and inference speed against PyTorch and onnxruntime, network by network
                 (--net NAME for one of them, --accuracy for the accuracy after three epochs instead)
   bench search SPEC   hypervolume of a spec's front under its sampler and under random search, budgets alike

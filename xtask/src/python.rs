@@ -48,9 +48,17 @@ pub(crate) fn install_package(python: &Path, profile: &str) -> Result<(), String
     run(module(python, "maturin")
         .args(["build", "--quiet", "--locked", "--strip", "--profile", profile, "--out"])
         .arg(&wheels))?;
+    install_wheel(python)
+}
+
+/// Installs the wheel that was built last.
+///
+/// # Errors
+/// When there is none.
+pub(crate) fn install_wheel(python: &Path) -> Result<(), String> {
     run(module(python, "pip")
         .args(["install", "--quiet", "--disable-pip-version-check", "--force-reinstall", "--no-deps"])
         .args(["--no-index", "--find-links"])
-        .arg(&wheels)
+        .arg(target_folder().join("python/wheels"))
         .arg("lightcrest"))
 }

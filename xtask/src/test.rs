@@ -28,7 +28,8 @@ pub(crate) fn run_all(long: bool) -> Result<(), String> {
     onnx()?;
     pruning()?;
     decomposing()?;
-    package()
+    package()?;
+    clusters()
 }
 
 /// Tests start a server of PostgreSQL from what is installed; where nothing is, that is said.
@@ -131,16 +132,29 @@ fn decomposing() -> Result<(), String> {
     run(Command::new(python).arg(script).arg(program).arg(target_folder().join("decompose-check")))
 }
 
+/// The tests of the Python package, and among them those that run on clusters of Ray and Dask.
+const PYTHON_TESTS: &str = "crates/lightcrest-python/tests";
+const CLUSTER_TESTS: &str = "crates/lightcrest-python/tests/clusters";
+
 /// The Python package, built as a wheel and installed into an environment of its own, must pass its tests
 /// there.
 fn package() -> Result<(), String> {
     let python = python::environment("package")?;
     // The profile of the other tests, so that nothing is compiled twice.
     python::install_package(&python, "dev")?;
-    run(python::module(&python, "pytest").args([
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "crates/lightcrest-python/tests",
-    ]))
+    let tests = ["-q", "-p", "no:cacheprovider", PYTHON_TESTS, "--ignore", CLUSTER_TESTS];
+    run(python::module(&python, "pytest").args(tests))
+}
+
+/// The same wheel must do its work on Ray and Dask, whose workers are killed. They are as large as the rest
+/// together, so that who has no room for them may say so; that is told.
+fn clusters() -> Result<(), String> {
+    const WITHOUT: &str = "LIGHTCREST_NO_CLUSTERS";
+    if std::env::var_os(WITHOUT).is_some() {
+        println!("not tested: Ray and Dask, because {WITHOUT} is set");
+        return Ok(());
+    }
+    let python = python::environment("clusters")?;
+    python::install_wheel(&python)?;
+    run(python::module(&python, "pytest").args(["-q", "-p", "no:cacheprovider", CLUSTER_TESTS]))
 }

@@ -12,7 +12,7 @@ from lightcrest.exceptions import TrialPruned, _Exhausted, _LeaseLost
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from lightcrest._protocol import CallbackType, ObjectiveFuncType, StudyLike
@@ -30,8 +30,9 @@ def optimize(
     callbacks: Iterable[CallbackType] | None,
     gc_after_trial: bool,
     show_progress_bar: bool,
+    work: Callable[[Run, int], None] | None = None,
 ) -> None:
-    """See Study.optimize."""
+    """See Study.optimize. `work`: what evaluates the trials of a run with so many jobs, if threads are not to."""
     if study._here.optimizing:
         raise RuntimeError("`optimize` cannot be called inside of `optimize`")
     if n_trials is not None:
@@ -39,11 +40,13 @@ def optimize(
     if n_jobs < 1 and n_jobs != -1:
         raise ValueError(f"`n_jobs` must be 1 or more, or -1 for one a processor, but got {n_jobs}")
     catch = (catch,) if isinstance(catch, type) else tuple(catch)
-    run = _Run(study, func, n_trials, timeout, catch, list(callbacks or ()), gc_after_trial)
-    bar = _bar(run, n_jobs) if show_progress_bar else None
+    run = Run(study, func, n_trials, timeout, catch, list(callbacks or ()), gc_after_trial)
+    bar = _bar(run, n_jobs if work is None else 1) if show_progress_bar else None
     study._stop.clear()
     try:
-        if n_jobs == 1:
+        if work is not None:
+            work(run, n_jobs)
+        elif n_jobs == 1:
             run.work()
         else:
             run.work_together(n_jobs)
@@ -52,8 +55,8 @@ def optimize(
             bar.close()
 
 
-class _Run:
-    """One call of optimize: what its workers share."""
+class Run:
+    """One call of optimize: what its workers share, and what is said of its trials."""
 
     def __init__(
         self,
@@ -130,14 +133,14 @@ class _Run:
             self.evaluate()
         except _LeaseLost as lost:
             # Whoever runs it by now ends it; nothing is wrong with the study.
-            _log.warning(f"{lost}.")
+            self.lost(lost)
 
     def evaluate(self) -> None:
         study = self.study
         try:
             trial = self.next()
         except _Exhausted as end:
-            _log.info(f"The study is done: {end}.")
+            self.exhausted(end)
             study._stop.set()
             return
         number, token = trial.number, trial._token
@@ -147,13 +150,13 @@ class _Run:
             raise
         except TrialPruned as error:
             _tell.end(study, number, "pruned", None, None, token)
-            _log.info(f"Trial {number} pruned. {error}")
+            self.pruned(number, str(error))
         except KeyboardInterrupt as error:
             try:
                 caught = self.interrupted(trial, error)
             except _LeaseLost as lost:
                 # Ctrl-C ends the run, whoever has the trial by now.
-                _log.warning(f"{lost}.")
+                self.lost(lost)
                 caught = False
             if not caught:
                 raise
@@ -167,8 +170,7 @@ class _Run:
                 self.failed(trial, reason, values, None)
             else:
                 _tell.end(study, number, "complete", numbers, None, token)
-                if _log.isEnabledFor(_logging.INFO):
-                    self.completed(trial, numbers)
+                self.completed(trial, numbers)
         finally:
             if self.collect:
                 import gc
@@ -184,7 +186,7 @@ class _Run:
             return self.broken(trial, error)
         study._together.pop(trial.number, None)
         study._engine.give_back(trial.number, trial._token)
-        _log.info(f"Trial {trial.number} was interrupted and waits to be run again.")
+        self.given_back(trial.number)
         return False
 
     def broken(self, trial: Any, error: BaseException) -> bool:
@@ -194,7 +196,23 @@ class _Run:
         self.failed(trial, repr(error), None, error)
         return isinstance(error, self.catch)
 
+    # What is said of trials.
+
+    def lost(self, lost: _LeaseLost) -> None:
+        _log.warning(f"{lost}.")
+
+    def exhausted(self, end: Exception) -> None:
+        _log.info(f"The study is done: {end}.")
+
+    def pruned(self, number: int, why: str) -> None:
+        _log.info(f"Trial {number} pruned. {why}")
+
+    def given_back(self, number: int) -> None:
+        _log.info(f"Trial {number} was interrupted and waits to be run again.")
+
     def completed(self, trial: Any, values: list[float]) -> None:
+        if not _log.isEnabledFor(_logging.INFO):
+            return
         names = self.study.metric_names
         told: Any = values if len(values) > 1 else values[0]
         if names is not None:
@@ -214,7 +232,7 @@ class _Run:
         _log.warning(f"Trial {trial.number} failed with value {values!r}.")
 
 
-def _bar(run: _Run, n_jobs: int) -> Any:
+def _bar(run: Run, n_jobs: int) -> Any:
     """A progress bar that moves with each trial, if it can be drawn."""
     n_trials, timeout = run.left, run.timeout
     if n_trials is None and timeout is None:

@@ -20,7 +20,8 @@ from lightcrest.trial import FrozenTrial, Trial, TrialState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Sequence
+    from collections.abc import Callable, Container, Iterable, Sequence
+    from concurrent.futures import Executor
     from typing import Any
 
     from lightcrest._engine import Space
@@ -295,6 +296,8 @@ class Study:
         callbacks: Iterable[CallbackType] | None = None,
         gc_after_trial: bool = False,
         show_progress_bar: bool = False,
+        *,
+        executor: Executor | Callable[[], Executor] | None = None,
     ) -> None:
         """Evaluates trials: n_trials of them (none if it is below 1), for `timeout` seconds, or until stop is called.
 
@@ -304,10 +307,18 @@ class Study:
         callbacks: called with the study and the trial after each one.
         gc_after_trial: whether Python's garbage is collected after each trial.
         show_progress_bar: whether a bar is drawn (with tqdm, if it is installed).
+        executor: what runs the trials instead: a concurrent.futures.Executor, a client of Dask, a lightcrest.ray.RayExecutor, or a
+            function that makes one, which is called again when a pool breaks. Each trial is asked for where it runs, so the study must
+            be in a storage that is reached from there. As many run at once as the executor has workers, or `n_jobs` if it is above 1.
         """
         from lightcrest._optimize import optimize
 
-        optimize(self, func, n_trials, timeout, n_jobs, catch, callbacks, gc_after_trial, show_progress_bar)
+        work = None
+        if executor is not None:
+            from lightcrest._executor import work_on
+
+            work = work_on(executor)
+        optimize(self, func, n_trials, timeout, n_jobs, catch, callbacks, gc_after_trial, show_progress_bar, work)
 
     def stop(self) -> None:
         """Ends `optimize` after the trials that are running. For objectives and callbacks."""
