@@ -161,6 +161,43 @@ def test_trials_of_boosted_trees_are_pruned(package):
     assert run(BOOSTED.replace("OBJECTIVE", package)).strip() == "[('COMPLETE', 4), ('PRUNED', 0)]"
 
 
+# What the callback takes of Lightning, which needs PyTorch.
+LIGHTNING = """
+import sys, types
+import lightcrest
+lightcrest.as_optuna()
+lightning = types.ModuleType("lightning")
+lightning.pytorch = types.ModuleType("lightning.pytorch")
+lightning.pytorch.callbacks = types.ModuleType("lightning.pytorch.callbacks")
+lightning.pytorch.LightningModule = lightning.pytorch.Trainer = lightning.pytorch.callbacks.Callback = type("Bare", (), {})
+sys.modules.update({"lightning": lightning, "lightning.pytorch": lightning.pytorch, "lightning.pytorch.callbacks": lightning.pytorch.callbacks})
+from optuna_integration import PyTorchLightningPruningCallback
+import numpy
+
+def objective(trial):
+    loss = trial.suggest_float("loss", 0, 10)
+    callback = PyTorchLightningPruningCallback(trial, monitor="loss")
+    trainer = types.SimpleNamespace(_accelerator_connector=types.SimpleNamespace(is_distributed=False), sanity_checking=False)
+    trainer.callback_metrics = {"loss": numpy.float64(loss)}
+    callback.on_fit_start(trainer, None)
+    for epoch in range(3):
+        callback.on_validation_end(trainer, types.SimpleNamespace(current_epoch=epoch))
+    callback.check_pruned()
+    return loss
+
+study = lightcrest.create_study(pruner=lightcrest.pruners.ThresholdPruner(upper=5.0))
+for loss in (1.0, 9.0):
+    study.enqueue_trial({"loss": loss})
+study.optimize(objective, n_trials=2)
+print([(trial.state.name, trial.last_step) for trial in study.trials])
+"""
+
+
+def test_trials_of_lightning_are_pruned():
+    pytest.importorskip("optuna_integration")
+    assert run(LIGHTNING).strip() == "[('COMPLETE', 2), ('PRUNED', 0)]"
+
+
 def test_the_dashboard_shows_and_tells_trials(tmp_path):
     pytest.importorskip("optuna_dashboard")
     told = run(

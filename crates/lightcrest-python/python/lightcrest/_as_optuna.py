@@ -27,6 +27,7 @@ _ELSEWHERE = {
     "_imports": "_of_optuna.imports",
     "_typing": "_of_optuna.typing",
     "storages._base": "storages._base",
+    "storages._cached_storage": "_of_optuna.storages",
     "study._constrained_optimization": "_of_optuna.constraints",
     "study._frozen": "storages._base",
     "study._optimize": "_optimize",
@@ -38,6 +39,8 @@ _ELSEWHERE = {
     "trial._frozen": "_frozen",
     "trial._state": "_state",
 }
+
+_TAKEN = ("_deprecated", "_experimental", "_imports")
 
 
 def as_optuna() -> None:
@@ -52,6 +55,9 @@ def as_optuna() -> None:
         raise RuntimeError("optuna is imported already: call lightcrest.as_optuna() before anything imports it")
     sys.meta_path.insert(0, _Finder())
     sys.modules[_OPTUNA] = lightcrest
+    # Packages take these from `optuna` without an import: Optuna's own modules have imported them.
+    for name in _TAKEN:
+        importlib.import_module(f"{_OPTUNA}.{name}")
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
