@@ -1,7 +1,7 @@
 """Trials as tasks of Ray.
 
-    LIGHTCREST_STORAGE=postgresql://ann@db/studies ray job submit --working-dir examples/clusters \
-        --runtime-env-json '{"env_vars": {"PGPASSWORD": "..."}}' -- python on_ray.py
+    ray job submit --working-dir examples/clusters \
+        --runtime-env-json '{"env_vars": {"LIGHTCREST_STORAGE": "postgresql://ann@db/studies", "PGPASSWORD": "SECRET"}}' -- python on_ray.py
 """
 
 import sys
