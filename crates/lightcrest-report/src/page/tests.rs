@@ -115,6 +115,7 @@ fn synthetic(count: u64) -> ReportData {
             layer("stage2.0.expand.conv", "Conv2d", "64x28x28", 1_024, 802_816),
             layer("head.linear", "Linear", "10x1x1", 650, 640),
         ],
+        diagnosis: None,
     });
     let mut volume = 0.3;
     let hypervolume = trials
@@ -276,6 +277,30 @@ fn text_of_the_user_cannot_break_out() {
     let parsed: Value = serde_json::from_str(&page[start..end]).unwrap();
     assert_eq!(parsed["title"], hostile);
     assert_eq!(parsed["parameters"][0]["name"], hostile);
+}
+
+#[test]
+fn predictions_are_shown_where_there_are_some() {
+    let mut data = synthetic(2);
+    assert!(!report(&data).contains("id=\"diagnosis\""));
+    let importance = ColumnImportance { column: "age<18".into(), loss: 0.25, deviation: 0.01 };
+    data.models.truncate(1);
+    data.models[0].diagnosis = Some(Diagnosis {
+        rows: 40,
+        reliability: vec![Reliability { predicted: 0.2, observed: 0.25, rows: 40 }],
+        reliability_of: "yes".into(),
+        confusion: Some(Confusion {
+            classes: vec!["no".into(), "yes".into()],
+            counts: vec![vec![28, 2], vec![3, 7]],
+        }),
+        predicted: vec![],
+        metric: "Log loss".into(),
+        importance: vec![importance],
+    });
+    let page = report(&data);
+    assert!(page.contains("id=\"diagnosis\"") && page.contains("href=\"#diagnosis\""));
+    assert!(page.contains("age\\u003c18") && page.contains("[[28,2],[3,7]]"));
+    alone(&page);
 }
 
 #[test]

@@ -2,6 +2,7 @@ mod leak;
 
 use super::*;
 use crate::Task;
+use crate::diagnosis::diagnose;
 use crate::metric::Metric;
 use crate::pipeline::{After, Member, Pipeline};
 use crate::read::Source;
@@ -274,4 +275,30 @@ fn a_linear_model_has_its_place() {
     let made = made.unwrap();
     assert_eq!(Pipeline::from_bytes(&made.bytes).unwrap(), made.model);
     assert_eq!(made.model.columns_needed(), 3);
+}
+
+#[test]
+fn a_diagnosis_tells_what_a_model_lives_on() {
+    let problem = problem(&learnable(3000), |_| {});
+    let configuration = portfolio(&problem)[1].clone();
+    let objective = TableObjective::new(problem, Limits::default(), 1).unwrap();
+    let (_, made) = evaluate(&objective, &configuration);
+    let (judge, problem) = (made.unwrap().judge, objective.problem());
+    let rows = &problem.splits.test;
+    let targets: Vec<f64> = rows.iter().map(|row| problem.targets[*row as usize]).collect();
+    let found = diagnose(&judge, Metric::LogLoss, problem.table(), rows, &targets);
+    assert_eq!(found, diagnose(&judge, Metric::LogLoss, problem.table(), rows, &targets), "it is no draw");
+    let order: Vec<&str> = found.importance.iter().map(|it| it.column.as_str()).collect();
+    assert_eq!(&order[..2], ["x", "c"], "{:?}", found.importance);
+    assert!(found.importance[1].loss > 10.0 * found.importance.get(2).map_or(0.0, |noise| noise.loss.abs()));
+    let confusion = found.confusion.unwrap();
+    assert_eq!(confusion.classes, ["no", "yes"]);
+    let right = confusion.counts[0][0] + confusion.counts[1][1];
+    assert_eq!(confusion.counts.iter().flatten().sum::<usize>(), rows.len());
+    let predictions = judge.predict_rows(problem.table(), rows);
+    let accuracy = Metric::Accuracy.score(&predictions, 2, &targets, judge.after.threshold).unwrap();
+    assert!((right as f64 / rows.len() as f64 - accuracy).abs() < 1e-12);
+    assert_eq!(found.reliability.iter().map(|bin| bin.rows).sum::<usize>(), rows.len());
+    let (first, last) = (found.reliability[0], found.reliability[found.reliability.len() - 1]);
+    assert!(first.observed < 0.2 && last.observed > 0.8 && first.predicted < last.predicted);
 }
