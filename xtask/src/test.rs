@@ -154,7 +154,14 @@ fn clusters() -> Result<(), String> {
         println!("not tested: Ray and Dask, because {WITHOUT} is set");
         return Ok(());
     }
+    if !Path::new("/usr/sbin/slurmctld").exists() {
+        println!(
+            "not tested: Slurm, because it is not installed (apt install slurmctld slurmd slurm-client munge)"
+        );
+    }
     let python = python::environment("clusters")?;
     python::install_wheel(&python)?;
-    run(python::module(&python, "pytest").args(["-q", "-p", "no:cacheprovider", CLUSTER_TESTS]))
+    let program = built("--bin", "lightcrest")?;
+    let tests = ["-q", "-rs", "-p", "no:cacheprovider", CLUSTER_TESTS];
+    run(python::module(&python, "pytest").args(tests).env("LIGHTCREST", program.get_program()))
 }
