@@ -8,11 +8,16 @@
 #[path = "problem/network.rs"]
 mod network;
 
+use lightcrest::history::History;
 use lightcrest::objective::orient;
 use lightcrest::pareto;
-use lightcrest::sampler::{Acquisition, GpConfig, GpSampler, RandomSampler, Reports, Sampler};
+use lightcrest::sampler::{Acquisition, Context, GpConfig, GpSampler, RandomSampler, Reports, Sampler};
 use lightcrest::space::{Parameter, Space};
-use lightcrest::{Configuration, Evaluation, FrozenTrial, ObjectiveInfo, Preview, Study, TrialError};
+use lightcrest::{
+    Configuration, Evaluation, FrozenTrial, ObjectiveInfo, Preview, Study, TrialError, TrialState,
+};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 use std::f64::consts::PI;
 
 const ACQUISITIONS: [Acquisition; 6] = [
@@ -414,5 +419,46 @@ fn one_penalty_of_any_size_blinds_no_model() {
         let mut found: Vec<f64> = (0..5).map(|seed| bowl(penalty, seed % 2 == 1, seed)).collect();
         found.sort_by(f64::total_cmp);
         assert!(found[2] < 5e-3, "{penalty:e}: {found:?}");
+    }
+}
+
+/// What a sampler keeps between proposals saves time only, also where the trials are more than inform the
+/// model, end in another order than they began in, and the local search begins anew.
+#[test]
+fn a_sampler_that_followed_a_study_proposes_what_a_new_one_does() {
+    const RUNNING: usize = 3;
+    for problem in [branin(), jenatton(), network()] {
+        let config =
+            GpConfig { max_trials: Some(16), startup_trials: 4, candidates: Some(30), ..GpConfig::default() };
+        let mut history = History::new(problem.objectives.clone());
+        let mut followed = GpSampler::new(config.clone());
+        let mut running: Vec<FrozenTrial> = Vec::new();
+        for number in 0..130 {
+            let preview = |configuration: &Configuration| problem.preview(configuration);
+            let (space, objectives) = (&problem.space, &problem.objectives[..]);
+            let context = Context { number, space, objectives, history: &history, preview: &preview };
+            let rng = || ChaCha8Rng::seed_from_u64(number);
+            let proposed = followed.propose(&context, &mut rng()).unwrap();
+            let anew = GpSampler::new(config.clone()).propose(&context, &mut rng()).unwrap();
+            assert_eq!(proposed, anew, "{}, trial {number}", problem.name);
+            let known = preview(&proposed).objectives;
+            let trial = FrozenTrial {
+                state: TrialState::Running,
+                started: Some(1),
+                known,
+                ..FrozenTrial::waiting(number, proposed)
+            };
+            history.put(trial.clone());
+            running.push(trial);
+            if running.len() == RUNNING {
+                // One of them runs for long.
+                let ended = running.remove(usize::from(number % 40 > 2));
+                let values = (problem.f)(&ended.configuration);
+                history.put(match number % 11 {
+                    7 => FrozenTrial { state: TrialState::Failed, ..ended },
+                    _ => FrozenTrial { state: TrialState::Complete, values: Some(values), ..ended },
+                });
+            }
+        }
     }
 }

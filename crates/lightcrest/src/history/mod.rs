@@ -29,8 +29,28 @@ pub struct History {
     /// grows.
     configurations: HashMap<u64, usize, foldhash::fast::FixedState>,
     waiting: BTreeSet<u64>,
-    /// How many have ended.
-    finished: usize,
+    /// Those of `trials` that have not ended.
+    unfinished: BTreeSet<u64>,
+    lineage: Lineage,
+}
+
+/// Tells whether what was seen of ended trials still holds: as long as a history keeps its lineage, those
+/// that have ended stay as they are, and others are only added. A copy goes its own way, and so has another
+/// one.
+#[derive(Debug, Default)]
+struct Lineage(Arc<()>);
+
+impl Clone for Lineage {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for Lineage {
+    /// What a history holds does not depend on it.
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 impl History {
@@ -43,7 +63,8 @@ impl History {
             reserved: BTreeMap::new(),
             configurations: HashMap::default(),
             waiting: BTreeSet::new(),
-            finished: 0,
+            unfinished: BTreeSet::new(),
+            lineage: Lineage::default(),
         }
     }
 
@@ -159,8 +180,10 @@ impl History {
             && let Some(last) = self.trials.pop()
         {
             self.uncount(&last.configuration);
+            self.lineage = Lineage::default();
         }
         self.waiting.remove(&trial.number);
+        self.unfinished.remove(&trial.number);
         self.reserved.insert(trial.number, trial);
     }
 
@@ -172,8 +195,15 @@ impl History {
         } else {
             self.waiting.remove(&number);
         }
-        let before = self.trials.get(number as usize).is_some_and(|trial| trial.state.is_finished());
-        self.finished = self.finished + usize::from(trial.state.is_finished()) - usize::from(before);
+        let before = self.trials.get(number as usize).filter(|trial| trial.state.is_finished());
+        if before.is_some_and(|before| *before != trial) {
+            self.lineage = Lineage::default();
+        }
+        if trial.state.is_finished() {
+            self.unfinished.remove(&number);
+        } else {
+            self.unfinished.insert(number);
+        }
         match self.get_mut(number) {
             Some(slot) if slot.configuration == trial.configuration => *slot = trial,
             Some(slot) => {
@@ -198,6 +228,9 @@ impl History {
     /// Changes one value of a trial.
     pub(crate) fn amend(&mut self, number: u64, name: std::sync::Arc<str>, value: Value) {
         let Some(trial) = usize::try_from(number).ok().and_then(|i| self.trials.get_mut(i)) else { return };
+        if trial.state.is_finished() {
+            self.lineage = Lineage::default();
+        }
         if let Some(count) = self.configurations.get_mut(&trial.configuration.fingerprint()) {
             *count = count.saturating_sub(1);
         }
@@ -233,7 +266,14 @@ impl History {
 
     /// The trials that wait or run, those that are only reserved included.
     pub(crate) fn unfinished(&self) -> impl Iterator<Item = &FrozenTrial> {
-        self.trials.iter().chain(self.reserved.values()).filter(|trial| !trial.state.is_finished())
+        let placed = self.unfinished.iter().filter_map(|number| self.get(*number));
+        placed.chain(self.reserved.values())
+    }
+
+    /// The same as at another moment of the same history, as long as no trial that has ended was changed
+    /// since.
+    pub(crate) fn lineage(&self) -> &Arc<()> {
+        &self.lineage.0
     }
 
     /// The complete trials.
@@ -243,7 +283,7 @@ impl History {
 
     /// How many trials are complete, pruned or failed.
     pub fn finished(&self) -> usize {
-        self.finished
+        self.trials.len() - self.unfinished.len()
     }
 
     /// The history as it was when the first `finished` trials had just ended: those that had begun and not

@@ -143,7 +143,8 @@ impl Snapshot {
     /// What it knew of; the trials are not held any more, so that the study need not copy them to change
     /// them.
     pub(super) fn known(self) -> Known {
-        let bare = self.history.trials().iter().filter(|trial| trial.configuration.is_empty());
+        // What has ended stays as it is.
+        let bare = self.history.unfinished().filter(|trial| trial.configuration.is_empty());
         let (trials, bare) = (self.history.len() as u64, bare.map(|trial| trial.number).collect());
         Known { space: self.space, trials, bare, revision: self.revision }
     }
@@ -154,7 +155,7 @@ pub(super) struct Known {
     space: Space,
     /// How many trials there were.
     trials: u64,
-    /// Those of them that had no configuration.
+    /// Those that were to get a configuration yet.
     bare: BTreeSet<u64>,
     revision: u64,
 }
@@ -169,13 +170,12 @@ impl Known {
     /// one.
     pub(super) fn is_repeated(&self, history: &History, number: u64) -> bool {
         let Some(own) = history.get(number).filter(|_| !self.space.is_empty()) else { return false };
-        let new = |trial: &&FrozenTrial| {
-            let unknown = trial.number >= self.trials || self.bare.contains(&trial.number);
-            unknown && trial.number != number && !trial.configuration.is_empty()
-        };
+        let before = self.bare.range(..self.trials).filter_map(|number| history.get(*number));
+        let after = history.trials().iter().skip(usize::try_from(self.trials).unwrap_or(usize::MAX));
+        let new = |trial: &&FrozenTrial| trial.number != number && !trial.configuration.is_empty();
         let encoder = Encoder::new(&self.space);
         let here = encoder.encode(&own.configuration);
-        history.trials().iter().filter(new).any(|other| {
+        before.chain(after).filter(new).any(|other| {
             let there = encoder.encode(&other.configuration);
             let near = |(column, (a, b)): (&Column, (&f64, &f64))| match column {
                 Column::Categorical { .. } => a == b,

@@ -9,7 +9,7 @@
 use super::GpSampler;
 use super::candidate::Candidate;
 use super::goal::Goal;
-use super::model::informing;
+use super::model::{Informing, informing};
 use super::observation::observed;
 use super::surrogate::inverse;
 use crate::objective::Direction;
@@ -72,7 +72,7 @@ impl GpSampler {
         configurations: &[Configuration],
         rng: &ChaCha8Rng,
     ) -> Result<Option<Landscape>, SamplerError> {
-        if context.history.complete().count() < 2 {
+        if context.history.complete().nth(1).is_none() {
             return Ok(None);
         }
         let (next, model) = self.next(context, &mut rng.clone())?;
@@ -95,7 +95,7 @@ impl GpSampler {
         let scores = model.score(&candidates)?;
 
         let direction = context.objectives[objective].direction;
-        let (trials, _) = informing(&self.config, context);
+        let Informing { trials, .. } = informing(&self.config, context, &mut self.caches.ledger);
         let values = observed(&trials, context.objectives, objective, self.config.reports).values;
         let inverse = inverse(&values, self.config.outliers)?;
         let mut estimates: Vec<Estimate> = (predictions.iter().zip(scores).zip(&allowed))

@@ -13,7 +13,7 @@
 
 use super::candidate::Candidate;
 use super::goal::Goal;
-use super::model::{Model, informing};
+use super::model::{Informing, Model, informing};
 use super::observation::observed;
 use super::surrogate::{Surrogate, inverse};
 use super::{GpSampler, Outliers};
@@ -89,8 +89,8 @@ impl GpSampler {
     }
 
     /// Where 0 of the surrogate's scale is among the oriented values, and how long its unit is.
-    fn scale(&self, context: &Context<'_>) -> Result<(f64, f64), SamplerError> {
-        let (trials, _) = informing(&self.config, context);
+    fn scale(&mut self, context: &Context<'_>) -> Result<(f64, f64), SamplerError> {
+        let Informing { trials, .. } = informing(&self.config, context, &mut self.caches.ledger);
         let values = observed(&trials, context.objectives, 0, self.config.reports).values;
         let inverse = inverse(&values, Outliers::Keep)?;
         Ok((inverse.at(0.0), inverse.at(1.0) - inverse.at(0.0)))

@@ -34,6 +34,7 @@ mod extrapolation;
 mod goal;
 mod hypervolume_improvement;
 mod landscape;
+mod ledger;
 mod minimum_regret;
 mod model;
 mod observation;
@@ -47,12 +48,13 @@ mod terms;
 mod trust_region;
 
 use super::{Capabilities, Context, Sampler, SamplerError, draw};
-use crate::history::{FrozenTrial, TrialState};
+use crate::history::FrozenTrial;
 use crate::memory::FIRST;
 use crate::space::encode::{Column, Encoder};
 use crate::space::{Configuration, Parameter};
 use candidate::Source;
 pub use landscape::{Estimate, Landscape};
+use ledger::Ledger;
 pub use lightcrest_gp::Conditional;
 pub use lightcrest_gp::transform::Outliers;
 use model::{Caches, Model};
@@ -156,8 +158,8 @@ impl GpConfig {
     }
 
     /// Where the local search of a study of one objective stands.
-    fn state(&self, context: &Context<'_>) -> RegionState {
-        RegionState::of(context.history, self.trials(1) as u64, self.startup())
+    fn state(&self, ledger: &Ledger) -> RegionState {
+        RegionState::of(ledger.steps(), self.trials(1) as u64, self.startup())
     }
 
     /// Proposals after a restart of which the local ones are random: as many as at the start of a study.
@@ -167,9 +169,9 @@ impl GpConfig {
 
     /// Where the local search stands, if this proposal is of it: every other one, once there are more trials
     /// than inform the surrogate, because the best trial may be the best of the wrong hill.
-    fn local(&self, context: &Context<'_>) -> Option<RegionState> {
+    fn local(&self, context: &Context<'_>, ledger: &Ledger) -> Option<RegionState> {
         let many = context.objectives.len() == 1 && context.number >= self.trials(1) as u64;
-        (many && context.number % 2 == 1).then(|| self.state(context))
+        (many && context.number % 2 == 1).then(|| self.state(ledger))
     }
 }
 
@@ -227,7 +229,7 @@ impl GpSampler {
         }
         // With many workers, the first results come after more than `startup` trials began.
         context.history.len() < startup
-            || context.history.complete().count() < startup.div_ceil(2)
+            || context.history.complete().take(startup.div_ceil(2)).count() < startup.div_ceil(2)
             || !says_anything(context)
     }
 
@@ -262,7 +264,7 @@ impl GpSampler {
     /// If the model breaks down.
     pub fn weights(&mut self, context: &Context<'_>) -> Result<Option<Vec<f64>>, SamplerError> {
         let sources = context.history.memory().sources().len();
-        let few = context.history.complete().count() < 2 || !says_anything(context);
+        let few = context.history.complete().nth(1).is_none() || !says_anything(context);
         if few || context.history.memory().is_empty() || context.space.is_empty() {
             return Ok(None);
         }
@@ -277,20 +279,21 @@ impl GpSampler {
         context: &Context<'_>,
         rng: &mut ChaCha8Rng,
     ) -> Result<(Configuration, Option<Model>), SamplerError> {
+        self.caches.ledger.follow(context);
         let anew = self
             .config
-            .local(context)
+            .local(context, &self.caches.ledger)
             .is_some_and(|state| state.is_starting(context.number, self.config.startup()));
         if let Some(remembered) = remembered(context) {
             return Ok((remembered, None));
         }
-        if let Some(ladder) = self.ladder(context)
+        if let Some(ladder) = self.ladder(context).cloned()
             && let Some(price) = ladder.next(context)
         {
-            return Ok((ladder.climb(context, price, rng)?, None));
+            return Ok((ladder.climb(context, &self.caches.ledger, price, rng)?, None));
         }
         if self.starting(context) || anew || context.space.is_empty() {
-            return Ok((spread(context, rng)?, None));
+            return Ok((spread(context, &self.caches.ledger, rng)?, None));
         }
         let encoder = Encoder::new(context.space);
         let model = self.model(&encoder, context, rng)?;
@@ -357,15 +360,7 @@ fn says_anything(context: &Context<'_>) -> bool {
     })
 }
 
-/// The trials that inform the surrogate, by number.
-fn informative<'a>(context: &Context<'a>) -> Vec<&'a FrozenTrial> {
-    context.history.trials().iter().filter(|trial| trial.state.is_finished()).collect()
-}
-
 /// The trials whose results are pending; not those that nothing is known of yet.
 fn pending<'a>(context: &Context<'a>) -> Vec<&'a FrozenTrial> {
-    let is_pending = |trial: &&FrozenTrial| {
-        matches!(trial.state, TrialState::Waiting | TrialState::Running) && !trial.configuration.is_empty()
-    };
-    context.history.trials().iter().filter(is_pending).collect()
+    context.history.unfinished().filter(|trial| !trial.configuration.is_empty()).collect()
 }

@@ -4,6 +4,7 @@ use super::candidate::Candidate;
 use super::cost::CostColumns;
 use super::goal::{Goal, Marginal, Slopes, simplex};
 use super::hypervolume_improvement::HypervolumeImprovement;
+use super::ledger::Ledger;
 use super::observation::observed;
 use super::recollection::Recollections;
 use super::role::{Objectives, Role, exact_objectives, scaled};
@@ -11,10 +12,9 @@ use super::start::Ladder;
 use super::surrogate::{Cache, Guide, Surrogate, checkpoint, internal, is_drawn, surrogate};
 use super::terms::{Evidence, Term};
 use super::trust_region::Region;
-use super::{Acquisition, GpConfig, informative, pending};
+use super::{Acquisition, GpConfig, pending};
 use crate::history::{FrozenTrial, TrialState};
 use crate::pareto;
-use crate::sampler::admission::distance;
 use crate::sampler::{Context, SamplerError};
 use crate::space::Space;
 use crate::space::encode::{Column, Encoded, Encoder};
@@ -30,6 +30,7 @@ pub(super) struct Caches {
     constraints: Vec<Cache>,
     price: Cache,
     recollections: Recollections,
+    pub(super) ledger: Ledger,
     /// What the starts cost, of one space.
     pub(super) ladder: Option<(Space, Ladder)>,
 }
@@ -56,9 +57,8 @@ impl Model {
     ) -> Result<Self, SamplerError> {
         let m = context.objectives.len();
         caches.objectives.resize_with(m, Cache::default);
-        let (trials, c) = informing(config, context);
+        let Informing { trials, mut encoded, checkpoint: c } = informing(config, context, &mut caches.ledger);
         let exact = exact_objectives(&trials, context);
-        let mut encoded: Vec<Encoded> = trials.iter().map(|t| encoder.encode(&t.configuration)).collect();
         // What earlier studies tell is of configurations alone.
         let costs = match context.history.memory().is_empty() {
             true => CostColumns::widening(context, &exact, &trials, &mut encoded),
@@ -102,7 +102,7 @@ impl Model {
             }
         }
         let Objectives { roles, estimated, fantasised } = objectives;
-        let state = config.local(context);
+        let state = config.local(context, &caches.ledger);
         let begin = state.map_or(0, |state| state.begin);
         let (leaders, feasible) = leaders(&trials, &estimated, begin);
         let goal = match feasible {
@@ -316,63 +316,75 @@ fn kernel(config: &GpConfig, encoder: &Encoder<'_>, costs: usize) -> Result<Kern
     Ok(if config.warp { kernel.warped() } else { kernel })
 }
 
-/// The trials behind a model, in its order, and how many of them come before the last checkpoint: those that
-/// are [`limited`], and running ones whose reports are extrapolated.
-pub(super) fn informing<'a>(config: &GpConfig, context: &Context<'a>) -> (Vec<&'a FrozenTrial>, usize) {
-    let (mut trials, c) = limited(informative(context), context, config);
-    if config.reports.extrapolates(context.objectives.len()) {
-        trials.extend(pending(context).into_iter().filter(|trial| !trial.reports.is_empty()));
-    }
-    (trials, c)
+/// The trials behind a model.
+pub(super) struct Informing<'a> {
+    /// In the order of the model: those that are [`limited`], and running ones whose reports are
+    /// extrapolated.
+    pub(super) trials: Vec<&'a FrozenTrial>,
+    /// Their rows.
+    pub(super) encoded: Vec<Encoded>,
+    /// How many of them come before the last checkpoint.
+    pub(super) checkpoint: usize,
 }
 
-/// The trials that inform the surrogate and how many of them come before the last checkpoint. At most
-/// `limit`: of those before it the best, a quarter, and those nearest to the best one since the restart, or
-/// with several objectives the latest; those after it are few. Until a restart the first part stays the same
-/// from one checkpoint to the next, and so does the fit.
-fn limited<'a>(
-    trials: Vec<&'a FrozenTrial>,
-    context: &Context<'_>,
-    config: &GpConfig,
-) -> (Vec<&'a FrozenTrial>, usize) {
+/// The trials behind a model.
+pub(super) fn informing<'a>(config: &GpConfig, context: &Context<'a>, ledger: &mut Ledger) -> Informing<'a> {
+    ledger.follow(context);
+    let (places, checkpoint) = limited(ledger, context, config);
+    let trial = |place: &usize| context.history.get(ledger.number(*place)).expect("it has ended");
+    let mut trials: Vec<&FrozenTrial> = places.iter().map(trial).collect();
+    let mut encoded: Vec<Encoded> = places.iter().map(|place| ledger.encoded(*place)).collect();
+    if config.reports.extrapolates(context.objectives.len()) {
+        let encoder = Encoder::new(context.space);
+        for trial in pending(context).into_iter().filter(|trial| !trial.reports.is_empty()) {
+            trials.push(trial);
+            encoded.push(encoder.encode(&trial.configuration));
+        }
+    }
+    Informing { trials, encoded, checkpoint }
+}
+
+/// The places of the trials that inform the surrogate and how many of them come before the last checkpoint.
+/// At most `limit`: of those before it the best, a quarter, and those nearest to the best one since the
+/// restart, or with several objectives the latest; those after it are few. Until a restart the first part
+/// stays the same from one checkpoint to the next, and so does the fit.
+fn limited(ledger: &mut Ledger, context: &Context<'_>, config: &GpConfig) -> (Vec<usize>, usize) {
+    let (n, single) = (ledger.len(), context.objectives.len() == 1);
     let limit = config.trials(context.objectives.len());
     let step = (limit / 4).max(1);
-    let c = checkpoint(trials.len(), step);
-    if trials.len() <= limit {
-        return (trials, c);
+    let c = checkpoint(n, step);
+    if n <= limit {
+        return ((0..n).collect(), c);
     }
-    let (first, last) = trials.split_at(c);
-    let limit = limit - step;
-    let points: Vec<(usize, Vec<f64>)> = first
-        .iter()
-        .enumerate()
-        .filter_map(|(i, t)| Some((i, context.history.oriented(t)?)))
-        .filter(|(_, p)| p.iter().all(|v| v.is_finite()))
-        .collect();
-    let oriented: Vec<Vec<f64>> = points.iter().map(|(_, p)| p.clone()).collect();
+    let begin = if single { config.state(ledger).begin } else { 0 };
+    let columns = Encoder::new(context.space).columns();
+    let select = |ledger: &Ledger| selection(ledger, columns, limit - step, c, single.then_some(begin));
+    let kept = ledger.selected(c, begin, select);
+    (kept.iter().copied().chain(c..n).collect(), kept.len())
+}
+
+/// The places of at most `limit` of the first `c` trials: with one objective those around the best since the
+/// number `begin`.
+fn selection(ledger: &Ledger, columns: &[Column], limit: usize, c: usize, begin: Option<u64>) -> Vec<usize> {
+    let valued: Vec<usize> = (0..c).filter(|&i| ledger.values(i).is_some()).collect();
+    let value = |i: usize| ledger.values(i).map_or(f64::NAN, |values| values[0]);
+    let points: Vec<Vec<f64>> = valued.iter().filter_map(|&i| Some(ledger.values(i)?.to_vec())).collect();
     let mut keep: Vec<usize> =
-        pareto::ranking(&oriented).into_iter().take(limit / 4).map(|i| points[i].0).collect();
-    let mut kept = vec![false; first.len()];
+        pareto::ranking(&points).into_iter().take(limit / 4).map(|i| valued[i]).collect();
+    let mut kept = vec![false; c];
     keep.iter().for_each(|&i| kept[i] = true);
-    let mut rest: Vec<usize> = (0..first.len()).rev().filter(|&i| !kept[i]).collect();
-    if context.objectives.len() == 1 {
-        let begin = config.state(context).begin;
-        let value = |p: &&(usize, Vec<f64>)| p.1[0];
-        let of_state = points.iter().filter(|(i, _)| first[*i].number >= begin);
-        let centre = of_state.reduce(|a, b| if value(&b) > value(&a) { b } else { a }).map(|(i, _)| *i);
+    let mut rest: Vec<usize> = (0..c).rev().filter(|&i| !kept[i]).collect();
+    if let Some(begin) = begin {
+        let of_state = valued.iter().copied().filter(|&i| ledger.number(i) >= begin);
+        let centre = of_state.reduce(|a, b| if value(b) > value(a) { b } else { a });
         if let Some(centre) = centre.or(keep.first().copied()) {
-            let encoder = Encoder::new(context.space);
-            let rows: Vec<Encoded> = first.iter().map(|trial| encoder.encode(&trial.configuration)).collect();
-            let row = |i: usize| (rows[i].row.as_slice(), rows[i].active.as_slice());
-            let apart: Vec<f64> =
-                (0..rows.len()).map(|i| distance(encoder.columns(), row(centre), row(i))).collect();
+            let apart = ledger.distances(columns, centre, c);
             rest.sort_by(|&a, &b| apart[a].total_cmp(&apart[b])); // of several as near, the latest
         }
     }
     keep.extend(rest.into_iter().take(limit - keep.len()));
     keep.sort_unstable();
-    let count = keep.len();
-    (keep.into_iter().map(|i| first[i]).chain(last.iter().copied()).collect(), count)
+    keep
 }
 
 /// The best few trials, best first, by what is predicted of them: a front and what follows it; and whether

@@ -2,7 +2,7 @@
 
 use super::candidate::{Candidate, Source};
 use super::goal::Goal;
-use super::model::{Model, informing};
+use super::model::{Informing, Model, informing};
 use super::observation::observed;
 use super::surrogate::{Surrogate, inverse};
 use super::{Acquisition, GpConfig, GpSampler, Outliers, Reports, search};
@@ -54,7 +54,7 @@ impl GpSampler {
         let Some((upper, lower)) = self.bounds(&model, posterior, *kappa, context, &encoder, rng)? else {
             return Ok(None);
         };
-        let (trials, _) = informing(&self.config, context);
+        let Informing { trials, .. } = informing(&self.config, context, &mut self.caches.ledger);
         let values = observed(&trials, context.objectives, 0, self.config.reports).values;
         let inverse = inverse(&values, self.config.outliers)?;
         let deviation = posterior.hyperparameters().noise.sqrt();
@@ -67,7 +67,7 @@ impl GpSampler {
     /// `max UCB` over the space and `max LCB` over the complete feasible trials, on the surrogate's scale;
     /// `None` where they are not finite.
     pub(super) fn bounds(
-        &self,
+        &mut self,
         model: &Model,
         posterior: &Surrogate,
         kappa: f64,
@@ -75,7 +75,7 @@ impl GpSampler {
         encoder: &Encoder<'_>,
         rng: &mut ChaCha8Rng,
     ) -> Result<Option<(f64, f64)>, SamplerError> {
-        let (trials, _) = informing(&self.config, context);
+        let Informing { trials, .. } = informing(&self.config, context, &mut self.caches.ledger);
         let given = |configuration: &Configuration| {
             Candidate::given(encoder.encode(configuration), (context.preview)(configuration))
         };

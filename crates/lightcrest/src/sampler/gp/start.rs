@@ -14,6 +14,7 @@
 //! there.
 
 use super::candidate::Source;
+use super::ledger::Ledger;
 use crate::history::{FrozenTrial, History};
 use crate::objective::Direction;
 use crate::sampler::admission::distance;
@@ -40,13 +41,16 @@ const RUNG: usize = 8;
 const PATIENCE: f64 = 2.0;
 
 /// A random configuration far from all trials so far: the best of a few draws.
-pub(super) fn spread(context: &Context<'_>, rng: &mut ChaCha8Rng) -> Result<Configuration, SamplerError> {
-    let encoder = Encoder::new(context.space);
-    let known = known(context, &encoder);
+pub(super) fn spread(
+    context: &Context<'_>,
+    ledger: &Ledger,
+    rng: &mut ChaCha8Rng,
+) -> Result<Configuration, SamplerError> {
+    let known = Known::new(context, ledger);
     let mut best: Option<(f64, Configuration)> = None;
     for _ in 0..if known.is_empty() { 1 } else { DRAWS } {
         let configuration = draw(context, rng)?;
-        let nearest = nearest(&encoder, &known, &encoder.encode(&configuration));
+        let nearest = known.nearest(&known.encoder.encode(&configuration));
         if best.as_ref().is_none_or(|(d, _)| nearest > *d) {
             best = Some((nearest, configuration));
         }
@@ -58,16 +62,31 @@ pub(super) fn spread(context: &Context<'_>, rng: &mut ChaCha8Rng) -> Result<Conf
 }
 
 /// All trials so far, as rows.
-fn known(context: &Context<'_>, encoder: &Encoder<'_>) -> Vec<Encoded> {
-    let proposed = context.history.trials().iter().filter(|trial| !trial.is_reserved());
-    proposed.map(|trial| encoder.encode(&trial.configuration)).collect()
+struct Known<'a> {
+    encoder: Encoder<'a>,
+    /// Those that have ended.
+    ledger: &'a Ledger,
+    others: Vec<Encoded>,
 }
 
-/// How far the nearest of these rows is.
-fn nearest(encoder: &Encoder<'_>, known: &[Encoded], row: &Encoded) -> f64 {
-    let to =
-        |other: &Encoded| distance(encoder.columns(), (&row.row, &row.active), (&other.row, &other.active));
-    known.iter().map(to).fold(f64::INFINITY, f64::min)
+impl<'a> Known<'a> {
+    fn new(context: &Context<'a>, ledger: &'a Ledger) -> Self {
+        let encoder = Encoder::new(context.space);
+        let proposed = context.history.unfinished().filter(|trial| !trial.is_reserved());
+        let others = proposed.map(|trial| encoder.encode(&trial.configuration)).collect();
+        Self { encoder, ledger, others }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.ledger.len() == 0 && self.others.is_empty()
+    }
+
+    /// How far the nearest of them is from a row.
+    fn nearest(&self, row: &Encoded) -> f64 {
+        let columns = self.encoder.columns();
+        let to = |other: &Encoded| distance(columns, (&row.row, &row.active), (&other.row, &other.active));
+        self.others.iter().map(to).fold(self.ledger.nearest(columns, row), f64::min)
+    }
 }
 
 /// The price of a configuration whose objectives are known so far: the geometric mean of those that are
@@ -198,18 +217,18 @@ impl Ladder {
     pub(super) fn climb(
         &self,
         context: &Context<'_>,
+        ledger: &Ledger,
         price: f64,
         rng: &mut ChaCha8Rng,
     ) -> Result<Configuration, SamplerError> {
-        let encoder = Encoder::new(context.space);
-        let mut pool = survey(context, &encoder, rng);
-        let known = known(context, &encoder);
+        let known = Known::new(context, ledger);
+        let mut pool = survey(context, &known.encoder, rng);
         let half = (self.prices[1] / self.prices[0]).ln() / 2.0;
         let off = |candidate: &Priced| (candidate.price / price).ln().abs();
         pool.sort_by(|a, b| off(a).total_cmp(&off(b)));
         let within = pool.iter().take_while(|candidate| off(candidate) <= half).count();
         pool.truncate(within.max(RUNG));
-        let apart = pool.into_iter().map(|c| (nearest(&encoder, &known, &c.row), c.configuration));
+        let apart = pool.into_iter().map(|c| (known.nearest(&c.row), c.configuration));
         match apart.reduce(|a, b| if b.0 > a.0 { b } else { a }) {
             Some((_, configuration)) => Ok(configuration),
             None => draw(context, rng),

@@ -14,7 +14,6 @@
 //! # References
 //! Eriksson et al. 2019 (TuRBO, arXiv 1910.01465), sec. 2 and supplement.
 
-use crate::history::{FrozenTrial, History, TrialState};
 use crate::space::encode::{Column, Encoded};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -40,6 +39,16 @@ pub(super) struct Region {
     upper: Vec<f64>, // (d,)
 }
 
+/// What the region makes of a trial that has ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Step {
+    pub(super) number: u64,
+    /// Its value, larger is better, if it is complete and feasible and the value finite.
+    pub(super) value: Option<f64>,
+    /// How many parameters are active in it.
+    pub(super) parameters: usize,
+}
+
 /// Where the local search stands.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct RegionState {
@@ -51,34 +60,27 @@ pub(super) struct RegionState {
 }
 
 impl RegionState {
-    /// The state after all trials of a study of one objective, which are searched locally from the number
-    /// `from` on. The first `startup` proposals of each restart are random.
-    pub(super) fn of(history: &History, from: u64, startup: u64) -> Self {
-        let direction = history.objectives()[0].direction;
-        let value = |trial: &FrozenTrial| {
-            let counts = trial.state == TrialState::Complete && trial.is_feasible();
-            let value = direction.orient(*trial.values.as_ref().filter(|_| counts)?.first()?);
-            value.is_finite().then_some(value)
-        };
+    /// The state after the trials of a study of one objective that have ended, by number, which are searched
+    /// locally from the number `from` on. The first `startup` proposals of each restart are random.
+    pub(super) fn of(steps: impl Iterator<Item = Step>, from: u64, startup: u64) -> Self {
         let mut state = Self { begin: 0, best: None, length: FIRST };
         let (mut best, mut successes, mut failures) = (f64::NEG_INFINITY, 0, 0);
-        for trial in history.trials().iter().filter(|trial| trial.state.is_finished()) {
-            let value = value(trial);
+        for Step { number, value, parameters } in steps {
             let better = value.is_some_and(|v| state.best.is_none() || v > best + GAIN * best.abs());
             if let Some(value) = value.filter(|v| state.best.is_none() || *v > best) {
-                (best, state.best) = (value, Some(trial.number));
+                (best, state.best) = (value, Some(number));
             }
-            if trial.number < from || state.is_starting(trial.number, startup) {
+            if number < from || state.is_starting(number, startup) {
                 continue;
             }
             (successes, failures) = if better { (successes + 1, 0) } else { (0, failures + 1) };
             if successes == SUCCESSES {
                 (state.length, successes) = ((2.0 * state.length).min(LARGEST), 0);
-            } else if failures == trial.configuration.len().max(4) {
+            } else if failures == parameters.max(4) {
                 (state.length, failures) = (0.5 * state.length, 0);
             }
             if state.length < SMALLEST {
-                state = Self { begin: trial.number + 1, best: None, length: FIRST };
+                state = Self { begin: number + 1, best: None, length: FIRST };
                 (best, successes, failures) = (f64::NEG_INFINITY, 0, 0);
             }
         }
@@ -142,18 +144,13 @@ impl Region {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::objective::ObjectiveInfo;
-    use crate::space::{Configuration, Encoder, Space};
+    use crate::space::{Encoder, Space};
     use rand::SeedableRng;
 
     /// The state after trials of six parameters with these losses, all searched locally.
     fn after(losses: &[f64]) -> RegionState {
-        let configuration: Configuration = (0..6).map(|i| (format!("x{i}"), 0.0)).collect();
-        let mut history = History::new(vec![ObjectiveInfo::minimize("loss")]);
-        for (number, loss) in (0..).zip(losses) {
-            history.put(FrozenTrial::complete(number, configuration.clone(), vec![*loss]));
-        }
-        RegionState::of(&history, 0, 10)
+        let step = |(number, loss): (u64, &f64)| Step { number, value: Some(-loss), parameters: 6 };
+        RegionState::of((0..).zip(losses).map(step), 0, 10)
     }
 
     #[test]
@@ -185,12 +182,9 @@ mod tests {
 
     #[test]
     fn only_trials_from_a_number_on_count() {
-        let mut history = History::new(vec![ObjectiveInfo::maximize("accuracy")]);
-        for number in 0..20 {
-            history.put(FrozenTrial::complete(number, Configuration::new(), vec![0.0]));
-        }
-        assert_eq!(RegionState::of(&history, 20, 10).length, FIRST);
-        assert_eq!(RegionState::of(&history, 16, 10).length, FIRST / 2.0);
+        let steps = || (0..20).map(|number| Step { number, value: Some(0.0), parameters: 0 });
+        assert_eq!(RegionState::of(steps(), 20, 10).length, FIRST);
+        assert_eq!(RegionState::of(steps(), 16, 10).length, FIRST / 2.0);
     }
 
     #[test]
