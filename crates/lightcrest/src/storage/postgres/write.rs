@@ -5,6 +5,7 @@ use crate::history::{FrozenTrial, TrialState};
 use crate::storage::codec::{self, TrialNumbers, TrialText};
 use crate::storage::{StorageError, check_run};
 use postgres::Row;
+use postgres::types::ToSql;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -74,6 +75,30 @@ impl Written {
             steps: Arc::new(trial.reports.iter().map(|(step, _)| *step as i64).collect()),
         }
     }
+
+    /// What [`CREATE`] and [`UPDATE`] are both told: $1 to $17.
+    fn parameters<'a>(&'a self, study: &'a i64) -> Vec<&'a (dyn ToSql + Sync)> {
+        let (text, n) = (&*self.text, &self.numbers);
+        vec![
+            study,
+            &n.number,
+            &n.state,
+            &text.configuration,
+            &text.known,
+            &text.values,
+            &text.reports,
+            &text.constraints,
+            &text.attributes,
+            &text.suggestions,
+            &n.reason,
+            &n.started,
+            &n.finished,
+            &n.attempt,
+            &n.token,
+            &self.lease,
+            &self.given,
+        ]
+    }
 }
 
 /// What a trial must be for it.
@@ -128,7 +153,7 @@ pub(super) fn create(
     made: i64,
     durable: bool,
 ) -> Result<Option<u64>, StorageError> {
-    let (text, n) = (&w.text, &w.numbers);
+    let n = &w.numbers;
     settle(session, durable, |session, uncertain| {
         if uncertain {
             let sql = "SELECT revision FROM lightcrest.trial WHERE study = $1 AND number = $2 AND made = $3";
@@ -137,29 +162,9 @@ pub(super) fn create(
                 return Ok(Ok(Some(revision)));
             }
         }
-        let rows = session.once(
-            CREATE,
-            &[
-                &study,
-                &n.number,
-                &n.state,
-                &text.configuration,
-                &text.known,
-                &text.values,
-                &text.reports,
-                &text.constraints,
-                &text.attributes,
-                &text.suggestions,
-                &n.reason,
-                &n.started,
-                &n.finished,
-                &n.attempt,
-                &n.token,
-                &w.lease,
-                &w.given,
-                &made,
-            ],
-        )?;
+        let mut parameters = w.parameters(&study);
+        parameters.push(&made);
+        let rows = session.once(CREATE, &parameters)?;
         Ok(rows.map(|rows| revision(&rows)))
     })
 }
@@ -172,7 +177,7 @@ pub(super) fn update(
     before: Before,
     durable: bool,
 ) -> Result<Option<u64>, StorageError> {
-    let (from, text, n) = (before.state.as_str(), &w.text, &w.numbers);
+    let (from, n) = (before.state.as_str(), &w.numbers);
     settle(session, durable, |session, uncertain| {
         if uncertain {
             let rows = session.query(
@@ -189,32 +194,9 @@ pub(super) fn update(
                 return Ok(Ok(Some(row.get::<_, i64>(0) as u64)));
             }
         }
-        let rows = session.once(
-            UPDATE,
-            &[
-                &study,
-                &n.number,
-                &n.state,
-                &text.configuration,
-                &text.known,
-                &text.values,
-                &text.reports,
-                &text.constraints,
-                &text.attributes,
-                &text.suggestions,
-                &n.reason,
-                &n.started,
-                &n.finished,
-                &n.attempt,
-                &n.token,
-                &w.lease,
-                &w.given,
-                &from,
-                &before.token,
-                &before.over,
-                &*w.steps,
-            ],
-        )?;
+        let mut parameters = w.parameters(&study);
+        parameters.extend([&from as &(dyn ToSql + Sync), &before.token, &before.over, &*w.steps]);
+        let rows = session.once(UPDATE, &parameters)?;
         Ok(rows.map(|rows| revision(&rows)))
     })
 }
