@@ -98,3 +98,52 @@ fn whoever_waits_for_a_lock_can_be_called_off() {
     holder.execute_batch("ROLLBACK").unwrap();
     storage.set_attribute("a", 1.into()).unwrap();
 }
+
+/// SplitMix64 (Steele et al. 2014).
+fn mixed(seed: u64) -> u64 {
+    let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[test]
+fn a_byte_that_is_another_one_is_an_error_or_harmless_and_no_file_gets_worse() {
+    let (_folder, path) = changed("PRAGMA wal_checkpoint(TRUNCATE)");
+    let whole = std::fs::read(&path).unwrap();
+    let (_, history) = load(&mut SqliteStorage::read(&path).unwrap()).unwrap();
+    let random = (0..200).map(|i| mixed(i) as usize % whole.len());
+    let mut refused = 0;
+    for place in (0..100).chain(random) {
+        let (_folder, copy) = place_of_copy(&whole, place);
+        let damaged = std::fs::read(&copy).unwrap();
+        let read =
+            SqliteStorage::read(&copy).and_then(|mut storage| load(&mut storage).map(|(_, history)| history));
+        match read {
+            // What is in it, or what is no text of ours any more but fits: a name, a reason.
+            Ok(found) => assert_eq!(found.len(), history.len(), "byte {place}"),
+            Err(error) => {
+                refused += 1;
+                let said = error.to_string();
+                assert!(
+                    said.contains("study.db") || matches!(error, StorageError::NoStudy),
+                    "byte {place}: {said}"
+                );
+                let opened = study(&copy).map(drop);
+                // The definition may be another one, or there may be none to be found.
+                if opened.is_err() {
+                    assert!(std::fs::read(&copy).unwrap() == damaged, "byte {place}: it is left as it is");
+                }
+            }
+        }
+    }
+    assert!(refused > 30, "{refused}");
+}
+
+fn place_of_copy(whole: &[u8], damaged: usize) -> (TempDir, PathBuf) {
+    let (folder, path) = place();
+    let mut bytes = whole.to_vec();
+    bytes[damaged] ^= 0xff;
+    std::fs::write(&path, bytes).unwrap();
+    (folder, path)
+}

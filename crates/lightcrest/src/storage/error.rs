@@ -79,6 +79,14 @@ pub enum StorageError {
         /// What it can be told by.
         mark: String,
     },
+    /// What is there cannot be taken as what it was said to be; it is left as it is.
+    #[error("{place}: {what}")]
+    Strange {
+        /// The database or file.
+        place: String,
+        /// What is wrong, and what would be right.
+        what: String,
+    },
     /// A newer version of Lightcrest wrote the database: use that one.
     #[error(
         "{place} has schema version {found}, but this program knows versions up to {supported}: use a newer one"
@@ -105,6 +113,15 @@ pub enum StorageError {
         place: String,
         /// What is wrong, and where.
         what: String,
+    },
+    /// The file, its folder or the whole disk can only be read. Nothing was written.
+    #[error(
+        "{place} cannot be written, or its folder cannot: let them be written, or copy the study to another \
+         place (`lightcrest studies copy`)"
+    )]
+    ReadOnly {
+        /// The database.
+        place: String,
     },
     /// The operating system refuses a file beside the database.
     #[error("cannot access {place}")]

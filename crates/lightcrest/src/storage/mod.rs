@@ -210,8 +210,8 @@ pub trait Catalog: Send {
         Ok(self.studies()?.into_iter().map(|(_, name)| name).collect())
     }
 
-    /// The studies in the order in which they were made: what the database numbers each by, for as long as it
-    /// has it, and its name.
+    /// The studies in the order in which they were made: what the database numbers each by, and no other one
+    /// before or after it, and its name.
     ///
     /// # Errors
     /// If they cannot be read.

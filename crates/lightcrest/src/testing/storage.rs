@@ -339,6 +339,12 @@ pub fn catalog(open: &mut dyn FnMut() -> Box<dyn Catalog>) {
     assert_eq!(open().names().expect("readable"), ["b", "ü \"c\"", "copy"]);
     let left = open().studies().expect("readable");
     assert_eq!([&left[0], &left[1]], [&numbered[0], &numbered[2]], "what is left keeps its number");
+    catalog.study("copy").expect("opens").delete().expect("deletes");
+    let mut newest = catalog.study("newest").expect("opens");
+    newest.open(&Definition { name: "newest".to_owned(), ..definition() }).expect("makes");
+    let numbers: Vec<i64> = open().studies().expect("readable").iter().map(|study| study.0).collect();
+    assert!(numbers[2] > left[2].0, "the number of the last one that was deleted is not used again");
+    newest.delete().expect("deletes");
     let (_, rest) = load(&mut *catalog.study("b").expect("opens")).expect("loads");
     assert_eq!(rest.len(), 2, "the others stay");
     d.open(&Definition { name: "d".to_owned(), ..definition() }).expect("a name can be taken again");

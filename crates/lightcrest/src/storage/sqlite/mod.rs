@@ -44,12 +44,13 @@ use std::time::{Duration, Instant};
 /// Marks the file as ours: `LCST`.
 const APPLICATION_ID: i32 = 0x4c43_5354;
 /// The schemas, oldest first; number `i` leads to `user_version = i + 1`.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("../migrations/0001.sql"),
     include_str!("../migrations/0002.sql"),
     include_str!("../migrations/0003.sql"),
     include_str!("../migrations/0004.sql"),
     include_str!("../migrations/0005.sql"),
+    include_str!("../migrations/0006.sql"),
 ];
 /// How long to wait for another process to end its transaction.
 const BUSY: Duration = Duration::from_secs(30);
@@ -141,14 +142,29 @@ impl SqliteStorage {
         // A reader that may not write leaves the `-wal` and `-shm` files behind when it is the last one; so
         // the file is opened for writing where that is possible, and the connection told not to write.
         let storage = match Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, name.clone(), None) {
-            Err(StorageError::Io { .. } | StorageError::Refused { .. }) => {
-                return Self::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY, name, None);
+            Err(StorageError::Io { .. } | StorageError::Refused { .. } | StorageError::ReadOnly { .. }) => {
+                return Self::read_as_it_is(path, name);
             }
             opened => opened?,
         };
         let only_read = storage.connection.pragma_update(None, "query_only", true);
         only_read.map_err(|source| refused(&storage.place, source))?;
         Ok(storage)
+    }
+
+    /// As [`read_named`](Self::read_named), where nothing can be written.
+    fn read_as_it_is(path: &Path, name: Option<String>) -> Result<Self, StorageError> {
+        let read_only = OpenFlags::SQLITE_OPEN_READ_ONLY;
+        match Self::connect(path, read_only, name.clone(), None) {
+            // A reader of a file in WAL mode needs the files beside it. Where there are none, nobody works on
+            // it, and it is all there is.
+            Err(StorageError::Refused { .. } | StorageError::ReadOnly { .. })
+                if !beside(path, "-wal").exists() =>
+            {
+                Self::connect(path, read_only | OpenFlags::SQLITE_OPEN_URI, name, None)
+            }
+            opened => opened,
+        }
     }
 
     /// Whether each write waits until the disk has it, so that it survives a power failure, too.
@@ -184,7 +200,14 @@ impl SqliteStorage {
             turn: None,
             process: std::process::id(),
         };
-        storage.find_study()?;
+        let found = storage.find_study();
+        found.map_err(|error| match error {
+            // It is there, but what belongs beside it cannot be made.
+            StorageError::Refused { place, source } if cannot_open(&*source) && path.exists() => {
+                StorageError::ReadOnly { place }
+            }
+            error => error,
+        })?;
         Ok(storage)
     }
 
@@ -263,7 +286,14 @@ impl SqliteStorage {
             }),
             Ok(0) if application_id == 0 && tables == 0 => Ok(0),
             _ => {
-                let mark = format!("application id {application_id:#010x}");
+                let optuna = "SELECT count(*) FROM sqlite_schema WHERE name = 'study_directions'";
+                let optuna = self
+                    .patiently(|| self.connection.query_row(optuna, [], |row| row.get::<_, i64>(0)))?
+                    == 1;
+                let mark = match application_id == 0 && optuna {
+                    true => "Optuna: `lightcrest studies import` takes its studies over".to_owned(),
+                    false => format!("application id {application_id:#010x}"),
+                };
                 Err(StorageError::OtherProgram { place: place(), mark })
             }
         }
@@ -329,10 +359,30 @@ fn writable() -> OpenFlags {
 
 fn connection(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     // No mutex of SQLite's own: calls on one handle come one at a time.
-    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = match flags.contains(OpenFlags::SQLITE_OPEN_URI) {
+        true => Connection::open_with_flags(as_it_is(path), flags)?,
+        false => Connection::open_with_flags(path, flags)?,
+    };
     connection.busy_timeout(SLICE)?;
     connection.set_prepared_statement_cache_capacity(32);
     Ok(connection)
+}
+
+/// The URI of a file that nobody changes.
+fn as_it_is(path: &Path) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
+    let encoded = path.as_os_str().as_encoded_bytes().iter().map(|&byte| match plain(byte) {
+        true => char::from(byte).to_string(),
+        false => format!("%{byte:02X}"),
+    });
+    format!("file:{}?immutable=1", encoded.collect::<String>())
+}
+
+/// Whether SQLite says that a file cannot be opened.
+fn cannot_open(error: &(dyn std::error::Error + 'static)) -> bool {
+    let error = error.downcast_ref::<rusqlite::Error>();
+    error.and_then(rusqlite::Error::sqlite_error_code) == Some(ErrorCode::CannotOpen)
 }
 
 /// A file whose name is that of the database with an ending.
@@ -353,7 +403,7 @@ fn is_busy(error: &rusqlite::Error) -> bool {
 }
 
 /// What SQLite's refusal means.
-fn refused(place: &str, source: rusqlite::Error) -> StorageError {
+pub(super) fn refused(place: &str, source: rusqlite::Error) -> StorageError {
     let busy = is_busy(&source);
     let text = source.to_string();
     let place_ = || place.to_owned();
@@ -362,6 +412,7 @@ fn refused(place: &str, source: rusqlite::Error) -> StorageError {
         (Some(ErrorCode::DiskFull), _) => StorageError::DiskFull { place: place_() },
         // The index of the WAL could not grow.
         (_, Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE)) => StorageError::DiskFull { place: place_() },
+        (Some(ErrorCode::ReadOnly), _) => StorageError::ReadOnly { place: place_() },
         (Some(ErrorCode::NotADatabase), _) => StorageError::NotADatabase { place: place_() },
         (Some(ErrorCode::DatabaseCorrupt), _) => StorageError::Damaged { place: place_(), what: text },
         _ => refused_by(place, source),

@@ -42,7 +42,8 @@ impl SqliteStorage {
         let inserted = transaction.execute(
             // Another process may have been faster: then its study stays.
             "INSERT INTO study (id, name, space, objectives, seed, spec, engine, created, discovered, revision)
-             VALUES (?9, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0) ON CONFLICT DO NOTHING",
+             SELECT max(last, (SELECT coalesce(max(id), 0) FROM study)) + 1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0
+             FROM study_number WHERE ?9 OR NOT EXISTS (SELECT 1 FROM study) ON CONFLICT DO NOTHING",
             params![
                 definition.name,
                 json(&definition.space),
@@ -52,7 +53,7 @@ impl SqliteStorage {
                 definition.engine,
                 definition.created as i64,
                 definition.discovered,
-                self.name.is_none().then_some(1),
+                self.name.is_some(),
             ],
         );
         let inserted = inserted.and_then(|n| transaction.commit().map(|()| n == 1));

@@ -2,7 +2,7 @@ use super::*;
 use crate::history::{FrozenTrial, TrialState};
 use crate::objective::ObjectiveInfo;
 use crate::space::{Configuration, Space};
-use crate::storage::{Storage, load};
+use crate::storage::{Catalog, Storage, load};
 use crate::study::{Study, StudyError};
 use tempfile::TempDir;
 
@@ -43,8 +43,12 @@ fn a_newer_schema_is_refused() {
     let (_folder, path) = folder();
     drop(study(&path, 1.0).unwrap());
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    let before = std::fs::read(&path).unwrap();
     let error = SqliteStorage::open(&path).unwrap_err();
     assert!(matches!(error, StorageError::NewerSchema { found: 99, .. }), "{error}");
+    let error = SqliteStorage::read(&path).unwrap_err();
+    assert!(matches!(error, StorageError::NewerSchema { found: 99, .. }), "{error}");
+    assert_eq!(std::fs::read(&path).unwrap(), before, "it is left as it is");
 }
 
 #[test]
@@ -134,6 +138,36 @@ fn the_fourth_schema_keeps_its_reports_and_gives_back_what_ran() {
         assert_eq!(study.trials()[1].state, expected);
         assert_eq!(study.trials()[1].configuration, history.trials()[1].configuration);
     }
+}
+
+#[test]
+fn the_fifth_schema_is_read_as_it_is_and_its_numbers_are_used_once_from_then_on() {
+    let (_folder, path) = folder();
+    let dump = include_str!("../../../tests/data/schema-5.sql");
+    Connection::open(&path).unwrap().execute_batch(dump).unwrap();
+    let before = std::fs::read(&path).unwrap();
+    let (definition, history) = load(&mut SqliteStorage::read(&path).unwrap()).unwrap();
+    assert_eq!(history.trials()[1].reports, [(1, vec![0.5])]);
+    assert_eq!((history.trials()[1].attempt, history.trials()[1].claim.unwrap().token), (2, (-7i64) as u64));
+    assert_eq!(std::fs::read(&path).unwrap(), before, "reading does not migrate");
+    let storage = SqliteStorage::open_study(&path, "found").unwrap();
+    let mut study =
+        Study::define_by_run(definition.objectives).name("found").storage(storage).build().unwrap();
+    assert_eq!(study.ask().unwrap().number, 1, "its worker is gone");
+    SqliteStorage::open_study(&path, "other").unwrap().delete().unwrap();
+    let third = Study::define_by_run(vec![ObjectiveInfo::minimize("value")]).name("third");
+    drop(third.storage(SqliteStorage::open_study(&path, "third").unwrap()).build().unwrap());
+    let numbered = SqliteCatalog::new(&path, None).studies().unwrap();
+    assert_eq!(numbered, [(1, "found".to_owned()), (3, "third".to_owned())]);
+}
+
+#[test]
+fn a_study_that_has_its_file_alone_gets_a_new_number_as_well() {
+    let (_folder, path) = folder();
+    drop(study(&path, 1.0).unwrap());
+    SqliteStorage::open(&path).unwrap().delete().unwrap();
+    drop(study(&path, 2.0).unwrap());
+    assert_eq!(SqliteCatalog::new(&path, None).studies().unwrap(), [(2, "study".to_owned())]);
 }
 
 #[test]

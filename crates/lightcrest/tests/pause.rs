@@ -1,0 +1,136 @@
+//! A worker that stands still (SIGSTOP, a machine that sleeps) and goes on: on a server its lease ends
+//! meanwhile, and it finds that its trial is somebody else's; on a file it lives, and its trial stays its
+//! own.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+#![cfg(unix)]
+
+#[cfg(feature = "postgres")]
+#[path = "postgres/server.rs"]
+mod server;
+
+use lightcrest::objective::{Evaluation, ObjectiveInfo};
+use lightcrest::sampler::RandomSampler;
+use lightcrest::space::Space;
+use lightcrest::storage::{StorageError, open_url};
+use lightcrest::{Study, StudyError, TrialState};
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Where the worker finds its database; set by the parent.
+const TOLD: &str = "LIGHTCREST_TEST_PAUSE";
+
+fn study(url: &str) -> Study {
+    let space = Space::builder().float("x", 0.0, 1.0).build().unwrap();
+    let storage = open_url(url, None).unwrap().study("paused").unwrap();
+    let study = Study::builder(space, vec![ObjectiveInfo::minimize("loss")]).name("paused");
+    study.sampler(RandomSampler::new()).boxed_storage(storage).write_through(true).build().unwrap()
+}
+
+/// The worker: no test unless it is told what to do. It asks for a trial, and tells it when it is let.
+#[test]
+fn worker() {
+    let Some(url) = std::env::var_os(TOLD) else { return };
+    let mut study = study(url.to_str().unwrap());
+    let number = study.ask().unwrap().number;
+    let mut out = std::io::stdout();
+    writeln!(out, "\nasked {number}").unwrap();
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).unwrap();
+    let reported = study.report(number, 1, &[0.5]).map(drop);
+    let told = study.tell(number, Ok(Evaluation::new([1.0]))).map(drop);
+    let word = |result: &Result<(), StudyError>| match result {
+        Ok(()) => "kept".to_owned(),
+        Err(StudyError::Storage(StorageError::LeaseLost { .. })) => "lost".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    writeln!(out, "\nended {} {}", word(&reported), word(&told)).unwrap();
+}
+
+struct Worker(Child, BufReader<ChildStdout>);
+
+impl Worker {
+    fn start(url: &str) -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "worker", "--nocapture", "--test-threads=1"]).env(TOLD, url);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        Self(child, out)
+    }
+
+    /// What follows a word at the beginning of a line.
+    fn said(&mut self, word: &str) -> String {
+        loop {
+            let mut line = String::new();
+            assert!(self.1.read_line(&mut line).unwrap() > 0, "it ended before it said `{word}`");
+            if let Some(rest) = line.strip_prefix(word) {
+                return rest.trim().to_owned();
+            }
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([name, &self.0.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+#[test]
+#[cfg(feature = "postgres")]
+fn a_worker_that_stood_still_for_longer_than_its_lease_cannot_write() {
+    let Some(server) = server::Server::start() else { return };
+    let url = format!("{}?lease=1", server.database("pause"));
+    let mut worker = Worker::start(&url);
+    let number: u64 = worker.said("asked").parse().unwrap();
+    worker.signal("-STOP");
+    let mut study = study(&url);
+    let begun = Instant::now();
+    let taken = loop {
+        let trial = study.ask().unwrap();
+        if trial.number == number {
+            break trial;
+        }
+        study.tell(trial.number, Ok(Evaluation::new([9.0]))).unwrap();
+        assert!(begun.elapsed() < Duration::from_secs(20), "its trial is not given to anybody");
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    assert!(begun.elapsed() > Duration::from_millis(500), "its lease had not ended");
+    assert_eq!(taken.attempt, 2);
+    worker.signal("-CONT");
+    worker.0.stdin.take().unwrap().write_all(b"\n").unwrap();
+    assert_eq!(worker.said("ended"), "lost lost");
+    study.tell(number, Ok(Evaluation::new([2.0]))).unwrap();
+    study.synchronize().unwrap();
+    let trial = &study.trials()[number as usize];
+    assert_eq!((trial.state, &trial.values), (TrialState::Complete, &Some(vec![2.0])));
+    assert!(trial.reports.is_empty(), "nothing of the run that was given up is kept: {:?}", trial.reports);
+}
+
+#[test]
+fn a_worker_on_a_file_that_stood_still_keeps_its_trial() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = folder.path().join("study.db").display().to_string();
+    let mut worker = Worker::start(&url);
+    let number: u64 = worker.said("asked").parse().unwrap();
+    worker.signal("-STOP");
+    let mut study = study(&url);
+    for _ in 0..2 {
+        let other = study.ask().unwrap().number;
+        assert_ne!(other, number);
+        study.tell(other, Ok(Evaluation::new([9.0]))).unwrap();
+        // Twice a second it is looked who lives.
+        std::thread::sleep(Duration::from_millis(600));
+    }
+    worker.signal("-CONT");
+    worker.0.stdin.take().unwrap().write_all(b"\n").unwrap();
+    assert_eq!(worker.said("ended"), "kept kept");
+    study.synchronize().unwrap();
+    assert_eq!(study.trials()[number as usize].values, Some(vec![1.0]));
+}
