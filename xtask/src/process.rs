@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// The folder of the workspace.
 pub(crate) fn root() -> PathBuf {
@@ -32,6 +32,18 @@ pub(crate) fn run(command: &mut Command) -> Result<(), String> {
     let line = line(command);
     println!("$ {line}");
     let status = command.status().map_err(|e| format!("`{line}` did not start: {e}"))?;
+    if status.success() { Ok(()) } else { Err(format!("`{line}` failed ({status})")) }
+}
+
+/// Runs the command and waits, without a word unless it fails.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn quiet(command: &mut Command) -> Result<(), String> {
+    let line = line(command);
+    // Pipes would be kept open by what it leaves running.
+    let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let status = status.map_err(|e| format!("`{line}` did not start: {e}"))?;
     if status.success() { Ok(()) } else { Err(format!("`{line}` failed ({status})")) }
 }
 

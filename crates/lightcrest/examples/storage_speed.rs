@@ -1,7 +1,8 @@
 //! How many trials a second processes make on one study in a storage, beside objectives that take no time.
 //!
 //! `storage_speed URL TRIALS` makes one new study a row in the database that the URL names and prints, for 1,
-//! 4 and 8 processes, trials a second and the longest trial: 10 parameters, with no reports and with 10.
+//! 4 and 8 processes, trials a second, from the moment when all are ready, and the longest trial: 10
+//! parameters that are drawn at random, with no reports and with 10.
 //!
 //! `storage_speed large URL TRIALS` makes one study of that many trials, and prints how long another process
 //! takes to open it and to ask for and tell a trial with the default sampler, and its memory.
@@ -16,7 +17,8 @@ use lightcrest::sampler::RandomSampler;
 use lightcrest::space::Domain;
 use lightcrest::storage::open_url;
 use lightcrest::{FrozenTrial, Study};
-use std::process::{Command, Stdio};
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 fn study(place: &str, name: &str) -> Study {
@@ -25,9 +27,11 @@ fn study(place: &str, name: &str) -> Study {
     builder.sampler(RandomSampler::new()).boxed_storage(storage).build().unwrap()
 }
 
-/// Makes trials; the longest of them.
+/// Makes trials, once it is let; the longest of them.
 fn work(place: &str, name: &str, trials: usize, reports: u64) -> Duration {
     let mut study = study(place, name);
+    println!("ready");
+    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
     let domain = Domain::Float { low: 0.0, high: 1.0, log: false, step: None };
     let mut longest = Duration::ZERO;
     for _ in 0..trials {
@@ -70,25 +74,29 @@ fn look(place: &str, name: &str) {
     let (opened, trials) = (begun.elapsed(), study.trials().len());
     let domain = Domain::Float { low: 0.0, high: 1.0, log: false, step: None };
     let mut times = Vec::new();
-    for _ in 0..7 {
+    // More than there are between two fits of the Gaussian process.
+    for i in 0..100 {
         let begun = Instant::now();
         let number = study.ask_number().unwrap();
-        for i in 0..10 {
-            study.suggest(number, &format!("x{i}"), &domain).unwrap();
+        let mut loss = 0.0;
+        for k in 0..10 {
+            let x = study.suggest(number, &format!("x{k}"), &domain).unwrap().as_f64().unwrap();
+            loss += (x - 0.3).powi(2);
         }
-        study.tell(number, Ok(Evaluation::new([1.0]))).unwrap();
-        times.push(begun.elapsed());
+        study.tell(number, Ok(Evaluation::new([loss + f64::from(i % 7)]))).unwrap();
+        times.push(begun.elapsed().as_secs_f64() * 1e3);
     }
     // The first builds what the sampler keeps.
     let first = times.remove(0);
-    times.sort();
+    times.sort_by(f64::total_cmp);
+    let (mean, median) = (times.iter().sum::<f64>() / times.len() as f64, times[times.len() / 2]);
+    let longest = times.last().unwrap();
     let memory = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let memory = memory.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or(" unknown").trim();
     println!(
-        "{trials} trials: opened in {:.2} s, first trial {:.0} ms, later ones {:.0} ms (median of 6), memory {memory}",
+        "{trials} trials: opened in {:.2} s; ask + tell: first {first:.0} ms, then median {median:.1} ms, mean {mean:.1} ms, \
+         longest {longest:.0} ms; memory {memory}",
         opened.as_secs_f64(),
-        first.as_secs_f64() * 1e3,
-        times[3].as_secs_f64() * 1e3
     );
 }
 
@@ -116,18 +124,19 @@ fn main() {
                 for processes in [1, 4, 8] {
                     let name = format!("{reports}-{processes}-{}", std::process::id());
                     drop(study(place, &name));
-                    let begun = Instant::now();
                     let child = || {
                         let mut command = Command::new(std::env::current_exe().unwrap());
                         command.args(["work", place, &name, &(trials / processes).to_string(), reports]);
-                        command.stdout(Stdio::piped()).spawn().unwrap()
+                        command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap()
                     };
-                    let children: Vec<_> = (0..processes).map(|_| child()).collect();
-                    let longest = children.into_iter().map(|child| {
-                        let output = child.wait_with_output().unwrap();
-                        assert!(output.status.success(), "a worker failed");
-                        String::from_utf8(output.stdout).unwrap().trim().parse::<f64>().unwrap()
-                    });
+                    let mut children: Vec<_> = (0..processes).map(|_| child()).collect();
+                    let out = |child: &mut Child| BufReader::new(child.stdout.take().unwrap()).lines();
+                    let mut said: Vec<_> = children.iter_mut().map(out).collect();
+                    let mut line = |i: usize| said[i].next().expect("a worker failed").unwrap();
+                    (0..processes).for_each(|i| assert_eq!(line(i), "ready"));
+                    let begun = Instant::now();
+                    children.iter_mut().for_each(|child| drop(child.stdin.take()));
+                    let longest = (0..processes).map(|i| line(i).parse::<f64>().unwrap());
                     let longest = longest.fold(0.0, f64::max);
                     let rate = trials as f64 / begun.elapsed().as_secs_f64();
                     println!(
