@@ -41,6 +41,14 @@ impl Url {
     /// # Errors
     /// If it cannot be one, or has a password.
     pub(crate) fn said(text: &str) -> Result<Self, CliError> {
+        Self::beside(text, Path::new(""))
+    }
+
+    /// As [`said`](Self::said), with relative paths that begin at `folder`.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn beside(text: &str, folder: &Path) -> Result<Self, CliError> {
         if text == "-" {
             return Self::of_environment()?.ok_or_else(missing);
         }
@@ -51,7 +59,7 @@ impl Url {
                  out, and put it into ~/.pgpass, PGPASSWORD or the URL of {VARIABLE}"
             )));
         }
-        Self::new(text, Path::new(""))
+        Self::new(text, folder)
     }
 
     /// One that the command line says, or that of the environment.
@@ -99,6 +107,11 @@ impl Url {
     /// As it is shown and written: without its password.
     pub(crate) fn shown(&self) -> String {
         without_password(&self.whole)
+    }
+
+    /// As it is, with its password: not to be shown.
+    pub(crate) fn whole(&self) -> &str {
+        &self.whole
     }
 
     /// The studies of the database.

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::Place;
-use lightcrest::storage::{SqliteStorage, load};
+use lightcrest::storage::{SqliteStorage, load, open_url};
 use lightcrest::{FrozenTrial, TrialState};
 use lightcrest_graph::network::{Activation, Conv2d, Linear, Network, Op, Shape, Weights};
 use lightcrest_graph::onnx::{ExportConfig, Model, save};
@@ -117,6 +117,35 @@ fn a_compression_leaves_everything_a_user_needs() {
     place.succeed(&["compress", "spec.toml"]);
     assert_eq!(place.trials(), trials);
     assert!(bytes(&format!("runs/tiny/front/{model}")) == made);
+}
+
+#[test]
+fn workers_compress_a_network_whose_front_the_command_writes() {
+    let place = place();
+    let url = "sqlite:///studies.db";
+    let start = |_| {
+        let mut worker = place.command(&["worker", "spec.toml", "--storage", url]);
+        worker.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    };
+    for mut worker in [0, 1].map(start) {
+        assert_eq!(worker.wait().unwrap().code(), Some(0));
+    }
+    let trials = || {
+        let path = place.path("studies.db").display().to_string();
+        let (_, history) = load(&mut *open_url(&path, None).unwrap().look("tiny").unwrap()).unwrap();
+        history.trials().to_vec()
+    };
+    let before = trials();
+    assert_eq!(before.len(), 8, "the budget is that of the study");
+    assert!(before.iter().all(|trial| trial.state == TrialState::Complete), "{before:?}");
+    assert!(!place.names("runs/tiny/weights").is_empty() && place.names("runs/tiny/front").is_empty());
+    place.succeed(&["compress", "spec.toml", "--storage", url]);
+    let front = place.names("runs/tiny/front");
+    assert!(!front.is_empty());
+    for model in front {
+        assert!(place.path(&format!("runs/tiny/front/{model}/model.onnx")).is_file());
+    }
+    assert_eq!(trials(), before, "nothing was left to run");
 }
 
 #[test]

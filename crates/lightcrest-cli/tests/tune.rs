@@ -467,6 +467,20 @@ fn a_run_learns_from_earlier_ones_and_shows_what_from() {
     let missing = place.run(&["tune", "second.toml", "--out", "new"]);
     assert_eq!(missing.code, Some(2), "{}", missing.stderr);
     assert!(missing.stderr.contains("runs/first") && !place.path("new").exists(), "{}", missing.stderr);
+    // So may a study of a database.
+    place.succeed(&["studies", "copy", "moved/study.db", "first", "--to", "studies.db"]);
+    place.succeed(&["studies", "copy", "moved/study.db", "first", "--to", "studies.db", "--as", "second"]);
+    place.write("fourth.toml", spec("fourth", "auto", 4));
+    let refused = place.run(&["tune", "fourth.toml", "--learn-from", "sqlite:///studies.db"]);
+    assert!(
+        refused.stderr.contains("studies.db holds 2 studies, and one must be named"),
+        "{}",
+        refused.stderr
+    );
+    place.succeed(&["tune", "fourth.toml", "--learn-from", "sqlite:///studies.db#first", "studies.db#first"]);
+    assert_eq!(x(&place.trials_of("fourth")[0]), x(best));
+    let shown = place.succeed(&["show", "runs/fourth"]).stdout;
+    assert!(shown.contains("Learnt from: first (12 of 12 trials, counts "), "{shown}");
     let deaf = spec("third", "tpe", 4);
     place.write("third.toml", deaf);
     let refused = place.run(&["tune", "third.toml", "--learn-from", "moved"]);

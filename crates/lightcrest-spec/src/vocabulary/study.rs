@@ -43,4 +43,4 @@ pub const MEMORY: Section = Section {
 
 /// What its `learn_from` is.
 pub const LEARN_FROM: &str =
-    "a list of folders of runs, or of their databases; relative paths begin at the folder of the spec";
+    "a list of folders of runs, or of databases as URL#STUDY; relative paths begin at the folder of the spec";
