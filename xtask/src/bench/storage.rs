@@ -31,9 +31,9 @@ pub(crate) fn storage(options: &[&str]) -> Result<(), String> {
 }
 
 fn speed(words: &[&str]) -> Result<(), String> {
-    let mut command = cargo();
-    command.args(["run", "--release", "--quiet", "--package", "lightcrest", "--features", "postgres"]);
-    run(command.args(["--example", "storage_speed", "--"]).args(words))
+    // With the features of the whole workspace, as the program has them.
+    run(cargo().args(["build", "--release", "--quiet", "--workspace", "--example", "storage_speed"]))?;
+    run(Command::new(target_folder().join("release/examples/storage_speed")).args(words))
 }
 
 fn compare(trials: &str) -> Result<(), String> {
