@@ -7,6 +7,7 @@ mod bench;
 mod fuzz;
 mod process;
 mod python;
+mod server;
 mod test;
 
 use std::process::ExitCode;
@@ -23,8 +24,9 @@ cargo xtask COMMAND
   bench study   what a study costs a trial beside its objective, from Python, beside Optuna and Rustuna; and how many trials a second threads
                 and processes make (--rounds N, default 5)
   bench figures   how long figures take from Python, beside Optuna (--trials N,M, default 1000,4000; --rounds N, default 3)
-  bench storage URL   trials a second that 1, 4 and 8 processes make on one study in a database (--trials N, default 400);
-                with --large [N], how long one of 100,000 trials takes to open and to go on, and its memory
+  bench storage   trials a second that 1, 4 and 8 processes make on one study in SQLite and PostgreSQL, beside Optuna and Rustuna, and how long
+                studies of 1,000 and 100,000 trials take to open and to go on (--trials N, default 400); with a URL only ours on that database,
+                with --large [N] how long one of 100,000 trials takes to open and to go on, and its memory
   bench bo      regret of the samplers on suites of tuning problems (--suite A,B, --task A,B, --sampler 'A;B', --seeds 0-9,
                 --budget 100, --threads 2), beside peers (--peer 'optuna_tpe;hyperopt_tpe;smac;egobox;optimizer_gp';
                 Optuna's are optuna_gp, _tpe, _cmaes, _nsga2, _nsga3, _qmc, _random);

@@ -29,6 +29,7 @@ pub(crate) fn run_all(long: bool) -> Result<(), String> {
     pruning()?;
     decomposing()?;
     package()?;
+    optuna()?;
     clusters()
 }
 
@@ -135,6 +136,15 @@ fn decomposing() -> Result<(), String> {
 /// The tests of the Python package, and among them those that run on clusters of Ray and Dask.
 const PYTHON_TESTS: &str = "crates/lightcrest-python/tests";
 const CLUSTER_TESTS: &str = "crates/lightcrest-python/tests/clusters";
+
+/// What Optuna writes is read, and what is written for it is what it reads, in its dashboard as well.
+fn optuna() -> Result<(), String> {
+    let program = built("--bin", "lightcrest")?;
+    let program = program.get_program();
+    let python = python::environment("package")?;
+    let script = root().join("xtask/python/optuna_files.py");
+    run(Command::new(python).arg(script).arg("check").arg(program).arg(target_folder().join("optuna-check")))
+}
 
 /// The Python package, built as a wheel and installed into an environment of its own, must pass its tests
 /// there.

@@ -10,8 +10,8 @@ pub(crate) use onnx::{
     LayoutName, MethodName, PictureArguments, PruneArguments, QuantizeArguments, RangeName,
 };
 pub(crate) use studies::{
-    CopyArguments, DeleteArguments, ExportArguments, ExportFormat, ListArguments, NamedArguments,
-    RenameArguments, ReportArguments, Role, ShownArguments, StudiesArguments, StudiesCommand,
+    CopyArguments, DeleteArguments, ExportArguments, ExportFormat, ImportArguments, ListArguments,
+    NamedArguments, RenameArguments, ReportArguments, Role, ShownArguments, StudiesArguments, StudiesCommand,
     WorkerArguments,
 };
 use studies::{REPORT_EXAMPLES, SHOW_EXAMPLES, STUDIES_EXAMPLES, WORKER_EXAMPLES};
@@ -224,7 +224,8 @@ pub(crate) struct StudyArguments {
     /// Start anew; an earlier run is moved aside, to DIR.old-N
     #[arg(long)]
     pub(crate) fresh: bool,
-    /// Earlier runs that a new study learns from, beside those of the spec: folders or databases
+    /// Earlier studies that a new one learns from, beside those of the spec: folders of runs, or databases as
+    /// URL#STUDY
     #[arg(long, value_name = "RUN", num_args = 1..)]
     pub(crate) learn_from: Vec<PathBuf>,
     /// Trials that run at once [default: the spec's, or one a core]

@@ -118,3 +118,60 @@ fn trials_are_exported_whole() {
     assert_eq!(trial["attributes"]["note"], "a, \"0\"");
     assert!(trial["parameters"]["x"].is_f64() && trial["finished"].as_str().unwrap().ends_with('Z'));
 }
+
+/// What Optuna's `JournalStorage` writes of one trial, and of one that waits.
+const JOURNAL: &str = r#"{"op_code":0,"worker_id":"a","study_name":"theirs","directions":[2]}
+{"op_code":4,"worker_id":"a","study_id":0,"datetime_start":"2026-11-30T09:00:00.000000+00:00"}
+{"op_code":5,"worker_id":"a","trial_id":0,"param_name":"x","param_value_internal":0.25,"distribution":"{\"name\": \"FloatDistribution\", \"attributes\": {\"step\": null, \"low\": 0.0, \"high\": 1.0, \"log\": false}}"}
+{"op_code":6,"worker_id":"a","trial_id":0,"state":1,"values":[0.5],"datetime_complete":"2026-11-30T09:00:01.000000+00:00"}
+{"op_code":4,"worker_id":"a","study_id":0,"datetime_start":null,"state":4,"params":{},"distributions":{},"user_attrs":{},"system_attrs":{"fixed_params":{"x":0.5}},"intermediate_values":{}}
+"#;
+
+#[test]
+fn studies_of_optuna_are_taken_over_and_given_back() {
+    let place = Place::new("");
+    place.write("journal.log", JOURNAL);
+    let said = place.succeed(&["studies", "import", "journal.log", "--to", "studies.db"]).stdout;
+    assert!(said.starts_with("imported 2 trials to theirs in sqlite:///"), "{said}");
+    let shown = place.succeed(&["studies", "show", "studies.db"]).stdout;
+    for line in
+        ["objective   maximize value", "2 trials, 1 complete, 1 waiting", "best        trial 0: value 0.5"]
+    {
+        assert!(shown.contains(line), "{shown}");
+    }
+    let refused = place.run(&["studies", "import", "journal.log", "--to", "studies.db"]);
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.stderr.contains("there is a study `theirs`") && refused.stderr.contains("--as NAME"));
+    place.succeed(&["studies", "import", "journal.log", "theirs", "--as", "again", "--to", "studies.db"]);
+
+    let export = |format: &str, out: &str| {
+        place.succeed(&["studies", "export", "studies.db", "--format", format, "--out", out]).stdout
+    };
+    let said = export("optuna", "optuna.db");
+    assert!(said.starts_with("exported 2 studies with 4 trials to sqlite:///"), "{said}");
+    export("optuna-journal", "optuna.log");
+    for (from, to) in [("optuna.db", "a.db"), ("optuna.log", "b.db")] {
+        place.succeed(&["studies", "import", from, "--to", to, "--utc-offset", "-3.5"]);
+        assert_eq!(names(&place, to), ["theirs", "again"]);
+    }
+    let start = |url: &str| -> String {
+        let lines = place.succeed(&["studies", "export", url, "theirs", "--format", "jsonl"]).stdout;
+        let first: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+        first["started"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(start("b.db"), start("studies.db"), "a journal says where its times are from");
+    for (arguments, what) in [
+        (&["export", "studies.db", "--format", "optuna"][..], "say --out FILE"),
+        (&["export", "studies.db", "--format", "optuna", "--out", "optuna.db"], "it is there already"),
+        (&["import", "nowhere.db", "--to", "studies.db"], "nowhere.db does not exist"),
+        (&["import", "studies.db", "--to", "other.db"], "it has no tables of Optuna"),
+        (&["import", "journal.log", "none", "--to", "studies.db"], "no study `none` of Optuna's"),
+        (&["import", "journal.log", "--to", "studies.db", "--utc-offset", "99"], "from -24 to 24"),
+        (&["import", "postgresql://ann:hunter2@db/d", "--to", "studies.db"], "was given with a password"),
+    ] {
+        let refused = place.run(&[&["studies"], arguments].concat());
+        assert_eq!(refused.code, Some(2), "{arguments:?}: {}", refused.stderr);
+        assert!(refused.stderr.contains(what), "{arguments:?}: {}", refused.stderr);
+    }
+    assert!(!place.path("other.db").exists());
+}

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use lightcrest::storage::optuna::Zone;
 
 use super::StudyArguments;
 
@@ -28,6 +29,8 @@ Examples:
   lightcrest studies show studies.db digits --json
   lightcrest studies copy studies.db digits --to postgresql://ann@db/studies
   lightcrest studies export studies.db digits --format csv > digits.csv
+  lightcrest studies import optuna.db --to studies.db
+  lightcrest studies export studies.db digits --format optuna --out optuna.db
   lightcrest studies delete studies.db digits";
 
 pub(super) const SHOW_EXAMPLES: &str = "\
@@ -64,7 +67,8 @@ pub(crate) struct WorkerArguments {
     /// Folder that all workers see, for what trials write [default: runs/NAME of the spec]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Earlier runs that a new study learns from, beside those of the spec: folders or databases
+    /// Earlier studies that a new one learns from, beside those of the spec: folders of runs, or databases as
+    /// URL#STUDY
     #[arg(long, value_name = "RUN", num_args = 1..)]
     learn_from: Vec<PathBuf>,
     /// Trials that run at once in this process [default: the spec's, or one a core]
@@ -135,8 +139,10 @@ pub(crate) enum StudiesCommand {
     Rename(RenameArguments),
     /// Copy a study as it is at this moment, also to back it up: what runs in it waits in the copy
     Copy(CopyArguments),
-    /// Write the trials of a study, one a line
+    /// Write the trials of a study, one a line, or whole studies for Optuna
     Export(ExportArguments),
+    /// Take over studies of Optuna
+    Import(ImportArguments),
 }
 
 /// `lightcrest studies list`
@@ -215,15 +221,57 @@ pub(crate) struct ExportArguments {
     /// The database; - for that of LIGHTCREST_STORAGE
     #[arg(value_name = "URL")]
     pub(crate) url: String,
-    /// Name of the study [default: the only one]
+    /// Name of the study [default: the only one; in a format of Optuna's, all]
     #[arg(value_name = "STUDY")]
     pub(crate) study: Option<String>,
     /// How it is written
     #[arg(long, value_name = "NAME", value_enum, default_value_t = ExportFormat::Csv)]
     pub(crate) format: ExportFormat,
-    /// The file [default: standard output]
+    /// The file; for `optuna` also postgresql://USER@HOST/DATABASE [default: standard output]
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) zone: ZoneArguments,
+}
+
+/// `lightcrest studies import`
+#[derive(Debug, Args)]
+pub(crate) struct ImportArguments {
+    /// Where Optuna keeps them: a SQLite file, a journal, or postgresql://USER@HOST/DATABASE
+    #[arg(value_name = "FROM")]
+    pub(crate) from: String,
+    /// Name of a study [default: all]
+    #[arg(value_name = "STUDY")]
+    pub(crate) study: Option<String>,
+    /// The database that they are taken over into [default: LIGHTCREST_STORAGE]
+    #[arg(long, value_name = "URL")]
+    pub(crate) to: Option<String>,
+    /// Name of the study there [default: the same]
+    #[arg(long = "as", value_name = "NAME", requires = "study")]
+    pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) zone: ZoneArguments,
+}
+
+/// Where Optuna's databases have their times from.
+#[derive(Debug, Args)]
+pub(crate) struct ZoneArguments {
+    /// Hours that the times in Optuna's databases are ahead of UTC, such as 2 or -3.5 [default: as here]
+    #[arg(long, value_name = "HOURS", allow_negative_numbers = true, value_parser = hours)]
+    utc_offset: Option<f64>,
+}
+
+impl ZoneArguments {
+    pub(crate) fn zone(&self) -> Zone {
+        self.utc_offset.map_or(Zone::Local, |hours| Zone::East((hours * 3600.0) as i32))
+    }
+}
+
+/// # Errors
+/// If it is no offset of this world.
+fn hours(text: &str) -> Result<f64, String> {
+    let hours = text.parse::<f64>().ok().filter(|hours| hours.abs() <= 24.0);
+    hours.ok_or_else(|| "a number of hours from -24 to 24 is needed".to_owned())
 }
 
 /// How trials are written.
@@ -233,4 +281,8 @@ pub(crate) enum ExportFormat {
     Csv,
     /// JSON lines: an object a trial, with everything that is kept of it
     Jsonl,
+    /// Tables of Optuna: a new SQLite file, or a database of PostgreSQL
+    Optuna,
+    /// A new journal of Optuna
+    OptunaJournal,
 }

@@ -5,20 +5,21 @@ use std::io::{self, Write};
 use comfy_table::CellAlignment;
 use lightcrest::history::TrialState;
 use lightcrest::objective::Direction;
+use lightcrest::storage::optuna::{self, Format, OptunaStudy};
 use lightcrest::storage::{StorageError, Summary, copy};
 use lightcrest_report::value::pairs;
 use lightcrest_report::{View, moment, trials_csv, trials_jsonl};
 use serde_json::{Map, Value as Json, json};
 
 use crate::arguments::{
-    CopyArguments, DeleteArguments, ExportArguments, ExportFormat, ListArguments, NamedArguments,
-    RenameArguments, StudiesArguments, StudiesCommand,
+    CopyArguments, DeleteArguments, ExportArguments, ExportFormat, ImportArguments, ListArguments,
+    NamedArguments, RenameArguments, StudiesArguments, StudiesCommand,
 };
 use crate::error::CliError;
 use crate::output::plain_table;
 use crate::place::{Place, Url};
 use crate::run::write_file;
-use crate::terminal::{print, written};
+use crate::terminal::{print, tell, written};
 
 const STATES: [TrialState; 5] =
     [TrialState::Complete, TrialState::Pruned, TrialState::Failed, TrialState::Running, TrialState::Waiting];
@@ -32,6 +33,7 @@ pub(crate) fn studies(arguments: &StudiesArguments) -> Result<(), CliError> {
         StudiesCommand::Rename(arguments) => rename(arguments),
         StudiesCommand::Copy(arguments) => copy_one(arguments),
         StudiesCommand::Export(arguments) => export(arguments),
+        StudiesCommand::Import(arguments) => import(arguments),
     }
 }
 
@@ -185,14 +187,90 @@ fn copy_one(arguments: &CopyArguments) -> Result<(), CliError> {
 }
 
 fn export(arguments: &ExportArguments) -> Result<(), CliError> {
+    let format = match arguments.format {
+        ExportFormat::Csv | ExportFormat::Jsonl => return export_lines(arguments),
+        ExportFormat::Optuna => Format::Tables,
+        ExportFormat::OptunaJournal => Format::Journal,
+    };
+    let Some(out) = arguments.out.as_ref().map(|out| out.display().to_string()) else {
+        return Err(CliError::Usage("a database of Optuna's is no text: say --out FILE".into()));
+    };
+    let out = Url::said(&out)?;
+    let url = Url::said(&arguments.url)?;
+    let names = match &arguments.study {
+        Some(name) => vec![name.clone()],
+        None => {
+            let summaries = url.catalog(None).and_then(|mut catalog| catalog.summaries());
+            summaries.map_err(|source| url.failed(source))?.into_iter().map(|summary| summary.name).collect()
+        }
+    };
+    if names.is_empty() {
+        return Err(CliError::Usage(format!("there is no study in {}", url.shown())));
+    }
+    let mut studies = Vec::with_capacity(names.len());
+    for name in &names {
+        let place = url.study(Some(name))?;
+        let study = place.look().and_then(|mut storage| OptunaStudy::of(&mut *storage));
+        studies.push(study.map_err(|source| place.failed(source))?);
+    }
+    let (count, trials) = (studies.len(), studies.iter().map(OptunaStudy::trials).sum::<usize>());
+    say_remarks(&studies);
+    optuna::write(out.whole(), format, studies, arguments.zone.zone(), None).map_err(|source| {
+        let what = format!("cannot write the studies to {}", out.shown());
+        CliError::Storage { what, source }
+    })?;
+    let s = if count == 1 { "y" } else { "ies" };
+    print(&format!("exported {count} stud{s} with {trials} trials to {}", out.shown()))
+}
+
+/// What could not be taken over as it was.
+fn say_remarks(studies: &[OptunaStudy]) {
+    studies.iter().flat_map(OptunaStudy::remarks).for_each(|remark| tell(&format!("note: {remark}")));
+}
+
+fn import(arguments: &ImportArguments) -> Result<(), CliError> {
+    let (from, to) = (Url::said(&arguments.from)?, Url::needed(arguments.to.as_deref())?);
+    let studies = optuna::read(from.whole(), arguments.study.as_deref(), arguments.zone.zone(), None);
+    let studies = studies.map_err(|source| {
+        let what = format!("cannot read Optuna's studies from {}", from.shown());
+        CliError::Storage { what, source }
+    })?;
+    let named = arguments.study.as_ref();
+    if studies.is_empty() {
+        let which = named.map_or_else(|| "no study".to_owned(), |name| format!("no study `{name}`"));
+        return Err(CliError::Usage(format!("there is {which} of Optuna's in {}", from.shown())));
+    }
+    // All or none: a name that is taken is known before anything is written.
+    let taken =
+        to.catalog(None).and_then(|mut catalog| catalog.names()).map_err(|source| to.failed(source))?;
+    let name = |study: &OptunaStudy| arguments.name.clone().unwrap_or_else(|| study.name().to_owned());
+    if let Some(study) = studies.iter().find(|study| taken.contains(&name(study))) {
+        let (name, place) = (name(study), to.shown());
+        return Err(CliError::Usage(format!(
+            "there is a study `{name}` in {place} already: take the study over under another name (`{} --as NAME`)",
+            study.name()
+        )));
+    }
+    say_remarks(&studies);
+    let mut lines = Vec::with_capacity(studies.len());
+    for study in &studies {
+        let place = to.study(Some(&name(study)))?;
+        let kept = place.open(None).and_then(|mut storage| study.keep(&mut *storage, &place.study));
+        let trials = kept.map_err(|source| place.failed(source))?;
+        lines.push(format!("imported {trials} trials to {} in {}", place.study, to.shown()));
+    }
+    print(&lines.join("\n"))
+}
+
+fn export_lines(arguments: &ExportArguments) -> Result<(), CliError> {
     let place = Url::said(&arguments.url)?.study(arguments.study.as_deref())?;
     let view = place.look().and_then(|mut storage| View::read(&mut *storage));
     let view = view.map_err(|source| place.failed(source))?;
     let write = |out: &mut dyn Write| {
         let mut out = io::BufWriter::new(out);
         match arguments.format {
-            ExportFormat::Csv => trials_csv(&view, &mut out)?,
             ExportFormat::Jsonl => trials_jsonl(&view, &mut out)?,
+            _ => trials_csv(&view, &mut out)?,
         }
         out.flush()
     };

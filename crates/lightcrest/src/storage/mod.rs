@@ -9,6 +9,7 @@ mod definition;
 mod error;
 mod memory;
 mod number;
+pub mod optuna;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod sqlite;

@@ -87,8 +87,8 @@ def _place(url: str) -> str | None:
 class RDBStorage(_FileStorage, BaseHeartbeat):
     """Keeps studies in a SQLite file, RDBStorage("sqlite:///study.db"), or in PostgreSQL, "postgresql://user@host/database".
 
-    The tables are of Lightcrest's own form; files of Optuna are refused. "sqlite:///:memory:" is a file in a temporary folder, which
-    goes with the storage. `engine_kwargs` and `skip_compatibility_check` have no meaning here.
+    The tables are of Lightcrest's own form; those of Optuna are refused, but the program `lightcrest studies import` takes its studies
+    over. "sqlite:///:memory:" is a file in a temporary folder, which goes with the storage. `engine_kwargs` and `skip_compatibility_check` have no meaning here.
 
     A trial of `optimize` whose process died is run again, by whatever process asks next, at most `retries` times; then it fails.
     With a `heartbeat_interval` it fails at once instead, as Optuna has it, and the callback is called: see fail_stale_trials. Trials

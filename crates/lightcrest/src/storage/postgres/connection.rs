@@ -13,7 +13,7 @@ use super::tls;
 use crate::storage::{CallOff, Cause, StorageError};
 use postgres::error::SqlState;
 use postgres::types::ToSql;
-use postgres::{Client, Config, NoTls, Row, Statement};
+use postgres::{Client, Config, NoTls, Row, SimpleQueryMessage, Statement};
 use std::collections::HashMap;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -26,6 +26,9 @@ const SLICE: Duration = Duration::from_millis(100);
 
 /// What the thread is told to do.
 type Job = Box<dyn FnOnce(&mut Session) + Send>;
+
+/// Rows of cells as texts.
+pub(super) type Texts = Vec<Vec<Option<String>>>;
 
 /// A way to the thread of a server, for all who say the same of it.
 pub(super) struct Server {
@@ -279,6 +282,25 @@ impl Session {
         self.connect()?;
         let Some(client) = &mut self.client else { return Err(unreachable(&self.place, "not connected")) };
         client.batch_execute(sql).map_err(|error| refused(&self.place, error))
+    }
+
+    /// Runs statements as they are with the client of that number, and gives what they found, as texts.
+    ///
+    /// # Errors
+    /// If the server refuses it, or the client was lost: another one knows nothing of its transaction.
+    pub(super) fn texts(&mut self, client: u64, sql: &str) -> Result<Texts, StorageError> {
+        let same = self.count == client;
+        let Some(client) = self.client.as_mut().filter(|client| same && !client.is_closed()) else {
+            return Err(unreachable(&self.place, "the connection was lost in the middle of a transaction"));
+        };
+        let messages = client.simple_query(sql).map_err(|error| refused(&self.place, error))?;
+        let cells = |message: SimpleQueryMessage| match message {
+            SimpleQueryMessage::Row(row) => {
+                Some((0..row.len()).map(|i| row.get(i).map(str::to_owned)).collect())
+            }
+            _ => None,
+        };
+        Ok(messages.into_iter().filter_map(cells).collect())
     }
 
     /// Connects, if need be; which client it is.

@@ -21,7 +21,7 @@ mod target;
 mod tls;
 mod write;
 
-use self::connection::{Server, Session};
+use self::connection::{Server, Session, Texts};
 use self::target::{Surroundings, Target};
 use super::{CallOff, Catalog, Storage, StorageError, Summary};
 
@@ -43,6 +43,32 @@ impl PostgresCatalog {
     /// [`StorageError::BadUrl`].
     pub(super) fn new(rest: &str, call_off: Option<CallOff>) -> Result<Self, StorageError> {
         Ok(Self { target: Target::parse(rest, &Surroundings::real())?, call_off })
+    }
+
+    /// Does something in a transaction of texts: `work` is told the database and how to ask it. `begin` is
+    /// the statement that begins it.
+    ///
+    /// # Errors
+    /// What `work` gives: then nothing was done. If the server refuses, or cannot be reached.
+    pub(super) fn transaction<T: Send + 'static>(
+        &self,
+        begin: &'static str,
+        work: impl FnOnce(String, &mut dyn FnMut(&str) -> Result<Texts, StorageError>) -> Result<T, StorageError>
+        + Send
+        + 'static,
+    ) -> Result<T, StorageError> {
+        self.call(move |session| {
+            let client = session.current()?;
+            session.texts(client, begin)?;
+            let place = session.place().to_owned();
+            let done = work(place, &mut |sql| session.texts(client, sql));
+            let end = session.texts(client, if done.is_ok() { "COMMIT" } else { "ROLLBACK" });
+            if end.is_err() {
+                session.forget();
+            }
+            let done = done?;
+            end.map(|_| done)
+        })
     }
 
     fn call<T: Send + 'static>(
