@@ -15,7 +15,8 @@ TRIALS = 80
 
 def quiet(name):
     package = importlib.import_module(name)
-    package.logging.set_verbosity(package.logging.ERROR)
+    if hasattr(package, "logging"):
+        package.logging.set_verbosity(package.logging.ERROR)
     return package
 
 
@@ -55,7 +56,8 @@ def main(name, url):
         study_name = f"rates-{processes}"
         study(package, url, study_name)
         command = [sys.executable, "-W", "ignore", __file__, "work", name, url, study_name, str(TRIALS // processes)]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        # What goes wrong is counted below.
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
         crew = [subprocess.Popen(command, **pipes) for _ in range(processes)]
         for process in crew:
             process.stdout.readline()
