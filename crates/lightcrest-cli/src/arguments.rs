@@ -85,7 +85,7 @@ pub(crate) enum Command {
     /// Run trials of a study beside others, on this machine and on others
     #[command(after_help = WORKER_EXAMPLES)]
     Worker(WorkerArguments),
-    /// List, show, delete, rename, copy and export the studies of a database
+    /// List, show, delete, rename, copy, export and import the studies of a database
     #[command(after_help = STUDIES_EXAMPLES)]
     Studies(StudiesArguments),
     /// Print a run or a study: its front, what mattered, the layers of its models
@@ -224,8 +224,7 @@ pub(crate) struct StudyArguments {
     /// Start anew; an earlier run is moved aside, to DIR.old-N
     #[arg(long)]
     pub(crate) fresh: bool,
-    /// Earlier studies that a new one learns from, beside those of the spec: folders of runs, or databases as
-    /// URL#STUDY
+    /// Earlier studies to learn from, beside those of the spec: folders, files, or URL#STUDY
     #[arg(long, value_name = "RUN", num_args = 1..)]
     pub(crate) learn_from: Vec<PathBuf>,
     /// Trials that run at once [default: the spec's, or one a core]

@@ -67,8 +67,7 @@ pub(crate) struct WorkerArguments {
     /// Folder that all workers see, for what trials write [default: runs/NAME of the spec]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Earlier studies that a new one learns from, beside those of the spec: folders of runs, or databases as
-    /// URL#STUDY
+    /// Earlier studies to learn from, beside those of the spec: folders, files, or URL#STUDY
     #[arg(long, value_name = "RUN", num_args = 1..)]
     learn_from: Vec<PathBuf>,
     /// Trials that run at once in this process [default: the spec's, or one a core]
