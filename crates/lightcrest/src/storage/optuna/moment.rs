@@ -41,7 +41,7 @@ fn local(_: i64) -> i64 {
     0
 }
 
-/// `2026-11-30 09:05:00.123456`, with a `T` in between or not, a fraction or none, and an offset or none: then
+/// `2026-11-30 09:05:00.123456`, with a `T` in between or not, a fraction or none, an offset or none: then
 /// it is the time of the zone. Where clocks were put back, the earlier of two.
 pub(super) fn read(text: &str, zone: Zone) -> Option<i64> {
     let (date, rest) = text.trim().split_once([' ', 'T'])?;
