@@ -145,12 +145,35 @@ impl Source<'_> {
                 _ => accumulate::<8>(&group.bins, rows, ordered, std::array::from_fn(offset), part),
             };
         }
-        for at in (0..group.width).filter(|at| is_used[*at]) {
-            let cells = &mut part[offset(at)..offset(at) + slots[at].values + 1];
-            for (&row, cell) in rows.iter().zip(ordered) {
-                let bin = usize::from(group.bins[row as usize * group.width + at]);
-                cells[bin] = add(cells[bin], *cell);
-            }
+        let mut used = (0..group.width).filter(|at| is_used[*at]).map(|at| (at, offset(at)));
+        let count = used.clone().count();
+        let mut next = || used.next().expect("so many are used");
+        match count {
+            0 => {}
+            1 => accumulate_some::<1>(group, rows, ordered, std::array::from_fn(|_| next()), part),
+            2 => accumulate_some::<2>(group, rows, ordered, std::array::from_fn(|_| next()), part),
+            3 => accumulate_some::<3>(group, rows, ordered, std::array::from_fn(|_| next()), part),
+            4 => accumulate_some::<4>(group, rows, ordered, std::array::from_fn(|_| next()), part),
+            5 => accumulate_some::<5>(group, rows, ordered, std::array::from_fn(|_| next()), part),
+            6 => accumulate_some::<6>(group, rows, ordered, std::array::from_fn(|_| next()), part),
+            _ => accumulate_some::<7>(group, rows, ordered, std::array::from_fn(|_| next()), part),
+        }
+    }
+}
+
+/// The bins of W features of a group at once, each with its place in the group and where its cells begin.
+fn accumulate_some<const W: usize>(
+    group: &Group,
+    rows: &[u32],
+    ordered: &[Cell],
+    used: [(usize, usize); W],
+    cells: &mut [Cell],
+) {
+    for (&row, cell) in rows.iter().zip(ordered) {
+        let row = &group.bins[row as usize * group.width..][..group.width];
+        for (at, offset) in used {
+            let sum = &mut cells[offset + usize::from(row[at])];
+            *sum = add(*sum, *cell);
         }
     }
 }
@@ -209,6 +232,32 @@ mod tests {
         let sum = cells.iter().fold([0; 2], |sum, cell| add(sum, *cell));
         assert!((scale.gradient(sum) / (-4096.0 * f64::from(f32::MAX)) - 1.0).abs() < 1e-6);
         assert_eq!(scale.hessian(sum), 4096.0);
+    }
+
+    #[test]
+    fn some_features_of_a_group_have_the_sums_that_they_have_among_all() {
+        let columns: Vec<Vec<f32>> =
+            (0..11).map(|c| (0..200).map(|row| (row * (c + 3) % 17) as f32).collect()).collect();
+        let columns: Vec<crate::Column<'_>> =
+            columns.iter().map(|column| crate::Column::Number(column)).collect();
+        let data = Dataset::new(&columns, &crate::BinningConfig::default()).unwrap();
+        let cells: Vec<Cell> = (0..200).map(|row| [row * 7 % 31, (row << COUNT_BITS) | 1]).collect();
+        let rows: Vec<u32> = (0..200).filter(|row| row % 3 != 0).collect();
+        let build = |is_used: &[bool]| {
+            let source = Source { data: &data, cells: &cells, is_used, threads: 1 };
+            let mut histogram = vec![[0; 2]; data.cells()];
+            source.build(&rows, &mut histogram, &mut Vec::new());
+            histogram
+        };
+        let all = build(&[true; 11]);
+        for mask in 0..1 << 11 {
+            let is_used: Vec<bool> = (0..11).map(|slot| mask >> slot & 1 == 1).collect();
+            let some = build(&is_used);
+            for (slot, place) in data.slots().iter().enumerate().filter(|(slot, _)| is_used[*slot]) {
+                let range = place.offset..=place.offset + place.values;
+                assert_eq!(some[range.clone()], all[range], "slot {slot} of {is_used:?}");
+            }
+        }
     }
 
     #[test]

@@ -152,6 +152,12 @@ fn run(
     Ok(Training { model: state.builder.finish(rounds), losses, rounds, validation })
 }
 
+/// Those of `rows` that are not among `some` of them, which are in the same order.
+fn others(rows: &[u32], some: &[u32]) -> Vec<u32> {
+    let mut some = some.iter().peekable();
+    rows.iter().copied().filter(|row| some.next_if_eq(&row).is_none()).collect()
+}
+
 /// What rounds change.
 struct State<'a> {
     problem: &'a Problem<'a>,
@@ -200,12 +206,12 @@ impl<'a> State<'a> {
             loss.derivatives(config.mode, &self.scores, &self.targets, rows, &mut self.derivatives);
         }
         let sampled = sample::rows(config, rows, round as u64);
+        let unseen = sampled.as_deref().map_or_else(Vec::new, |sampled| others(rows, sampled));
         let mut is_split = false;
         for output in 0..self.outputs {
             let scale = Scale::quantise(rows, &self.derivatives[output], &mut self.cells)
                 .ok_or(TreeError::Diverged { round })?;
             let seed = mix(mix(config.seed, round as u64), output as u64);
-            let is_sampled = sampled.is_some();
             let of_tree = sampled.clone().unwrap_or_else(|| rows.to_vec());
             let mut tree = self.grower.grow(of_tree, &self.cells, scale, seed);
             is_split |= !tree.branches.is_empty();
@@ -213,7 +219,7 @@ impl<'a> State<'a> {
             if config.mode == Mode::Boosting {
                 tree.leaves.iter_mut().for_each(|leaf| leaf.value *= config.learning_rate);
             }
-            self.add(&tree, output, is_sampled);
+            self.add(&tree, output, &unseen);
             self.builder.push(tree);
         }
         Ok(is_split)
@@ -231,8 +237,9 @@ impl<'a> State<'a> {
         }
     }
 
-    /// Adds a tree to the scores of training and validation rows.
-    fn add(&mut self, tree: &GrownTree, output: usize, is_sampled: bool) {
+    /// Adds a tree to the scores of training and validation rows; `unseen` are the training rows that it was
+    /// not grown on.
+    fn add(&mut self, tree: &GrownTree, output: usize, unseen: &[u32]) {
         let (scores, outputs) = (&mut self.scores, self.outputs);
         let mut add = |leaf: usize, rows: &[u32]| {
             let value = tree.leaves[leaf].value;
@@ -241,17 +248,19 @@ impl<'a> State<'a> {
             }
         };
         let data = self.problem.data;
-        if is_sampled && self.config.mode == Mode::Boosting {
-            self.routed.clear();
-            self.routed.extend_from_slice(self.problem.rows);
-            tree.route(data, &mut self.routed, &mut self.scratch, &mut add);
-        } else if self.config.mode == Mode::Boosting {
-            for (at, leaf) in tree.leaves.iter().enumerate() {
-                add(at, &tree.rows[leaf.rows.clone()]);
+        self.routed.clear();
+        // In a forest, the scores of the training rows are not needed: trees do not depend on each other.
+        if self.config.mode == Mode::Boosting {
+            if self.config.with_replacement {
+                // A row that was drawn twice is there twice.
+                self.routed.extend_from_slice(self.problem.rows);
+            } else {
+                for (at, leaf) in tree.leaves.iter().enumerate() {
+                    add(at, &tree.rows[leaf.rows.clone()]);
+                }
+                self.routed.extend_from_slice(unseen);
             }
         }
-        // In a forest, the scores of the training rows are not needed: trees do not depend on each other.
-        self.routed.clear();
         self.routed.extend_from_slice(self.problem.validation);
         tree.route(data, &mut self.routed, &mut self.scratch, &mut add);
     }
