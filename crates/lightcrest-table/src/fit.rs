@@ -23,11 +23,11 @@ use crate::error::TableError;
 use crate::metric::Metric;
 use crate::predict::scores;
 use crate::read::Source;
-use crate::search::{Limits, Made, Problem, ProblemConfig, TableObjective, portfolio, space};
+use crate::search::{Effort, Limits, Made, Problem, ProblemConfig, TableObjective, portfolio_within, space};
 use crate::table::{LearnConfig, learn};
 
-/// The part of the time that a quick trial may take, or else fewer rows are learnt from.
-pub const QUICK: f64 = 0.2;
+/// The share of the time that reading a table may take, or else a part of its rows is read.
+pub const READ: f64 = 0.3;
 /// The share of the time that is left for what follows the trials.
 pub const RESERVE: f64 = 0.04;
 /// The least time for trials, in which a constant is made in any case.
@@ -40,7 +40,7 @@ pub struct FitConfig {
     pub learn: LearnConfig,
     /// What is measured; by the task if it is not said.
     pub metric: Option<Metric>,
-    /// Folds.
+    /// Folds; fewer of them judge where the time is short.
     pub folds: usize,
     /// One seed, one answer, where the budget is in trials.
     pub seed: u64,
@@ -116,7 +116,8 @@ impl Objective for Keeping<'_> {
 /// If the table cannot be used, [`TableError::Stopped`] if `stop` was set, or what broke the study.
 pub fn fit(source: Source, config: &FitConfig) -> Result<Fit, TableError> {
     let begun = Instant::now();
-    let learnt = learn(source, &config.learn)?;
+    let within = config.time.map(|time| time.mul_f64(READ));
+    let learnt = learn(source, &LearnConfig { within, ..config.learn.clone() })?;
     let mut warnings = learnt.warnings.clone();
     let problem_config = ProblemConfig { metric: config.metric, folds: config.folds, seed: config.seed };
     let problem = Problem::new(learnt, &problem_config)?;
@@ -124,14 +125,13 @@ pub fn fit(source: Source, config: &FitConfig) -> Result<Fit, TableError> {
     let threads = config.threads.map_or(cores, usize::from);
     let mut objective = TableObjective::new(problem, config.limits, threads)?;
     let left = |part: f64| config.time.map(|time| time.mul_f64(part).saturating_sub(begun.elapsed()));
+    let mut effort = Effort::default();
     if let Some(left) = left(1.0) {
-        let share = objective.share(left.mul_f64(QUICK)).map_err(|error| broken(&error))?;
-        if share < 1.0 {
-            warnings.push(format!("{:.0} % of the rows are used, because the time is short", 100.0 * share));
-            objective.thin(share);
-        }
+        effort = objective.effort(left, false).map_err(|error| broken(&error))?;
+        objective.lighten(effort);
     }
     let problem = objective.problem();
+    warnings.extend(problem.splits.warnings.iter().cloned());
     let (metric, task) = (problem.metric, problem.task());
     for column in &problem.schema().columns {
         warnings.extend(column.warnings.iter().map(|warning| format!("{}: {warning}", column.name)));
@@ -148,7 +148,7 @@ pub fn fit(source: Source, config: &FitConfig) -> Result<Fit, TableError> {
     let pruner = PercentilePruner::new(pruner).map_err(|error| broken(&error))?;
     let builder = Study::builder(space, TableObjective::infos(metric)).seed(config.seed).pruner(pruner);
     let mut study = builder.build().map_err(|error| broken(&error))?;
-    for configuration in portfolio(problem) {
+    for configuration in portfolio_within(problem, effort.work) {
         study.enqueue(&configuration).map_err(|error| broken(&error))?;
     }
     let timeout = left(1.0 - RESERVE).map(|left| left.max(LEAST_TIME));

@@ -89,6 +89,24 @@ impl Splits {
             self.all.len()
         ));
     }
+
+    /// Leaves so many folds to judge by: the first ones, or the latest ones in the order of time, which learn
+    /// from most.
+    pub fn judge_by(&mut self, folds: usize) {
+        let before = self.folds.len();
+        if folds >= before {
+            return;
+        }
+        match self.ordered {
+            true => drop(self.folds.drain(..before - folds.max(1))),
+            false => self.folds.truncate(folds.max(1)),
+        }
+        let left = self.folds.len();
+        self.warnings.push(format!(
+            "{left} of {before} folds judge, for want of time: a larger budget of a fresh start, or --folds, \
+             uses more"
+        ));
+    }
 }
 
 /// Splits rows.
@@ -444,6 +462,20 @@ mod tests {
         assert!((600..1000).contains(&splits.learn.len()) && splits.folds.len() == 5);
         let of = |rows: &[u32]| rows.iter().map(|row| row / 4).collect::<HashSet<u32>>();
         assert_eq!(4 * of(&splits.all).len(), splits.all.len());
+    }
+
+    #[test]
+    fn fewer_folds_are_the_first_or_the_latest() {
+        let targets: Vec<f64> = (0..500).map(|i| f64::from(i % 2)).collect();
+        let (marks, times): (Vec<u64>, Vec<f64>) = ((0..500).collect(), (0..500).map(f64::from).collect());
+        for times in [None, Some(times.as_slice())] {
+            let all = split(&SplitInput { times, ..input(&targets, &marks) });
+            let mut fewer = all.clone();
+            fewer.judge_by(2);
+            let kept = if times.is_some() { &all.folds[3..] } else { &all.folds[..2] };
+            assert_eq!(fewer.folds, kept);
+            assert_eq!(fewer.warnings.len(), all.warnings.len() + 1);
+        }
     }
 
     #[test]

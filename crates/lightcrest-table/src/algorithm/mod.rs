@@ -7,6 +7,7 @@ mod linear;
 mod setting;
 
 pub use linear::{Linear, Term, TermKind};
+pub(crate) use setting::tree_cost;
 pub use setting::{Algorithm, Setting};
 
 use lightcrest_tree::{Dataset, Decision, Loss, Model, Patience, Problem, TrainConfig, TreeError};

@@ -8,6 +8,9 @@ use super::{forest, loss};
 use crate::Task;
 use crate::feature::Encoding;
 
+/// Rounds that are left in any case where work is limited.
+const FEWEST: f64 = 10.0;
+
 /// What learns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -52,6 +55,13 @@ pub struct Setting {
     configuration: Configuration,
     /// Rounds where they are known already: no early stopping then.
     pub rounds: Option<usize>,
+    /// What it may cost otherwise, in rounds of eight leaves.
+    pub work: f64,
+}
+
+/// How many rounds of eight leaves cost about as much as these; measured with lightcrest-tree.
+pub(crate) fn tree_cost(rounds: f64, leaves: f64) -> f64 {
+    rounds * (leaves / 8.0).sqrt()
 }
 
 impl Setting {
@@ -60,7 +70,7 @@ impl Setting {
         let name = configuration.get_str("algorithm").unwrap_or("constant");
         let algorithm = Algorithm::ALL.into_iter().find(|algorithm| algorithm.name() == name);
         let algorithm = algorithm.unwrap_or(Algorithm::Constant);
-        Self { algorithm, configuration: configuration.clone(), rounds: None }
+        Self { algorithm, configuration: configuration.clone(), rounds: None, work: f64::INFINITY }
     }
 
     /// How categories are given.
@@ -132,9 +142,13 @@ impl Setting {
             // A fixed hundred would leave the categories of small tables unused.
             config.categories.min_rows_per_group = (rows / 40).clamp(5, 100);
         }
-        if let Some(rounds) = self.rounds {
-            config.rounds = rounds.max(1);
-        }
+        config.rounds = match self.rounds {
+            Some(rounds) => rounds.max(1),
+            None => {
+                let most = self.work / tree_cost(1.0, config.leaves as f64);
+                (config.rounds as f64).min(most.max(FEWEST)) as usize
+            }
+        };
         config
     }
 }

@@ -99,6 +99,12 @@ impl Source {
         }
     }
 
+    /// About how many bytes there are unpacked.
+    pub(crate) fn unpacked(&self) -> u64 {
+        // Text that is packed takes about a fourth.
+        if self.packing == Packing::None { self.bytes() } else { 4 * self.bytes() }
+    }
+
     /// The unpacked bytes from the beginning.
     ///
     /// # Errors

@@ -2,35 +2,41 @@
 //! is and what it tells.
 //!
 //! ```text
-//! space       what may vary, and the configurations that are tried first
+//! space       what may vary
+//! portfolio   the configurations that are tried first
 //! problem     a table with its target, its parts and its metric
 //! objective   one trial: its folds, then models of all rows
 //! judge       what a trial's folds tell
 //! trainer     features of a part of the rows, and what learns from them
 //! ensemble    weighted means of models of earlier trials
 //! honest      what the best of many trials may be expected to score
+//! effort      how many folds, rows and rounds the time is enough for
 //! calibrate   temperature, threshold and factor, by rows that were not learnt from
 //! made        the models of a trial, and their file in a run's folder
 //! latency     how long a row takes
 //! ```
 
 mod calibrate;
+mod effort;
 mod ensemble;
 mod honest;
 mod judge;
 mod latency;
 mod made;
 mod objective;
+mod portfolio;
 mod problem;
 mod space;
 mod trainer;
 
+pub use effort::Effort;
 pub use ensemble::EnsembleMember;
 pub use latency::{Latency, latency};
 pub use made::Made;
 pub use objective::{Limits, TableObjective};
+pub use portfolio::{Boosting, portfolio, portfolio_within};
 pub use problem::{Problem, ProblemConfig};
-pub use space::{portfolio, space};
+pub use space::space;
 
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use lightcrest::history::{FrozenTrial, History};
 use lightcrest::objective::{self, Evaluation, ObjectiveInfo, TrialError};
@@ -105,26 +105,6 @@ impl TableObjective {
     /// The seed of a trial, as a spec can hold it.
     pub fn seed(&self, trial: u64) -> u64 {
         self.seed.unwrap_or(trial & i64::MAX as u64)
-    }
-
-    /// The share of the rows that a quick trial can learn from in this time, 1 if all; at least some thousand
-    /// rows' in any case.
-    ///
-    /// # Errors
-    /// If nothing can be learnt from the rows.
-    pub fn share(&self, time: Duration) -> Result<f64, TrialError> {
-        const LEAST: f64 = 3000.0;
-        let rows = self.problem().splits.all.len() as f64;
-        if rows <= LEAST || !self.problem().has_features() {
-            return Ok(1.0);
-        }
-        let share = time.as_secs_f64() / self.trainer.pace()?.as_secs_f64().max(1e-9);
-        Ok(if share >= 1.0 { 1.0 } else { share.max(LEAST / rows) })
-    }
-
-    /// Leaves about this share of the rows in every part, before the first trial.
-    pub fn thin(&mut self, share: f64) {
-        self.trainer.problem.thin(share);
     }
 
     /// The table and what is learnt.

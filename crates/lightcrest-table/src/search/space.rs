@@ -1,23 +1,23 @@
-//! What may vary, and the configurations that are tried first.
+//! What may vary.
 
-use lightcrest::space::{Configuration, Parameter, Space, SpaceError, Value};
+use lightcrest::space::{Parameter, Space, SpaceError};
 
 use super::Problem;
 use crate::Task;
 
 /// What decides which parameters there are.
-struct Facts {
+pub(super) struct Facts {
     /// Columns with so many levels that means may stand for them.
-    many_levels: bool,
+    pub(super) many_levels: bool,
     /// Targets above zero that are far from symmetric.
-    skewed: bool,
+    pub(super) skewed: bool,
     /// The most rows that a leaf may have to have.
-    most_rows: i64,
-    learns: bool,
+    pub(super) most_rows: i64,
+    pub(super) learns: bool,
 }
 
 impl Facts {
-    fn of(problem: &Problem) -> Self {
+    pub(super) fn of(problem: &Problem) -> Self {
         let rows = problem.splits.learn.len() as i64;
         Self {
             many_levels: problem
@@ -94,88 +94,4 @@ fn is_skewed(targets: &[f64]) -> bool {
 pub fn space(problem: &Problem) -> Result<Space, SpaceError> {
     let parameters = Facts::of(problem).parameters();
     parameters.into_iter().fold(Space::builder(), |builder, parameter| builder.parameter(parameter)).build()
-}
-
-/// The configurations that are tried first, from the quickest on: what did well on many tables.
-pub fn portfolio(problem: &Problem) -> Vec<Configuration> {
-    let facts = Facts::of(problem);
-    let mut list = vec![configuration(&[("algorithm", "constant".into())])];
-    if !facts.learns {
-        return list;
-    }
-    let boosting = |rounds: i64, rate: f64, leaves: i64, rows: i64, l2: f64, fractions: [f64; 2]| {
-        vec![
-            ("boosting.rounds", rounds.into()),
-            ("boosting.learning_rate", rate.into()),
-            ("boosting.leaves", leaves.into()),
-            ("boosting.min_rows", rows.min(facts.most_rows).into()),
-            ("boosting.l2", l2.into()),
-            ("boosting.row_fraction", fractions[0].into()),
-            ("boosting.column_fraction", fractions[1].into()),
-        ]
-    };
-    let trees =
-        |kind: &str, trees: i64, leaves: i64, rows: i64, fraction: f64| -> Vec<(&'static str, Value)> {
-            let rows = rows.min(facts.most_rows).into();
-            match kind {
-                "forest" => vec![
-                    ("forest.trees", trees.into()),
-                    ("forest.leaves", leaves.into()),
-                    ("forest.min_rows", rows),
-                    ("forest.column_fraction", fraction.into()),
-                ],
-                _ => vec![
-                    ("extra_trees.trees", trees.into()),
-                    ("extra_trees.leaves", leaves.into()),
-                    ("extra_trees.min_rows", rows),
-                    ("extra_trees.column_fraction", fraction.into()),
-                ],
-            }
-        };
-    let (plain, means, log) = (("levels", "as_it_is"), ("means", "as_it_is"), ("levels", "log"));
-    let mut add = |algorithm: &'static str, values: Vec<(&'static str, Value)>, how: (&str, &str)| {
-        let mut values = values;
-        values.push(("algorithm", algorithm.into()));
-        let mut made = configuration(&values);
-        if facts.many_levels && !matches!(algorithm, "linear" | "ensemble") {
-            made.set(format!("{algorithm}.categories"), how.0);
-        }
-        if facts.skewed && algorithm != "ensemble" {
-            made.set(format!("{algorithm}.target"), how.1);
-        }
-        if !list.contains(&made) {
-            list.push(made);
-        }
-    };
-    let linear = |penalty: f64, absolute: f64| {
-        vec![("linear.penalty", penalty.into()), ("linear.absolute", absolute.into())]
-    };
-    add("boosting", boosting(40, 0.2, 8, 20, 1.0, [1.0, 1.0]), plain);
-    add("linear", linear(1e-3, 0.0), if facts.skewed { log } else { plain });
-    add("boosting", boosting(400, 0.06, 8, 10, 2.0, [0.8, 0.7]), plain);
-    add("boosting", boosting(300, 0.1, 16, 20, 1.0, [0.9, 0.8]), plain);
-    if facts.many_levels {
-        add("boosting", boosting(400, 0.06, 8, 10, 2.0, [0.8, 0.7]), means);
-    }
-    if facts.skewed {
-        add("boosting", boosting(400, 0.06, 12, 10, 2.0, [0.8, 0.7]), log);
-    }
-    add("boosting", boosting(60, 0.3, 4, 20, 1.0, [1.0, 1.0]), plain);
-    let ensemble =
-        |picks: i64, price: f64| vec![("ensemble.picks", picks.into()), ("ensemble.price", price.into())];
-    add("ensemble", ensemble(4, 1e-2), plain);
-    add("linear", linear(1e-2, 1.0), plain);
-    add("extra_trees", trees("extra_trees", 60, 256, 3, 0.5), plain);
-    add("boosting", boosting(800, 0.05, 31, 20, 5.0, [0.8, 0.5]), plain);
-    add("forest", trees("forest", 50, 256, 4, 0.35), plain);
-    add("boosting", boosting(1200, 0.03, 12, 30, 10.0, [0.7, 0.4]), plain);
-    add("boosting", boosting(1000, 0.05, 64, 40, 10.0, [0.8, 0.6]), plain);
-    add("ensemble", ensemble(16, 1e-4), plain);
-    list
-}
-
-fn configuration(values: &[(&'static str, Value)]) -> Configuration {
-    let mut made = Configuration::new();
-    values.iter().for_each(|(name, value)| made.set(*name, value.clone()));
-    made
 }

@@ -148,7 +148,7 @@ fn groups_do_not_leak() {
             config.ignore = if group.is_none() { vec!["who".into()] } else { vec![] };
         });
         problem.metric = Metric::Auc;
-        let configuration = portfolio(&problem)[3].clone();
+        let configuration = portfolio(&problem)[2].clone();
         let objective = TableObjective::new(problem, Limits::default(), 1).unwrap();
         evaluate(&objective, &configuration).0[0]
     };
@@ -205,7 +205,7 @@ fn a_bound_on_the_size_is_a_constraint() {
     let portfolio = portfolio(&problem);
     let limits = Limits { bytes: Some(2000), latency_us: None };
     let objective = TableObjective::new(problem, limits, 1).unwrap();
-    let mut trial = Trial::detached(portfolio[3].clone(), 7);
+    let mut trial = Trial::detached(portfolio[2].clone(), 7);
     let evaluation = objective.evaluate(&mut trial).unwrap();
     assert!(evaluation.constraints[0].1 > 0.0, "{evaluation:?}");
     let mut trial = Trial::detached(portfolio[0].clone(), 7);

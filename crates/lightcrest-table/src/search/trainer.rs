@@ -8,13 +8,14 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use lightcrest::Configuration;
 use lightcrest::objective::TrialError;
 use lightcrest_tree::{BinningConfig, Dataset};
 
 use super::Problem;
+use super::effort::Pace;
 use crate::algorithm::{self, Algorithm, FitError, Fitted, Inputs, Setting, Training};
 use crate::feature::{Encoding, Feature, Fit, Matrix, Preparer};
 use crate::split::mix;
@@ -28,9 +29,6 @@ const SCREENING_ROUNDS: usize = 60;
 /// Rows and rounds of the training that time is estimated by.
 const PROBE_ROWS: usize = 4000;
 const PROBE_ROUNDS: usize = 8;
-
-/// Rounds of a quick trial.
-const QUICK: f64 = 40.0;
 
 /// Which rows a model is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -81,6 +79,8 @@ pub(super) struct Trainer {
     pool: rayon::ThreadPool,
     stop: Arc<AtomicBool>,
     deadline: Option<Instant>,
+    /// What one training may cost; see [`Setting::work`].
+    pub(super) work: f64,
     cache: Mutex<HashMap<(Encoding, Part), Arc<Prepared>>>,
 }
 
@@ -106,7 +106,8 @@ impl Trainer {
     /// If so many threads cannot be started.
     pub(super) fn new(problem: Problem, threads: usize) -> Result<Self, rayon::ThreadPoolBuildError> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.max(1)).build()?;
-        Ok(Self { problem, pool, stop: Arc::default(), deadline: None, cache: Mutex::default() })
+        let (stop, cache) = (Arc::default(), Mutex::default());
+        Ok(Self { problem, pool, stop, deadline: None, work: f64::INFINITY, cache })
     }
 
     /// When trainings give up: when the flag is set, or after a moment.
@@ -126,8 +127,8 @@ impl Trainer {
         self.pool.install(|| self.train_here(setting, part, seed))
     }
 
-    /// About how long a quick trial takes, by a training on a few of the rows.
-    pub(super) fn pace(&self) -> Result<Duration, TrialError> {
+    /// About how long work on all rows takes, by a training on a few of them.
+    pub(super) fn pace(&self) -> Result<Pace, TrialError> {
         let splits = &self.problem.splits;
         let rows = &splits.learn[..splits.learn.len().min(PROBE_ROWS)];
         self.pool.install(|| {
@@ -138,12 +139,12 @@ impl Trainer {
             let targets: Vec<f64> = rows.iter().map(|row| self.problem.targets[*row as usize]).collect();
             self.shallow(&data, &targets, PROBE_ROUNDS)?;
             let trained = begun.elapsed() - prepared;
-            // A model a fold, one for the test part and one of all rows; features are shared at best.
-            let trainings = (splits.folds.len() + 2) as f64;
-            let preparations = if self.is_shared(Encoding::Levels) { 2.0 } else { trainings };
-            let one =
-                prepared.mul_f64(preparations) + trained.mul_f64(trainings * QUICK / PROBE_ROUNDS as f64);
-            Ok(one.mul_f64(splits.all.len() as f64 / rows.len().max(1) as f64))
+            let times = splits.all.len() as f64 / rows.len().max(1) as f64;
+            Ok(Pace {
+                prepare: prepared.as_secs_f64() * times,
+                is_shared: self.is_shared(Encoding::Levels),
+                round: trained.as_secs_f64() * times / PROBE_ROUNDS as f64,
+            })
         })
     }
 
@@ -186,7 +187,9 @@ impl Trainer {
             seed: mix(seed ^ part.number()),
             threads: self.threads(),
         };
-        let outcome = algorithm::fit(&training, setting, &stop)?;
+        let mut setting = setting.clone();
+        setting.work = self.work;
+        let outcome = algorithm::fit(&training, &setting, &stop)?;
         let preparer = prepared.map_or_else(Preparer::default, |prepared| prepared.preparer.clone());
         let (fitted, validation, rounds) = (outcome.fitted, outcome.validation, outcome.rounds);
         Ok(Trained { fitted, preparer, validation, rounds })

@@ -61,8 +61,14 @@ pub struct FitSpec {
     pub limits: Limits,
     /// Folds.
     pub folds: usize,
-    /// The share of the rows to use; by the time if the spec does not say.
+    /// Whether the spec says how many folds there are: then all of them judge.
+    pub all_folds: bool,
+    /// The share of the rows to use and how many folds judge; by the time if the spec does not say.
     pub share: Option<f64>,
+    /// See `share`.
+    pub folds_used: Option<usize>,
+    /// What one trial may cost, in rounds of eight leaves; by the time if the spec does not say.
+    pub work: Option<f64>,
     /// The one model to make, where a spec makes one again.
     pub model: Option<ModelSpec>,
 }
@@ -138,12 +144,15 @@ fn document_to_spec(errors: &mut Errors, document: &DeTable<'_>) -> Option<FitSp
         missing,
         ignore,
         drop_missing_target: flag("drop_missing_target"),
+        share_read: fixed(&own, "share_read").and_then(|value| value.as_f64()),
+        within: None,
     };
     let limits = Limits {
         bytes: fixed(&own, "max_bytes").and_then(|value| value.as_i64()).map(i64::unsigned_abs),
         latency_us: fixed(&own, "max_latency_us").and_then(|value| value.as_f64()),
     };
-    let folds = fixed(&own, "folds").and_then(|value| value.as_i64()).map_or(FOLDS, |folds| folds as usize);
+    let whole = |key: &str| fixed(&own, key).and_then(|value| value.as_i64()).map(|number| number as usize);
+    let (folds, folds_used) = (whole("folds"), whole("folds_used"));
     let path = PathBuf::from(text(&own, "path")?);
     let model = table(errors, document, "model").map(|(items, _)| read_model(errors, items));
     if !errors.list.is_empty() {
@@ -157,7 +166,9 @@ fn document_to_spec(errors: &mut Errors, document: &DeTable<'_>) -> Option<FitSp
         study.pruner = Named::new("percentile", vec![("startup_trials", 6.into()), ("min_steps", 0.into())]);
     }
     let share = fixed(&own, "share").and_then(|value| value.as_f64());
-    Some(FitSpec { study, path, learn, metric, limits, folds, share, model })
+    let (all_folds, folds) = (folds.is_some(), folds.unwrap_or(FOLDS));
+    let work = fixed(&own, "work").and_then(|value| value.as_f64());
+    Some(FitSpec { study, path, learn, metric, limits, folds, all_folds, share, folds_used, work, model })
 }
 
 /// `[model]`.
@@ -272,6 +283,7 @@ pub fn json_schema() -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::search::Effort;
 
     #[test]
     fn a_spec_says_everything() {
@@ -322,8 +334,10 @@ mod tests {
             rounds: 0,
             after: After::default(),
         };
+        let effort = Effort { folds: 2, work: 7.5, ..Effort::default() };
         let model = ModelSpec { configuration, seed: 7, members: vec![member.clone(), member] };
-        let made = FitSpec::parse(&model_spec(&none, "again", &model, 1.0).unwrap(), "spec.toml").unwrap();
+        let made = FitSpec::parse(&model_spec(&none, "again", &model, effort).unwrap(), "spec.toml").unwrap();
+        assert_eq!((made.share, made.folds_used, made.work), (None, Some(2), Some(7.5)));
         assert_eq!((made.model.as_ref(), made.study.name.as_str()), (Some(&model), "again"));
         assert_eq!(made.study.pruner.name, "percentile");
         let wrong = words.to_string().replace("no_header", "no_headr");

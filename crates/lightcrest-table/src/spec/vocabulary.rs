@@ -30,9 +30,24 @@ pub(super) const TABLE: Section = Section {
         Key::optional("max_latency_us", POSITIVE, "one row takes at most so many microseconds"),
         Key::optional("folds", int_in(2, 20), "folds; default 5"),
         Key::optional(
+            "share_read",
+            POSITIVE_FRACTION,
+            "read about this share of the rows; default: all, if time allows",
+        ),
+        Key::optional(
             "share",
             POSITIVE_FRACTION,
-            "use about this share of the rows; default: all, if time allows",
+            "use about this share of the rows that are read; default: all, if time allows",
+        ),
+        Key::optional(
+            "work",
+            POSITIVE,
+            "one trial costs at most about so many rounds of eight leaves; default: 0.3 of the time",
+        ),
+        Key::optional(
+            "folds_used",
+            int_in(1, 20),
+            "judge by so many of the folds only; default: all, if time allows or `folds` is said",
         ),
         Key::optional("separator", Kind::Text, "one character or `tab`; default: found out"),
         Key::optional("encoding", Kind::Text, "such as windows-1252; default: found out"),

@@ -6,7 +6,7 @@ use lightcrest::space::{Configuration, Value as Setting};
 use toml::{Table, Value};
 
 use super::ModelSpec;
-use crate::search::EnsembleMember;
+use crate::search::{Effort, EnsembleMember};
 
 /// What a command line says of a table; the rest is left to the spec, or to the defaults.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -93,7 +93,7 @@ impl fmt::Display for SpecWords {
 
 /// A spec that makes one model again, from the spec of its search.
 ///
-/// `share` is that of the rows that were used.
+/// `effort` is what was used of the table.
 ///
 /// # Errors
 /// If the spec is no TOML.
@@ -101,7 +101,7 @@ pub fn model_spec(
     search: &str,
     name: &str,
     model: &ModelSpec,
-    share: f64,
+    effort: Effort,
 ) -> Result<String, toml::de::Error> {
     let whole: Table = toml::from_str(search)?;
     let is_kept = |(section, _): &(String, Value)| matches!(section.as_str(), "study" | "table");
@@ -111,8 +111,19 @@ pub fn model_spec(
         // A model that is made again is no trial of the study.
         study.remove("storage");
     }
-    if let (Some(Value::Table(table)), true) = (document.get_mut("table"), share < 1.0) {
-        table.insert("share".into(), Value::Float(share));
+    if let Some(Value::Table(table)) = document.get_mut("table") {
+        if effort.read < 1.0 {
+            table.insert("share_read".into(), Value::Float(effort.read));
+        }
+        if effort.share < 1.0 {
+            table.insert("share".into(), Value::Float(effort.share));
+        }
+        if effort.work.is_finite() {
+            table.insert("work".into(), Value::Float(effort.work));
+        }
+        if effort.folds < usize::MAX {
+            table.insert("folds_used".into(), Value::Integer(effort.folds as i64));
+        }
     }
     let mut own = settings(&model.configuration, model.seed);
     if !model.members.is_empty() {

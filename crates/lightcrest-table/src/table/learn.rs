@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hasher};
+use std::time::{Duration, Instant};
 
 use lightcrest_spec::diagnostic::nearest;
 
@@ -11,6 +12,7 @@ use super::{Schema, Table, Values};
 use crate::column::{Column, DecideConfig, Evidence, Kind, Profile, Reading, Role, decide, decide_target};
 use crate::error::TableError;
 use crate::read::{self, ReadConfig, Source};
+use crate::split::mix;
 use crate::token::missing::Missing;
 use crate::{LEAST_ROWS, Task};
 
@@ -35,6 +37,10 @@ pub struct LearnConfig {
     pub ignore: Vec<String>,
     /// Whether most targets may be missing.
     pub drop_missing_target: bool,
+    /// The share of the rows to read; by `within` if it is not said.
+    pub share_read: Option<f64>,
+    /// About how long reading may take: a part of the rows is read where all of them would take longer.
+    pub within: Option<Duration>,
 }
 
 /// A table that was learnt from.
@@ -46,6 +52,8 @@ pub struct Learnt {
     pub table: Table,
     /// A number for each row that equal rows share, the target included.
     pub marks: Vec<u64>,
+    /// The share of the rows that was read.
+    pub share_read: f64,
     /// What was decided about the table as a whole, ready to read.
     pub decisions: Vec<String>,
     /// What the user should look at.
@@ -77,8 +85,20 @@ pub fn learn(source: Source, config: &LearnConfig) -> Result<Learnt, TableError>
         find(text.names(), name)?;
     }
     let missing = Missing::with(&config.missing);
-    let profiles = profile(&text, &missing)?;
-    let mut learning = Learning { text: &text, config, missing, decisions: Vec::new(), warnings: Vec::new() };
+    let share = match (config.share_read, config.within) {
+        (Some(share), _) => share,
+        (None, Some(time)) => affordable(&text, &missing, time)?,
+        (None, None) => 1.0,
+    };
+    let profiles = profile(&text, &missing, share)?;
+    let (decisions, warnings) = (Vec::new(), Vec::new());
+    let mut learning = Learning { text: &text, config, missing, share, decisions, warnings };
+    if share < 1.0 {
+        let percent = (100.0 * share).max(0.1);
+        learning.warnings.push(format!(
+            "{percent:.1} % of the rows are read, for want of time: a larger budget of a fresh start reads more"
+        ));
+    }
     for decision in text.decisions() {
         match decision.strip_prefix("warning: ") {
             Some(warning) => learning.warnings.push(warning.to_owned()),
@@ -104,10 +124,43 @@ fn find(names: &[String], wanted: &str) -> Result<usize, TableError> {
     })
 }
 
-fn profile(text: &read::Text, missing: &Missing) -> Result<Vec<Profile>, TableError> {
+/// Whether a row is read, by its number from 0; the same in every reading.
+fn is_read(row: u64, share: f64) -> bool {
+    share >= 1.0 || ((mix(row ^ 0x0072_6561_6421) >> 11) as f64) < share * (1u64 << 53) as f64
+}
+
+/// The share of the rows that can be read in about so much time, by that of the first ones.
+fn affordable(text: &read::Text, missing: &Missing, time: Duration) -> Result<f64, TableError> {
+    /// Rows that are timed, and rows that are read at least.
+    const TIMED: u64 = 2000;
+    const LEAST: f64 = 10_000.0;
+    /// Columns are decided about in one reading and filled in another, which is about half the work.
+    const READINGS: f64 = 1.5;
+    let begun = Instant::now();
     let mut profiles = vec![Profile::default(); text.names().len()];
-    let mut records = text.records()?;
+    let (mut records, mut rows, mut bytes) = (text.records()?, 0, 0);
+    while rows < TIMED {
+        let Some((record, line)) = records.next_record()? else { return Ok(1.0) };
+        bytes += record.as_slice().len() + record.len();
+        for (profile, field) in profiles.iter_mut().zip(record) {
+            profile.add(field, line, missing);
+        }
+        rows += 1;
+    }
+    let all = text.source().unpacked() as f64 * rows as f64 / bytes.max(1) as f64;
+    let seconds = begun.elapsed().as_secs_f64() * READINGS * all / rows as f64;
+    let share = time.as_secs_f64() / seconds.max(1e-9);
+    Ok(if share >= 1.0 { 1.0 } else { share.max(LEAST / all).min(1.0) })
+}
+
+fn profile(text: &read::Text, missing: &Missing, share: f64) -> Result<Vec<Profile>, TableError> {
+    let mut profiles = vec![Profile::default(); text.names().len()];
+    let (mut records, mut row) = (text.records()?, 0);
     while let Some((record, line)) = records.next_record()? {
+        row += 1;
+        if !is_read(row - 1, share) {
+            continue;
+        }
         for (profile, field) in profiles.iter_mut().zip(record) {
             profile.add(field, line, missing);
         }
@@ -119,6 +172,7 @@ struct Learning<'a> {
     text: &'a read::Text,
     config: &'a LearnConfig,
     missing: Missing,
+    share: f64,
     decisions: Vec<String>,
     warnings: Vec<String>,
 }
@@ -216,8 +270,12 @@ impl Learning<'_> {
             columns.iter().map(|column| column.is_feature() || column.role == Role::Target).collect();
         let kept = columns[target].kept_words.clone();
         let (mut marks, mut rows) = (Vec::new(), 0);
-        let mut records = self.text.records()?;
+        let (mut records, mut row) = (self.text.records()?, 0);
         while let Some((record, _)) = records.next_record()? {
+            row += 1;
+            if !is_read(row - 1, self.share) {
+                continue;
+            }
             let token = record.get(target).unwrap_or("").trim();
             if self.missing.contains(token) && !kept.iter().any(|word| word == token) {
                 continue;
@@ -251,7 +309,8 @@ impl Learning<'_> {
         self.duplicates(&marks);
         let schema = Schema { columns, task, missing: self.config.missing.clone(), levels };
         let table = Table { values, rows };
-        Ok(Learnt { schema, table, marks, decisions: self.decisions, warnings: self.warnings })
+        let Self { share: share_read, decisions, warnings, .. } = self;
+        Ok(Learnt { schema, table, marks, share_read, decisions, warnings })
     }
 
     fn duplicates(&mut self, marks: &[u64]) {

@@ -137,3 +137,19 @@ fn groups_and_times_have_their_roles() {
     let config = LearnConfig { time: Some("who".into()), ..with_target("y") };
     assert!(learn(source(&text), &config).unwrap_err().to_string().contains("--time who"));
 }
+
+#[test]
+fn without_time_a_part_of_the_rows_is_read_the_same_ones_every_time() {
+    // Sorted by the target, so that the first rows alone would have one class.
+    let text =
+        rows("x,y", 40_000, |i| format!("{},{}", i * 7919 % 40_009, if i < 20_000 { "a" } else { "b" }));
+    let within = Some(std::time::Duration::ZERO);
+    let hurried = learn(source(&text), &LearnConfig { within, ..with_target("y") }).unwrap();
+    assert!((0.2..0.3).contains(&hurried.share_read), "{}", hurried.share_read);
+    assert!((9_000..11_000).contains(&hurried.table.rows), "{}", hurried.table.rows);
+    assert_eq!(hurried.schema.levels[1], ["a", "b"]);
+    assert!(hurried.warnings.iter().any(|warning| warning.contains("rows are read")));
+    let known = LearnConfig { share_read: Some(hurried.share_read), ..with_target("y") };
+    assert_eq!(learn(source(&text), &known).unwrap().marks, hurried.marks);
+    assert_eq!(table(&text, "y").unwrap().share_read, 1.0);
+}

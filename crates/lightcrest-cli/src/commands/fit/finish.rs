@@ -13,7 +13,7 @@ use lightcrest_report::{ColumnImportance, Confusion, Reliability};
 use lightcrest_table::diagnosis::{self, Diagnosis, Importance, diagnose};
 use lightcrest_table::metric::Metric;
 use lightcrest_table::predict::scores;
-use lightcrest_table::search::{Made, TableObjective, latency};
+use lightcrest_table::search::{Effort, Made, TableObjective, latency};
 use lightcrest_table::spec::{ModelSpec, model_spec};
 
 use crate::error::CliError;
@@ -27,8 +27,8 @@ type Cause = Box<dyn Error + Send + Sync>;
 pub(super) struct Finish<'a> {
     /// The spec of the search.
     pub(super) file: &'a FitFile,
-    /// The share of the rows that is used.
-    pub(super) share: f64,
+    /// What is used of the table.
+    pub(super) effort: Effort,
     pub(super) study: &'a Study,
     pub(super) folder: &'a RunFolder,
     pub(super) objective: &'a TableObjective,
@@ -106,7 +106,7 @@ impl Finish<'_> {
             seed: self.objective.seed(seed),
             members: TableObjective::members(trial),
         };
-        let config = model_spec(self.file.text(), &name, &model, self.share)?;
+        let config = model_spec(self.file.text(), &name, &model, self.effort)?;
         write_file(&folder.join("config.toml"), self.file.rewritten(&config, &folder).as_bytes())?;
         let card = ModelCard {
             files: ModelCard::fitted(onnx.is_some()),

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use lightcrest_table::read::Source;
+use lightcrest_table::search::Effort;
 use serde::{Deserialize, Serialize};
 
 use crate::error::CliError;
@@ -17,9 +18,18 @@ pub(super) struct Identity {
     bytes: u64,
     /// FNV-1a of them, in hexadecimal.
     checksum: String,
-    /// The share of the rows that is used, where it is not all.
+    /// The share of the rows that is read, where it is not all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    share_read: Option<f64>,
+    /// The share of those that is used, where it is not all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     share: Option<f64>,
+    /// How many folds judge, where they are not all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    folds_used: Option<usize>,
+    /// What one trial may cost, where that is limited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    work: Option<f64>,
 }
 
 impl Identity {
@@ -31,7 +41,15 @@ impl Identity {
             let failed = |error| CliError::Read { path: source.path().to_path_buf(), source: error };
             let count = reader.read(&mut buffer).map_err(failed)?;
             if count == 0 {
-                return Ok(Self { bytes, checksum: format!("{hash:016x}"), share: None });
+                let checksum = format!("{hash:016x}");
+                return Ok(Self {
+                    bytes,
+                    checksum,
+                    share_read: None,
+                    share: None,
+                    folds_used: None,
+                    work: None,
+                });
             }
             bytes += count as u64;
             for byte in &buffer[..count] {
@@ -40,9 +58,9 @@ impl Identity {
         }
     }
 
-    /// Refuses a table that is not the one that the run in `root` began with; returns the share of its rows
-    /// that the run uses, none where there is no run.
-    pub(super) fn check_same(&self, root: &Path) -> Result<Option<f64>, CliError> {
+    /// Refuses a table that is not the one that the run in `root` began with; returns what the run uses
+    /// of it, nothing where there is no run.
+    pub(super) fn check_same(&self, root: &Path) -> Result<Option<Effort>, CliError> {
         let folder = RunFolder::at(root)?;
         let path = folder.table();
         if !folder.has_study() || !path.exists() {
@@ -52,7 +70,13 @@ impl Identity {
         let text = fs::read_to_string(&path).map_err(failed)?;
         let kept: Self = serde_json::from_str(&text).map_err(|error| failed(error.into()))?;
         if kept.bytes == self.bytes && kept.checksum == self.checksum {
-            return Ok(Some(kept.share.unwrap_or(1.0)));
+            let all = Effort::default();
+            return Ok(Some(Effort {
+                read: kept.share_read.unwrap_or(all.read),
+                share: kept.share.unwrap_or(all.share),
+                folds: kept.folds_used.unwrap_or(all.folds),
+                work: kept.work.unwrap_or(all.work),
+            }));
         }
         let difference = match kept.bytes == self.bytes {
             true => "other values in as many bytes".to_owned(),
@@ -61,13 +85,20 @@ impl Identity {
         Err(CliError::OtherTable { path: root.to_path_buf(), difference })
     }
 
-    /// Keeps it with the run, unless it is there, and the share of the rows that is used.
-    pub(super) fn keep(self, folder: &RunFolder, share: f64) -> Result<(), RunError> {
+    /// Keeps it with the run, unless it is there, and what is used of the table.
+    pub(super) fn keep(self, folder: &RunFolder, effort: Effort) -> Result<(), RunError> {
         let path = folder.table();
         if path.exists() {
             return Ok(());
         }
-        let kept = Self { share: (share < 1.0).then_some(share), ..self };
+        let Effort { read, share, folds, work } = effort;
+        let kept = Self {
+            share_read: (read < 1.0).then_some(read),
+            share: (share < 1.0).then_some(share),
+            folds_used: (folds < usize::MAX).then_some(folds),
+            work: work.is_finite().then_some(work),
+            ..self
+        };
         let text = serde_json::to_string_pretty(&kept).expect("plain data with string keys is JSON");
         write_file(&path, format!("{text}\n").as_bytes())
     }

@@ -29,9 +29,11 @@ use lightcrest::objective::{Evaluation, TrialError};
 use lightcrest::{Study, StudyError, Trial};
 use lightcrest_graph::file::write_atomically;
 use lightcrest_spec::StudySpec;
-use lightcrest_table::fit::QUICK;
+use lightcrest_table::fit::READ;
 use lightcrest_table::read::Source;
-use lightcrest_table::search::{Made, Problem, ProblemConfig, TableObjective, portfolio, space};
+use lightcrest_table::search::{
+    Effort, Made, Problem, ProblemConfig, TableObjective, portfolio_within, space,
+};
 use lightcrest_table::spec::FitSpec;
 use lightcrest_table::table::learn;
 
@@ -76,17 +78,6 @@ pub(crate) fn fit(arguments: &FitArguments) -> Result<(), CliError> {
     let shown = arguments.file.display().to_string();
     let spec = &mut file.spec;
     let source = Source::open(&spec.path)?;
-    let learnt = learn(source.clone(), &spec.learn)?;
-    let identity = Identity::of(&source)?;
-    let config = ProblemConfig { metric: spec.metric, folds: spec.folds, seed: spec.study.seed };
-    let problem = Problem::new(learnt, &config)?;
-    spec.study.objectives = TableObjective::infos(problem.metric);
-    // Trainings share the threads: one trial at a time, unless the spec wants several.
-    spec.study.workers.get_or_insert(1);
-    // Nothing but the constant can be tried.
-    if !problem.has_features() {
-        spec.study.budget.trials = Some(1);
-    }
     let study_arguments = StudyArguments {
         spec: arguments.file.clone(),
         out: arguments.out.clone(),
@@ -98,22 +89,35 @@ pub(crate) fn fit(arguments: &FitArguments) -> Result<(), CliError> {
         role: Role::Whole,
     };
     let target = Target::of(&study_arguments, &spec.study)?;
+    let identity = Identity::of(&source)?;
     // Another table has another space: what changed is the table.
     let kept = match arguments.fresh {
         true => None,
         false => identity.check_same(&target.root)?,
     };
+    if let Some(kept) = kept {
+        spec.learn.share_read = Some(kept.read);
+    }
+    spec.learn.within = spec.study.budget.time.map(|time| time.mul_f64(READ).saturating_sub(begun.elapsed()));
+    let learnt = learn(source, &spec.learn)?;
+    let config = ProblemConfig { metric: spec.metric, folds: spec.folds, seed: spec.study.seed };
+    let problem = Problem::new(learnt, &config)?;
+    spec.study.objectives = TableObjective::infos(problem.metric);
+    // Trainings share the threads: one trial at a time, unless the spec wants several.
+    spec.study.workers.get_or_insert(1);
+    // Nothing but the constant can be tried.
+    if !problem.has_features() {
+        spec.study.budget.trials = Some(1);
+    }
     let threads = arguments.threads.map_or_else(cores, usize::from);
     let mut objective = TableObjective::new(problem, spec.limits, threads)?;
-    let share = match spec.share.or(kept) {
-        Some(share) => share,
-        None => share(&objective, spec, begun)?,
+    let effort = match kept {
+        Some(kept) => kept,
+        None => effort(&objective, spec, begun)?,
     };
-    if share < 1.0 {
-        objective.thin(share);
-    }
+    objective.lighten(effort);
     let table = columns::section(objective.problem());
-    let (space, mut first) = (space(objective.problem()), portfolio(objective.problem()));
+    let (space, mut first) = (space(objective.problem()), portfolio_within(objective.problem(), effort.work));
     spec.study.space = space.map_err(|error| CliError::Usage(format!("{}: {error}", spec.path.display())))?;
     if let Some(model) = &spec.model {
         objective.fix(model.seed, model.members.clone());
@@ -130,7 +134,7 @@ pub(crate) fn fit(arguments: &FitArguments) -> Result<(), CliError> {
     let (install, text) = (|| stop::install(None), file.text_in(&target.root));
     let pruner = prepare::pruner(&spec.study)?;
     let mut session = Session::open(&study_arguments, &spec.study, &text, &target, pruner, begun, install)?;
-    identity.keep(&session.folder, share)?;
+    identity.keep(&session.folder, effort)?;
     let json = serde_json::to_string_pretty(&table).expect("plain data with string keys is JSON");
     write_file(&session.folder.columns(), format!("{json}\n").as_bytes())?;
     begin(&mut session.study, &first).map_err(CliError::Broken)?;
@@ -149,7 +153,7 @@ pub(crate) fn fit(arguments: &FitArguments) -> Result<(), CliError> {
     let summary = result.map_err(CliError::Broken)?;
     // What is missing of the front is made in any case; only a second Ctrl-C keeps it from that.
     objective.end_by(Arc::new(AtomicBool::new(false)), None);
-    let finish = Finish { file, share, study: &session.study, folder: &folder, objective: &objective };
+    let finish = Finish { file, effort, study: &session.study, folder: &folder, objective: &objective };
     let notes = finish.run()?;
     if !arguments.quiet {
         notes.iter().for_each(|line| tell(line));
@@ -162,11 +166,22 @@ pub(crate) fn fit(arguments: &FitArguments) -> Result<(), CliError> {
     session.success(|_| None)
 }
 
-/// The share of the rows that a part of the budget is enough for.
-fn share(objective: &TableObjective, spec: &FitSpec, begun: Instant) -> Result<f64, CliError> {
-    let Some(time) = spec.study.budget.time else { return Ok(1.0) };
-    let left = time.saturating_sub(begun.elapsed()).mul_f64(QUICK);
-    objective.share(left).map_err(|error| CliError::Usage(format!("{}: {error}", spec.path.display())))
+/// What is used of a table: what the spec says, else what the budget is enough for.
+fn effort(objective: &TableObjective, spec: &FitSpec, begun: Instant) -> Result<Effort, CliError> {
+    let by_time = match spec.study.budget.time {
+        None => Effort { read: objective.problem().learnt.share_read, ..Effort::default() },
+        Some(time) => {
+            let left = time.saturating_sub(begun.elapsed());
+            let found = objective.effort(left, spec.all_folds || spec.model.is_some());
+            found.map_err(|error| CliError::Usage(format!("{}: {error}", spec.path.display())))?
+        }
+    };
+    Ok(Effort {
+        share: spec.share.unwrap_or(by_time.share),
+        folds: spec.folds_used.unwrap_or(by_time.folds),
+        work: spec.work.unwrap_or(by_time.work),
+        ..by_time
+    })
 }
 
 fn cores() -> usize {
