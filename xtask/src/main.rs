@@ -38,9 +38,11 @@ cargo xtask COMMAND
                 what pruning half of the channels saves of both, beside other tools; --part search for what
                 `lightcrest compress` finds beside random search, uniform L1 and EVBMF ranks, with --seeds, --trials and --time of bench search;
                 --part int8 for `lightcrest quantize` beside onnxruntime's quantizer)
-  bench table --part trees   loss, training time and latency of the trees beside LightGBM and scikit-learn at the same settings, on
-                tables of PyPI packages (--table A,B; --seeds 0,1,2); --part onnx for models as ONNX in onnxruntime beside our predictions, which must
-                be equal
+  bench table   `lightcrest fit` beside LightGBM's defaults and FLAML on tables of PyPI packages, one thread each (--table A,B;
+                --seeds 0,1,2; --time 60; --peers ours,lightgbm,flaml,autogluon; --reuse takes what peers did in an earlier run)
+                --part trees for loss, training time and latency of the trees beside LightGBM and scikit-learn at the same settings;
+                --part onnx for models as ONNX in onnxruntime beside our predictions, which must be equal;
+                --part portfolio for what configurations score on each table (--time is the seconds of a table), and a list of the best
   fuzz onnx     damages those files and reads, infers, normalises and writes what is left of them (--minutes N, default 1)
   fuzz table    damages tables and models of tables and reads, splits and predicts with what is left of them (--minutes N)
 ";
