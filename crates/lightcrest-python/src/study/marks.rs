@@ -4,8 +4,8 @@
 use crate::trial::SYSTEM;
 use lightcrest::{FrozenTrial, Study, TrialState};
 
-/// A trial: its number, its state as a word, whether it goes back to waiting when its worker dies, and what is
-/// kept with it.
+/// A trial: its number, its state as a word, whether it goes back to waiting when its worker dies, and what
+/// is kept with it.
 pub(super) type Marked = (u64, &'static str, bool, Option<String>);
 
 /// The trials whose text by this key begins so; `every`: also the running ones that have none.
