@@ -3,8 +3,9 @@
 //! What the sampler finds in a minute depends on where it begins. Quick configurations come first, so that
 //! there is a model soon; then a fixed list of boosting, from few leaves and large steps to many leaves and
 //! small ones; then what differs, for ensembles. The list was chosen by hand.
-//! `cargo xtask bench table --part portfolio` scores candidates on the development tables and chooses greedily among them (Feurer et al. 2022,
-//! *Auto-Sklearn 2.0*, section 3.1).
+//!
+//! `cargo xtask bench table --part portfolio` scores candidates on the development tables and chooses
+//! greedily among them (Feurer et al. 2022, *Auto-Sklearn 2.0*, section 3.1).
 
 use lightcrest::space::{Configuration, Value};
 
