@@ -4,7 +4,7 @@
 //! written opens in Optuna 5 and its dashboard as it is. Nothing of Optuna is needed for it.
 //!
 //! [`read`] gives [`OptunaStudy`]s, which a storage [keeps](OptunaStudy::keep); [`OptunaStudy::of`] makes
-//! one of a stored study, for [`write`].
+//! one of a stored study, for [`write()`].
 
 mod distribution;
 mod engine;
