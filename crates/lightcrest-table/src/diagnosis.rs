@@ -73,16 +73,22 @@ pub struct Importance {
     pub deviation: f64,
 }
 
-/// Looks at a model. `targets` are those of `rows`.
-pub fn diagnose(model: &Pipeline, metric: Metric, table: &Table, rows: &[u32], targets: &[f64]) -> Diagnosis {
-    let predictions = model.predict_rows(table, rows);
+/// Looks at a model. `predictions` and `targets` are those of `rows`.
+pub fn diagnose(
+    model: &Pipeline,
+    metric: Metric,
+    table: &Table,
+    rows: &[u32],
+    predictions: &[f64],
+    targets: &[f64],
+) -> Diagnosis {
     let outputs = model.outputs();
     let importance = importance(model, metric, table, rows, targets);
     let (mut reliability, mut confusion, mut predicted) = (Vec::new(), None, Vec::new());
     match model.schema.task {
         Task::Classification => {
-            reliability = bins(&predictions, outputs, targets);
-            confusion = Some(confused(model, &predictions, targets));
+            reliability = bins(predictions, outputs, targets);
+            confusion = Some(confused(model, predictions, targets));
         }
         Task::Regression => {
             let step = rows.len().div_ceil(LISTED).max(1);

@@ -119,7 +119,7 @@ impl Finish<'_> {
             refit: None,
             layers: Vec::new(),
             diagnosis: Some(shown(
-                diagnose(&made.judge, metric, table, &splits.test, &targets),
+                diagnose(&made.judge, metric, table, &splits.test, &predictions, &targets),
                 &made,
                 metric,
             )),
