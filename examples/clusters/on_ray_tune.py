@@ -3,8 +3,9 @@
 import os
 import sys
 
+import lightcrest
 import ray
-from lightcrest.ray import LightcrestSearch
+from lightcrest.ray import LightcrestSearch, can_restore
 from ray import tune
 
 
@@ -19,16 +20,20 @@ def train(config):
 if __name__ == "__main__":
     folder, samples = os.path.abspath(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 20
     ray.init(include_dashboard=False)
-    path = os.path.join(folder, "experiment")
-    if tune.Tuner.can_restore(path):
+    path, url = os.path.join(folder, "experiment"), os.environ["LIGHTCREST_STORAGE"]
+    search = LightcrestSearch(url, study_name="tune")
+    if can_restore(path):
         tuner = tune.Tuner.restore(path, trainable=train, resume_errored=True)
     else:
-        search = LightcrestSearch(os.environ["LIGHTCREST_STORAGE"], study_name="tune")
         tuner = tune.Tuner(
             train,
             param_space={"x": tune.uniform(-10, 10), "rate": tune.loguniform(1e-3, 1)},
-            tune_config=tune.TuneConfig(metric="loss", mode="min", num_samples=samples, search_alg=search, max_concurrent_trials=2),
+            tune_config=tune.TuneConfig(
+                metric="loss", mode="min", num_samples=samples - search.ended, search_alg=search, max_concurrent_trials=2
+            ),
             run_config=tune.RunConfig(name="experiment", storage_path=folder),
         )
-    best = tuner.fit().get_best_result(metric="loss", mode="min")
-    print(f"best {best.metrics['loss']:.4g} at {best.config}")
+    if search.ended < samples:
+        tuner.fit()
+    best = lightcrest.load_study(study_name="tune", storage=url).best_trial
+    print(f"best {best.value:.4g} at {best.params}")

@@ -11,7 +11,7 @@ import time
 import lightcrest
 import pytest
 import ray
-from lightcrest.ray import LightcrestSearch, RayExecutor
+from lightcrest.ray import LightcrestSearch, RayExecutor, can_restore
 from lightcrest.trial import TrialState
 from ray import tune
 from ray.cluster_utils import Cluster
@@ -245,7 +245,23 @@ def test_a_searcher_that_is_restored_suggests_again_what_ray_does_not_know(url, 
     assert len(second.study.trials) == 6
 
 
-def test_a_tuner_that_is_killed_and_restored_has_exactly_its_trials(tmp_path):
+def test_a_new_searcher_goes_on_with_what_an_earlier_one_left(url):
+    space = lightcrest.Space().float("x", 0, 1)
+    first = LightcrestSearch(url, study_name="l", space=space, metric="loss", mode="min", seed=0)
+    assert first.ended == 0
+    configs = [first.suggest(name) for name in "abc"]
+    first.on_trial_complete("b", {"loss": 2.0})
+    second = LightcrestSearch(url, study_name="l", space=space, metric="loss", mode="min", seed=0)
+    assert second.ended == 1 and [second.suggest(name) for name in "de"] == [configs[0], configs[2]]
+    for name in "df":
+        assert second.suggest(name)
+        second.on_trial_complete(name, {"loss": 4.0})
+    second.on_trial_complete("e", {"loss": 5.0})
+    assert [trial.value for trial in second.study.trials] == [4, 2, 5, 4]
+
+
+@pytest.mark.parametrize("torn", [False, True])
+def test_a_tuner_that_is_killed_and_started_again_has_exactly_its_trials(tmp_path, torn):
     script = pathlib.Path(__file__).parents[4] / "examples/clusters/on_ray_tune.py"
     url = f"sqlite:///{tmp_path / 'study.db'}"
     environment = {**os.environ, "LIGHTCREST_STORAGE": url, "TUNE_GLOBAL_CHECKPOINT_S": "1", "RAY_ADDRESS": ""}
@@ -265,6 +281,11 @@ def test_a_tuner_that_is_killed_and_restored_has_exactly_its_trials(tmp_path):
     assert process.poll() is None, "it was killed in the middle"
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    states = sorted((tmp_path / "experiment").glob("experiment_state-*.json"))
+    if torn:
+        # As a kill in the middle of writing leaves it.
+        os.truncate(states[-1], states[-1].stat().st_size // 2)
+        assert not can_restore(str(tmp_path / "experiment"))
     subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL, timeout=300)
     trials = lightcrest.load_study(study_name="tune", storage=url).trials
     assert [trial.state for trial in trials] == [COMPLETE] * 6

@@ -21,17 +21,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from lightcrest.ray._search import LightcrestSearch
+    from lightcrest.ray._search import LightcrestSearch, can_restore
 
-__all__ = ["LightcrestSearch", "RayExecutor"]
+__all__ = ["LightcrestSearch", "RayExecutor", "can_restore"]
 
 
 def __getattr__(name: str) -> Any:
     """Imports what needs Ray Tune when it is first used."""
-    if name == "LightcrestSearch":
-        from lightcrest.ray._search import LightcrestSearch
+    if name in ("LightcrestSearch", "can_restore"):
+        from lightcrest.ray import _search
 
-        return LightcrestSearch
+        return getattr(_search, name)
     raise AttributeError(f"module 'lightcrest.ray' has no attribute {name!r}")
 
 

@@ -8,14 +8,21 @@
 
 So `save` is small and `restore` reads the study as it is. What was suggested after Ray last wrote is unknown to a Tuner that is
 restored: it asks anew, under new ids, and gets those trials again, so that the study has as many trials as Ray.
+
+Ray's folder may be torn: it writes its files in place, and what it was writing when it was killed is empty or half. The study is
+whole then, too, and a new Tuner with a new searcher goes on with it: it gets the trials first that have not ended.
 """
 
 from __future__ import annotations
 
+import fnmatch
+import json
 import os
 from typing import Any
 
+import pyarrow.fs
 from ray import cloudpickle
+from ray.tune import Tuner
 from ray.tune.search import Searcher
 
 import lightcrest
@@ -44,12 +51,35 @@ def _log() -> Any:
     return logging._root
 
 
+def can_restore(path: str) -> bool:
+    """Whether `Tuner.restore(path, ...)` finds a Tuner there, and its last state whole.
+
+    Ray asks only whether there is a file. It writes its state in place, so that one that is killed meanwhile leaves a torn one, from
+    which it would begin anew with a single trial: make a new Tuner then, whose searcher goes on with the study.
+    path: the experiment's folder, or its URI.
+    """
+    if not Tuner.can_restore(path):
+        return False
+    files, folder = pyarrow.fs.FileSystem.from_uri(path if "://" in path else os.path.abspath(path))
+    names = [entry.path for entry in files.get_file_info(pyarrow.fs.FileSelector(folder))]
+    states = fnmatch.filter(names, "*/experiment_state-*.json")
+    if not states:
+        return False
+    try:
+        with files.open_input_stream(max(states)) as file:
+            json.loads(file.readall())
+    except ValueError:
+        return False
+    return True
+
+
 class LightcrestSearch(Searcher):
     """Proposes configurations to Ray Tune from a study in a storage.
 
     Nothing is lost when the Tuner is killed: `Tuner.restore` goes on with the study as it is, and a trial that Ray runs again is the
     same trial, whose first report of a step and first result stand. The study is one of Lightcrest like any other: `lightcrest show`,
-    `load_study` and the figures know it, and so does a later Tuner with the same `study_name`, which learns from it.
+    `load_study` and the figures know it, and so does a later Tuner with the same `study_name`, which takes the trials first that an
+    earlier one left running, and learns from the others. One Tuner at a time.
 
     A trial that a scheduler stopped is PRUNED if it was stopped before the longest that any trial came, and COMPLETE otherwise.
     """
@@ -111,9 +141,20 @@ class LightcrestSearch(Searcher):
         """The study."""
         if self._study is None:
             raise RuntimeError(
-                "LightcrestSearch does not know yet what to optimise: give `metric` and `mode`, and a `space` or the Tuner's `param_space`"
+                "LightcrestSearch does not know yet what to optimise: give `metric` and `mode`, and a `space` or the Tuner's `param_space`; "
+                "of a Tuner that was restored, Ray could not read the state: ask `lightcrest.ray.can_restore(path)` before, and make a new "
+                "Tuner if it cannot be: it goes on with the study"
             )
         return self._study
+
+    @property
+    def ended(self) -> int:
+        """How many trials of the study have ended, by whichever Tuner. 0 if there is no such study yet."""
+        try:
+            study = self._study or lightcrest.load_study(study_name=self._name, storage=self._storage)
+        except KeyError:
+            return 0
+        return sum(trial.state.is_finished() for trial in study.get_trials(deepcopy=False))
 
     def _open(self) -> None:
         ready = self._metric and self._mode and (self._space is not None or self._asked is not None)
@@ -136,6 +177,14 @@ class LightcrestSearch(Searcher):
         if not self._study.get_trials(deepcopy=False):
             for point in self._points:
                 self._study.enqueue_trial(flat(point, self._found or ()))
+        self._orphans = [number for number, state, leased, mark in self._unknown("") if state == "running"]
+
+    def _unknown(self, searcher: str) -> list[tuple[int, str, bool, str | None]]:
+        """Trials that a Tuner had of this searcher, or of any, and that Ray does not know. Those without a mark are of a process that
+        ended between two writes; trials that others run have a lease."""
+        known = set(self._numbers.values())
+        marked = self.study._engine.marked(_MARK, searcher, every=True)
+        return [found for found in marked if found[0] not in known and (found[3] is not None or not found[2])]
 
     def _metrics(self) -> list[str]:
         return self._metric if isinstance(self._metric, list) else [self._metric]
@@ -280,12 +329,7 @@ class LightcrestSearch(Searcher):
         if self._study is None:
             return
         self._study._engine.synchronize()
-        known = set(self._numbers.values())
-        self._orphans = []
-        for number, _, leased, mark in self._study._engine.marked(_MARK, f"{self._id}/", every=True):
-            # Without a mark: the process ended between two writes. Trials that others run have a lease.
-            if number not in known and (mark is not None or not leased):
-                self._orphans.append(number)
+        self._orphans = [number for number, *_ in self._unknown(f"{self._id}/")]
 
     def add_evaluated_point(
         self,
