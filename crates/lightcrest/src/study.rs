@@ -50,6 +50,8 @@ struct Own {
     origin: Origin,
     /// The attributes with which it waited.
     given: BTreeMap<String, Json>,
+    /// Since when there are parameters that it asked for and that are still to be stored.
+    unstored: Option<Instant>,
 }
 
 /// Asks a sampler for configurations, keeps what became of them in a storage.
@@ -84,6 +86,8 @@ pub struct Study {
     looked: Option<Instant>,
     /// Whether running trials are stored as they go on.
     write_through: bool,
+    /// Whether objectives take their time between two parameters.
+    slow: bool,
     /// Where the space is not declared.
     discovery: Option<Discovery>,
     /// What the trial that ended last had asked for: mostly the next one asks for the same.
@@ -323,6 +327,7 @@ impl Study {
             return Ok(false);
         }
         if self.write_through {
+            self.store_asked(number)?;
             let trial = self.history.get(number).ok_or(StudyError::UnknownTrial { number })?;
             let kept = self.storage.report(trial, step, values);
             let revision = self.kept(number, kept)?;
@@ -362,6 +367,7 @@ impl Study {
         let kept = self.storage.update(&changed, TrialState::Running);
         let revision = self.kept(number, kept)?;
         self.wrote(revision);
+        self.stored(number);
         self.take_over([changed])
     }
 

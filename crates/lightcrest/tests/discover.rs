@@ -5,7 +5,7 @@
 use lightcrest::objective::{Evaluation, ObjectiveInfo, TrialError};
 use lightcrest::sampler::{Capabilities, Context, GpSampler, RandomSampler, Sampler, SamplerError};
 use lightcrest::space::{Configuration, Discovery, Domain, Parameter, Sighting, Space, Suggestions, Value};
-use lightcrest::storage::SqliteStorage;
+use lightcrest::storage::{MemoryStorage, SqliteStorage, load};
 use lightcrest::{Executor, ExecutorConfig, FrozenTrial, Objective, Study, StudyError, Trial, TrialState};
 use proptest::prelude::*;
 use rand::seq::SliceRandom;
@@ -461,6 +461,51 @@ fn another_process_goes_on_with_a_running_trial() {
     there.tell(number, Ok(Evaluation::new([1.0]))).unwrap();
     here.synchronize().unwrap();
     assert_eq!(here.trials()[0].configuration, [("x", x), ("y", y)].into_iter().collect());
+}
+
+#[test]
+fn what_was_asked_for_is_stored_when_all_that_is_usual_was_or_something_else_happens() {
+    let storage = MemoryStorage::new();
+    let mut here = study().storage(storage.clone()).write_through(true).build().unwrap();
+    let stored = |number: u64| load(&mut storage.clone()).unwrap().1.get(number).unwrap().suggestions.len();
+    let ask = |study: &mut Study, number: u64, names: &[&str]| {
+        names.iter().for_each(|name| drop(study.suggest(number, name, &float()).unwrap()));
+        stored(number)
+    };
+    let tell = |study: &mut Study, number| {
+        study.tell(number, Ok(Evaluation::new([1.0]))).unwrap();
+    };
+    here.ask().unwrap();
+    assert_eq!(ask(&mut here, 0, &["x"]), 1, "nobody knows what comes next");
+    assert_eq!(ask(&mut here, 0, &["y"]), 2);
+    tell(&mut here, 0);
+    here.ask().unwrap();
+    assert_eq!(ask(&mut here, 1, &["x"]), 0, "`y` is asked for next");
+    assert_eq!(ask(&mut here, 1, &["y"]), 2);
+    tell(&mut here, 1);
+    here.ask().unwrap();
+    assert_eq!(ask(&mut here, 2, &["x", "z"]), 2, "it is another this time");
+    tell(&mut here, 2);
+    here.ask().unwrap();
+    assert_eq!(ask(&mut here, 3, &["x"]), 0);
+    here.report(3, 1, &[0.5]).unwrap();
+    assert_eq!(ask(&mut here, 3, &[]), 1, "a report says that there is more to see");
+    tell(&mut here, 3);
+}
+
+#[test]
+fn a_trial_that_may_be_told_from_elsewhere_keeps_nothing_back() {
+    let storage = MemoryStorage::new();
+    let mut here = study().storage(storage.clone()).write_through(true).lease(false).build().unwrap();
+    for number in 0..2 {
+        here.ask().unwrap();
+        for (i, name) in ["x", "y"].into_iter().enumerate() {
+            here.suggest(number, name, &float()).unwrap();
+            let (_, history) = load(&mut storage.clone()).unwrap();
+            assert_eq!(history.get(number).unwrap().suggestions.len(), i + 1);
+        }
+        here.tell(number, Ok(Evaluation::new([1.0]))).unwrap();
+    }
 }
 
 #[test]

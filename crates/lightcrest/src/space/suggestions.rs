@@ -66,6 +66,11 @@ impl Suggestions {
         (*next.0 == *name && (std::ptr::eq(&*next.1, domain) || *next.1 == *domain)).then_some(next)
     }
 
+    /// Whether nothing is expected beyond what comes next.
+    pub(crate) fn is_next_last(&self) -> bool {
+        self.list.as_ref().is_none_or(|list| list.len() <= self.len + 1)
+    }
+
     /// Adds the entry that [`next`](Self::next) gave.
     pub(crate) fn advance(&mut self) {
         debug_assert!(self.list.as_ref().is_some_and(|list| self.len < list.len()));

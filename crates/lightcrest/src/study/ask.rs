@@ -230,7 +230,7 @@ impl Study {
                 Some(_) => Origin::Queue,
                 None => Origin::Outside,
             };
-            self.own.insert(number, Own { origin, given });
+            self.own.insert(number, Own { origin, given, unstored: None });
             self.lost.remove(&number);
             if !reserve {
                 return Ok(Begun::Running(number));

@@ -118,7 +118,9 @@ impl StudyBuilder {
 
     /// Whether what running trials report and ask for is stored at once, so that other handles see it and a
     /// trial that was asked for in one process can be told in another; otherwise with their end, which is
-    /// faster. Off unless given.
+    /// faster. Off unless given. A trial with a [lease](Self::lease) that asks for the same parameters as the
+    /// one that ended last stores them with the last of them or with its first report, unless some trial took
+    /// a second between two of them.
     #[must_use]
     pub fn write_through(mut self, write_through: bool) -> Self {
         self.write_through = write_through;
@@ -202,6 +204,7 @@ impl StudyBuilder {
             retries,
             looked: None,
             write_through,
+            slow: false,
             discovery,
             usual: Suggestions::new(),
             declared,

@@ -7,6 +7,10 @@ use crate::trial::{Stream, derive_seed};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// An objective that takes so long between two parameters works in between.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// What a running trial is answered.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,6 +65,8 @@ impl Study {
         // Mostly parameters are asked for in the order of the space.
         let value = trial.configuration.get_near(&name, trial.suggestions.len());
         let own = self.own.get(&number).map(|own| own.origin);
+        let whole = trial.suggestions.is_next_last();
+        let leased = trial.claim.is_some_and(|claim| claim.leased);
         let asked = match own {
             _ if expected => None, // what comes next in the list was not asked for before
             Some(_) => trial.suggestions.get_shared(&name),
@@ -92,7 +98,10 @@ impl Study {
             }
         };
         let changed = value != Some(&answer);
-        let before = self.write_through.then(|| trial.clone());
+        // More is to come at once; and nobody but this worker ends the trial.
+        let later = self.write_through && expected && !whole && leased && self.puts_off(number);
+        let trial = running(Arc::make_mut(&mut self.history), number)?;
+        let before = (self.write_through && !later).then(|| trial.clone());
         match expected {
             true => trial.suggestions.advance(),
             false => trial.suggestions.push(name.clone(), domain.clone()),
@@ -106,6 +115,37 @@ impl Study {
         Ok(Answer { value: answer, domain, stray })
     }
 
+    /// Whether what a trial that runs here asks for is stored together with what it asks for next.
+    fn puts_off(&mut self, number: u64) -> bool {
+        let Some(own) = self.own.get_mut(&number) else { return false };
+        // It will do so again, and others are to see the first parameter.
+        self.slow |= own.unstored.is_some_and(|since| since.elapsed() >= PAUSE);
+        if !self.slow {
+            own.unstored.get_or_insert_with(Instant::now);
+        }
+        !self.slow
+    }
+
+    /// Stores what a running trial asked for, if that is still to be done.
+    pub(super) fn store_asked(&mut self, number: u64) -> Result<(), StudyError> {
+        if self.own.get(&number).is_none_or(|own| own.unstored.is_none()) {
+            return Ok(());
+        }
+        let trial = self.history.get(number).ok_or(StudyError::UnknownTrial { number })?;
+        let kept = self.storage.update(trial, TrialState::Running);
+        let revision = self.kept(number, kept)?;
+        self.wrote(revision);
+        self.stored(number);
+        Ok(())
+    }
+
+    /// A running trial is stored as it is.
+    pub(super) fn stored(&mut self, number: u64) {
+        if let Some(own) = self.own.get_mut(&number) {
+            own.unstored = None;
+        }
+    }
+
     /// Stores a running trial as it is now; if that is refused, it is as `before`.
     fn write_through(&mut self, before: FrozenTrial) -> Result<(), StudyError> {
         let number = before.number;
@@ -113,6 +153,7 @@ impl Study {
         match self.storage.update(trial, TrialState::Running) {
             Ok(revision) => {
                 self.wrote(revision);
+                self.stored(number);
                 Ok(())
             }
             Err(error) => {
