@@ -34,6 +34,7 @@ use self::turn::{Taken, Turn};
 use super::StorageError;
 use super::codec::refused as refused_by;
 use super::url::CallOff;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 use std::ffi::OsString;
 use std::fmt;
@@ -365,6 +366,8 @@ fn connection(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
         false => Connection::open_with_flags(path, flags)?,
     };
     connection.busy_timeout(SLICE)?;
+    // A prepared statement keeps its plan, whatever is bound: else SQLite prepares some anew for each write.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(32);
     Ok(connection)
 }
