@@ -12,11 +12,12 @@ pub(super) const TRIAL: &str =
         started, finished, suggestions, attempt, token, lease IS NOT NULL, given
     FROM lightcrest.trial WHERE study = $1 AND number = $2";
 
-/// The same of those that were written since a revision.
+/// The same of those that were written since a revision. What they are below is told as well, [`ALL`]: else
+/// the server would expect a third of the table, and make a plan anew for each number.
 const TRIALS: &str =
     "SELECT number, state, configuration, known, objective_values, reports, constraints, attributes, reason,
         started, finished, suggestions, attempt, token, lease IS NOT NULL, given
-    FROM lightcrest.trial WHERE study = $1 AND revision > $2 ORDER BY number";
+    FROM lightcrest.trial WHERE study = $1 AND revision > $2 AND revision <= $3 ORDER BY number";
 
 /// The trial of a row.
 pub(super) fn read(place: &str, row: &Row, common: &mut Common) -> Result<FrozenTrial, StorageError> {
@@ -42,6 +43,9 @@ pub(super) fn read(place: &str, row: &Row, common: &mut Common) -> Result<Frozen
     codec::trial(place, numbers, text, common)
 }
 
+/// No revision is above it.
+const ALL: i64 = i64::MAX;
+
 /// Reads the trials and reports that were written since.
 pub(super) fn read_changes(
     session: &mut Session,
@@ -51,14 +55,14 @@ pub(super) fn read_changes(
 ) -> Result<(), StorageError> {
     let place = session.place().to_owned();
     let (since, mut common) = (since as i64, Common::default());
-    for row in session.query(TRIALS, &[&study, &since])? {
+    for row in session.query(TRIALS, &[&study, &since, &ALL])? {
         changes.trials.push(read(&place, &row, &mut common)?);
     }
     let open = |trial: &&FrozenTrial| trial.state == TrialState::Running || since > 0;
     let numbers: Vec<i64> = changes.trials.iter().filter(open).map(|trial| trial.number as i64).collect();
     let sql = "SELECT number, attempt, step, report_values FROM lightcrest.report
-               WHERE study = $1 AND (revision > $2 OR number = ANY($3))";
-    let rows = session.query(sql, &[&study, &since, &numbers])?;
+               WHERE study = $1 AND (revision > $2 AND revision <= $3 OR number = ANY($4))";
+    let rows = session.query(sql, &[&study, &since, &ALL, &numbers])?;
     let reports = rows.iter().map(|row| {
         let number = |column: usize| row.get::<_, i64>(column) as u64;
         let values = codec::read_report(&place, row.get(3))?;

@@ -188,7 +188,7 @@ impl Storage for PostgresStorage {
     }
 
     fn create(&mut self, trial: &FrozenTrial) -> Result<u64, StorageError> {
-        let (study, number) = (self.id()?, trial.number);
+        let study = self.id()?;
         // It did not wait before.
         let w = Written { given: "{}".to_owned(), ..self.written(trial) };
         // A trial that waits was wished for by somebody; one that runs has done nothing yet.
@@ -196,12 +196,7 @@ impl Storage for PostgresStorage {
         let made = self.call(move |session| {
             let made = (getrandom::u64().map_err(|error| unreachable(session.place(), error.to_string()))?
                 >> 1) as i64;
-            if let Some(revision) = write::create(session, study, &w, made, durable)? {
-                return Ok(revision);
-            }
-            let rows = session.query("SELECT next FROM lightcrest.study WHERE id = $1", &[&study])?;
-            let next = revision(&rows).ok_or(StorageError::NoStudy)?;
-            Err(StorageError::NumberTaken { number, next })
+            write::create(session, study, &w, made, durable)
         })?;
         self.hold(trial);
         Ok(made)

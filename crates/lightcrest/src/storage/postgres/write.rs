@@ -9,24 +9,29 @@ use postgres::types::ToSql;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Adds a trial, if its number is the next.
-const CREATE: &str = "WITH quiet AS (SELECT set_config('synchronous_commit', 'off', true)),
-    s AS (UPDATE lightcrest.study SET revision = revision + 1, next = next + 1 FROM quiet
-          WHERE id = $1 AND next = $2 RETURNING revision)
-    INSERT INTO lightcrest.trial (study, number, state, configuration, known, objective_values, reports, constraints,
+// Each takes the lock of the study's row, and gives it back without waiting for the disk; who needs to waits
+// afterwards, alone.
+
+/// Adds a trial, if its number is the next; else says which is.
+const CREATE: &str = "WITH s AS (UPDATE lightcrest.study SET revision = revision + 1, next = next + 1
+          WHERE id = $1 AND next = $2 AND set_config('synchronous_commit', 'off', true) = 'off' RETURNING revision),
+    i AS (INSERT INTO lightcrest.trial (study, number, state, configuration, known, objective_values, reports, constraints,
         attributes, suggestions, reason, started, finished, attempt, token, lease, lease_seconds, given, made, revision)
     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
-        clock_timestamp() + make_interval(secs => $16), $16, $17, $18, s.revision FROM s RETURNING revision";
+        clock_timestamp() + make_interval(secs => $16), $16, $17, $18, s.revision FROM s)
+    SELECT revision, NULL FROM s
+    UNION ALL SELECT NULL, CASE next WHEN $2 THEN next + 1 ELSE next END FROM lightcrest.study
+        WHERE id = $1 AND NOT EXISTS (SELECT FROM s)";
 
 /// Replaces a trial that is in a state and a run; one that is taken from a dead worker only while its lease
 /// is over.
-const UPDATE: &str = "WITH quiet AS (SELECT set_config('synchronous_commit', 'off', true)),
-    t AS (SELECT number FROM lightcrest.trial WHERE study = $1 AND number = $2 AND state = $18
+const UPDATE: &str = "WITH t AS (SELECT number FROM lightcrest.trial WHERE study = $1 AND number = $2 AND state = $18
               AND (state <> 'running' OR token IS NOT DISTINCT FROM $19)
               AND (NOT $20 OR lease < clock_timestamp()
                    OR lease > clock_timestamp() + make_interval(secs => 2 * lease_seconds))
           FOR UPDATE),
-    s AS (UPDATE lightcrest.study SET revision = revision + 1 FROM quiet, t WHERE id = $1 RETURNING revision),
+    s AS (UPDATE lightcrest.study SET revision = revision + 1 FROM t
+          WHERE id = $1 AND set_config('synchronous_commit', 'off', true) = 'off' RETURNING revision),
     gone AS (DELETE FROM lightcrest.report r USING s WHERE r.study = $1 AND r.number = $2
                  AND ($3 = 'waiting' OR ($3 <> 'running' AND r.step = ANY($21)))),
     u AS (UPDATE lightcrest.trial SET state = $3, configuration = $4, known = $5, objective_values = $6,
@@ -41,10 +46,11 @@ const UPDATE: &str = "WITH quiet AS (SELECT set_config('synchronous_commit', 'of
     SELECT revision FROM s";
 
 /// Keeps a report of a running trial.
-const REPORT: &str = "WITH quiet AS (SELECT set_config('synchronous_commit', 'off', true)),
-    t AS (SELECT number FROM lightcrest.trial WHERE study = $1 AND number = $2 AND state = 'running'
+const REPORT: &str =
+    "WITH t AS (SELECT number FROM lightcrest.trial WHERE study = $1 AND number = $2 AND state = 'running'
               AND token IS NOT DISTINCT FROM $3 FOR UPDATE),
-    s AS (UPDATE lightcrest.study SET revision = revision + 1 FROM quiet, t WHERE id = $1 RETURNING revision),
+    s AS (UPDATE lightcrest.study SET revision = revision + 1 FROM t
+          WHERE id = $1 AND set_config('synchronous_commit', 'off', true) = 'off' RETURNING revision),
     i AS (INSERT INTO lightcrest.report (study, number, attempt, step, report_values, revision)
           SELECT $1, $2, $4, $5, $6, s.revision FROM s ON CONFLICT DO NOTHING)
     SELECT revision FROM s";
@@ -145,16 +151,20 @@ pub(super) fn revision(rows: &[Row]) -> Option<u64> {
     rows.first().map(|row| row.get::<_, i64>(0) as u64)
 }
 
-/// Adds a trial; `made` tells it from what others add. `None`: its number is not the next.
+/// Adds a trial; `made` tells it from what others add.
+///
+/// # Errors
+/// [`StorageError::NumberTaken`] if its number is not the next.
 pub(super) fn create(
     session: &mut Session,
     study: i64,
     w: &Written,
     made: i64,
     durable: bool,
-) -> Result<Option<u64>, StorageError> {
+) -> Result<u64, StorageError> {
     let n = &w.numbers;
-    settle(session, durable, |session, uncertain| {
+    let mut next = None;
+    let created = settle(session, durable, |session, uncertain| {
         if uncertain {
             let sql = "SELECT revision FROM lightcrest.trial WHERE study = $1 AND number = $2 AND made = $3";
             let rows = session.query(sql, &[&study, &n.number, &made])?;
@@ -165,8 +175,17 @@ pub(super) fn create(
         let mut parameters = w.parameters(&study);
         parameters.push(&made);
         let rows = session.once(CREATE, &parameters)?;
-        Ok(rows.map(|rows| revision(&rows)))
-    })
+        Ok(rows.map(|rows| {
+            let row = rows.first()?;
+            next = row.get::<_, Option<i64>>(1);
+            row.get::<_, Option<i64>>(0).map(|revision| revision as u64)
+        }))
+    })?;
+    match (created, next) {
+        (Some(revision), _) => Ok(revision),
+        (None, Some(next)) => Err(StorageError::NumberTaken { number: n.number as u64, next: next as u64 }),
+        (None, None) => Err(StorageError::NoStudy),
+    }
 }
 
 /// Replaces a trial. `None`: it is not what it must be before.
