@@ -152,8 +152,9 @@ fn package() -> Result<(), String> {
     let python = python::environment("package")?;
     // The profile of the other tests, so that nothing is compiled twice.
     python::install_package(&python, "dev")?;
+    let program = built("--bin", "lightcrest")?;
     let tests = ["-q", "-p", "no:cacheprovider", PYTHON_TESTS, "--ignore", CLUSTER_TESTS];
-    run(python::module(&python, "pytest").args(tests))
+    run(python::module(&python, "pytest").args(tests).env("LIGHTCREST", program.get_program()))
 }
 
 /// The same wheel must do its work on Ray and Dask, whose workers are killed. They are as large as the rest

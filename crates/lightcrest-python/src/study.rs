@@ -157,6 +157,15 @@ impl Study {
         self.shared.looking(py, look).map_err(error::study)
     }
 
+    /// What the program that made the study calls its objectives; None if nobody named them.
+    fn objective_names(&self, py: Python<'_>) -> Option<Vec<String>> {
+        self.shared.looking(py, |study| {
+            let names: Vec<String> = study.history().objectives().iter().map(|o| o.name.clone()).collect();
+            let named = names.iter().enumerate().any(|(i, name)| *name != open::name(i, names.len()));
+            named.then_some(names)
+        })
+    }
+
     /// Goes on with another sampler and its seed.
     fn set_sampler(
         &self,

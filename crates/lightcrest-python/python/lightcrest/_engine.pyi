@@ -255,6 +255,9 @@ class Study:
     def memory(self) -> list[tuple[str, int, int, float | None]]:
         """What the study learns from: name, complete trials, chosen ones and weight of each earlier study."""
 
+    def objective_names(self) -> list[str] | None:
+        """What the program that made the study calls its objectives; None if nobody named them."""
+
     def set_sampler(self, name: str, settings: dict[str, Any], seed: int | None) -> None:
         """Goes on with another sampler and its seed."""
 

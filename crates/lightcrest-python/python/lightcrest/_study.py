@@ -204,8 +204,9 @@ class Study:
 
     @property
     def metric_names(self) -> list[str] | None:
-        """What set_metric_names named the objectives."""
-        return self._storage._attributes(self.study_name).get("system", {}).get("study:metric_names")
+        """What set_metric_names named the objectives, or else the program `lightcrest` that made the study."""
+        names = self._storage._attributes(self.study_name).get("system", {}).get("study:metric_names")
+        return self._engine.objective_names() if names is None else names
 
     @_experimental
     def set_metric_names(self, metric_names: list[str]) -> None:

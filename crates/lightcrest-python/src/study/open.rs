@@ -5,6 +5,7 @@ use lightcrest::memory::Source;
 use lightcrest::objective::ObjectiveInfo;
 use lightcrest::pruner::Pruner;
 use lightcrest::sampler::Sampler;
+use lightcrest::storage::Definition;
 use lightcrest::{Direction, Space, StudyError};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -30,15 +31,22 @@ impl Wanted<'_> {
         let (seed, lasting) = (self.seed, self.place.is_lasting());
         let mut storage = self.place.open(self.name)?;
         let stored = storage.definition()?;
+        // What the program made has names of its own for its objectives, and a spec.
+        let directions =
+            |objectives: &[ObjectiveInfo]| objectives.iter().map(|o| o.direction).collect::<Vec<_>>();
+        let same = |stored: &&Definition| directions(&stored.objectives) == directions(&self.objectives);
+        let objectives = stored.as_ref().filter(same).map(|stored| stored.objectives.clone());
+        let objectives = objectives.unwrap_or(self.objectives);
         let builder = match (&stored, self.space) {
             (Some(stored), None) if !stored.discovered => {
-                lightcrest::Study::builder(stored.space.clone(), self.objectives)
+                lightcrest::Study::builder(stored.space.clone(), objectives)
             }
-            (_, Some(space)) => lightcrest::Study::builder(space, self.objectives),
-            (_, None) => lightcrest::Study::define_by_run(self.objectives),
+            (_, Some(space)) => lightcrest::Study::builder(space, objectives),
+            (_, None) => lightcrest::Study::define_by_run(objectives),
         };
         let mut study = builder
             .name(self.name)
+            .spec(stored.as_ref().map_or("", |stored| &stored.spec))
             .seed(stored.as_ref().map_or(seed, |stored| stored.seed))
             .new_only(self.new)
             .boxed_sampler(self.sampler)
@@ -54,7 +62,12 @@ impl Wanted<'_> {
     }
 }
 
-/// Objectives of these directions, by the names that the engine's messages call them.
+/// What the engine's messages call an objective of so many that nobody named.
+pub(super) fn name(i: usize, count: usize) -> String {
+    if count == 1 { "value".to_owned() } else { format!("value_{i}") }
+}
+
+/// Objectives of these directions.
 pub(super) fn objectives(directions: &[String]) -> PyResult<Vec<ObjectiveInfo>> {
     let objective = |(i, direction): (usize, &String)| {
         let direction = match direction.as_str() {
@@ -65,8 +78,7 @@ pub(super) fn objectives(directions: &[String]) -> PyResult<Vec<ObjectiveInfo>> 
                 return Err(PyValueError::new_err(message));
             }
         };
-        let name = if directions.len() == 1 { "value".to_owned() } else { format!("value_{i}") };
-        Ok(ObjectiveInfo { name, direction })
+        Ok(ObjectiveInfo { name: name(i, directions.len()), direction })
     };
     directions.iter().enumerate().map(objective).collect()
 }
