@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use lightcrest_tree::{
-    BinningConfig, Column, Dataset, Decision, Loss, MISSING, Mode, Model, Monotone, Patience, Problem, Round,
-    TrainConfig, Training, TreeError, train,
+    BinningConfig, Branch, Column, Dataset, Decision, Loss, MISSING, Mode, Model, Monotone, Patience,
+    Problem, Round, Step, TrainConfig, Training, TreeError, train,
 };
 
 /// Numbers that look random, by position.
@@ -319,8 +319,8 @@ fn limits_of_leaves_depth_and_rows_are_kept() {
         for branch in 0..tree.branches() {
             for step in model.branch(tree, branch).1 {
                 match step {
-                    lightcrest_tree::Step::Branch(below) => depth[below] = depth[branch] + 1,
-                    lightcrest_tree::Step::Leaf(_) => assert!(depth[branch] < 4),
+                    Step::Branch(below) => depth[below] = depth[branch] + 1,
+                    Step::Leaf(_) => assert!(depth[branch] < 4),
                 }
             }
         }
@@ -446,6 +446,59 @@ fn damaged_bytes_are_errors_and_never_panics() {
             damaged[body..].copy_from_slice(&sum.to_le_bytes());
             if let Ok(model) = Model::from_bytes(&damaged) {
                 let _ = model.predict_row(&vec![0.5; model.columns()]);
+            }
+        }
+    }
+}
+
+/// Raw scores of a row that asks one branch after the other.
+fn walked(model: &Model, row: &[f32]) -> Vec<f64> {
+    let mut sums = model.base().to_vec();
+    for (at, tree) in model.trees().iter().enumerate() {
+        let mut step = match model.leaves(tree) {
+            [only] => Step::Leaf(*only),
+            _ => Step::Branch(0),
+        };
+        while let Step::Branch(branch) = step {
+            let (asked, sides) = model.branch(tree, branch);
+            let is_left = match asked {
+                Branch::Number { column, missing_left, .. } if row[column].is_nan() => missing_left,
+                Branch::Number { column, threshold, .. } => row[column] <= threshold,
+                Branch::Category { column, bins } => {
+                    let (codes, missing, other) = model.category_bins(column).unwrap();
+                    let bin = match row[column] {
+                        code if code.is_nan() => missing,
+                        code => codes.get(code as usize).copied().unwrap_or(other),
+                    };
+                    bins[usize::from(bin / 64)] >> (bin % 64) & 1 == 1
+                }
+            };
+            step = sides[usize::from(!is_left)];
+        }
+        let Step::Leaf(value) = step else { unreachable!("the loop ends at a leaf") };
+        sums[at % model.outputs()] += f64::from(value);
+    }
+    sums
+}
+
+/// Small trees are not walked, and large ones several at a time: the leaves are the same.
+#[test]
+fn trees_of_any_size_give_the_leaves_that_their_branches_lead_to() {
+    let table = Table::new(2000);
+    for leaves in [2, 5, 31, 32, 33, 80] {
+        for loss in [Loss::Squared, Loss::Softmax { classes: 3 }] {
+            let config = TrainConfig { leaves, min_rows: 2, rounds: 12, ..config(loss) };
+            let model = fit(&table, &config).model;
+            let most = model.trees().iter().map(|tree| model.leaves(tree).len()).max();
+            assert_eq!(most, Some(leaves));
+            for row in (0..2000).step_by(7) {
+                let mut cells = table.row(row);
+                if row % 3 == 0 {
+                    cells[row / 3 % 3] = f32::NAN;
+                }
+                let (found, expected) = (model.score_row(&cells), walked(&model, &cells));
+                let same = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-9 * b.abs().max(1.0);
+                assert!(found.iter().zip(&expected).all(same), "{leaves} {found:?} {expected:?}");
             }
         }
     }

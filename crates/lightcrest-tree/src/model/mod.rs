@@ -8,6 +8,7 @@ mod build;
 mod bytes;
 mod grid;
 mod predict;
+mod small;
 mod walk;
 
 use crate::Link;

@@ -29,7 +29,7 @@ impl Model {
         let mut sums = vec![0.0_f32; self.outputs()];
         let mut cells = Cells::default();
         self.walk.read(self, |column| row[column], &mut cells);
-        self.walk.add(&cells, &mut sums);
+        self.walk.add(&mut cells, &mut sums);
         self.base.iter().zip(sums).map(|(base, sum)| base + f64::from(sum)).collect()
     }
 
@@ -64,7 +64,7 @@ impl Model {
         for row in 0..rows {
             self.walk.read(self, |column| columns[column].value(row), &mut cells);
             sums.fill(0.0);
-            self.walk.add(&cells, &mut sums);
+            self.walk.add(&mut cells, &mut sums);
             scores.extend(self.base.iter().zip(&sums).map(|(base, sum)| base + f64::from(*sum)));
         }
         Ok(scores)

@@ -1,4 +1,5 @@
-//! How a row walks through the trees: several of them in turns, without jumps that could be mispredicted.
+//! How a row walks through trees that are not `small`: several of them in turns, without jumps that could be
+//! mispredicted.
 //!
 //! Which side a row takes cannot be foreseen, so a processor that waits for it in one tree after the other
 //! spends most of its time waiting. Here [`TOGETHER`] trees take their steps in turns, and each step is
@@ -9,7 +10,11 @@
 //! A node asks a cell of the row: a number twice, as it is (NaN is not below any threshold and goes right)
 //! and with -∞ for NaN (goes left); for categories, the bin, which is looked up once a row.
 
-use super::{IS_CATEGORY, MISSING_LEFT, Model, leaf};
+use super::small::{Collector, LEAVES, Question, Small};
+use super::{IS_CATEGORY, MISSING_LEFT, Model, Packed, leaf};
+
+/// The number of each cell by its column and the flags of the branches that ask for it.
+type Numbers = std::collections::HashMap<(usize, u16), u32>;
 
 /// Trees that are walked together.
 const TOGETHER: usize = 8;
@@ -46,6 +51,8 @@ struct Group {
 /// The trees of a model, as rows walk through them.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Walk {
+    /// Small trees, which are not walked.
+    small: Small,
     nodes: Vec<Node>,
     groups: Vec<Group>,
     /// Column and kind of each cell from the second on.
@@ -63,8 +70,10 @@ impl PartialEq for Walk {
 /// Cells of a row.
 #[derive(Debug, Default)]
 pub(super) struct Cells {
-    values: Vec<f32>,
-    bins: Vec<u8>,
+    pub(super) values: Vec<f32>,
+    pub(super) bins: Vec<u8>,
+    /// The leaves of small trees that the row may fall into.
+    pub(super) left: Vec<u32>,
 }
 
 impl Walk {
@@ -73,25 +82,81 @@ impl Walk {
         walk.sets.extend(model.sets.iter().map(|set| {
             std::array::from_fn(|word| (set.bins[word / 2] >> (32 * (word % 2)) & 0xffff_ffff) as u32)
         }));
-        let mut cells = std::collections::HashMap::new();
-        let mut trees: Vec<(usize, u32, u32)> = Vec::with_capacity(model.trees.len());
+        let mut cells = Numbers::new();
+        let mut trees: Vec<(usize, u32, u32)> = Vec::new();
+        let mut small = Collector::default();
         for at in 0..model.trees.len() {
+            let output = place(at % model.outputs());
+            if model.branches_of(&model.trees[at]).len() < LEAVES {
+                walk.collect(model, at, output, &mut cells, &mut small);
+                continue;
+            }
             let root = place(walk.nodes.len());
             let depth = walk.add_tree(model, at, &mut cells);
-            trees.push((depth, root, place(at % model.outputs())));
+            trees.push((depth, root, output));
         }
+        walk.small = small.finish();
         trees.sort_by_key(|(depth, ..)| *depth);
         walk.groups = trees.chunks(TOGETHER).map(Group::new).collect();
         walk
     }
 
-    /// Adds the nodes of a tree; returns its depth.
-    fn add_tree(
+    /// The cell that a branch asks for.
+    fn cell(&mut self, model: &Model, branch: &Packed, cells: &mut Numbers) -> u32 {
+        let column = usize::from(branch.column);
+        *cells.entry((column, branch.flags)).or_insert_with(|| {
+            let kind = if branch.flags & IS_CATEGORY != 0 {
+                let of_column = model.categories.iter().position(|found| found.column == column);
+                Kind::Category { place: of_column.expect("a set is of a column of categories") }
+            } else {
+                Kind::Number { missing_left: branch.flags & MISSING_LEFT != 0 }
+            };
+            self.cells.push((column, kind));
+            place(self.cells.len())
+        })
+    }
+
+    /// Hands a small tree over.
+    fn collect(
         &mut self,
         model: &Model,
         tree: usize,
-        cells: &mut std::collections::HashMap<(usize, u16), u32>,
-    ) -> usize {
+        output: u32,
+        cells: &mut Numbers,
+        small: &mut Collector,
+    ) {
+        let tree = &model.trees[tree];
+        let (branches, values) = (model.branches_of(tree), model.leaves(tree));
+        // Branches lie in pre-order: those behind know already how many leaves they have.
+        let mut counts = vec![0u32; branches.len()];
+        let count = |counts: &[u32], child: i16| usize::try_from(child).map_or(1, |branch| counts[branch]);
+        for at in (0..branches.len()).rev() {
+            counts[at] = branches[at].children.iter().map(|child| count(&counts, *child)).sum();
+        }
+        let (mut leaves, mut questions) = (Vec::with_capacity(branches.len() + 1), Vec::new());
+        let mut stack = vec![if branches.is_empty() { -1 } else { 0 }];
+        while let Some(child) = stack.pop() {
+            let Ok(branch) = usize::try_from(child) else {
+                leaves.push(values[leaf(child)]);
+                continue;
+            };
+            let branch = &branches[branch];
+            let first = place(leaves.len());
+            questions.push((branch, first..first + count(&counts, branch.children[0])));
+            stack.extend([branch.children[1], branch.children[0]]);
+        }
+        small.tree(output, leaves.into_iter());
+        for (branch, left) in questions {
+            let question = match branch.flags & IS_CATEGORY != 0 {
+                true => Question::Category(branch.threshold.to_bits() + 1),
+                false => Question::Number(branch.threshold),
+            };
+            small.branch(self.cell(model, branch, cells), question, left);
+        }
+    }
+
+    /// Adds the nodes of a tree; returns its depth.
+    fn add_tree(&mut self, model: &Model, tree: usize, cells: &mut Numbers) -> usize {
         let tree = &model.trees[tree];
         let (branches, leaves) = (model.branches_of(tree), model.leaves(tree));
         let mut stack: Vec<(i16, usize, Option<usize>)> =
@@ -108,18 +173,8 @@ impl Walk {
                 continue;
             };
             let branch = &branches[branch];
-            let column = usize::from(branch.column);
             let is_category = branch.flags & IS_CATEGORY != 0;
-            let cell = *cells.entry((column, branch.flags)).or_insert_with(|| {
-                let kind = if is_category {
-                    let of_column = model.categories.iter().position(|found| found.column == column);
-                    Kind::Category { place: of_column.expect("a set is of a column of categories") }
-                } else {
-                    Kind::Number { missing_left: branch.flags & MISSING_LEFT != 0 }
-                };
-                self.cells.push((column, kind));
-                place(self.cells.len())
-            });
+            let cell = self.cell(model, branch, cells);
             let (threshold, set) =
                 if is_category { (f32::NAN, branch.threshold.to_bits() + 1) } else { (branch.threshold, 0) };
             self.nodes.push(Node { threshold, cell, skip: 0, set });
@@ -148,7 +203,8 @@ impl Walk {
     }
 
     /// Adds the leaves that a row falls into to the sums of their outputs.
-    pub(super) fn add(&self, cells: &Cells, sums: &mut [f32]) {
+    pub(super) fn add(&self, cells: &mut Cells, sums: &mut [f32]) {
+        self.small.add(cells, &self.sets, sums);
         let has_categories = self.sets.len() > 1;
         for group in &self.groups {
             let leaves = if has_categories {
