@@ -14,6 +14,15 @@ impl Network {
     /// # Errors
     /// [`NetworkError::Weight`] when `weights` are not those of this network.
     pub fn fold_batch_norm(&self, weights: &Weights) -> Result<(Network, Weights), NetworkError> {
+        self.fold_batch_norms(weights, &|_| true)
+    }
+
+    /// [`Network::fold_batch_norm`] of the normalisations that `chosen` says, by their paths.
+    pub(super) fn fold_batch_norms(
+        &self,
+        weights: &Weights,
+        chosen: &dyn Fn(&str) -> bool,
+    ) -> Result<(Network, Weights), NetworkError> {
         weights.check(self)?;
         let only_reader = self.only_readers();
         let mut folded_by: Vec<Option<NodeId>> = vec![None; self.nodes().len()];
@@ -21,6 +30,7 @@ impl Network {
             if let (Op::BatchNorm(_), [input]) = (&node.op, node.inputs.as_slice())
                 && with_bias(&self.nodes()[*input].op).is_some()
                 && only_reader[*input] == Some(id)
+                && chosen(&node.name)
             {
                 folded_by[*input] = Some(id);
             }

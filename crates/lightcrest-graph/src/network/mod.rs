@@ -15,6 +15,7 @@ mod import;
 pub mod reference;
 mod safetensors;
 mod summary;
+mod unfold;
 mod weights;
 
 pub use crate::operator::{
@@ -28,6 +29,7 @@ pub use cost::Cost;
 pub use import::{ImportConfig, ImportError, Imported, Origin, Unclear, WriteBackError, write_back};
 pub use safetensors::SafetensorsError;
 pub use summary::SummaryRow;
+pub use unfold::FoldedNorms;
 
 /// Most layers of a network: a thousand times as many as a light one has, and few enough to build in a
 /// moment.

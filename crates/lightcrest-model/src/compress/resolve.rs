@@ -68,6 +68,10 @@ impl CompressSpec {
             {
                 entry.1 = Value::Int(epochs as i64);
             }
+            if !values.iter().any(|(key, _)| *key == "batch_norm") {
+                // What is made again does not depend on the default either.
+                values.push(("batch_norm", true.into()));
+            }
             writer.values(&values);
             writer.line("seed", &Value::Int((seed & i64::MAX as u64) as i64));
             writer.choices("finetune", training)?;

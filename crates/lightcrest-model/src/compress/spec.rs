@@ -197,6 +197,8 @@ impl CompressSpec {
             train.epochs = epochs;
         }
         let seed = training.group.value("seed", configuration)?;
+        let batch_norm = training.group.value("batch_norm", configuration)?;
+        let batch_norm = batch_norm.and_then(|value| value.as_bool()).unwrap_or(true);
         let distillation = match &finetune.distillation {
             Some(group) => {
                 let mut values = group.values(configuration)?;
@@ -209,6 +211,6 @@ impl CompressSpec {
             None => None,
         };
         let seed = seed.and_then(|value| value.as_i64()).map(|seed| seed as u64);
-        Ok(Some((FinetuneConfig { train, distillation, frozen: vec![] }, seed)))
+        Ok(Some((FinetuneConfig { train, distillation, frozen: vec![], batch_norm }, seed)))
     }
 }

@@ -228,6 +228,13 @@ pub(crate) const FINETUNE: Section = Section {
             "decay of a moving average of the weights, which is then what is validated and kept; default none",
         )
         .searchable(),
+        Key::optional(
+            "batch_norm",
+            Kind::Bool,
+            "whether batch normalisation stands behind convolutions while they are trained, where the file has it folded \
+             into them, or none; it is folded into them afterwards; default true",
+        )
+        .searchable(),
         Key::optional("seed", int(0), "seed of order and augmentation; default chosen by trial"),
     ],
 };

@@ -146,7 +146,7 @@ impl Training {
         augmentation: Vec<(&'static str, Value)>,
     ) -> Result<TrainConfig, ConfigurationError> {
         let mut values = self.group.values(configuration)?;
-        values.retain(|(key, _)| !matches!(*key, "seed" | "images" | "early_stopping"));
+        values.retain(|(key, _)| !matches!(*key, "seed" | "images" | "early_stopping" | "batch_norm"));
         let mut config: TrainConfig = deserialize("[training]", values)?;
         let patience = self.group.value("early_stopping", configuration)?.and_then(|value| value.as_i64());
         config.early_stopping =

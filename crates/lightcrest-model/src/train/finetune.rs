@@ -1,11 +1,11 @@
 //! Fine-tuning: a network that has weights already is trained on, with or without a teacher.
 //!
 //! It is the training of [`super::train`] from given weights, with metrics before it, layers that stay as
-//! they are, and distillation.
+//! they are, batch normalisation where it was folded away, and distillation.
 
 use std::ops::ControlFlow;
 
-use lightcrest_graph::network::{Network, Weights};
+use lightcrest_graph::network::{FoldedNorms, Network, Weights};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -21,6 +21,9 @@ use super::{
 use crate::data::Splits;
 use crate::gate::GATE;
 
+/// Images whose statistics a batch normalisation that is put back begins with.
+const STATISTICS_IMAGES: usize = 2048;
+
 /// How a network is trained on. Every field has a default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -33,14 +36,18 @@ pub struct FinetuneConfig {
     /// Paths of layers that stay as they are, running statistics included; one ends with `*` to name all that
     /// begin so.
     pub frozen: Vec<String>,
+    /// Whether batch normalisation is put back for the training where it may have been folded away
+    /// ([`FoldedNorms`]), and folded again afterwards.
+    pub batch_norm: bool,
 }
 
 impl Default for FinetuneConfig {
-    /// Three epochs at a fifth of the rate of a training from scratch, without distillation.
+    /// Three epochs at a fifth of the rate of a training from scratch, with batch normalisation, without
+    /// distillation.
     fn default() -> Self {
         let schedule = ScheduleConfig::Cosine { warmup_epochs: 0.1, final_factor: 0.0 };
         let train = TrainConfig { epochs: 3, learning_rate: 0.01, schedule, ..TrainConfig::default() };
-        Self { train, distillation: None, frozen: vec![] }
+        Self { train, distillation: None, frozen: vec![], batch_norm: true }
     }
 }
 
@@ -54,7 +61,8 @@ pub struct Finetuned {
 }
 
 /// Trains `network` on from `weights` as [`super::train`] does, and says how good it was before. A teacher
-/// says what it thinks of the same images; `config.distillation` says how much that counts.
+/// says what it thinks of the same images; `config.distillation` says how much that counts. The weights that
+/// it returns are those of `network`, whatever normalisations the training had.
 ///
 /// # Errors
 /// [`TrainError::NoTeacher`] when distillation is asked for without a teacher, [`TrainError::NoLayer`] when a
@@ -78,7 +86,18 @@ pub fn finetune(
     if let ControlFlow::Break(reason) = observer.before(&before) {
         return Err(TrainError::Stopped { reason, epoch: 0 });
     }
-    let trained = train_with(&network, weights, teacher, data, &config.train, seed, observer)?;
+    let norms = FoldedNorms::of(&network);
+    if norms.is_empty() || !config.batch_norm {
+        let trained = train_with(&network, weights, teacher, data, &config.train, seed, observer)?;
+        return Ok(Finetuned { before, trained });
+    }
+    let (observed, weights) = norms.observed(&network, &weights)?;
+    let batch = config.train.batch_size.max(1);
+    let batches = STATISTICS_IMAGES.div_ceil(batch);
+    let statistics = reestimate(&observed, &weights, data, batch, batches, seed)?;
+    let (restored, weights) = norms.restored(&network, &statistics)?;
+    let mut trained = train_with(&restored, weights, teacher, data, &config.train, seed, observer)?;
+    trained.weights = norms.folded(&restored, &trained.weights)?;
     Ok(Finetuned { before, trained })
 }
 

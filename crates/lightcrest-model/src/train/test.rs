@@ -177,6 +177,7 @@ fn a_network_that_was_read_is_trained_on_and_learns_from_its_teacher() {
         // labels do not count
         distillation: Some(DistillationConfig { temperature: 2.0, weight: 1.0 }),
         frozen: vec![frozen.clone()],
+        ..FinetuneConfig::default()
     };
     let answers = Answers::new(splits.train.len());
     let who = Some(Teacher { network: &network, weights: &teacher.weights, answers: &answers });
@@ -203,6 +204,37 @@ fn a_network_that_was_read_is_trained_on_and_learns_from_its_teacher() {
     let unknown = FinetuneConfig { frozen: vec!["no*".into()], ..finetuning };
     let error = finetune(&network, hurt, who, &splits, &unknown, 1, &mut watch).unwrap_err().to_string();
     assert_eq!(error, "no layer of the network is named `no*`");
+}
+
+#[test]
+fn batch_normalisation_that_was_folded_away_stands_there_for_the_training() {
+    let (network, splits) = (small(), digits());
+    let trained = train(&network, init(&network), &splits, &config(), 1, &mut watch).unwrap();
+    let (folded, weights) = network.fold_batch_norm(&trained.weights).unwrap();
+    let first = folded.nodes()[1].name.clone();
+    let tuned = |learning_rate, batch_norm, frozen: &[&String]| {
+        let train = TrainConfig { epochs: 2, learning_rate, ..config() };
+        let frozen = frozen.iter().map(|path| path.to_string()).collect();
+        let config = FinetuneConfig { train, batch_norm, frozen, ..FinetuneConfig::default() };
+        finetune(&folded, weights.clone(), None, &splits, &config, 1, &mut watch)
+    };
+    // a training that hardly moves leaves the function as it was, but for statistics of other batches
+    let still = tuned(1e-9, true, &[]).unwrap();
+    let (before, after) = (still.before.loss, still.trained.validation.loss);
+    assert!((before - after).abs() < 0.05, "{before} {after}");
+    // a rate of trainings from scratch, which the folded network does not bear
+    let learnt = tuned(0.5, true, &[]).unwrap().trained;
+    assert!(learnt.validation.loss < before, "{before} {:?}", learnt.validation);
+    let error = tuned(0.5, false, &[]).unwrap_err();
+    assert!(matches!(error, TrainError::Diverged { .. }), "{error}");
+    // what is said of the training holds for the folded network
+    let folded_again = evaluate(&folded, &learnt.weights, &splits.validation, &splits.normalization).unwrap();
+    assert!((folded_again.loss - learnt.validation.loss).abs() < 1e-4, "{folded_again:?}");
+    assert_eq!(tuned(0.5, true, &[]).unwrap().trained.weights, learnt.weights, "one seed, one answer");
+    let kept = tuned(0.5, true, &[&first]).unwrap().trained.weights;
+    for name in [format!("{first}.weight"), format!("{first}.bias")] {
+        assert_eq!(kept.get(&name), weights.get(&name));
+    }
 }
 
 #[test]

@@ -64,6 +64,14 @@ fn a_configuration_is_a_plan() {
     assert_eq!(again, (finetune, Some(7)));
     assert_eq!(resolved.preprocessing, spec.preprocessing);
     assert_eq!(check_schema(&json_schema(), &text), Ok(()));
+
+    // Normalisation is put back for the training unless the spec says otherwise, in so many words in the spec.
+    assert!(again.0.batch_norm && text.contains("batch_norm = true"), "{text}");
+    let without = parse(&BASE.replace("epochs = 2", "epochs = 2\nbatch_norm = false")).unwrap();
+    assert!(!without.finetune(&configuration, Phase::Search).unwrap().unwrap().0.batch_norm);
+    let text = without.resolve(&configuration, Phase::Search, 7, "model.onnx").unwrap();
+    assert!(text.contains("batch_norm = false"), "{text}");
+    assert_eq!(check_schema(&json_schema(), &text), Ok(()));
 }
 
 #[test]
