@@ -16,6 +16,23 @@ use crate::session::Session;
 /// speed.
 const PLANNED: f64 = 0.85;
 
+/// What a model may lose after a short training and still be worth a long one. A bound on `accuracy_drop`
+/// may be narrower: it keeps models out of the front.
+const USEFUL_DROP: f64 = 0.1;
+
+/// Objectives that are shares of the images.
+const SHARES: [&str; 3] = ["validation_accuracy", "agreement", "macro_f1"];
+
+/// The trials of the front that somebody may want: those that lost at most a tenth of the images against the
+/// best, where such a share is an objective.
+pub(crate) fn useful<'a>(history: &History, front: &[&'a FrozenTrial]) -> Vec<&'a FrozenTrial> {
+    let share = history.objectives().iter().position(|objective| SHARES.contains(&&*objective.name));
+    let Some(at) = share else { return front.to_vec() };
+    let value = |trial: &FrozenTrial| trial.values.as_ref().map_or(f64::NEG_INFINITY, |values| values[at]);
+    let best = front.iter().map(|trial| value(trial)).fold(f64::NEG_INFINITY, f64::max);
+    front.iter().copied().filter(|trial| value(trial) >= best - USEFUL_DROP).collect()
+}
+
 /// `count` trials that stand for the front: the best in the first objective, then those that add the most
 /// hypervolume. Costs that span more than a factor of ten count by their logarithms.
 pub(crate) fn choose(history: &History, front: &[&FrozenTrial], count: usize) -> Vec<u64> {
@@ -75,6 +92,25 @@ pub(crate) fn plan(
     };
     let limit = (1..=epochs).rev().find(fits).unwrap_or(1);
     costs.iter().map(|&(trial, cost)| Planned { trial, epochs: at_most(limit, cost) }).collect()
+}
+
+/// [`plan`] of those trainings that have time for all `epochs`, the first before the others; of the first
+/// alone, with fewer epochs, where none has.
+pub(crate) fn plan_in_full(
+    costs: &[(u64, f64)],
+    epochs: usize,
+    time: Option<Duration>,
+    workers: usize,
+) -> Vec<Planned> {
+    let mut fitting = Vec::with_capacity(costs.len());
+    for &cost in costs {
+        fitting.push(cost);
+        if plan(&fitting, epochs, time, workers).iter().any(|planned| planned.epochs < epochs) {
+            fitting.pop();
+        }
+    }
+    let trained = if fitting.is_empty() { &costs[..costs.len().min(1)] } else { &fitting };
+    plan(trained, epochs, time, workers)
 }
 
 /// Works on each item, several at a time, in their order; nothing new is begun after a failure or a stop.
@@ -169,6 +205,26 @@ mod tests {
     }
 
     #[test]
+    fn models_that_nobody_wants_are_not_trained_again() {
+        let trials = |name: &str, values: &[f64]| {
+            let mut history =
+                History::new(vec![ObjectiveInfo::minimize("macs"), ObjectiveInfo::maximize(name)]);
+            for (number, &value) in values.iter().enumerate() {
+                let values = vec![1e6 / (1 + number) as f64, value];
+                history.put(FrozenTrial::complete(number as u64, Configuration::new(), values));
+            }
+            let front = history.front();
+            useful(&history, &front).iter().map(|trial| trial.number).collect::<Vec<_>>()
+        };
+        assert_eq!(trials("validation_accuracy", &[0.93, 0.9, 0.84, 0.75, 0.1]), [0, 1, 2]);
+        assert_eq!(
+            trials("score", &[0.93, 0.1]),
+            [0, 1],
+            "what a number of another kind is worth is not known"
+        );
+    }
+
+    #[test]
     fn the_plan_ends_in_time() {
         let costs = [(7, 10.0), (8, 40.0), (9, 1.0)];
         let epochs = |time: Option<u64>, workers| -> Vec<(u64, usize)> {
@@ -182,5 +238,14 @@ mod tests {
         assert_eq!(epochs(Some(400), 2), [(8, 8), (7, 12), (9, 12)]);
         assert_eq!(epochs(Some(400), 1), [(8, 6), (7, 6), (9, 6)]);
         assert_eq!(epochs(Some(1), 1), [(8, 1), (7, 1), (9, 1)], "the deadline ends what does not fit");
+
+        let in_full = |time: u64, workers| -> Vec<(u64, usize)> {
+            let plan = plan_in_full(&costs, 12, Some(Duration::from_secs(time)), workers);
+            plan.iter().map(|planned| (planned.trial, planned.epochs)).collect()
+        };
+        assert_eq!(in_full(10_000, 1), [(8, 12), (7, 12), (9, 12)]);
+        assert_eq!(in_full(400, 2), [(7, 12), (9, 12)], "the large one would be cut short");
+        assert_eq!(in_full(12, 1), [(7, 1)], "one at least");
+        assert!(plan_in_full(&[], 12, None, 1).is_empty());
     }
 }

@@ -80,7 +80,8 @@ const ORDER: [&str; 31] = [
 ];
 
 /// Attributes that are no metrics: how the training went about it.
-const UNSHOWN: [&str; 5] = ["seed", "seconds", "epoch", "latency_iqr_ms", "latency_reference_ms"];
+const UNSHOWN: [&str; 6] =
+    ["seed", "seconds", "training_seconds", "epoch", "latency_iqr_ms", "latency_reference_ms"];
 
 impl View {
     /// A study of which nothing is known but its trials.

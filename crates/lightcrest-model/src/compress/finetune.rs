@@ -28,6 +28,8 @@ pub(super) struct Tuner {
 pub(super) struct Tuned {
     /// Epochs that were run.
     pub(super) epochs: usize,
+    /// Seconds that they took, the validation after each included.
+    pub(super) seconds: f64,
 }
 
 impl Tuner {
@@ -62,7 +64,7 @@ impl Tuner {
         let (Some(finetune), Some(teacher)) = (finetune, &self.teacher) else {
             let found = objective.judge.judge(&objective.spec, &applied.model, listener)?;
             return match listener.judged(0, true, &found) {
-                Ok(()) => Ok(Tuned { epochs: 0 }),
+                Ok(()) => Ok(Tuned { epochs: 0, seconds: 0.0 }),
                 Err(_) => Err(CompressError::Interrupted),
             };
         };
@@ -82,7 +84,8 @@ impl Tuner {
         };
         write_back(&mut applied.model, &read.origins, &trained.weights)
             .map_err(|error| failed(error.into()))?;
-        Ok(Tuned { epochs: trained.epochs.len() })
+        let seconds = trained.epochs.iter().map(|epoch| epoch.train_seconds + epoch.validation_seconds).sum();
+        Ok(Tuned { epochs: trained.epochs.len(), seconds })
     }
 }
 

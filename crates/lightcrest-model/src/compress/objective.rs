@@ -49,6 +49,8 @@ pub struct Compressed {
     pub seed: u64,
     /// Seconds from the first cut to the last measurement.
     pub seconds: f64,
+    /// Seconds of its fine-tuning.
+    pub training_seconds: f64,
 }
 
 /// Compresses the network of a [`CompressSpec`].
@@ -339,6 +341,7 @@ impl CompressObjective {
             epochs: tuned.epochs,
             seed,
             seconds: start.elapsed().as_secs_f64(),
+            training_seconds: tuned.seconds,
         })
     }
 
@@ -366,6 +369,7 @@ impl CompressObjective {
         attributes.insert("epochs".into(), compressed.epochs.into());
         attributes.insert("seed".into(), compressed.seed.into());
         attributes.insert("seconds".into(), compressed.seconds.into());
+        attributes.insert("training_seconds".into(), compressed.training_seconds.into());
         Ok(Evaluation { values, constraints: constraints.collect(), attributes })
     }
 }

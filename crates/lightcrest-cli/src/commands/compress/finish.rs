@@ -117,23 +117,28 @@ impl Finish<'_> {
     }
 
     /// The models that are to be refitted and were not yet, with their epochs, the longest training first.
+    /// Where the time would not do for all, some go without, before any is trained for fewer epochs; they
+    /// have their turn when the command runs again.
     fn planned(&self, front: &[&FrozenTrial]) -> Result<Vec<Planned>, CliError> {
         let (Some(refit), Some(objective)) = (self.file.spec.refit, self.refit) else { return Ok(vec![]) };
-        let chosen = refit::choose(self.history, front, refit.models.unwrap_or(front.len()));
+        let useful = refit::useful(self.history, front);
+        let chosen = refit::choose(self.history, &useful, refit.models.unwrap_or(useful.len()));
         let more = objective.images() as f64 / self.objective.images() as f64;
         let mut costs = Vec::new();
-        for trial in front.iter().filter(|trial| chosen.contains(&trial.number)) {
-            let card = ModelCard::read(&self.folder.model(trial.number))?;
+        for number in chosen {
+            let card = ModelCard::read(&self.folder.model(number))?;
             if card.and_then(|card| card.refit).is_some_and(|found| found.epochs <= refit.epochs) {
                 continue;
             }
-            let number = |name: &str| trial.attributes.get(name).and_then(|value| value.as_f64());
+            let trial = useful.iter().find(|trial| trial.number == number);
+            let value = |name: &str| trial?.attributes.get(name)?.as_f64();
             // What a trial does not tell costs nothing known: such a training goes last.
-            let epoch = number("seconds").zip(number("epochs")).map_or(0.0, |(s, e)| more * s / e.max(1.0));
-            costs.push((trial.number, epoch));
+            let seconds = value("training_seconds").or(value("seconds"));
+            let epoch = seconds.zip(value("epochs")).map_or(0.0, |(s, e)| more * s / e.max(1.0));
+            costs.push((number, epoch));
         }
         let time = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        Ok(refit::plan(&costs, refit.epochs, time, self.workers))
+        Ok(refit::plan_in_full(&costs, refit.epochs, time, self.workers))
     }
 
     /// Writes one model; `epochs` if it is to be refitted.
