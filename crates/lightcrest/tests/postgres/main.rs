@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 #![cfg(all(unix, feature = "postgres"))]
 
+mod proxy;
 mod server;
 
 use lightcrest::objective::{Evaluation, ObjectiveInfo};
@@ -9,6 +10,7 @@ use lightcrest::sampler::RandomSampler;
 use lightcrest::space::Space;
 use lightcrest::storage::{Storage, StorageError, load, open_url};
 use lightcrest::{Study, StudyError, TrialState, testing};
+use proxy::Proxy;
 use server::Server;
 use std::sync::Arc;
 
@@ -116,6 +118,67 @@ fn a_lease_that_is_over_is_somebody_elses(server: &Server) {
     let late = here.tell(trial.number, Ok(Evaluation::new([0.5]))).unwrap_err();
     assert!(matches!(late, StudyError::Storage(StorageError::LeaseLost { .. })), "{late}");
     there.tell(again.number, Ok(Evaluation::new([0.75]))).unwrap();
+}
+
+#[test]
+fn whatever_answer_is_lost_on_the_way_each_trial_is_there_once_and_whole() {
+    let Some(server) = Server::start() else { return };
+    let url = server.database("cut");
+    let proxy = Proxy::to(server.port());
+    let through = url.replace(&format!(":{}/", server.port()), &format!(":{}/", proxy.port));
+    let mut study = study(&through).unwrap();
+    let mut trials = 0;
+    loop {
+        trials += 1;
+        proxy.lose(trials);
+        let number = study.ask().unwrap().number;
+        for step in [1, 2] {
+            study.report(number, step, &[step as f64]).unwrap();
+        }
+        study.tell(number, Ok(Evaluation::new([number as f64]))).unwrap();
+        if !proxy.has_lost() {
+            break;
+        }
+    }
+    assert!(trials > 5, "of a trial that asks, reports twice and ends, each answer was lost once");
+    let (_, history) = load(&mut *open(&url, "s")).unwrap();
+    assert_eq!(history.trials().len(), trials);
+    for trial in history.trials() {
+        assert_eq!(trial.values, Some(vec![trial.number as f64]), "{trial:?}");
+        assert_eq!(trial.reports, [(1, vec![1.0]), (2, vec![2.0])], "{trial:?}");
+        assert_eq!(trial.attempt, 1, "none was begun anew");
+    }
+}
+
+#[test]
+fn a_server_is_believed_for_its_certificate_and_its_name() {
+    let (Some(mut server), Some(mut other)) = (Server::start(), Server::start()) else { return };
+    let url = server.database("tls").replace("127.0.0.1", "localhost");
+    let refused = |options: &str, url: &str| {
+        let error = open_url(&format!("{url}?{options}"), None).unwrap().study("s").err().unwrap();
+        assert!(matches!(error, StorageError::Unreachable { .. }), "{error}");
+        let first: &(dyn std::error::Error + 'static) = &error;
+        let chain = std::iter::successors(Some(first), |error| error.source());
+        chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    };
+    let nothing = refused("sslmode=verify-full", &url);
+    let authority = server.encrypt().display().to_string();
+    let verified = format!("sslmode=verify-full&sslrootcert={authority}");
+    let mut study = study(&format!("{url}?{verified}")).unwrap();
+    let trial = study.ask().unwrap();
+    study.tell(trial.number, Ok(Evaluation::new([0.5]))).unwrap();
+    let used = "SELECT DISTINCT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
+                WHERE application_name = 'lightcrest' AND datname = 'tls'";
+    assert_eq!(server.sql("tls", used), "t", "it is encrypted");
+    let other = format!("sslmode=verify-full&sslrootcert={}", other.encrypt().display());
+    for (said, word) in [
+        (nothing, "TLS"),
+        (refused(&verified, &url.replace("localhost", "127.0.0.1")), "not valid for name"),
+        (refused("sslmode=verify-full", &url), "invalid peer certificate"),
+        (refused(&other, &url), "invalid peer certificate"),
+    ] {
+        assert!(said.contains(word), "{word}: {said}");
+    }
 }
 
 fn what_cannot_be_reached_is_said_without_the_password(server: &Server) {

@@ -87,6 +87,10 @@ impl Server {
         Some(server)
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
@@ -122,6 +126,39 @@ impl Server {
         start.current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let status = start.status().expect("it runs");
         assert!(status.success(), "{}", std::fs::read_to_string(log).unwrap_or_default());
+    }
+
+    /// Starts it again with a certificate for `localhost` of a new authority; the file of that one.
+    pub(crate) fn encrypt(&mut self) -> PathBuf {
+        let openssl = |words: &str| {
+            let mut command = Command::new("openssl");
+            let output = command.args(words.split(' ')).current_dir(self.folder.path()).output();
+            let output = output.expect("`openssl` runs");
+            assert!(output.status.success(), "{words}: {}", String::from_utf8_lossy(&output.stderr));
+        };
+        let extensions = "subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\n";
+        std::fs::write(self.folder.path().join("extensions"), extensions).expect("writes");
+        let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
+        openssl(&format!("req -x509 {key} -keyout ca.key -out ca.pem -days 2 -subj /CN=authority"));
+        openssl(&format!("req {key} -keyout server.key -out server.csr -subj /CN=localhost"));
+        openssl(
+            "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile extensions \
+             -out server.pem",
+        );
+        let path = |name: &str| self.folder.path().join(name);
+        run(Command::new("chmod").arg("600").arg(path("server.key")));
+        if is_root() {
+            run(Command::new("chown").arg("postgres").arg(path("server.key")));
+        }
+        let file = |name: &str| path(name).display().to_string();
+        self.options += &format!(
+            " -c ssl=on -c ssl_cert_file={} -c ssl_key_file={}",
+            file("server.pem"),
+            file("server.key")
+        );
+        self.crash();
+        self.go_on();
+        self.folder.path().join("ca.pem")
     }
 
     /// A new database of that name; its URL.
