@@ -39,6 +39,15 @@ def study(tmp_path):
     return lightcrest.create_study(study_name="s", storage=f"sqlite:///{tmp_path / 'study.db'}", sampler="random", seed=1)
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def shared(request, tmp_path):
+    """A study in each database; in PostgreSQL a worker that is gone has its trial for two more seconds."""
+    if request.param == "sqlite":
+        return request.getfixturevalue("study")
+    url = request.getfixturevalue("postgresql")() + "?lease=2"
+    return lightcrest.create_study(study_name="s", storage=url, sampler="random", seed=1)
+
+
 def states(study):
     trials = study.get_trials()
     assert [trial.number for trial in trials] == list(range(len(trials)))
@@ -65,8 +74,8 @@ def everything(trial):
 
 
 @pytest.mark.parametrize("pool", POOLS)
-def test_trials_end_as_they_do_without_an_executor(study, pool):
-    seen = []
+def test_trials_end_as_they_do_without_an_executor(shared, pool):
+    study, seen = shared, []
     study.optimize(everything, 8, executor=POOLS[pool], catch=Boom, callbacks=[lambda study, trial: seen.append(trial)])
     assert states(study) == [COMPLETE, PRUNED, FAIL, FAIL] * 2
     assert sorted(trial.number for trial in seen) == list(range(8))
@@ -150,10 +159,10 @@ def slow(trial):
 
 
 @pytest.mark.parametrize("pool", ["spawn", "fork", "loky"])
-def test_killed_workers_lose_and_double_nothing(study, pool, tmp_path, monkeypatch):
+def test_killed_workers_lose_and_double_nothing(shared, pool, tmp_path, monkeypatch):
     monkeypatch.setenv("PIDS", str(tmp_path / "pids"))
     (tmp_path / "pids").mkdir()
-    ended, kills = [], []
+    study, ended, kills = shared, [], []
 
     def murder():
         while len(kills) < 3 and not over.wait(0.7):
