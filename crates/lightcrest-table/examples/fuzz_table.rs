@@ -133,8 +133,7 @@ fn model(bytes: &[u8], at: usize) -> Vec<u8> {
     let problem = split(read(bytes).unwrap()).unwrap();
     let configuration = portfolio(&problem)[at].clone();
     let objective = TableObjective::new(problem, Limits::default(), 1).unwrap();
-    let (_, made) = objective.run(&mut Trial::detached(configuration, 1)).unwrap();
-    made.unwrap().bytes
+    objective.fit_one(&configuration, 1).unwrap().1.bytes
 }
 
 /// Some bytes changed, cut, doubled, or replaced by what is odd in a table.

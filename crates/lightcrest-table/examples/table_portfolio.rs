@@ -26,9 +26,7 @@ fn main() {
     let config = LearnConfig { target: target.clone(), ignore: ignored.to_vec(), ..LearnConfig::default() };
     let learnt = learn(Source::open(Path::new(path)).unwrap(), &config).unwrap();
     let problem = Problem::new(learnt, &ProblemConfig { metric: None, folds: 5, seed: 0 }).unwrap();
-    // No model keeps this limit, so that none is made of all rows.
-    let limits = Limits { bytes: Some(0), latency_us: None };
-    let mut objective = TableObjective::new(problem, limits, 1).unwrap();
+    let mut objective = TableObjective::new(problem, Limits::default(), 1).unwrap();
     let effort = objective.effort(Duration::from_secs_f64(4.0 * seconds), false).unwrap();
     objective.lighten(effort);
     let mut rng = ChaCha8Rng::seed_from_u64(14);

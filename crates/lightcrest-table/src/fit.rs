@@ -6,17 +6,16 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use lightcrest::Study;
 use lightcrest::executor::{Executor, ExecutorConfig};
-use lightcrest::objective::{self, Evaluation, ObjectiveInfo, TrialError};
-use lightcrest::pareto::Archive;
+use lightcrest::objective::TrialError;
 use lightcrest::pruner::{PercentileConfig, PercentilePruner};
 use lightcrest::space::Configuration;
-use lightcrest::{Objective, Study, Trial};
 
 use crate::Task;
 use crate::error::TableError;
@@ -87,28 +86,6 @@ pub struct Fit {
     pub trials: usize,
 }
 
-/// Keeps the models of the front as trials make them.
-struct Keeping<'a> {
-    objective: &'a TableObjective,
-    models: Mutex<Archive<(u64, Made)>>,
-}
-
-impl Objective for Keeping<'_> {
-    fn objectives(&self) -> &[ObjectiveInfo] {
-        self.objective.objectives()
-    }
-
-    fn evaluate(&self, trial: &mut Trial<'_>) -> Result<Evaluation, TrialError> {
-        let (evaluation, made) = self.objective.run(trial)?;
-        if let Some(made) = made {
-            let point = objective::orient(self.objectives(), &evaluation.values);
-            let mut models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
-            models.insert(point, (trial.number(), made));
-        }
-        Ok(evaluation)
-    }
-}
-
 /// Fits: finds out what each column is, tries preparations, algorithms and hyperparameters in one space, and
 /// gives the front of models, learnt from all rows.
 ///
@@ -153,27 +130,26 @@ pub fn fit(source: Source, config: &FitConfig) -> Result<Fit, TableError> {
     }
     let timeout = left(1.0 - RESERVE).map(|left| left.max(LEAST_TIME));
     objective.end_by(Arc::clone(&config.stop), timeout.map(|timeout| Instant::now() + timeout));
-    let keeping = Keeping { objective: &objective, models: Mutex::default() };
     let executor = Executor::new(ExecutorConfig {
         trials,
         timeout,
         stop: Arc::clone(&config.stop),
         ..Default::default()
     });
-    executor.run(&mut study, &keeping, &()).map_err(|error| broken(&error))?;
-    let kept = keeping.models.into_inner().unwrap_or_else(PoisonError::into_inner);
+    executor.run(&mut study, &objective, &()).map_err(|error| broken(&error))?;
     if config.stop.load(Ordering::SeqCst) {
         return Err(TableError::Stopped);
     }
 
-    // What is missing of the front is made in any case.
-    objective.end_by(Arc::new(AtomicBool::new(false)), None);
+    objective.end_by(Arc::clone(&config.stop), None);
     let mut models = Vec::new();
     for trial in study.front() {
-        let made = match kept.items().find(|(number, _)| *number == trial.number) {
-            Some((_, made)) => made.clone(),
-            None => {
-                objective.remake(trial, study.trial_seed(trial.number)).map_err(|error| broken(&error))?
+        let made = match objective.make(trial, study.trial_seed(trial.number)) {
+            Ok(made) => made,
+            Err(TrialError::Interrupted) => return Err(TableError::Stopped),
+            Err(error) => {
+                warnings.push(format!("trial {} is left out: {error}", trial.number));
+                continue;
             }
         };
         let mut metrics = BTreeMap::new();
@@ -183,6 +159,7 @@ pub fn fit(source: Source, config: &FitConfig) -> Result<Fit, TableError> {
             let value = trial.attributes.get(name).and_then(serde_json::Value::as_f64);
             metrics.extend(value.map(|value| (name.to_owned(), value)));
         }
+        metrics.insert("model_bytes".to_owned(), made.bytes.len() as f64);
         let problem = objective.problem();
         let test = &problem.splits.test;
         let targets: Vec<f64> = test.iter().map(|row| problem.targets[*row as usize]).collect();
@@ -199,6 +176,13 @@ pub fn fit(source: Source, config: &FitConfig) -> Result<Fit, TableError> {
     let name = format!("validation_{}", metric.name());
     let sign = if metric.is_maximized() { -1.0 } else { 1.0 };
     models.sort_by(|a, b| (sign * a.metrics[&name]).total_cmp(&(sign * b.metrics[&name])));
+    // A model of all rows may have turned out larger than a better one.
+    let mut least = usize::MAX;
+    models.retain(|model| {
+        let before = least;
+        least = least.min(model.made.bytes.len());
+        least < before
+    });
     let trials = study.history().finished();
     Ok(Fit { task, metric, models, columns, warnings, trials })
 }

@@ -85,7 +85,7 @@ impl Observer for () {}
 pub enum Ending {
     /// All trials are done.
     Done,
-    /// The time is up.
+    /// The time is up, or an objective gave its trial back because there is none left for it.
     Timeout,
     /// The stop flag was set.
     Stopped,
@@ -152,7 +152,7 @@ impl Executor {
             }
             run.work();
         });
-        let ending = run.ending().unwrap_or(Ending::Done);
+        let ending = run.ending().unwrap_or(Ending::Timeout);
         let results = run.results.into_inner().unwrap_or_else(PoisonError::into_inner);
         match results.error {
             Some(error) => Err(error),
@@ -229,9 +229,11 @@ impl<'a> Run<'a> {
                 self.results().cut_short = true;
                 return;
             }
-            if self.results().verdict.is_some() {
+            let results = self.results();
+            if results.verdict.is_some() || results.cut_short {
                 return;
             }
+            drop(results);
             match self.one_trial() {
                 Ok(true) => {}
                 Ok(false) => {

@@ -112,6 +112,11 @@ impl Pipeline {
         bytes
     }
 
+    /// How many of those are of what was learnt, without schema and preparation.
+    pub(crate) fn bytes_of_models(&self) -> usize {
+        self.members.iter().map(|member| pack(&member.fitted.to_bytes()).len()).sum()
+    }
+
     /// Reads what [`to_bytes`](Self::to_bytes) wrote.
     ///
     /// # Errors

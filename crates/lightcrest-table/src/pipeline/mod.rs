@@ -88,6 +88,11 @@ impl Member {
 }
 
 impl Pipeline {
+    /// The weighted mean of members, to which nothing is done.
+    pub(crate) fn of(schema: Schema, members: Vec<Member>) -> Self {
+        Self { schema, members, after: After::default() }
+    }
+
     /// The pipeline of one model.
     pub fn single(schema: Schema, preparer: Preparer, fitted: Fitted, after: After) -> Self {
         let threshold = After { threshold: after.threshold, ..After::default() };

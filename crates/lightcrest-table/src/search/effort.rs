@@ -5,7 +5,7 @@
 //! |---|---|
 //! | T | the time of the fit that is left |
 //! | r | seconds of a round of eight leaves, a tree a class, on all rows |
-//! | m | what a trial learns from, in all rows: 0.64 a fold, and 1.8 more for the half that reach the front |
+//! | m | what a trial learns from, in all rows: 0.64 a fold; on the front 1.8 more, or 1 if one fold judges |
 //!
 //! A typical trial has 200 rounds of 16 leaves and takes `r m (16 / 8)^0.5 200`; the root is what leaves cost
 //! in measurements of [`lightcrest_tree`]. All folds judge if ten typical trials fit into T, else fewer, but
@@ -37,7 +37,10 @@ const QUICK: (f64, f64) = (40.0, 0.2);
 /// Rounds and leaves of a typical trial, and how many of them should fit into the time.
 const TYPICAL: (f64, f64, f64) = (200.0, 16.0, 10.0);
 
-/// The share of the time that one trial may take.
+/// The share of the typical trials that are on the front in the end.
+const FRONT: f64 = 0.5;
+
+/// The share of the time that one trial may take, its models of all rows included.
 const ONE: f64 = 0.3;
 
 /// What one trial may cost in any case.
@@ -75,26 +78,28 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// Seconds of a trial of so many rounds of eight leaves, without its features.
-    fn trial(&self, rounds: f64, folds: usize) -> f64 {
-        self.round * rounds * (0.64 * folds as f64 + 0.9)
+    /// Seconds of a trial of so many rounds of eight leaves, without its features; with the share of trials
+    /// whose models are made of all rows.
+    fn trial(&self, rounds: f64, folds: usize, made: f64) -> f64 {
+        let all = if folds > 1 { 1.8 } else { 1.0 };
+        self.round * rounds * (0.64 * folds as f64 + made * all)
     }
 
     /// Seconds of the first quick trial.
     fn quick(&self, folds: usize) -> f64 {
         let preparations = if self.is_shared { 2.0 } else { folds as f64 + 2.0 };
-        self.prepare * preparations + self.trial(QUICK.0, folds)
+        self.prepare * preparations + self.trial(QUICK.0, folds, 1.0)
     }
 
     /// What the time is enough for; `folds` are those that there are, `least` those that must judge.
     fn effort(&self, time: Duration, folds: usize, least: usize, rows: usize) -> Effort {
         let time = time.as_secs_f64();
         let (count, leaves, trials) = TYPICAL;
-        let fits = |folds: &usize| self.trial(tree_cost(count, leaves), *folds) * trials <= time;
+        let fits = |folds: &usize| self.trial(tree_cost(count, leaves), *folds, FRONT) * trials <= time;
         let judging = (least.clamp(1, folds)..=folds).rev().find(fits).unwrap_or(least.clamp(1, folds));
         let share = QUICK.1 * time / self.quick(judging).max(1e-9);
         let share = if share >= 1.0 { 1.0 } else { share.max(ROWS / rows as f64).min(1.0) };
-        let work = (ONE * time / self.trial(share, judging).max(1e-12)).max(LEAST);
+        let work = (ONE * time / self.trial(share, judging, 1.0).max(1e-12)).max(LEAST);
         let folds = if judging < folds { judging } else { usize::MAX };
         Effort { share, folds, work, ..Effort::default() }
     }
@@ -169,6 +174,6 @@ mod tests {
     fn a_trial_takes_a_share_of_the_time() {
         let effort = effort(1e-3, 60.0);
         let pace = Pace { prepare: 0.0, is_shared: true, round: 1e-3 };
-        assert!((pace.trial(effort.work, 5) - ONE * 60.0).abs() < 1e-9);
+        assert!((pace.trial(effort.work, 5, 1.0) - ONE * 60.0).abs() < 1e-9);
     }
 }

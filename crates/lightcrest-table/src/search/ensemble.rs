@@ -13,12 +13,12 @@ use lightcrest::Configuration;
 use lightcrest::objective::TrialError;
 use serde::{Deserialize, Serialize};
 
-use super::judge::{Judged, mean};
-use super::made::Made;
+use super::deliver::Due;
+use super::judge::{Folds, Judged, mean};
 use super::objective::TableObjective;
 use super::trainer::{failed, lock};
 use crate::algorithm::{Algorithm, Setting};
-use crate::pipeline::{After, Member, Pipeline};
+use crate::pipeline::{After, Pipeline};
 
 /// Trials that picks are made from: the best ones.
 pub(super) const CANDIDATES: usize = 12;
@@ -51,8 +51,22 @@ pub(super) struct Candidate {
     pub(super) score: f64,
     pub(super) bytes: f64,
     pub(super) latency_us: Option<f64>,
-    /// Predictions of the rows that judge the folds, fold after fold; made when they are needed.
-    pub(super) predictions: Option<Arc<Vec<f64>>>,
+    /// How long its models take to make.
+    pub(super) seconds: f64,
+    /// What its folds gave; made when it is needed.
+    pub(super) folds: Option<Arc<Folds>>,
+}
+
+/// A model that was picked.
+pub(super) struct Picked {
+    pub(super) member: EnsembleMember,
+    pub(super) seconds: f64,
+}
+
+impl Picked {
+    pub(super) fn due(&self) -> Due {
+        Due::new(&self.member.configuration, self.member.seed, self.seconds)
+    }
 }
 
 /// The best candidates, the best first.
@@ -93,7 +107,7 @@ pub(super) fn pick(
     score: &dyn Fn(&[f64], f64) -> f64,
 ) -> Vec<u32> {
     let predictions: Vec<&[f64]> =
-        candidates.iter().map(|it| it.predictions.as_deref().map_or(&[][..], Vec::as_slice)).collect();
+        candidates.iter().map(|it| it.folds.as_ref().map_or(&[][..], |folds| &folds.predictions)).collect();
     let unit = candidates.first().map_or(0.0, |best| best.score.abs());
     let mut sum = vec![0.0; predictions.first().map_or(0, |it| it.len())];
     let mut picks = vec![0; candidates.len()];
@@ -139,7 +153,8 @@ impl TableObjective {
                     score: 0.0,
                     bytes: 0.0,
                     latency_us: None,
-                    predictions: None,
+                    seconds: 0.0,
+                    folds: None,
                 };
                 let candidates = self.judged(self.members.iter().map(candidate).collect())?;
                 (candidates, self.members.iter().map(|member| member.picks).collect())
@@ -152,40 +167,44 @@ impl TableObjective {
             return Err(TrialError::Pruned { reason });
         }
         let all = f64::from(picked.iter().map(|(_, count)| count).sum::<u32>());
-        let mut predictions = Vec::new();
+        let (mut predictions, mut first, mut bytes) = (Vec::new(), Vec::new(), 0.0);
         for (candidate, count) in &picked {
-            let of =
-                candidate.predictions.as_deref().ok_or_else(|| failed("a member without predictions"))?;
-            predictions.resize(of.len(), 0.0);
+            let folds = candidate.folds.as_ref().ok_or_else(|| failed("a member without predictions"))?;
+            predictions.resize(folds.predictions.len(), 0.0);
             let weight = f64::from(*count) / all;
-            predictions.iter_mut().zip(of).for_each(|(sum, value)| *sum += weight * value);
+            predictions.iter_mut().zip(&folds.predictions).for_each(|(sum, value)| *sum += weight * value);
+            // What the models of all rows have more than those of the folds.
+            bytes += candidate.bytes - folds.first.to_bytes().len() as f64;
+            first.push(folds.first.clone());
         }
         let after = self.after(&predictions, Algorithm::Ensemble);
         let (task, k) = (self.problem().task(), self.problem().classes);
         predictions.chunks_exact_mut(k).for_each(|row| after.apply(task, row));
         let (score, standard_error) = self.score(&predictions, after.threshold)?;
-        let sum =
-            |of: &dyn Fn(&Candidate) -> f64| picked.iter().map(|(candidate, _)| of(candidate)).sum::<f64>();
+        let counts: Vec<u32> = picked.iter().map(|(_, count)| *count).collect();
+        let first = Pipeline { after, ..self.joined(&first, &counts) };
         let latencies: Option<Vec<f64>> = picked.iter().map(|(candidate, _)| candidate.latency_us).collect();
+        let member = |(candidate, picks): (Candidate, u32)| Picked {
+            member: EnsembleMember { picks, ..candidate.member },
+            seconds: candidate.seconds,
+        };
         Ok(Judged {
             score,
             standard_error,
-            bytes: sum(&|candidate| candidate.bytes),
-            columns: 1.0,
+            bytes: bytes + first.to_bytes().len() as f64,
+            columns: first.columns_needed() as f64,
             rounds: 1,
             after,
             latency_us: latencies.map(|all| all.iter().sum()),
-            predictions,
-            members: picked
-                .into_iter()
-                .map(|(candidate, picks)| EnsembleMember { picks, ..candidate.member })
-                .collect(),
+            seconds: picked.iter().map(|(candidate, _)| candidate.seconds).sum(),
+            folds: Folds { predictions, first },
+            members: picked.into_iter().map(member).collect(),
         })
     }
 
     /// Candidates with the predictions of their folds; those that are not there are made again.
     fn judged(&self, mut candidates: Vec<Candidate>) -> Result<Vec<Candidate>, TrialError> {
-        for candidate in candidates.iter_mut().filter(|candidate| candidate.predictions.is_none()) {
+        for candidate in candidates.iter_mut().filter(|candidate| candidate.folds.is_none()) {
             let member = &mut candidate.member;
             let setting = Setting::of(&member.configuration);
             let judged = self.judge(&setting, member.seed, &mut |_, _, _| Ok(()))?;
@@ -193,7 +212,8 @@ impl TableObjective {
             if candidate.bytes == 0.0 {
                 (candidate.bytes, candidate.latency_us) = (judged.bytes, judged.latency_us);
             }
-            candidate.predictions = Some(Arc::new(judged.predictions));
+            candidate.seconds = judged.seconds;
+            candidate.folds = Some(Arc::new(judged.folds));
         }
         Ok(candidates)
     }
@@ -205,26 +225,13 @@ impl TableObjective {
         let sign = if self.problem().metric.is_maximized() { 1.0 } else { -1.0 };
         score.map_or(f64::NEG_INFINITY, |score| sign * score)
     }
-
-    pub(super) fn make_ensemble(&self, members: &[EnsembleMember], after: After) -> Result<Made, TrialError> {
-        let all = f64::from(members.iter().map(|member| member.picks).sum::<u32>());
-        let (mut judge, mut model) = (Vec::new(), Vec::new());
-        for member in members {
-            let setting = Setting::of(&member.configuration);
-            let made = self.make(&setting, member.rounds, member.after, member.seed)?;
-            let weight = f64::from(member.picks) / all;
-            let weighted = |of: Pipeline| of.members.into_iter().map(move |it| Member { weight, ..it });
-            judge.extend(weighted(made.judge));
-            model.extend(weighted(made.model));
-        }
-        let joined = |members| Pipeline { schema: self.problem().schema().clone(), members, after }.slim();
-        Ok(Made::new(joined(judge), joined(model)))
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Task;
+    use crate::table::Schema;
 
     fn candidate(score: f64, bytes: f64, predictions: &[f64]) -> Candidate {
         let member = EnsembleMember {
@@ -234,12 +241,16 @@ mod tests {
             rounds: 1,
             after: After::default(),
         };
+        let (columns, missing, levels) = (Vec::new(), Vec::new(), Vec::new());
+        let schema = Schema { columns, task: Task::Regression, missing, levels };
+        let first = Pipeline::of(schema, Vec::new());
         Candidate {
             member,
             score,
             bytes,
             latency_us: None,
-            predictions: Some(Arc::new(predictions.to_vec())),
+            seconds: 0.0,
+            folds: Some(Arc::new(Folds { predictions: predictions.to_vec(), first })),
         }
     }
 

@@ -3,27 +3,38 @@
 use lightcrest::objective::TrialError;
 
 use super::calibrate::{self, Judged as Predicted};
-use super::ensemble::EnsembleMember;
+use super::ensemble::Picked;
 use super::latency;
 use super::objective::TableObjective;
 use super::trainer::{Part, failed};
 use crate::Task;
 use crate::algorithm::{Algorithm, Setting};
-use crate::pipeline::After;
+use crate::pipeline::{After, Pipeline};
+
+/// What ensembles need of the models of a trial's folds.
+#[derive(Debug)]
+pub(super) struct Folds {
+    /// Of the rows that judge, fold after fold, as the model gives them.
+    pub(super) predictions: Vec<f64>,
+    /// The model of the first fold.
+    pub(super) first: Pipeline,
+}
 
 /// What a trial's folds tell.
 pub(super) struct Judged {
     pub(super) score: f64,
     pub(super) standard_error: f64,
+    /// About those of the model's file.
     pub(super) bytes: f64,
     pub(super) columns: f64,
     pub(super) rounds: usize,
     pub(super) after: After,
     pub(super) latency_us: Option<f64>,
-    /// Of the rows that judge, fold after fold, as the model gives them.
-    pub(super) predictions: Vec<f64>,
+    /// About how long its models take to make.
+    pub(super) seconds: f64,
+    pub(super) folds: Folds,
     /// Of an ensemble.
-    pub(super) members: Vec<EnsembleMember>,
+    pub(super) members: Vec<Picked>,
 }
 
 /// What hears of a fold that is done: how many there are, the score so far and bytes. It may end the trial.
@@ -36,21 +47,21 @@ impl TableObjective {
         let (folds, task, k) = (&problem.splits.folds, problem.task(), problem.classes);
         let shape = After { log: setting.log_target(), ..After::default() };
         let (mut predictions, mut rounds) = (Vec::new(), Vec::new());
-        let (mut bytes, mut columns, mut latency_us) = (0.0, 0.0, None);
+        let (mut first, mut latency_us, mut seconds) = (None, None, 0.0);
         for (fold, rows) in folds.iter().enumerate() {
             let mut trained = self.trainer.train(setting, Part::Fold(fold), seed)?;
             let mut judged = std::mem::take(&mut trained.validation);
             judged.chunks_exact_mut(k).for_each(|row| shape.apply(task, row));
             predictions.extend(judged);
             rounds.push(trained.rounds as f64);
+            seconds += trained.seconds;
             if fold == 0 {
-                // The other folds' models are about as large.
                 let pipeline = self.pipeline(trained, shape);
-                bytes = pipeline.to_bytes().len() as f64;
-                columns = pipeline.columns_needed() as f64;
                 let limited = self.limits.latency_us.is_some();
                 latency_us = limited.then(|| latency(&pipeline, problem.table(), &rows.validation).alone_us);
+                first = Some((pipeline.to_bytes().len() as f64, pipeline));
             }
+            let bytes = first.as_ref().map_or(0.0, |(bytes, _)| *bytes);
             if fold + 1 < folds.len()
                 && setting.algorithm != Algorithm::Constant
                 && let Some(score) = mean(&self.scores(&predictions, &After::default()))
@@ -71,9 +82,22 @@ impl TableObjective {
         let (score, standard_error) = self.score(&predictions, after.threshold)?;
         // More rows bear more rounds.
         let grow = if setting.algorithm == Algorithm::Boosting { 1.1 } else { 1.0 };
-        let rounds = (mean(&rounds).unwrap_or(1.0) * grow).round().max(1.0) as usize;
-        let members = Vec::new();
-        Ok(Judged { score, standard_error, bytes, columns, rounds, after, latency_us, predictions, members })
+        let all_rounds = (mean(&rounds).unwrap_or(1.0) * grow).round().max(1.0);
+        let (bytes, first) = first.ok_or_else(|| failed("no fold judges"))?;
+        // The other folds' models are about as large.
+        let bytes = bytes + first.bytes_of_models() as f64 * (all_rounds / rounds[0].max(1.0) - 1.0);
+        Ok(Judged {
+            score,
+            standard_error,
+            bytes: bytes.round(),
+            columns: first.columns_needed() as f64,
+            rounds: all_rounds as usize,
+            after,
+            latency_us,
+            seconds: self.seconds_to_make(seconds),
+            folds: Folds { predictions, first },
+            members: Vec::new(),
+        })
     }
 
     /// The mean of the metric over folds, and its standard error.

@@ -5,18 +5,20 @@
 //! space       what may vary
 //! portfolio   the configurations that are tried first
 //! problem     a table with its target, its parts and its metric
-//! objective   one trial: its folds, then models of all rows
+//! objective   one trial: its folds
 //! judge       what a trial's folds tell
 //! trainer     features of a part of the rows, and what learns from them
 //! ensemble    weighted means of models of earlier trials
 //! honest      what the best of many trials may be expected to score
 //! effort      how many folds, rows and rounds the time is enough for
 //! calibrate   temperature, threshold and factor, by rows that were not learnt from
-//! made        the models of a trial, and their file in a run's folder
+//! deliver     the models of the front, made of all rows when the search is over
+//! made        the models of a trial
 //! latency     how long a row takes
 //! ```
 
 mod calibrate;
+mod deliver;
 mod effort;
 mod ensemble;
 mod honest;

@@ -1,26 +1,28 @@
-//! One trial: a model a fold, and if nothing so far is better in everything, models of all rows.
+//! One trial: a model a fold.
 //!
 //! After each fold the trial reports, so that the pruner may end it. Calibration, threshold and the factor of
-//! a logarithm come from the predictions of rows that were not learnt from. A trial that is on the front
-//! makes two models with the same settings: one of all rows but the test part, which the test is looked at
-//! with, and one of all rows, which is delivered. An ensemble is made of models of earlier trials, with what
-//! their folds predicted.
+//! a logarithm come from the predictions of rows that were not learnt from, and so does the size: a model of
+//! all rows is as large as that of a fold, with more rounds. The models of the front are made when the search
+//! is over ([`deliver`](super::deliver)). An ensemble is made of models of earlier trials, with what their
+//! folds predicted.
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use lightcrest::history::{FrozenTrial, History};
 use lightcrest::objective::{self, Evaluation, ObjectiveInfo, TrialError};
-use lightcrest::pareto::Archive;
-use lightcrest::{Objective, Trial};
+use lightcrest::pareto::{Archive, dominates};
+use lightcrest::{Configuration, Objective, Trial};
 
 use super::Problem;
-use super::ensemble::{Candidate, EnsembleMember, Pool};
+use super::deliver::{Due, due_together};
+use super::ensemble::{Candidate, EnsembleMember, Picked, Pool};
 use super::honest::{self, Record};
 use super::judge::Judged;
 use super::made::Made;
-use super::trainer::{Part, Trained, Trainer, lock};
+use super::trainer::{Trained, Trainer, lock};
 use crate::algorithm::{Algorithm, Setting};
 use crate::error::TableError;
 use crate::metric::Metric;
@@ -43,9 +45,12 @@ pub struct TableObjective {
     /// The seed of every trial, and the members of an ensemble, where one model is made again.
     seed: Option<u64>,
     pub(super) members: Vec<EnsembleMember>,
-    front: Mutex<Archive<()>>,
+    /// The front so far, with the trainings that its models will need.
+    front: Mutex<Archive<Vec<Due>>>,
     pub(super) pool: Mutex<Pool>,
     records: Mutex<Vec<Record>>,
+    /// Models of single trainings that were made: several ensembles may share them.
+    pub(super) models: Mutex<HashMap<String, Made>>,
 }
 
 impl TableObjective {
@@ -57,8 +62,17 @@ impl TableObjective {
         let infos = Self::infos(problem.metric);
         let trainer = Trainer::new(problem, threads)
             .map_err(|error| TableError::Unfit(format!("{threads} threads cannot be started: {error}")))?;
-        let (front, pool, records) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Ok(Self { trainer, infos, limits, seed: None, members: Vec::new(), front, pool, records })
+        Ok(Self {
+            trainer,
+            infos,
+            limits,
+            seed: None,
+            members: Vec::new(),
+            front: Mutex::default(),
+            pool: Mutex::default(),
+            records: Mutex::default(),
+            models: Mutex::default(),
+        })
     }
 
     /// What is optimised: the metric on rows that were not learnt from, and the size of the model.
@@ -69,27 +83,49 @@ impl TableObjective {
         vec![first, ObjectiveInfo::minimize("model_bytes")]
     }
 
-    /// Goes on with a history; `seed` gives the seed of each of its trials.
-    pub fn resume(&self, history: &History, seed: &dyn Fn(u64) -> u64) {
-        let mut front = lock(&self.front);
-        for trial in history.front() {
-            if let Some(point) = history.oriented(trial) {
-                front.insert(point.to_vec(), ());
-            }
-        }
+    /// Goes on with a history; `seed` gives the seed of each of its trials, `delivered` are those whose
+    /// models were made already.
+    pub fn resume(&self, history: &History, seed: &dyn Fn(u64) -> u64, delivered: &BTreeSet<u64>) {
+        let number =
+            |trial: &FrozenTrial, name: &str| trial.attributes.get(name).and_then(serde_json::Value::as_f64);
+        let mut seconds = HashMap::new();
         for trial in history.complete() {
             let setting = Setting::of(&trial.configuration);
             let (Some(point), Some(values)) = (history.oriented(trial), &trial.values) else { continue };
-            let number = |name: &str| trial.attributes.get(name).and_then(serde_json::Value::as_f64);
-            if number("columns_needed").is_some_and(|columns| columns >= 1.0) {
+            let seed = self.seed(seed(trial.number));
+            let due = Due::new(&trial.configuration, seed, number(trial, "seconds").unwrap_or(0.0));
+            seconds.insert(due.model, due.seconds);
+            if number(trial, "columns_needed").is_some_and(|columns| columns >= 1.0) {
                 let (rounds, after) = known(trial);
                 let configuration = trial.configuration.clone();
-                let seed = self.seed(seed(trial.number));
                 let member = EnsembleMember { picks: 0, seed, configuration, rounds, after };
-                let latency_us = number("latency_us");
-                self.offer(&setting, member, point[0], values[1], latency_us, None);
+                let candidate = Candidate {
+                    member,
+                    score: point[0],
+                    bytes: values[1],
+                    latency_us: number(trial, "latency_us"),
+                    seconds: due.seconds,
+                    folds: None,
+                };
+                self.offer(&setting, candidate);
             }
         }
+        let mut front = lock(&self.front);
+        for trial in history.front() {
+            let Some(point) = history.oriented(trial) else { continue };
+            let due = |configuration: &Configuration, seed: u64| {
+                let due = Due::new(configuration, seed, 0.0);
+                Due { seconds: seconds.get(&due.model).copied().unwrap_or(0.0), ..due }
+            };
+            let members = Self::members(trial);
+            let due = match &members[..] {
+                _ if delivered.contains(&trial.number) => Vec::new(),
+                [] => vec![due(&trial.configuration, self.seed(seed(trial.number)))],
+                members => members.iter().map(|it| due(&it.configuration, it.seed)).collect(),
+            };
+            front.insert(point.to_vec(), due);
+        }
+        self.trainer.keep_for_delivery(due_together(front.items().flatten()));
     }
 
     /// When trainings give up: when the flag is set, or after a moment.
@@ -112,94 +148,39 @@ impl TableObjective {
         &self.trainer.problem
     }
 
-    /// Evaluates a trial; its models come along unless another trial is better in everything.
+    /// Takes a trial up into the front, unless another one is better in everything.
     ///
     /// # Errors
-    /// As [`Objective::evaluate`].
-    pub fn run(&self, trial: &mut Trial<'_>) -> Result<(Evaluation, Option<Made>), TrialError> {
-        let (setting, seed) = (Setting::of(trial.configuration()), self.seed(trial.seed()));
-        let judged = match setting.algorithm {
-            Algorithm::Ensemble => self.join(&setting)?,
-            _ => self.judge(&setting, seed, &mut |folds, score, bytes| {
-                trial.report_values(folds as u64, &[score, bytes])?;
-                trial.check()
-            })?,
-        };
-        let mut constraints = Vec::new();
-        if let Some(most) = self.limits.bytes {
-            constraints.push(("model_bytes".to_owned(), judged.bytes - most as f64));
+    /// [`TrialError::Interrupted`] if there is no time left to make its models.
+    fn stand(&self, point: &[f64], due: &[Due]) -> Result<(), TrialError> {
+        let mut front = lock(&self.front);
+        if front.dominates(point) {
+            return Ok(());
         }
-        if let (Some(most), Some(latency)) = (self.limits.latency_us, judged.latency_us) {
-            constraints.push(("latency_us".to_owned(), latency - most));
+        let others = front.points().zip(front.items()).filter(|(other, _)| !dominates(point, other));
+        let seconds = due_together(others.flat_map(|(_, due)| due).chain(due));
+        // The first one is there whatever happens.
+        if !front.is_empty() && !self.trainer.has_time_for(seconds) {
+            return Err(TrialError::Interrupted);
         }
-        let mut values = vec![judged.score, judged.bytes];
-        let mut columns = judged.columns;
-        let feasible = |constraints: &[(String, f64)]| constraints.iter().all(|(_, excess)| *excess <= 0.0);
-        let point = objective::orient(&self.infos, &values);
-        let mut made = None;
-        if feasible(&constraints) && !lock(&self.front).dominates(&point) {
-            let models = match judged.members.is_empty() {
-                true => self.make(&setting, judged.rounds, judged.after, seed)?,
-                false => self.make_ensemble(&judged.members, judged.after)?,
-            };
-            // The size is that of the file.
-            values[1] = models.bytes.len() as f64;
-            columns = models.model.columns_needed() as f64;
-            if let (Some(most), Some(bound)) = (self.limits.bytes, constraints.first_mut()) {
-                bound.1 = values[1] - most as f64;
-            }
-            made = Some(models);
-        }
-        let point = objective::orient(&self.infos, &values);
-        if feasible(&constraints) {
-            lock(&self.front).insert(point.clone(), ());
-            self.record(trial.number(), values[1], &judged);
-        }
-        let mut evaluation = Evaluation { values, constraints, ..Evaluation::default() };
-        let mut keep = |name: &str, value: serde_json::Value| {
-            evaluation.attributes.insert(name.to_owned(), value);
-        };
-        keep("standard_error", judged.standard_error.into());
-        keep("columns_needed", columns.into());
-        keep("rounds", judged.rounds.into());
-        keep("after", serde_json::to_value(judged.after).unwrap_or_default());
-        if let Some(latency) = judged.latency_us {
-            keep("latency_us", latency.into());
-        }
-        if !judged.members.is_empty() {
-            keep("members", serde_json::to_value(&judged.members).unwrap_or_default());
-        }
-        if columns >= 1.0 {
-            let configuration = trial.configuration().clone();
-            let (rounds, after) = (judged.rounds, judged.after);
-            let member = EnsembleMember { picks: 0, seed, configuration, rounds, after };
-            let bytes = evaluation.values[1];
-            let predictions = Some(judged.predictions);
-            self.offer(&setting, member, point[0], bytes, judged.latency_us, predictions);
-        }
-        Ok((evaluation, made))
+        front.insert(point.to_vec(), due.to_vec());
+        self.trainer.keep_for_delivery(seconds);
+        Ok(())
     }
 
     /// A model that ensembles may pick; others cannot be members.
-    fn offer(
-        &self,
-        setting: &Setting,
-        member: EnsembleMember,
-        score: f64,
-        bytes: f64,
-        latency_us: Option<f64>,
-        predictions: Option<Vec<f64>>,
-    ) {
-        if !matches!(setting.algorithm, Algorithm::Ensemble | Algorithm::Constant) && score.is_finite() {
-            let predictions = predictions.map(Arc::new);
-            lock(&self.pool).add(Candidate { member, score, bytes, latency_us, predictions });
+    fn offer(&self, setting: &Setting, candidate: Candidate) {
+        if !matches!(setting.algorithm, Algorithm::Ensemble | Algorithm::Constant)
+            && candidate.score.is_finite()
+        {
+            lock(&self.pool).add(candidate);
         }
     }
 
     /// Keeps what tells how good the best of many may be expected to be.
     fn record(&self, trial: u64, bytes: f64, judged: &Judged) {
         let (metric, outputs) = (self.problem().metric, self.problem().classes);
-        let (predictions, threshold) = (&judged.predictions, judged.after.threshold);
+        let (predictions, threshold) = (&judged.folds.predictions, judged.after.threshold);
         let rows = match metric.losses(predictions, outputs, &self.judged_targets(), threshold) {
             Some(losses) => losses,
             // By its own threshold, so that all are judged by one half.
@@ -229,37 +210,10 @@ impl TableObjective {
         honest::expected(rows, &others)
     }
 
-    /// The models of a trial that ended, made again: the same bytes.
-    ///
-    /// # Errors
-    /// [`TrialError::Interrupted`] if time is up.
-    pub fn remake(&self, trial: &FrozenTrial, seed: u64) -> Result<Made, TrialError> {
-        let (rounds, after) = known(trial);
-        let members = Self::members(trial);
-        if members.is_empty() {
-            return self.make(&Setting::of(&trial.configuration), rounds, after, self.seed(seed));
-        }
-        self.make_ensemble(&members, after)
-    }
-
     /// The members of a trial that is an ensemble; none of others.
     pub fn members(trial: &FrozenTrial) -> Vec<EnsembleMember> {
         let found = trial.attributes.get("members").cloned();
         found.and_then(|members| serde_json::from_value(members).ok()).unwrap_or_default()
-    }
-
-    pub(super) fn make(
-        &self,
-        setting: &Setting,
-        rounds: usize,
-        after: After,
-        seed: u64,
-    ) -> Result<Made, TrialError> {
-        let mut setting = setting.clone();
-        setting.rounds = Some(rounds);
-        let one =
-            |part| self.trainer.train(&setting, part, seed).map(|trained| self.pipeline(trained, after));
-        Ok(Made::new(one(Part::Learn)?, one(Part::All)?))
     }
 
     pub(super) fn pipeline(&self, trained: Trained, after: After) -> Pipeline {
@@ -269,7 +223,7 @@ impl TableObjective {
 }
 
 /// Rounds of a trial that ended, and what is done to its predictions.
-fn known(trial: &FrozenTrial) -> (usize, After) {
+pub(super) fn known(trial: &FrozenTrial) -> (usize, After) {
     let rounds = trial.attributes.get("rounds").and_then(serde_json::Value::as_u64).unwrap_or(1) as usize;
     let after = trial.attributes.get("after").cloned().unwrap_or_default();
     (rounds, serde_json::from_value(after).unwrap_or_default())
@@ -281,6 +235,66 @@ impl Objective for TableObjective {
     }
 
     fn evaluate(&self, trial: &mut Trial<'_>) -> Result<Evaluation, TrialError> {
-        self.run(trial).map(|(evaluation, _)| evaluation)
+        let (setting, seed) = (Setting::of(trial.configuration()), self.seed(trial.seed()));
+        let judged = match setting.algorithm {
+            Algorithm::Ensemble => self.join(&setting)?,
+            _ => self.judge(&setting, seed, &mut |folds, score, bytes| {
+                trial.report_values(folds as u64, &[score, bytes])?;
+                trial.check()
+            })?,
+        };
+        let mut constraints = Vec::new();
+        if let Some(most) = self.limits.bytes {
+            constraints.push(("model_bytes".to_owned(), judged.bytes - most as f64));
+        }
+        if let (Some(most), Some(latency)) = (self.limits.latency_us, judged.latency_us) {
+            constraints.push(("latency_us".to_owned(), latency - most));
+        }
+        let values = vec![judged.score, judged.bytes];
+        let point = objective::orient(&self.infos, &values);
+        if !judged.members.is_empty() && lock(&self.front).contains(&point) {
+            return Err(TrialError::Pruned {
+                reason: "the same models as those of an earlier ensemble".into(),
+            });
+        }
+        if constraints.iter().all(|(_, excess)| *excess <= 0.0) {
+            let due = match &judged.members[..] {
+                [] => vec![Due::new(trial.configuration(), seed, judged.seconds)],
+                members => members.iter().map(Picked::due).collect(),
+            };
+            self.stand(&point, &due)?;
+            self.record(trial.number(), values[1], &judged);
+        }
+        let mut evaluation = Evaluation { values, constraints, ..Evaluation::default() };
+        let mut keep = |name: &str, value: serde_json::Value| {
+            evaluation.attributes.insert(name.to_owned(), value);
+        };
+        keep("standard_error", judged.standard_error.into());
+        keep("columns_needed", judged.columns.into());
+        keep("rounds", judged.rounds.into());
+        keep("after", serde_json::to_value(judged.after).unwrap_or_default());
+        keep("seconds", judged.seconds.into());
+        if let Some(latency) = judged.latency_us {
+            keep("latency_us", latency.into());
+        }
+        if !judged.members.is_empty() {
+            let members: Vec<&EnsembleMember> = judged.members.iter().map(|picked| &picked.member).collect();
+            keep("members", serde_json::to_value(members).unwrap_or_default());
+        }
+        if judged.columns >= 1.0 {
+            let configuration = trial.configuration().clone();
+            let (rounds, after) = (judged.rounds, judged.after);
+            let member = EnsembleMember { picks: 0, seed, configuration, rounds, after };
+            let candidate = Candidate {
+                member,
+                score: point[0],
+                bytes: judged.bytes,
+                latency_us: judged.latency_us,
+                seconds: judged.seconds,
+                folds: Some(Arc::new(judged.folds)),
+            };
+            self.offer(&setting, candidate);
+        }
+        Ok(evaluation)
     }
 }

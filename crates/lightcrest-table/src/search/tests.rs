@@ -36,9 +36,12 @@ fn learnable(rows: u64) -> String {
     format!("x,c,n,y\n{}\n", rows.join("\n"))
 }
 
-fn evaluate(objective: &TableObjective, configuration: &Configuration) -> (Vec<f64>, Option<Made>) {
-    let mut trial = Trial::detached(configuration.clone(), 7);
-    let (evaluation, made) = objective.run(&mut trial).unwrap();
+fn evaluate(objective: &TableObjective, configuration: &Configuration) -> Vec<f64> {
+    objective.evaluate(&mut Trial::detached(configuration.clone(), 7)).unwrap().values
+}
+
+fn fit_one(objective: &TableObjective, configuration: &Configuration) -> (Vec<f64>, Made) {
+    let (evaluation, made) = objective.fit_one(configuration, 7).unwrap();
     (evaluation.values, made)
 }
 
@@ -55,7 +58,7 @@ fn every_configuration_of_the_portfolio_is_of_the_space_and_beats_the_constant()
             continue;
         }
         if i < 4 || i % 3 == 0 {
-            let (values, _) = evaluate(&objective, configuration);
+            let values = evaluate(&objective, configuration);
             if i == 0 {
                 constant = values[0];
             } else {
@@ -74,8 +77,8 @@ fn a_model_is_its_bytes_and_does_not_depend_on_threads_or_batches() {
     let made = |threads| {
         let objective =
             TableObjective::new(problem(&learnable(400), |_| {}), Limits::default(), threads).unwrap();
-        let (_, made) = evaluate(&objective, &configuration);
-        (made.unwrap().model, objective)
+        let (_, made) = fit_one(&objective, &configuration);
+        (made.model, objective)
     };
     let ((model, objective), (other, _)) = (made(1), made(2));
     let bytes = model.to_bytes();
@@ -127,7 +130,7 @@ fn noise_scores_at_chance() {
     assert!(configurations.iter().any(|it| it.get_str("boosting.categories") == Some("means")));
     let objective = TableObjective::new(problem, Limits::default(), 1).unwrap();
     for configuration in configurations {
-        let (values, _) = evaluate(&objective, &configuration);
+        let values = evaluate(&objective, &configuration);
         // 2000 rows, half of each class: the standard deviation of an AUC of chance is about 0.013.
         assert!((values[0] - 0.5).abs() < 3.0 * 0.013, "{configuration}: {}", values[0]);
     }
@@ -150,7 +153,7 @@ fn groups_do_not_leak() {
         problem.metric = Metric::Auc;
         let configuration = portfolio(&problem)[2].clone();
         let objective = TableObjective::new(problem, Limits::default(), 1).unwrap();
-        evaluate(&objective, &configuration).0[0]
+        evaluate(&objective, &configuration)[0]
     };
     assert!(auc(None) > 0.8, "without --group the group is learnt by heart");
     assert!((auc(Some("who")) - 0.5).abs() < 0.15);
@@ -188,14 +191,14 @@ fn skewed_targets_may_be_learnt_as_logarithms_and_never_come_back_negative() {
     let configuration =
         portfolio(&problem).into_iter().find(|it| it.get_str("boosting.target") == Some("log")).unwrap();
     let objective = TableObjective::new(problem, Limits::default(), 1).unwrap();
-    let (values, made) = evaluate(&objective, &configuration);
+    let (values, made) = fit_one(&objective, &configuration);
     let deviation = {
         let targets = &objective.problem().targets;
         let mean = targets.iter().sum::<f64>() / 400.0;
         (targets.iter().map(|y| (y - mean).powi(2)).sum::<f64>() / 400.0).sqrt()
     };
     assert!(values[0] < 0.7 * deviation, "{} {deviation}", values[0]);
-    let predictions = made.unwrap().model.predict(objective.problem().table());
+    let predictions = made.model.predict(objective.problem().table());
     assert!(predictions.iter().all(|p| *p > 0.0 && p.is_finite()));
 }
 
@@ -212,6 +215,40 @@ fn a_bound_on_the_size_is_a_constraint() {
     assert!(objective.evaluate(&mut trial).unwrap().constraints[0].1 < 0.0);
 }
 
+/// No model of all rows is made to know its size.
+#[test]
+fn the_size_is_known_from_the_folds() {
+    let problem = problem(&learnable(1500), |_| {});
+    let list = portfolio(&problem);
+    let objective = TableObjective::new(problem, Limits::default(), 1).unwrap();
+    let mut known = 0;
+    for configuration in list.iter().take(8) {
+        // An ensemble is of the models before it, and may have nothing to gain.
+        let Ok((evaluation, made)) = objective.fit_one(configuration, 7) else { continue };
+        let (bytes, found) = (evaluation.values[1], made.bytes.len());
+        // On few rows, more of them bear more leaves.
+        assert!((0.7..1.2).contains(&(bytes / found as f64)), "{configuration}: {bytes} and {found}");
+        known += 1;
+    }
+    assert!(known >= 5);
+}
+
+#[test]
+fn a_model_of_all_rows_keeps_the_bound_that_its_trial_kept() {
+    let of = |limits| {
+        let problem = problem(&learnable(1500), |_| {});
+        let configuration = portfolio(&problem)[2].clone();
+        let objective = TableObjective::new(problem, limits, 1).unwrap();
+        let (evaluation, made) = objective.fit_one(&configuration, 7).unwrap();
+        (evaluation, made.bytes.len())
+    };
+    let (_, bytes) = of(Limits::default());
+    for bound in [bytes - 1, bytes * 9 / 10] {
+        let (_, smaller) = of(Limits { bytes: Some(bound as u64), latency_us: None });
+        assert!(smaller <= bound && smaller > bound * 8 / 10, "{smaller} {bound} {bytes}");
+    }
+}
+
 #[test]
 fn an_ensemble_is_the_weighted_mean_of_earlier_models_and_is_made_again() {
     let problem = problem(&learnable(500), |_| {});
@@ -219,15 +256,13 @@ fn an_ensemble_is_the_weighted_mean_of_earlier_models_and_is_made_again() {
     let objective = TableObjective::new(problem, Limits::default(), 1).unwrap();
     let mut best = f64::INFINITY;
     for configuration in list.iter().filter(|it| it.get_str("algorithm") != Some("ensemble")).take(6) {
-        best = best.min(evaluate(&objective, configuration).0[0]);
+        best = best.min(evaluate(&objective, configuration)[0]);
     }
     let mut configuration = Configuration::new();
     configuration.set("algorithm", "ensemble");
     configuration.set("ensemble.picks", 12);
     configuration.set("ensemble.price", 1e-5);
-    let mut trial = Trial::detached(configuration.clone(), 7);
-    let (evaluation, made) = objective.run(&mut trial).unwrap();
-    let made = made.expect("nothing is better in everything");
+    let (evaluation, made) = objective.fit_one(&configuration, 7).unwrap();
     assert!(evaluation.values[0] < best, "{} {best}", evaluation.values[0]);
     let members = made.model.members.len();
     assert!(members >= 2);
@@ -245,16 +280,14 @@ fn an_ensemble_is_the_weighted_mean_of_earlier_models_and_is_made_again() {
     mean.chunks_exact_mut(2).for_each(|row| made.model.after.apply(Task::Classification, row));
     let found = made.model.predict(table);
     assert!(found.iter().zip(&mean).all(|(a, b)| (a - b).abs() < 1e-12));
-    // From what is kept of the trial, and in another process that knows only the members.
+    // In another process that knows only the members.
     let mut frozen = FrozenTrial::complete(9, configuration.clone(), evaluation.values.clone());
     frozen.attributes = evaluation.attributes.into_iter().collect();
-    assert_eq!(objective.remake(&frozen, 7).unwrap().bytes, made.bytes);
     let again = super::tests::problem(&learnable(500), |_| {});
     let mut again = TableObjective::new(again, Limits::default(), 2).unwrap();
     let bare = |member: EnsembleMember| EnsembleMember { rounds: 0, after: After::default(), ..member };
     again.fix(7, TableObjective::members(&frozen).into_iter().map(bare).collect());
-    let (_, remade) = again.run(&mut Trial::detached(configuration, 7)).unwrap();
-    assert_eq!(remade.unwrap().bytes, made.bytes);
+    assert_eq!(again.fit_one(&configuration, 7).unwrap().1.bytes, made.bytes);
 }
 
 #[test]
@@ -269,10 +302,10 @@ fn a_linear_model_has_its_place() {
     let list = portfolio(&problem);
     let objective = TableObjective::new(problem, Limits::default(), 1).unwrap();
     let of = |algorithm: &str| list.iter().find(|it| it.get_str("algorithm") == Some(algorithm)).unwrap();
-    let (linear, made) = evaluate(&objective, of("linear"));
-    let (boosting, _) = evaluate(&objective, of("boosting"));
+    let (linear, made) = fit_one(&objective, of("linear"));
+    let boosting = evaluate(&objective, of("boosting"));
     assert!(linear[0] < 0.03 && linear[0] < boosting[0], "{linear:?} {boosting:?}");
-    let made = made.unwrap();
+    let made = made;
     assert_eq!(Pipeline::from_bytes(&made.bytes).unwrap(), made.model);
     assert_eq!(made.model.columns_needed(), 3);
 }
@@ -282,8 +315,8 @@ fn a_diagnosis_tells_what_a_model_lives_on() {
     let problem = problem(&learnable(3000), |_| {});
     let configuration = portfolio(&problem)[1].clone();
     let objective = TableObjective::new(problem, Limits::default(), 1).unwrap();
-    let (_, made) = evaluate(&objective, &configuration);
-    let (judge, problem) = (made.unwrap().judge, objective.problem());
+    let (_, made) = fit_one(&objective, &configuration);
+    let (judge, problem) = (made.judge, objective.problem());
     let rows = &problem.splits.test;
     let targets: Vec<f64> = rows.iter().map(|row| problem.targets[*row as usize]).collect();
     let predictions = judge.predict_rows(problem.table(), rows);

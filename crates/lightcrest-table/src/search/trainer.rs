@@ -6,9 +6,9 @@
 //! once for all folds.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use lightcrest::Configuration;
 use lightcrest::objective::TrialError;
@@ -58,6 +58,8 @@ pub(super) struct Trained {
     /// Predictions of the rows that judge the part.
     pub(super) validation: Vec<f64>,
     pub(super) rounds: usize,
+    /// How long it took, without features that other trainings share.
+    pub(super) seconds: f64,
 }
 
 /// How some rows become features, and which of them are learnt from.
@@ -79,6 +81,10 @@ pub(super) struct Trainer {
     pool: rayon::ThreadPool,
     stop: Arc<AtomicBool>,
     deadline: Option<Instant>,
+    /// Milliseconds before the deadline that the models of the front will need.
+    delivery: AtomicU64,
+    /// Milliseconds that making features took so far.
+    preparing: AtomicU64,
     /// What one training may cost; see [`Setting::work`].
     pub(super) work: f64,
     cache: Mutex<HashMap<(Encoding, Part), Arc<Prepared>>>,
@@ -106,8 +112,16 @@ impl Trainer {
     /// If so many threads cannot be started.
     pub(super) fn new(problem: Problem, threads: usize) -> Result<Self, rayon::ThreadPoolBuildError> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.max(1)).build()?;
-        let (stop, cache) = (Arc::default(), Mutex::default());
-        Ok(Self { problem, pool, stop, deadline: None, work: f64::INFINITY, cache })
+        Ok(Self {
+            problem,
+            pool,
+            stop: Arc::default(),
+            deadline: None,
+            delivery: AtomicU64::new(0),
+            preparing: AtomicU64::new(0),
+            work: f64::INFINITY,
+            cache: Mutex::default(),
+        })
     }
 
     /// When trainings give up: when the flag is set, or after a moment.
@@ -116,7 +130,32 @@ impl Trainer {
     }
 
     fn ends(&self) -> bool {
-        self.stop.load(Ordering::Relaxed) || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+        let kept = self.delivery.load(Ordering::Relaxed);
+        self.stop.load(Ordering::Relaxed) || !self.has(Duration::from_millis(kept))
+    }
+
+    /// Whether so much time is left.
+    fn has(&self, time: Duration) -> bool {
+        self.deadline.is_none_or(|deadline| Instant::now() + time < deadline)
+    }
+
+    /// Whether models that take so many seconds can be made in the time that is left.
+    pub(super) fn has_time_for(&self, seconds: f64) -> bool {
+        self.has(Duration::try_from_secs_f64(seconds + self.preparation()).unwrap_or(Duration::MAX / 2))
+    }
+
+    /// Keeps so many seconds for making models, from now on.
+    pub(super) fn keep_for_delivery(&self, seconds: f64) {
+        self.delivery.store((1e3 * (seconds + self.preparation())) as u64, Ordering::Relaxed);
+    }
+
+    /// Seconds that the features of all rows will take: those of the other parts took about as long.
+    fn preparation(&self) -> f64 {
+        1e-3 * self.preparing.load(Ordering::Relaxed) as f64
+    }
+
+    fn has_prepared_since(&self, begun: Instant) {
+        self.preparing.fetch_add(begun.elapsed().as_millis() as u64, Ordering::Relaxed);
     }
 
     /// Trains on a part.
@@ -165,6 +204,7 @@ impl Trainer {
             targets.iter_mut().for_each(|y| *y = y.max(f64::MIN_POSITIVE).ln());
         }
         let (matrix, bins);
+        let mut begun = Instant::now();
         let inputs = match &prepared {
             None => Inputs::None,
             Some(prepared) if setting.algorithm == Algorithm::Linear => {
@@ -173,6 +213,7 @@ impl Trainer {
             }
             Some(prepared) => {
                 bins = self.bins(prepared, setting.encoding())?;
+                begun = Instant::now();
                 Inputs::Bins(&bins)
             }
         };
@@ -192,7 +233,7 @@ impl Trainer {
         let outcome = algorithm::fit(&training, &setting, &stop)?;
         let preparer = prepared.map_or_else(Preparer::default, |prepared| prepared.preparer.clone());
         let (fitted, validation, rounds) = (outcome.fitted, outcome.validation, outcome.rounds);
-        Ok(Trained { fitted, preparer, validation, rounds })
+        Ok(Trained { fitted, preparer, validation, rounds, seconds: begun.elapsed().as_secs_f64() })
     }
 
     /// As `lightcrest-tree` counts them: those of the pool, unless there is one.
@@ -218,7 +259,9 @@ impl Trainer {
         if self.ends() {
             return Err(TrialError::Interrupted);
         }
+        let begun = Instant::now();
         let made = Arc::new(self.prepare(encoding, key.1)?);
+        self.has_prepared_since(begun);
         lock(&self.cache).insert(key, Arc::clone(&made));
         Ok(made)
     }
@@ -288,7 +331,9 @@ impl Trainer {
             return Ok(found);
         }
         // Nothing is locked meanwhile: a thread of the pool that waits takes other trainings up.
+        let begun = Instant::now();
         let made = Arc::new(bins(&self.matrix(prepared, encoding))?);
+        self.has_prepared_since(begun);
         *lock(&prepared.bins) = Some(Arc::clone(&made));
         Ok(made)
     }

@@ -96,7 +96,7 @@ fn n24_thousands_of_levels_stay_small() {
     let means =
         portfolio(&found).into_iter().find(|it| it.get_str("boosting.categories") == Some("means")).unwrap();
     let objective = TableObjective::new(found, Limits::default(), 1).unwrap();
-    let (evaluation, _) = objective.run(&mut Trial::detached(means, 5)).unwrap();
+    let evaluation = objective.evaluate(&mut Trial::detached(means, 5)).unwrap();
     assert!(evaluation.values[0].is_finite() && evaluation.values[1] < 200_000.0, "{evaluation:?}");
 }
 

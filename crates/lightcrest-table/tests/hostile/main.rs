@@ -9,8 +9,8 @@ mod validation;
 
 use std::path::Path;
 
-use lightcrest::Trial;
 use lightcrest::space::Configuration;
+use lightcrest::{Objective, Trial};
 use lightcrest_table::TableError;
 use lightcrest_table::column::Column;
 use lightcrest_table::metric::Metric;
@@ -75,8 +75,8 @@ fn fit(learnt: Learnt, metric: Option<Metric>) -> (f64, Pipeline) {
     let problem = problem(learnt, metric).unwrap();
     let configuration = quick(&problem);
     let objective = TableObjective::new(problem, Limits::default(), 1).unwrap();
-    let (evaluation, made) = objective.run(&mut Trial::detached(configuration, 5)).unwrap();
-    (evaluation.values[0], made.unwrap().model)
+    let (evaluation, made) = objective.fit_one(&configuration, 5).unwrap();
+    (evaluation.values[0], made.model)
 }
 
 /// A later table as a model reads it.

@@ -65,7 +65,7 @@ fn n39_noise_with_thousands_of_levels_scores_at_chance() {
     let means =
         portfolio(&found).into_iter().find(|it| it.get_str("boosting.categories") == Some("means")).unwrap();
     let objective = TableObjective::new(found, Limits::default(), 1).unwrap();
-    let (evaluation, _) = objective.run(&mut Trial::detached(means, 5)).unwrap();
+    let evaluation = objective.evaluate(&mut Trial::detached(means, 5)).unwrap();
     // Of 2400 rows, half of each class, the AUC of chance has a standard deviation of 0.012.
     assert!((evaluation.values[0] - 0.5).abs() < 0.036, "{}", evaluation.values[0]);
 }

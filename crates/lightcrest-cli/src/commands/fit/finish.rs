@@ -1,4 +1,4 @@
-//! The end of a fit: the models of the front are looked at once on the test part and written.
+//! The end of a fit: the models of the front are made, looked at once on the test part and written.
 //!
 //! A model whose folder is complete is left as it is: going on costs nothing, and the test part is looked at
 //! once for each model.
@@ -9,6 +9,7 @@ use std::fs;
 
 use lightcrest::Study;
 use lightcrest::history::FrozenTrial;
+use lightcrest::objective::TrialError;
 use lightcrest_report::{ColumnImportance, Confusion, Reliability};
 use lightcrest_table::diagnosis::{self, Diagnosis, Importance, diagnose};
 use lightcrest_table::metric::Metric;
@@ -17,7 +18,6 @@ use lightcrest_table::search::{Effort, Made, TableObjective, latency};
 use lightcrest_table::spec::{ModelSpec, model_spec};
 
 use crate::error::CliError;
-use crate::keeper::MakesModels;
 use crate::run::{ModelCard, RunError, RunFolder, write_file};
 use crate::spec_file::FitFile;
 
@@ -60,10 +60,11 @@ impl Finish<'_> {
             return Ok(None);
         }
         let seed = self.study.trial_seed(trial.number);
-        let kept = fs::read(self.folder.weights(trial.number, TableObjective::ENDING)).ok();
-        let made = match kept.and_then(|bytes| Made::from_bytes(&bytes).ok()) {
-            Some(made) => made,
-            None => self.objective.remake(trial, seed)?,
+        let made = match self.objective.make(trial, seed) {
+            Err(TrialError::Failed { reason }) => {
+                return Ok(Some(format!("trial {} has no model: {reason}", trial.number)));
+            }
+            made => made?,
         };
         let problem = self.objective.problem();
         let (splits, table) = (&problem.splits, problem.table());
@@ -88,6 +89,7 @@ impl Finish<'_> {
         let expected = self.objective.expected(trial.number);
         metrics.extend(expected.map(|score| (format!("expected_{}", metric.name()), score)));
         let times = latency(&made.model, table, &splits.learn);
+        metrics.insert("model_bytes".into(), made.bytes.len() as f64);
         metrics.insert("latency_alone_us".into(), times.alone_us);
         metrics.insert("latency_batch_us".into(), times.batch_us);
         metrics.insert("columns_needed".into(), made.model.columns_needed() as f64);

@@ -1,8 +1,7 @@
 //! `lightcrest fit`: from a table to a front of light models.
 //!
 //! The table is read and everything about it decided before the first byte is written; a [`Session`] runs the
-//! trials, and the models of the front are kept as they come; then they are looked at once on the test part
-//! and written.
+//! trials; then the models of the front are made, looked at once on the test part, and written one by one.
 //!
 //! ```text
 //! spec      what the command line says, as a spec
@@ -18,28 +17,21 @@ mod finish;
 mod identity;
 mod spec;
 
-use std::error::Error;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use lightcrest::executor::Ending;
-use lightcrest::objective::{Evaluation, TrialError};
-use lightcrest::{Study, StudyError, Trial};
-use lightcrest_graph::file::write_atomically;
+use lightcrest::{Study, StudyError};
 use lightcrest_spec::StudySpec;
 use lightcrest_table::fit::READ;
 use lightcrest_table::read::Source;
-use lightcrest_table::search::{
-    Effort, Made, Problem, ProblemConfig, TableObjective, portfolio_within, space,
-};
+use lightcrest_table::search::{Effort, Problem, ProblemConfig, TableObjective, portfolio_within, space};
 use lightcrest_table::spec::FitSpec;
 use lightcrest_table::table::learn;
 
 use crate::arguments::{FitArguments, Role, StudyArguments};
 use crate::error::CliError;
-use crate::keeper::{Keeper, MakesModels};
 use crate::prepare;
 use crate::progress::Steps;
 use crate::run::write_file;
@@ -50,23 +42,6 @@ use crate::terminal::{print, tell};
 use clock::Clock;
 use finish::Finish;
 use identity::Identity;
-
-impl MakesModels for TableObjective {
-    type Model = Option<Made>;
-    const ENDING: &str = ".models";
-
-    fn make(&self, trial: &mut Trial<'_>) -> Result<(Evaluation, Option<Made>), TrialError> {
-        self.run(trial)
-    }
-
-    fn keep(&self, made: &Option<Made>, path: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
-        match made {
-            Some(made) => Ok(write_atomically(path, &made.to_bytes())?),
-            // It is made again at the end.
-            None => Ok(()),
-        }
-    }
-}
 
 /// Fits.
 pub(crate) fn fit(arguments: &FitArguments) -> Result<(), CliError> {
@@ -138,20 +113,16 @@ pub(crate) fn fit(arguments: &FitArguments) -> Result<(), CliError> {
     let json = serde_json::to_string_pretty(&table).expect("plain data with string keys is JSON");
     write_file(&session.folder.columns(), format!("{json}\n").as_bytes())?;
     begin(&mut session.study, &first).map_err(CliError::Broken)?;
-    objective.resume(session.study.history(), &|number| session.study.trial_seed(number));
+    let delivered = session.folder.models()?.into_iter().collect();
+    objective.resume(session.study.history(), &|number| session.study.trial_seed(number), &delivered);
     let clock = Clock::read(&session, begun)?;
     let timeout = clock.trials();
     objective.end_by(Arc::clone(&session.stop), timeout.map(|timeout| Instant::now() + timeout));
     let folds = objective.problem().splits.folds.len() as u64;
     let steps = Steps { unit: "fold", of: Box::new(move |_| Some(folds)) };
     let folder = Arc::clone(&session.folder);
-    let keeper = Keeper::new(&objective, &folder, session.study.history(), Arc::clone(&session.stop))?;
-    let result = session.run(&keeper, &keeper, steps, timeout);
-    if let Some(error) = keeper.into_error() {
-        return Err(error);
-    }
-    let summary = result.map_err(CliError::Broken)?;
-    // What is missing of the front is made in any case; only a second Ctrl-C keeps it from that.
+    let summary = session.run(&objective, &(), steps, timeout).map_err(CliError::Broken)?;
+    // The models of the front are made in any case; only a second Ctrl-C keeps them from that.
     objective.end_by(Arc::new(AtomicBool::new(false)), None);
     let finish = Finish { file, effort, study: &session.study, folder: &folder, objective: &objective };
     let notes = finish.run()?;
