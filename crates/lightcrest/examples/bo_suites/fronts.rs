@@ -30,6 +30,11 @@ pub fn tasks() -> Vec<Front> {
     ]
 }
 
+/// Those of networks where trials are paid for.
+pub fn paid() -> Vec<Front> {
+    tasks().into_iter().filter(|front| front.name.starts_with("network")).map(Front::paid).collect()
+}
+
 fn task(
     name: &str,
     space: Space,
@@ -39,7 +44,17 @@ fn task(
     reference: Vec<f64>,
 ) -> Front {
     let (name, values) = (name.to_owned(), Box::new(values));
-    let mut front = Front { suite: "fronts", name, space, objectives, values, known, reference, best: 0.0 };
+    let mut front = Front {
+        suite: "fronts",
+        name,
+        space,
+        objectives,
+        values,
+        known,
+        reference,
+        best: 0.0,
+        heaviest: None,
+    };
     front.best = search(&front);
     front
 }

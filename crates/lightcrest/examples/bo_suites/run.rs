@@ -65,6 +65,11 @@ enum Problem {
 impl Problem {
     fn of(suite: &str, tables: &Path) -> Vec<Self> {
         match suite {
+            "bills" => fronts::paid().into_iter().map(Self::Front).collect(),
+            "bills_tables" => table_fronts::tasks("fronts_chosen", tables)
+                .into_iter()
+                .map(|front| Self::Front(front.paid()))
+                .collect(),
             "fronts" => fronts::tasks().into_iter().map(Self::Front).collect(),
             curves if curve::SUITES.contains(&curves) => {
                 curve::tasks(curves, tables).into_iter().map(Self::Curve).collect()

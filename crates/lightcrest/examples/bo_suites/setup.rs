@@ -16,10 +16,14 @@ const LARGE: [usize; 6] = [50, 100, 200, 500, 1000, 2000];
 /// In the epochs of so many whole trainings.
 pub const TRAININGS: [usize; 4] = [5, 10, 20, 50];
 
-/// Where a suite's regret is taken: after so many trials, or epochs of so many whole trainings.
+/// When so many of the heaviest trials have been paid for.
+pub const BILLS: [usize; 4] = [2, 4, 8, 16];
+
+/// Where a suite's regret is taken: after so many trials, epochs of so many whole trainings, or for so much.
 pub fn checkpoints(suite: &str) -> &'static [usize] {
     match suite {
         "large" => &LARGE,
+        paid if paid.starts_with("bills") => &BILLS,
         curves if curve::SUITES.contains(&curves) => &TRAININGS,
         _ => &CHECKPOINTS,
     }

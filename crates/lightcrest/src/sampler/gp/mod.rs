@@ -298,7 +298,17 @@ impl GpSampler {
         let encoder = Encoder::new(context.space);
         let model = self.model(&encoder, context, rng)?;
         self.say(context, &model);
-        let mut source = Source::new(&encoder, context, model.region().cloned(), model.needs_previews(), rng);
+        let allowance = self.ladder(context).map_or(f64::INFINITY, |ladder| ladder.allowance(context));
+        let thrifty = |configuration: &Configuration| {
+            let mut preview = (context.preview)(configuration);
+            if start::price(context, &preview.objectives).is_some_and(|price| price > allowance) {
+                preview.violation.get_or_insert_with(|| "it costs too much of what was spent".to_owned());
+            }
+            preview
+        };
+        let affordable = Context { preview: &thrifty, ..*context };
+        let region = model.region().cloned();
+        let mut source = Source::new(&encoder, &affordable, region, model.needs_previews(), rng);
         let next = match search::best(&model, &self.config, self.config.pool(context), &mut source, rng)? {
             Some(configuration) => configuration,
             // Everything nearby is known or infeasible.

@@ -11,7 +11,8 @@
 //! `PATIENCE` times what it will, each at least what the middle of the ladder costs. Until then the model
 //! proposes. So the light end of a front is known after the first seconds, and a heavy trial waits until it
 //! is a small part of the bill. A rung at or below the heaviest trial so far is left out: somebody has been
-//! there.
+//! there. Proposals of the model are held to the bill as well: none may cost more than a `THRIFT`th of it, or
+//! than the middle of the ladder.
 
 use super::candidate::Source;
 use super::ledger::Ledger;
@@ -39,6 +40,8 @@ const CHANGES: usize = 100;
 const RUNG: usize = 8;
 /// How often the price of a rung must have been spent before it is climbed.
 const PATIENCE: f64 = 2.0;
+/// How often the price of a proposal of the model must have been spent.
+const THRIFT: f64 = 10.0;
 
 /// A random configuration far from all trials so far: the best of a few draws.
 pub(super) fn spread(
@@ -91,7 +94,7 @@ impl<'a> Known<'a> {
 
 /// The price of a configuration whose objectives are known so far: the geometric mean of those that are
 /// minimised. `None` where there are none, or one of them is not positive, or nothing needs an evaluation.
-fn price(context: &Context<'_>, known: &[Option<f64>]) -> Option<f64> {
+pub(super) fn price(context: &Context<'_>, known: &[Option<f64>]) -> Option<f64> {
     let value = |j: usize| known.get(j).copied().flatten();
     let all = 0..context.objectives.len();
     if all.clone().all(|j| value(j).is_some()) {
@@ -110,6 +113,12 @@ fn told<'a>(context: &Context<'_>, trial: &'a FrozenTrial) -> Cow<'a, [Option<f6
         true => Cow::Owned((context.preview)(&trial.configuration).objectives),
         false => Cow::Borrowed(&trial.known),
     }
+}
+
+/// The prices of all trials so far.
+fn spent(context: &Context<'_>) -> impl Iterator<Item = f64> {
+    let trials = context.history.trials().iter().filter(|trial| !trial.is_reserved());
+    trials.filter_map(|trial| price(context, &told(context, trial)))
 }
 
 /// A configuration that may be proposed, and its price.
@@ -199,15 +208,25 @@ impl Ladder {
     pub(super) fn next(&self, context: &Context<'_>) -> Option<f64> {
         let [first, second, ..] = self.prices[..] else { return None };
         let half = (second / first).sqrt();
-        let trials = context.history.trials().iter().filter(|trial| !trial.is_reserved());
-        let spent: Vec<f64> = trials.filter_map(|trial| price(context, &told(context, trial))).collect();
-        let highest = spent.iter().copied().fold(0.0, f64::max);
+        let highest = spent(context).fold(0.0, f64::max);
         let next = self.prices.iter().copied().find(|price| price / half > highest)?;
         let early = context.history.len() < self.prices.len() / 2;
-        // However light, a trial takes a while: as long as one in the middle of the ladder.
-        let middle = self.prices[(self.prices.len() - 1) / 2];
-        let bill: f64 = spent.iter().map(|price| price.max(middle)).sum();
-        (early || bill >= PATIENCE * next).then_some(next)
+        (early || self.bill(context) >= PATIENCE * next).then_some(next)
+    }
+
+    /// What a proposal of the model may cost now.
+    pub(super) fn allowance(&self, context: &Context<'_>) -> f64 {
+        (self.bill(context) / THRIFT).max(self.middle())
+    }
+
+    /// What all trials have cost together. However light, a trial takes a while: as long as one in the middle
+    /// of the ladder.
+    fn bill(&self, context: &Context<'_>) -> f64 {
+        spent(context).map(|price| price.max(self.middle())).sum()
+    }
+
+    fn middle(&self) -> f64 {
+        self.prices[(self.prices.len() - 1) / 2]
     }
 
     /// A configuration of about this price, far from all trials so far.
@@ -294,6 +313,16 @@ mod tests {
         assert!(starts[4] < 5_000.0, "{starts:?}");
         let uninformed = proposed(5, f64::INFINITY, false);
         assert!(uninformed.iter().all(|macs| *macs > 100.0), "random draws are heavy: {uninformed:?}");
+    }
+
+    #[test]
+    fn what_the_model_proposes_costs_little_of_what_was_spent() {
+        let trials = proposed(40, f64::INFINITY, true);
+        let middle = 1e6f64.powf(4.0 / 9.0);
+        let spent = |number: usize| trials[..number].iter().map(|macs| macs.max(middle)).sum::<f64>();
+        let dear = |number: &usize| trials[*number] > (spent(*number) / 10.0).max(1.1 * middle);
+        let dear: Vec<usize> = (0..trials.len()).filter(dear).collect();
+        assert!(dear.len() <= 5, "no more than rungs of the upper half: {dear:?} of {trials:?}");
     }
 
     #[test]
