@@ -119,6 +119,18 @@ fn trials_are_exported_whole() {
     assert!(trial["parameters"]["x"].is_f64() && trial["finished"].as_str().unwrap().ends_with('Z'));
 }
 
+#[test]
+#[cfg(feature = "parquet")]
+fn trials_are_exported_as_a_parquet_file_and_not_to_a_terminal() {
+    let place = place();
+    let words = ["studies", "export", "studies.db", "first", "--format", "parquet"];
+    let refused = place.run(&words);
+    assert!(refused.code == Some(2) && refused.stderr.contains("say --out FILE"), "{}", refused.stderr);
+    place.succeed(&[&words[..], &["--out", "first.parquet"]].concat());
+    let bytes = std::fs::read(place.path("first.parquet")).unwrap();
+    assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"), "{} bytes", bytes.len());
+}
+
 /// What Optuna's `JournalStorage` writes of one trial, and of one that waits.
 const JOURNAL: &str = r#"{"op_code":0,"worker_id":"a","study_name":"theirs","directions":[2]}
 {"op_code":4,"worker_id":"a","study_id":0,"datetime_start":"2026-11-30T09:00:00.000000+00:00"}

@@ -11,7 +11,7 @@
 //! | `reason` | why it was pruned or failed |
 //!
 //! As JSON lines a trial is an object; it has the reports besides, and numbers that JSON has no word for are
-//! `"NaN"`, `"inf"` and `"-inf"`.
+//! `"NaN"`, `"inf"` and `"-inf"`. A Parquet file has the columns of the table, and the reports.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -23,24 +23,37 @@ use serde_json::{Map, Value as Json, json};
 use crate::csv::{cell, line};
 use crate::view::View;
 
+/// What the trials have beside what all have: the names, each once.
+pub(crate) struct Columns<'a> {
+    pub(crate) parameters: Vec<&'a str>,
+    pub(crate) constraints: Vec<&'a str>,
+    pub(crate) attributes: Vec<&'a str>,
+}
+
+impl<'a> Columns<'a> {
+    pub(crate) fn of(view: &'a View) -> Self {
+        let trials = view.history.trials();
+        let names = |of: fn(&FrozenTrial) -> Vec<&str>| -> Vec<&'a str> {
+            trials.iter().flat_map(of).collect::<BTreeSet<_>>().into_iter().collect()
+        };
+        let constraints = names(|trial| trial.constraints.iter().map(|(name, _)| name.as_str()).collect());
+        let attributes = names(|trial| trial.attributes.keys().map(String::as_str).collect());
+        // The space of the study first; what single trials had besides comes after it.
+        let mut parameters: Vec<&str> =
+            view.definition.space.parameters().iter().map(|parameter| parameter.name.as_str()).collect();
+        let known: BTreeSet<&str> = parameters.iter().copied().collect();
+        let others = names(|trial| trial.configuration.iter().map(|(name, _)| name).collect());
+        parameters.extend(others.into_iter().filter(|name| !known.contains(name)));
+        Self { parameters, constraints, attributes }
+    }
+}
+
 /// Writes the trials as a table, RFC 4180.
 ///
 /// # Errors
 /// If it cannot be written.
 pub fn trials_csv(view: &View, out: &mut impl Write) -> io::Result<()> {
-    let trials = view.history.trials();
-    let names = |of: fn(&FrozenTrial) -> Vec<&str>| -> Vec<&str> {
-        trials.iter().flat_map(of).collect::<BTreeSet<_>>().into_iter().collect()
-    };
-    let constraints = names(|trial| trial.constraints.iter().map(|(name, _)| name.as_str()).collect());
-    let attributes = names(|trial| trial.attributes.keys().map(String::as_str).collect());
-    // The space of the study first; what single trials had besides comes after it.
-    let mut parameters: Vec<&str> =
-        view.definition.space.parameters().iter().map(|parameter| parameter.name.as_str()).collect();
-    let known: BTreeSet<&str> = parameters.iter().copied().collect();
-    let others = names(|trial| trial.configuration.iter().map(|(name, _)| name).collect());
-    parameters.extend(others.into_iter().filter(|name| !known.contains(name)));
-
+    let Columns { parameters, constraints, attributes } = Columns::of(view);
     let objectives = view.definition.objectives.iter().map(|objective| objective.name.clone());
     let prefixed = |kind: &str, names: &[&str]| -> Vec<String> {
         names.iter().map(|name| format!("{kind}:{name}")).collect()
@@ -52,7 +65,7 @@ pub fn trials_csv(view: &View, out: &mut impl Write) -> io::Result<()> {
         .chain(prefixed("attribute", &attributes))
         .chain(["started", "finished", "reason"].map(str::to_owned));
     out.write_all(line(header).as_bytes())?;
-    for trial in trials {
+    for trial in view.history.trials() {
         let mut cells = vec![trial.number.to_string(), trial.state.to_string()];
         for i in 0..view.definition.objectives.len() {
             cells.push(trial.values.as_ref().map_or_else(String::new, |values| values[i].to_string()));
@@ -64,11 +77,8 @@ pub fn trials_csv(view: &View, out: &mut impl Write) -> io::Result<()> {
             let found = trial.constraints.iter().find(|(known, _)| known == name);
             found.map_or_else(String::new, |(_, excess)| excess.to_string())
         }));
-        cells.extend(attributes.iter().map(|name| match trial.attributes.get(*name) {
-            None => String::new(),
-            Some(Json::String(text)) => text.clone(),
-            Some(other) => other.to_string(),
-        }));
+        cells
+            .extend(attributes.iter().map(|name| trial.attributes.get(*name).map_or_else(String::new, text)));
         cells.extend([trial.started, trial.finished].map(|ms| ms.map_or_else(String::new, moment)));
         cells.push(trial.reason.clone().unwrap_or_default());
         out.write_all(line(cells.into_iter()).as_bytes())?;
@@ -94,17 +104,12 @@ pub fn trials_jsonl(view: &View, out: &mut impl Write) -> io::Result<()> {
             trial.configuration.iter().map(|(name, value)| (name.to_owned(), plain(value))).collect();
         let constraints: Map<String, Json> =
             trial.constraints.iter().map(|(name, excess)| (name.clone(), number(*excess))).collect();
-        let reports: Vec<Json> = trial
-            .reports
-            .iter()
-            .map(|(step, values)| json!([step, values.iter().copied().map(number).collect::<Vec<_>>()]))
-            .collect();
         let object = json!({
             "number": trial.number,
             "state": trial.state.as_str(),
             "values": values,
             "parameters": parameters,
-            "reports": reports,
+            "reports": reports(trial),
             "constraints": constraints,
             "attributes": trial.attributes,
             "started": trial.started.map(moment),
@@ -114,6 +119,22 @@ pub fn trials_jsonl(view: &View, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "{object}")?;
     }
     Ok(())
+}
+
+/// A trial's reports as JSON: `[[step, [value]]]`.
+pub(crate) fn reports(trial: &FrozenTrial) -> Json {
+    let report = |(step, values): &(u64, Vec<f64>)| {
+        json!([step, values.iter().copied().map(number).collect::<Vec<_>>()])
+    };
+    trial.reports.iter().map(report).collect()
+}
+
+/// An attribute in a cell.
+pub(crate) fn text(attribute: &Json) -> String {
+    match attribute {
+        Json::String(text) => text.clone(),
+        other => other.to_string(),
+    }
 }
 
 fn number(number: f64) -> Json {

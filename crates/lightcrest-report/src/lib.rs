@@ -7,7 +7,8 @@
 //!   changed;
 //! - [`Surrogate`]: the posterior of the Gaussian process, picture by picture, which takes time;
 //! - [`page`]: one HTML page that needs nothing but itself, drawn from the data alone;
-//! - [`front_csv`]: the front as a table for spreadsheets; [`trials_csv`] and [`trials_jsonl`]: all trials.
+//! - [`front_csv`]: the front as a table for spreadsheets; [`trials_csv`], [`trials_jsonl`] and, with the
+//!   feature `parquet`, `trials_parquet`: all trials.
 //!
 //! Nothing here prints, asks for the width of a terminal or knows where a run keeps its files: paths that a
 //! page links to are handed in. So tables for terminals are the program's.
@@ -37,6 +38,8 @@ mod data;
 mod export;
 pub mod metric;
 pub mod page;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod surrogate;
 pub mod testing;
 pub mod value;
@@ -49,5 +52,7 @@ pub use data::{
     SurrogateSection, SurrogateTrial, TableColumn, TableSection, Trial,
 };
 pub use export::{moment, trials_csv, trials_jsonl};
+#[cfg(feature = "parquet")]
+pub use parquet::trials_parquet;
 pub use surrogate::{Known, Proposer, Question, SurrogateError, surrogate};
 pub use view::{View, WrittenModel};

@@ -280,6 +280,9 @@ pub(crate) enum ExportFormat {
     Csv,
     /// JSON lines: an object a trial, with everything that is kept of it
     Jsonl,
+    /// A Parquet file: the columns of `csv` with their types, and the reports
+    #[cfg(feature = "parquet")]
+    Parquet,
     /// Tables of Optuna: a new SQLite file, or a database of PostgreSQL
     Optuna,
     /// A new journal of Optuna

@@ -189,6 +189,8 @@ fn copy_one(arguments: &CopyArguments) -> Result<(), CliError> {
 fn export(arguments: &ExportArguments) -> Result<(), CliError> {
     let format = match arguments.format {
         ExportFormat::Csv | ExportFormat::Jsonl => return export_lines(arguments),
+        #[cfg(feature = "parquet")]
+        ExportFormat::Parquet => return export_parquet(arguments),
         ExportFormat::Optuna => Format::Tables,
         ExportFormat::OptunaJournal => Format::Journal,
     };
@@ -262,10 +264,25 @@ fn import(arguments: &ImportArguments) -> Result<(), CliError> {
     print(&lines.join("\n"))
 }
 
-fn export_lines(arguments: &ExportArguments) -> Result<(), CliError> {
+/// The study that is to be exported.
+fn exported(arguments: &ExportArguments) -> Result<View, CliError> {
     let place = Url::said(&arguments.url)?.study(arguments.study.as_deref())?;
     let view = place.look().and_then(|mut storage| View::read(&mut *storage));
-    let view = view.map_err(|source| place.failed(source))?;
+    view.map_err(|source| place.failed(source))
+}
+
+#[cfg(feature = "parquet")]
+fn export_parquet(arguments: &ExportArguments) -> Result<(), CliError> {
+    let Some(path) = &arguments.out else {
+        return Err(CliError::Usage("a Parquet file is no text: say --out FILE".into()));
+    };
+    let mut bytes = Vec::new();
+    lightcrest_report::trials_parquet(&exported(arguments)?, &mut bytes).map_err(CliError::Output)?;
+    Ok(write_file(path, &bytes)?)
+}
+
+fn export_lines(arguments: &ExportArguments) -> Result<(), CliError> {
+    let view = exported(arguments)?;
     let write = |out: &mut dyn Write| {
         let mut out = io::BufWriter::new(out);
         match arguments.format {
