@@ -93,7 +93,7 @@ pub(crate) enum Values {
 
 /// How columns in memory are written.
 fn format() -> ReadConfig {
-    ReadConfig { separator: Some(b','), encoding: Some("utf-8".to_owned()), no_header: false }
+    ReadConfig { separator: Some(b','), encoding: Some("utf-8".to_owned()), ..ReadConfig::default() }
 }
 
 fn source(columns: Vec<Column>) -> PyResult<Source> {

@@ -31,6 +31,37 @@ pub enum TableError {
         /// What to do.
         remedy: &'static str,
     },
+    /// The file is not what its first bytes say.
+    #[error("{} begins as {format}, but is damaged or something else ({reason}); write it again, or as CSV", .path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What it should be.
+        format: &'static str,
+        /// What its reader says.
+        reason: String,
+    },
+    /// A workbook has no such sheet.
+    #[error("{} has no sheet `{name}`: --sheet takes one of {sheets}", .path.display())]
+    NoSheet {
+        /// The file.
+        path: PathBuf,
+        /// What was asked for.
+        name: String,
+        /// Those that there are.
+        sheets: String,
+    },
+    /// A column of values that are no values of a table.
+    #[error(
+        "column `{column}` holds values of type {kind}, and numbers, words, dates and true or false are learnt from: leave \
+         it out with --ignore {column}, or write its parts as columns of their own"
+    )]
+    ColumnType {
+        /// The column.
+        column: String,
+        /// Its type, as Arrow names it.
+        kind: String,
+    },
     /// There is nothing in it.
     #[error("{} is empty: a table needs a header and at least {least} rows", .path.display())]
     Empty {

@@ -29,8 +29,12 @@ pub(crate) fn predict(arguments: &PredictArguments) -> Result<(), CliError> {
             CliError::Usage(format!("--separator takes one character or `tab`, but got `{word}`"))
         })?),
     };
-    let config =
-        ReadConfig { separator, encoding: arguments.encoding.clone(), no_header: arguments.no_header };
+    let config = ReadConfig {
+        separator,
+        encoding: arguments.encoding.clone(),
+        no_header: arguments.no_header,
+        ..ReadConfig::default()
+    };
     let text = Text::open(Source::open(&arguments.table)?, &config)?;
     let needed = |column: usize| pipeline.needs(column);
     let read = pipeline.schema.read(&text, &needed, arguments.allow_missing_columns)?;

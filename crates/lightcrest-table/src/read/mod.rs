@@ -1,26 +1,41 @@
-//! Delimited text, whatever its compression, encoding and separator, as records of fields.
+//! Tables as records of fields: delimited text, whatever its compression, encoding and separator, and files
+//! whose columns have types.
 //!
 //! ```text
 //! source     bytes of a file, decompressed; opened as often as they are read
 //! encoding   bytes to UTF-8, with the place of what cannot be decoded
 //! separator  which character separates fields
 //! records    RFC 4180: quotes, line ends, fields counted, lines numbered
+//! typed      files of typed columns, as if they were text
+//! arrow      Parquet and Arrow files (feature `parquet`)
+//! workbook   sheets of Excel and OpenDocument (feature `xlsx`)
 //! columns    columns that are in memory already
 //! ```
 //!
 //! A file is read as often as it takes: for its encoding, to decide what its columns are, to fill them.
 //! Nothing is held but the columns themselves.
 
+#[cfg(feature = "parquet")]
+mod arrow;
 mod columns;
 mod encoding;
 mod records;
 mod separator;
 mod source;
+mod typed;
+#[cfg(feature = "xlsx")]
+mod workbook;
 
 pub use columns::Cells;
 pub use encoding::TextEncoding;
 pub use records::Records;
 pub use source::Source;
+pub use typed::Said;
+
+use std::sync::Arc;
+
+use records::TextRecords;
+use typed::TypedFile;
 
 use crate::error::TableError;
 
@@ -33,20 +48,32 @@ pub struct ReadConfig {
     pub encoding: Option<String>,
     /// Whether the first record is a row already: columns are `column_1`, `column_2`, ... then.
     pub no_header: bool,
+    /// The sheet of a workbook; the first one that is not empty by default.
+    pub sheet: Option<String>,
 }
 
 /// A table whose form is known: it can be read as often as it takes.
 #[derive(Debug, Clone)]
 pub struct Text {
     source: Source,
-    encoding: TextEncoding,
-    separator: u8,
+    format: Format,
     names: Vec<String>,
-    no_header: bool,
-    /// Every record ends with a separator that the header does not have.
-    trailing: bool,
+    /// Columns that are read; of others, the fields may be empty.
+    wanted: Vec<bool>,
     /// What was decided, ready to read.
     decisions: Vec<String>,
+}
+
+#[derive(Debug, Clone)]
+enum Format {
+    Delimited {
+        encoding: TextEncoding,
+        separator: u8,
+        no_header: bool,
+        /// Every record ends with a separator that the header does not have.
+        trailing: bool,
+    },
+    Typed(Arc<dyn TypedFile>),
 }
 
 impl Text {
@@ -55,6 +82,12 @@ impl Text {
     /// # Errors
     /// If it cannot be read, is empty, has bytes that are no text, or two columns of one name.
     pub fn open(source: Source, config: &ReadConfig) -> Result<Self, TableError> {
+        if let Some(file) = typed::open(&source, config.sheet.as_deref(), config.no_header)? {
+            let mut decisions = file.decisions();
+            let names = names(&file.names(), &mut decisions)?;
+            let wanted = vec![true; names.len()];
+            return Ok(Self { source, format: Format::Typed(file), names, wanted, decisions });
+        }
         let encoding = TextEncoding::find(&source, config.encoding.as_deref())?;
         let sample = encoding.sample(&source)?;
         if sample.text.trim_matches(|c: char| c.is_whitespace() || c == '\0').is_empty() {
@@ -77,7 +110,30 @@ impl Text {
             false => names(&first, &mut decisions)?,
         };
         let (no_header, trailing) = (config.no_header, trailing && !config.no_header);
-        Ok(Self { source, encoding, separator, names, no_header, trailing, decisions })
+        let wanted = vec![true; names.len()];
+        let format = Format::Delimited { encoding, separator, no_header, trailing };
+        Ok(Self { source, format, names, wanted, decisions })
+    }
+
+    /// Leaves columns out that nobody asks for: files of typed columns do not read them then.
+    pub fn want(&mut self, wanted: impl Fn(&str) -> bool) {
+        self.wanted = self.names.iter().map(|name| wanted(name)).collect();
+    }
+
+    /// What the types of the columns say; nothing for text.
+    pub fn said(&self) -> Vec<Said> {
+        match &self.format {
+            Format::Delimited { .. } => vec![Said::Nothing; self.names.len()],
+            Format::Typed(file) => file.said(),
+        }
+    }
+
+    /// How many rows there are, where the file says so.
+    pub fn rows(&self) -> Option<u64> {
+        match &self.format {
+            Format::Delimited { .. } => None,
+            Format::Typed(file) => Some(file.rows()),
+        }
     }
 
     /// The names of the columns.
@@ -98,15 +154,19 @@ impl Text {
     /// The rows from the beginning.
     ///
     /// # Errors
-    /// If the file cannot be opened.
+    /// If the file cannot be opened, or a column is of a type that no column can have.
     pub fn records(&self) -> Result<Records, TableError> {
-        let decoded = self.encoding.reader(&self.source)?;
-        let mut records =
-            Records::new(decoded, self.source.path(), self.separator, self.names.len(), self.trailing);
-        if !self.no_header {
-            records.skip_header()?;
+        match &self.format {
+            Format::Typed(file) => Ok(Records::of_typed(file.records(&self.wanted)?)),
+            Format::Delimited { encoding, separator, no_header, trailing } => {
+                let (decoded, path) = (encoding.reader(&self.source)?, self.source.path());
+                let mut records = TextRecords::new(decoded, path, *separator, self.names.len(), *trailing);
+                if !no_header {
+                    records.skip_header()?;
+                }
+                Ok(Records::of_text(records))
+            }
         }
-        Ok(records)
     }
 }
 

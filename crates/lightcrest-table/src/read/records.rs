@@ -1,4 +1,4 @@
-//! Records of fields, by RFC 4180.
+//! Records of fields; those of delimited text by RFC 4180.
 
 use std::io::{self, Chain, Cursor, Read};
 use std::path::{Path, PathBuf};
@@ -7,6 +7,7 @@ use csv::StringRecord;
 
 use super::encoding::{Decoded, Undecodable};
 use super::separator;
+use super::typed::TypedRows;
 use crate::error::TableError;
 
 /// What follows the text. Read as a record of its own, it shows that no quote is open; inside of a field,
@@ -15,7 +16,40 @@ const END: &str = "\n\0lightcrest: end of the table\0\n";
 const END_FIELD: &str = "\0lightcrest: end of the table\0";
 
 /// The rows of a table, one after the other.
-pub struct Records {
+pub struct Records(Rows);
+
+enum Rows {
+    Text(TextRecords),
+    Typed(Box<dyn TypedRows>, StringRecord),
+}
+
+impl Records {
+    pub(super) fn of_text(records: TextRecords) -> Self {
+        Self(Rows::Text(records))
+    }
+
+    pub(super) fn of_typed(rows: Box<dyn TypedRows>) -> Self {
+        Self(Rows::Typed(rows, StringRecord::new()))
+    }
+
+    /// The next record, and the line where it begins or the number of its row, from 1; none after the last.
+    ///
+    /// # Errors
+    /// If it has another number of fields than the header, a quote is not closed, bytes are no text, or a
+    /// file of typed columns is damaged.
+    pub fn next_record(&mut self) -> Result<Option<(&StringRecord, u64)>, TableError> {
+        match &mut self.0 {
+            Rows::Text(records) => records.next_record(),
+            Rows::Typed(rows, record) => {
+                let row = rows.next_row(record)?;
+                Ok(row.map(|row| (&*record, row)))
+            }
+        }
+    }
+}
+
+/// The rows of delimited text.
+pub(super) struct TextRecords {
     reader: csv::Reader<Chain<Decoded, Cursor<&'static [u8]>>>,
     record: StringRecord,
     path: PathBuf,
@@ -24,7 +58,7 @@ pub struct Records {
     trailing: bool,
 }
 
-impl Records {
+impl TextRecords {
     pub(super) fn new(decoded: Decoded, path: &Path, separator: u8, fields: usize, trailing: bool) -> Self {
         let mut builder = csv::ReaderBuilder::new();
         builder.has_headers(false).flexible(true).delimiter(separator).buffer_capacity(1 << 16);
@@ -37,11 +71,7 @@ impl Records {
         self.advance().map(drop)
     }
 
-    /// The next record and the line where it begins, from 1; none after the last.
-    ///
-    /// # Errors
-    /// If it has another number of fields than the header, a quote is not closed, or bytes are no text.
-    pub fn next_record(&mut self) -> Result<Option<(&StringRecord, u64)>, TableError> {
+    fn next_record(&mut self) -> Result<Option<(&StringRecord, u64)>, TableError> {
         let Some(line) = self.advance()? else { return Ok(None) };
         let found = self.record.len();
         if found != self.fields {

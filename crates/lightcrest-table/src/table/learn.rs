@@ -11,7 +11,7 @@ use super::schema::Builder;
 use super::{Schema, Table, Values};
 use crate::column::{Column, DecideConfig, Evidence, Kind, Profile, Reading, Role, decide, decide_target};
 use crate::error::TableError;
-use crate::read::{self, ReadConfig, Source};
+use crate::read::{self, ReadConfig, Said, Source};
 use crate::split::mix;
 use crate::token::missing::Missing;
 use crate::{LEAST_ROWS, Task};
@@ -79,11 +79,12 @@ fn is_many(copies: usize, rows: usize) -> bool {
 /// # Errors
 /// If it cannot be read, or nothing can be learnt from it.
 pub fn learn(source: Source, config: &LearnConfig) -> Result<Learnt, TableError> {
-    let text = read::Text::open(source, &config.read)?;
+    let mut text = read::Text::open(source, &config.read)?;
     let special = [Some(&config.target), config.group.as_ref(), config.time.as_ref()];
     for name in special.into_iter().flatten().chain(&config.ignore) {
         find(text.names(), name)?;
     }
+    text.want(|name| !config.ignore.iter().any(|ignored| ignored == name));
     let missing = Missing::with(&config.missing);
     let share = match (config.share_read, config.within) {
         (Some(share), _) => share,
@@ -147,7 +148,8 @@ fn affordable(text: &read::Text, missing: &Missing, time: Duration) -> Result<f6
         }
         rows += 1;
     }
-    let all = text.source().unpacked() as f64 * rows as f64 / bytes.max(1) as f64;
+    let by_bytes = text.source().unpacked() as f64 * rows as f64 / bytes.max(1) as f64;
+    let all = text.rows().map_or(by_bytes, |rows| rows as f64);
     let seconds = begun.elapsed().as_secs_f64() * READINGS * all / rows as f64;
     let share = time.as_secs_f64() / seconds.max(1e-9);
     Ok(if share >= 1.0 { 1.0 } else { share.max(LEAST / all).min(1.0) })
@@ -188,10 +190,19 @@ impl Learning<'_> {
             return Err(TableError::TooFewRows { found: present, least: LEAST_ROWS });
         }
         let evidence = Evidence::of(profiles.iter());
+        let mut said = config.decide.clone();
+        for (name, of_type) in self.text.names().iter().zip(self.text.said()) {
+            let names = match of_type {
+                Said::Number => &mut said.numbers,
+                Said::Category => &mut said.categories,
+                Said::Nothing => continue,
+            };
+            names.insert(name.clone());
+        }
         let mut columns = Vec::with_capacity(profiles.len());
         let mut task = None;
         for (i, (name, profile)) in self.text.names().iter().zip(profiles).enumerate() {
-            let mut column = decide(name, profile, evidence, &config.decide);
+            let mut column = decide(name, profile, evidence, &said);
             if i == target {
                 let (column, found) = decide_target(column, profile, config.task)?;
                 task = Some(found);

@@ -10,7 +10,7 @@ use crate::Task;
 use crate::column::{Column, Kind, Reading, Role};
 use crate::error::TableError;
 use crate::read;
-use crate::token::date::{self, Moment};
+use crate::token::date::{self, DateOrder, Moment};
 use crate::token::missing::Missing;
 use crate::token::{boolean, number};
 
@@ -96,6 +96,13 @@ impl Schema {
         let names = |i: &usize| self.columns[*i].kind == Kind::Id && place[*i].is_some();
         let mut ids: Vec<(usize, Vec<String>)> =
             (0..place.len()).filter(names).map(|i| (place[i].expect("checked"), Vec::new())).collect();
+        let mut text = text.clone();
+        let is_wanted = |i: usize, column: &Column| match column.role {
+            Role::Feature => needed(i),
+            Role::Dropped => column.kind == Kind::Id,
+            Role::Target | Role::Group | Role::Time => true,
+        };
+        text.want(|name| self.columns.iter().enumerate().any(|(i, it)| it.name == name && is_wanted(i, it)));
         let mut records = text.records()?;
         while let Some((record, _)) = records.next_record()? {
             for (builder, place) in builders.iter_mut().zip(&place) {
@@ -220,10 +227,13 @@ fn convert(token: &str, reading: Reading) -> Option<f64> {
             Some(value) => Some(f64::from(u8::from(value))),
             None => token.parse().ok().filter(|value| *value == 0.0 || *value == 1.0),
         },
-        Reading::Date { order } => match date::parse(token, order)? {
-            Moment::At(seconds) => Some(seconds),
-            Moment::Impossible => None,
-        },
+        // A year of four digits in front is one in every order.
+        Reading::Date { order } => {
+            match date::parse(token, order).or_else(|| date::parse(token, DateOrder::YearFirst))? {
+                Moment::At(seconds) => Some(seconds),
+                Moment::Impossible => None,
+            }
+        }
         Reading::Category | Reading::Text => None,
     }
 }

@@ -91,7 +91,7 @@ fn n08_other_formats_folders_and_addresses_are_named() {
     for (bytes, words) in
         [(&b"PAR1\0\0"[..], "Parquet"), (b"PK\x03\x04\0", "xlsx"), (b"SQLite format 3\0", "SQLite")]
     {
-        assert!(source(bytes).unwrap_err().to_string().contains(words));
+        assert!(read_with(bytes, &config(|_| ())).unwrap_err().to_string().contains(words));
     }
     assert!(Source::open(Path::new(".")).unwrap_err().to_string().contains("folder"));
     assert!(Source::open(Path::new("s3://a/b.csv")).unwrap_err().to_string().contains("downloaded"));

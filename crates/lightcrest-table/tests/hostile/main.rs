@@ -1,11 +1,15 @@
 //! Inputs that break other programs, each with what should happen: a message, a kind of column, a score.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+#[cfg(feature = "parquet")]
+mod arrow;
 mod column;
 mod file;
 mod predict;
 mod target;
 mod validation;
+#[cfg(feature = "xlsx")]
+mod workbook;
 
 use std::path::Path;
 
