@@ -81,6 +81,9 @@ pub(crate) struct FitArguments {
     /// Encoding of the text, such as windows-1252
     #[arg(long, value_name = "NAME")]
     pub(crate) encoding: Option<String>,
+    /// The sheet of a workbook [default: the first one with cells]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) sheet: Option<String>,
     /// What begins the decimals of numbers
     #[arg(long, value_name = "WORD", value_parser = ["point", "comma"])]
     pub(crate) decimal: Option<String>,
@@ -144,6 +147,9 @@ pub(crate) struct PredictArguments {
     /// Encoding of the text
     #[arg(long, value_name = "NAME")]
     pub(crate) encoding: Option<String>,
+    /// The sheet of a workbook
+    #[arg(long, value_name = "NAME")]
+    pub(crate) sheet: Option<String>,
     /// The first line is a row already
     #[arg(long)]
     pub(crate) no_header: bool,

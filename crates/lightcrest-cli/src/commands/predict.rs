@@ -33,7 +33,7 @@ pub(crate) fn predict(arguments: &PredictArguments) -> Result<(), CliError> {
         separator,
         encoding: arguments.encoding.clone(),
         no_header: arguments.no_header,
-        ..ReadConfig::default()
+        sheet: arguments.sheet.clone(),
     };
     let text = Text::open(Source::open(&arguments.table)?, &config)?;
     let needed = |column: usize| pipeline.needs(column);

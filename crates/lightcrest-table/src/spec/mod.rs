@@ -132,7 +132,7 @@ fn document_to_spec(errors: &mut Errors, document: &DeTable<'_>) -> Option<FitSp
             separator,
             encoding: text(&own, "encoding").map(str::to_owned),
             no_header: flag("no_header"),
-            ..ReadConfig::default()
+            sheet: text(&own, "sheet").map(str::to_owned),
         },
         decide: DecideConfig {
             decimal: text(&own, "decimal")

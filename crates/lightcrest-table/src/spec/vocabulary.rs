@@ -12,7 +12,11 @@ pub(super) const TABLE: Section = Section {
     name: "table",
     doc: "The table, what is predicted, and how models are judged.",
     keys: &[
-        Key::required("path", Kind::Text, "the file: delimited text, also packed by gzip or Zstandard"),
+        Key::required(
+            "path",
+            Kind::Text,
+            "the file: delimited text, also packed by gzip or Zstandard; Parquet, Arrow, or a workbook",
+        ),
         Key::required("target", Kind::Text, "name of the column to predict"),
         Key::optional(
             "task",
@@ -51,6 +55,7 @@ pub(super) const TABLE: Section = Section {
         ),
         Key::optional("separator", Kind::Text, "one character or `tab`; default: found out"),
         Key::optional("encoding", Kind::Text, "such as windows-1252; default: found out"),
+        Key::optional("sheet", Kind::Text, "that of a workbook; default: the first one with cells"),
         Key::optional(
             "decimal",
             Kind::Word(&["point", "comma"]),

@@ -44,6 +44,7 @@ fn words(arguments: &FitArguments) -> SpecWords {
         ("time", &arguments.time),
         ("separator", &arguments.separator),
         ("encoding", &arguments.encoding),
+        ("sheet", &arguments.sheet),
         ("decimal", &arguments.decimal),
         ("date_order", &order),
     ];
