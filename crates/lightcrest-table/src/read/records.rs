@@ -19,13 +19,13 @@ const END_FIELD: &str = "\0lightcrest: end of the table\0";
 pub struct Records(Rows);
 
 enum Rows {
-    Text(TextRecords),
+    Text(Box<TextRecords>),
     Typed(Box<dyn TypedRows>, StringRecord),
 }
 
 impl Records {
     pub(super) fn of_text(records: TextRecords) -> Self {
-        Self(Rows::Text(records))
+        Self(Rows::Text(Box::new(records)))
     }
 
     pub(super) fn of_typed(rows: Box<dyn TypedRows>) -> Self {

@@ -305,7 +305,6 @@ fn a_linear_model_has_its_place() {
     let (linear, made) = fit_one(&objective, of("linear"));
     let boosting = evaluate(&objective, of("boosting"));
     assert!(linear[0] < 0.03 && linear[0] < boosting[0], "{linear:?} {boosting:?}");
-    let made = made;
     assert_eq!(Pipeline::from_bytes(&made.bytes).unwrap(), made.model);
     assert_eq!(made.model.columns_needed(), 3);
 }
