@@ -10,8 +10,8 @@
 //!
 //! Suites of fronts compare samplers on several objectives: `fronts` on synthetic ones, `fronts_chosen` and
 //! `fronts_held_out` on tables, where costs are known beforehand, or with `_evaluated` behind the name, are
-//! not. In `bills` (networks of `fronts`) and `bills_tables` (`fronts_chosen`) trials are paid for, each by its
-//! cost: the columns are the volume when 4, 8 and 16 times the price of the heaviest have been spent.
+//! not. In `bills` (networks of `fronts`) and `bills_tables` (`fronts_chosen`) trials are paid for, each by
+//! its cost: the columns are the volume when 4, 8 and 16 times the price of the heaviest have been spent.
 //!
 //! `--memory` compares studies that learn from earlier ones with those that do not: one task of a suite is
 //! left out, and the earlier studies are 50 random trials of each of the others, drawn anew for every seed.

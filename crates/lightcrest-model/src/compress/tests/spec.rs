@@ -65,7 +65,7 @@ fn a_configuration_is_a_plan() {
     assert_eq!(resolved.preprocessing, spec.preprocessing);
     assert_eq!(check_schema(&json_schema(), &text), Ok(()));
 
-    // Normalisation is put back for the training unless the spec says otherwise, in so many words in the spec.
+    // Normalisation is put back for the training unless the spec says otherwise; the new spec says it.
     assert!(again.0.batch_norm && text.contains("batch_norm = true"), "{text}");
     let without = parse(&BASE.replace("epochs = 2", "epochs = 2\nbatch_norm = false")).unwrap();
     assert!(!without.finetune(&configuration, Phase::Search).unwrap().unwrap().0.batch_norm);
