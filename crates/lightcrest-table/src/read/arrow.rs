@@ -127,9 +127,7 @@ impl ArrowFile {
         };
         Ok(Self { source: source.clone(), form, schema, rows })
     }
-}
 
-impl ArrowFile {
     /// Batches of some columns.
     fn batches(&self, columns: Vec<usize>) -> Result<Batches, TableError> {
         Ok(match self.form {

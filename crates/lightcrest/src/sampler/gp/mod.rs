@@ -287,7 +287,8 @@ impl GpSampler {
         if let Some(remembered) = remembered(context) {
             return Ok((remembered, None));
         }
-        if let Some(ladder) = self.ladder(context).cloned()
+        let ladder = self.ladder(context).cloned();
+        if let Some(ladder) = &ladder
             && let Some(price) = ladder.next(context)
         {
             return Ok((ladder.climb(context, &self.caches.ledger, price, rng)?, None));
@@ -298,10 +299,12 @@ impl GpSampler {
         let encoder = Encoder::new(context.space);
         let model = self.model(&encoder, context, rng)?;
         self.say(context, &model);
-        let allowance = self.ladder(context).map_or(f64::INFINITY, |ladder| ladder.allowance(context));
+        let allowance = ladder.map(|ladder| ladder.allowance(context));
         let thrifty = |configuration: &Configuration| {
             let mut preview = (context.preview)(configuration);
-            if start::price(context, &preview.objectives).is_some_and(|price| price > allowance) {
+            let costs_more =
+                |most| start::price(context, &preview.objectives).is_some_and(|price| price > most);
+            if allowance.is_some_and(costs_more) {
                 preview.violation.get_or_insert_with(|| "it costs too much of what was spent".to_owned());
             }
             preview
