@@ -6,7 +6,7 @@ use lightcrest::space::{Configuration, Domain, Suggestions};
 use lightcrest::study::Snapshot;
 use lightcrest::{Claim, StudyError, TrialState};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyString};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
@@ -29,8 +29,8 @@ pub(crate) fn held(study: &lightcrest::Study, number: u64, claim: Option<Claim>)
     claim.map_or(Ok(()), |claim| study.check_claim(number, Some(claim)))
 }
 
-/// A domain and the Python object that stands for it.
-type Distribution = (Arc<Domain>, Py<PyAny>);
+/// A domain, the name of a parameter that has it, and the Python object that stands for it.
+type Distribution = (Arc<Domain>, Py<PyString>, Py<PyAny>);
 
 impl Shared {
     pub(crate) fn new(study: lightcrest::Study, attributes: Option<Py<PyDict>>, lasting: bool) -> Self {
@@ -52,20 +52,23 @@ impl Shared {
         for (name, domain) in domains.iter() {
             let key = Arc::as_ptr(domain) as usize;
             let mut known = self.distributions.lock().unwrap_or_else(PoisonError::into_inner);
-            let found = known.get(&key).map(|(_, object)| object.clone_ref(py));
-            let object = match found {
-                Some(object) => object,
+            let found = known.get(&key).map(|(_, name, object)| (name.clone_ref(py), object.clone_ref(py)));
+            let (first, object) = match found {
+                Some(found) => found,
                 None => {
                     drop(known); // Python may run other threads while it makes the object
                     let object = convert::distribution(py, domain)?.unbind();
+                    let name = PyString::intern(py, name).unbind();
                     known = self.distributions.lock().unwrap_or_else(PoisonError::into_inner);
                     // Holding the domain keeps its address from being given to another.
-                    known.insert(key, (domain.clone(), object.clone_ref(py)));
-                    object
+                    known.insert(key, (domain.clone(), name.clone_ref(py), object.clone_ref(py)));
+                    (name, object)
                 }
             };
             drop(known);
-            dict.set_item(&**name, object)?;
+            let first = first.into_bound(py);
+            let name = if first == **name { first } else { PyString::intern(py, name) };
+            dict.set_item(name, object)?;
         }
         Ok(dict)
     }

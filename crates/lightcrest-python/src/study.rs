@@ -483,10 +483,10 @@ impl Study {
         self.shared.quickly(py, |study| study.trials().len())
     }
 
-    /// A trial as a tuple: state, values, started, finished, params, distributions, attributes,
+    /// Trials as tuples: state, values, started, finished, params, distributions, attributes,
     /// intermediate_values, constraints.
-    fn trial<'py>(&self, py: Python<'py>, number: u64) -> PyResult<Bound<'py, PyTuple>> {
-        parts::of(&self.shared, py, number)
+    fn parts<'py>(&self, py: Python<'py>, numbers: Vec<u64>) -> PyResult<Vec<Bound<'py, PyTuple>>> {
+        parts::of(&self.shared, py, &numbers)
     }
 
     /// The number of the best trial of a study of one objective.

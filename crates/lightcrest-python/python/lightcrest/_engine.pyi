@@ -405,8 +405,8 @@ class Study:
         """How many trials are in a state."""
 
     def __len__(self) -> int: ...
-    def trial(self, number: int) -> tuple[Any, ...]:
-        """A trial: state, values, started, finished, params, distributions, attributes, intermediate_values, constraints."""
+    def parts(self, numbers: Sequence[int]) -> list[tuple[Any, ...]]:
+        """Trials: state, values, started, finished, params, distributions, attributes, intermediate_values, constraints."""
 
     def best(self) -> int | None:
         """The number of the best trial of a study of one objective."""

@@ -51,25 +51,37 @@ class Trials:
 
     def frozen(self, number: int) -> FrozenTrial:
         """The trial as it is. To be looked at only: others are given the same."""
-        known = self._finished.get(number)
-        if known is not None:
-            return known
-        parts = self._engine.trial(number)
-        trial = frozen(number, self.identify(number), parts, self._objectives)
-        if parts[0] not in _UNFINISHED:
-            self._finished[number] = trial
-        return trial
+        return self._finished.get(number) or self._read((number,))[0]
 
     def several(self, numbers: Sequence[int]) -> list[FrozenTrial]:
         """Trials as they are. To be looked at only."""
-        if len(numbers) - len(self._finished) < _MANY or not _gc.isenabled():
-            return [self.frozen(number) for number in numbers]
+        finished = self._finished
+        missing = [number for number in numbers if number not in finished]
+        if not missing:
+            return [finished[number] for number in numbers]
         # None of what is made here is garbage, but the collector would look through all of it again and again.
-        _gc.disable()
+        collects = len(missing) > _MANY and _gc.isenabled()
+        if collects:
+            _gc.disable()
         try:
-            return [self.frozen(number) for number in numbers]
+            read = self._read(missing)
         finally:
-            _gc.enable()
+            if collects:
+                _gc.enable()
+        if len(read) == len(numbers):
+            return read
+        found = dict(zip(missing, read))
+        return [found.get(number) or finished[number] for number in numbers]
+
+    def _read(self, numbers: Sequence[int]) -> list[FrozenTrial]:
+        """Trials, converted. Finished ones are kept."""
+        trials = []
+        for number, parts in zip(numbers, self._engine.parts(numbers)):
+            trial = frozen(number, self.identify(number), parts, self._objectives)
+            if parts[0] not in _UNFINISHED:
+                self._finished[number] = trial
+            trials.append(trial)
+        return trials
 
     def copy(self, number: int) -> FrozenTrial:
         """The trial as it is, to be kept."""
@@ -133,7 +145,7 @@ class Trials:
 
     def set_system(self, number: int, key: str, value: Any, token: int | None = None) -> None:
         """Keeps something with a running trial beside its user attributes. `token`: which run of it is meant."""
-        system = self._engine.trial(number)[6].get(_SYSTEM, {})
+        system = self._engine.parts((number,))[0][6].get(_SYSTEM, {})
         self._engine.set_attribute(number, _SYSTEM, {**system, key: value}, token)
 
 

@@ -152,7 +152,8 @@ def copy_study(
         _engine.copy_study(there, from_study_name, here, name, given)
         if kept is not None:
             trials = source._look(from_study_name, directions)._engine
-            kept.update((number, _copy.deepcopy(trials.trial(number)[6])) for number in range(len(trials)))
+            attributes = (parts[6] for parts in trials.parts(range(len(trials))))
+            kept.update(enumerate(map(_copy.deepcopy, attributes)))
         if given is not None or kept is not None:
             for kind, entries in source._attributes(from_study_name).items():
                 for key, value in entries.items():

@@ -3,24 +3,63 @@
 use crate::shared::Shared;
 use crate::trial::datetime;
 use crate::{convert, error};
+use lightcrest::space::Suggestions;
 use lightcrest::{FrozenTrial, StudyError, TrialState};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PyString, PyTuple};
 
-/// A trial of a study: state, values, started, finished, params, distributions, attributes,
+/// Trials that are read together, so that others do not wait for long.
+const TOGETHER: usize = 256;
+
+/// Trials of a study, each as state, values, started, finished, params, distributions, attributes,
 /// intermediate_values, constraints.
-pub(super) fn of<'py>(shared: &Shared, py: Python<'py>, number: u64) -> PyResult<Bound<'py, PyTuple>> {
-    let read = |study: &mut lightcrest::Study| {
-        let trial = study.history().get(number).cloned().ok_or(StudyError::UnknownTrial { number })?;
-        let discovered = study.definition().discovered;
-        Ok((trial, study.domains(number)?, discovered))
-    };
-    let (mut trial, domains, discovered) = shared.quickly(py, read).map_err(error::study)?;
-    if trial.state == TrialState::Running && discovered {
-        trial.configuration = trial.suggested();
+pub(super) fn of<'py>(
+    shared: &Shared,
+    py: Python<'py>,
+    numbers: &[u64],
+) -> PyResult<Vec<Bound<'py, PyTuple>>> {
+    let mut found = Vec::with_capacity(numbers.len());
+    for numbers in numbers.chunks(TOGETHER) {
+        let read = |study: &mut lightcrest::Study| {
+            let discovered = study.definition().discovered;
+            let one = |&number: &u64| {
+                let mut trial =
+                    study.history().get(number).cloned().ok_or(StudyError::UnknownTrial { number })?;
+                let domains = if discovered {
+                    if trial.state == TrialState::Running {
+                        trial.configuration = trial.suggested();
+                    }
+                    std::mem::take(&mut trial.suggestions)
+                } else {
+                    study.domains(number)?
+                };
+                Ok((trial, domains))
+            };
+            numbers.iter().map(one).collect::<Result<Vec<_>, StudyError>>()
+        };
+        for (trial, domains) in shared.quickly(py, read).map_err(error::study)? {
+            found.push(tuple(shared, py, trial, &domains)?);
+        }
     }
-    let distributions = shared.distributions(py, &domains)?;
+    Ok(found)
+}
+
+fn tuple<'py>(
+    shared: &Shared,
+    py: Python<'py>,
+    trial: FrozenTrial,
+    domains: &Suggestions,
+) -> PyResult<Bound<'py, PyTuple>> {
+    let distributions = shared.distributions(py, domains)?;
+    // Names stand in the same order there: many trials share one object for each.
+    let mut names = distributions.keys().into_iter();
+    let params = PyDict::new(py);
+    for (name, value) in trial.configuration.iter() {
+        let known = names.next().and_then(|known| known.cast_into::<PyString>().ok());
+        let known = known.filter(|known| *known == name);
+        params.set_item(known.unwrap_or_else(|| PyString::intern(py, name)), convert::scalar(py, value)?)?;
+    }
     let reports = PyDict::new(py);
     for (step, values) in &trial.reports {
         match values.as_slice() {
@@ -28,7 +67,7 @@ pub(super) fn of<'py>(shared: &Shared, py: Python<'py>, number: u64) -> PyResult
             several => reports.set_item(step, several)?,
         }
     }
-    let attributes = match shared.attributes(py, number)? {
+    let attributes = match shared.attributes(py, trial.number)? {
         Some(attributes) => attributes.copy()?,
         None => convert::attributes(py, trial.attributes.iter())?,
     };
@@ -37,7 +76,7 @@ pub(super) fn of<'py>(shared: &Shared, py: Python<'py>, number: u64) -> PyResult
         trial.values,
         datetime(py, trial.started)?,
         datetime(py, trial.finished)?,
-        convert::parameters(py, trial.configuration.iter())?,
+        params,
         distributions,
         attributes,
         reports,
