@@ -178,6 +178,34 @@ impl Network {
         self.output = id;
     }
 
+    /// The network that returns the values of `others` behind its own output, each flattened: for those who
+    /// look inside while it runs. The output must be a vector.
+    ///
+    /// # Errors
+    /// [`NetworkError::Shape`] when it is a map.
+    pub fn returning_also(&self, others: &[NodeId]) -> Result<Self, NetworkError> {
+        let mut network = self.clone();
+        let mut joined = vec![self.output];
+        for &id in others {
+            let path = network.free_path(&format!("{}/flat", self.nodes[id].name));
+            joined.push(network.push(path, Op::Flatten, &[id])?);
+        }
+        if !others.is_empty() {
+            let path = network.free_path("output/joined");
+            network.push(path, Op::Concat, &joined)?;
+        }
+        Ok(network)
+    }
+
+    /// `path`, or that with underscores behind it if it is taken.
+    pub(crate) fn free_path(&self, path: &str) -> String {
+        let mut free = path.to_owned();
+        while self.find(&free).is_some() {
+            free.push('_');
+        }
+        free
+    }
+
     /// The nodes that read each node, in the order of the list; a node that reads a value twice stands there
     /// twice. What the network returns is also read by the caller, whom no list names.
     pub fn readers(&self) -> Vec<Vec<NodeId>> {

@@ -37,19 +37,19 @@ impl FoldedNorms {
                 && any(|op| !matches!(op, Op::GlobalAvgPool | Op::Flatten))
                 && !any(|op| matches!(op, Op::BatchNorm(_) | Op::GroupNorm(_) | Op::LayerNorm(_)))
         };
-        let path = |(id, node): (NodeId, &Node)| {
-            let mut path = format!("{}/batch_norm", node.name);
-            while network.find(&path).is_some() {
-                path.push('_');
-            }
-            (id, path)
-        };
+        let path =
+            |(id, node): (NodeId, &Node)| (id, network.free_path(&format!("{}/batch_norm", node.name)));
         Self { paths: nodes.iter().enumerate().filter(is_place).map(path).collect() }
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.paths.is_empty()
+    }
+
+    /// The path of what computes in the restored network what a node of this one does.
+    pub fn path<'a>(&'a self, network: &'a Network, id: NodeId) -> &'a str {
+        self.paths.get(&id).unwrap_or(&network.nodes()[id].name)
     }
 
     /// The network with normalisations that nobody reads, and everything else frozen: passes in training give

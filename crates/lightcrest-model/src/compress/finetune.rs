@@ -1,11 +1,13 @@
 //! Fine-tuning of compressed networks: what was read is trained as if it had been built here, and the weights
 //! go back into the file.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use lightcrest::objective::TrialError;
 use lightcrest_graph::chain;
-use lightcrest_graph::network::{ImportConfig, ImportError, Imported, Network, write_back};
+use lightcrest_graph::compress::repair::Correspondence;
+use lightcrest_graph::network::{ImportConfig, ImportError, Imported, Network, NodeId, write_back};
 use lightcrest_graph::onnx::Model;
 
 use super::error::CompressError;
@@ -13,7 +15,8 @@ use super::objective::{CompressObjective, Listener};
 use super::passes::Applied;
 use super::spec::CompressSpec;
 use crate::train::{
-    self, Answers, EpochReport, FinetuneConfig, Need, Observer, OutOfMemory, StopReason, Teacher, TrainError,
+    self, Answers, Border, EpochReport, FinetuneConfig, Need, Observer, OutOfMemory, StopReason, Teacher,
+    TrainError,
 };
 
 /// Fine-tunes compressed networks, if they can be trained.
@@ -52,11 +55,12 @@ impl Tuner {
         self.refusal.as_deref()
     }
 
-    /// Trains the network, with a report before the first epoch and after each.
+    /// Trains the network, with a report before the first epoch and after each. `kept`: the channels of the
+    /// original's values that it has.
     pub(super) fn tune(
         &self,
         objective: &CompressObjective,
-        applied: &mut Applied,
+        (applied, kept): (&mut Applied, &Correspondence),
         finetune: Option<&FinetuneConfig>,
         seed: u64,
         listener: &mut dyn Listener,
@@ -71,11 +75,17 @@ impl Tuner {
         let failed = |source| CompressError::Method { method: "fine-tuning", source };
         let read = imported(&objective.spec, &applied.model).map_err(|error| failed(error.into()))?;
         let (network, splits) = (&read.network, &objective.judge.splits);
+        let learns_maps = finetune.distillation.is_some_and(|distillation| distillation.features > 0.0);
+        let borders = if learns_maps { borders(teacher, &read, kept) } else { vec![] };
         let need = Need::of(network, &finetune.train, splits);
         let _share = objective.memory.take(need.total()).map_err(|limit| OutOfMemory { need, limit })?;
         let mut reports = Reports { objective, listener, error: None };
-        let teacher =
-            Teacher { network: &teacher.network, weights: &teacher.weights, answers: &self.answers };
+        let teacher = Teacher {
+            network: &teacher.network,
+            weights: &teacher.weights,
+            answers: &self.answers,
+            borders: &borders,
+        };
         let weights = read.weights.clone();
         let tuned = train::finetune(network, weights, Some(teacher), splits, finetune, seed, &mut reports);
         let trained = match (tuned, reports.error) {
@@ -87,6 +97,32 @@ impl Tuner {
         let seconds = trained.epochs.iter().map(|epoch| epoch.train_seconds + epoch.validation_seconds).sum();
         Ok(Tuned { epochs: trained.epochs.len(), seconds })
     }
+}
+
+/// The last maps of each size, in the original and in what was made of it.
+fn borders(teacher: &Imported, student: &Imported, kept: &Correspondence) -> Vec<Border> {
+    let (whole, left) = (&teacher.network, &student.network);
+    let readers = whole.readers();
+    let is_last = |id: NodeId| {
+        let area = whole.shape(id).area();
+        area > 1 && readers[id].iter().any(|&reader| whole.shape(reader).area() < area)
+    };
+    let mut borders = BTreeMap::new();
+    for (value, &of_teacher) in teacher.values.iter().filter(|(_, id)| is_last(**id)) {
+        let (shape, name) =
+            (whole.shape(of_teacher), |network: &Network, id: NodeId| network.nodes()[id].name.clone());
+        let Some(&layer) = student.values.get(value) else { continue };
+        let own = left.shape(layer);
+        let channels = kept.channels(value, own.channels, shape.channels);
+        if let Some(channels) = channels.filter(|_| (own.height, own.width) == (shape.height, shape.width)) {
+            let border = Border { layer: name(left, layer), of_teacher: name(whole, of_teacher), channels };
+            borders.insert((shape.area(), of_teacher), border);
+        }
+    }
+    // of each size the one that comes last
+    let by_area: BTreeMap<usize, Border> =
+        borders.into_iter().map(|((area, _), border)| (area, border)).collect();
+    by_area.into_values().collect()
 }
 
 /// The network that is trained.

@@ -6,7 +6,7 @@
 //!            -> int8 -> metrics -> objectives, constraints
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,6 +14,7 @@ use lightcrest::objective::{Direction, Evaluation, ObjectiveInfo, Preview, Trial
 use lightcrest::space::Configuration;
 use lightcrest::{Objective, Trial};
 use lightcrest_graph::chain;
+use lightcrest_graph::compress::repair::Correspondence;
 use lightcrest_graph::network::Shape;
 use lightcrest_graph::onnx::Model;
 
@@ -309,9 +310,10 @@ impl CompressObjective {
             }
         }
         let changed = plan.changes.iter().any(|change| *change != Change::Keep);
+        let kept = if changed { spec.passes.kept(&sections, plan) } else { HashMap::new() };
+        let kept = Correspondence::new(kept);
         if changed && spec.repairs() {
-            let kept = spec.passes.kept(&sections, plan);
-            let (model, note) = repaired(spec, &self.judge, &applied.model, kept);
+            let (model, note) = repaired(spec, &self.judge, &applied.model, &kept);
             applied.model = model;
             applied.notes.extend(note);
             if listener.interrupted() {
@@ -322,7 +324,7 @@ impl CompressObjective {
         let seed = finetune.as_ref().and_then(|(_, seed)| *seed).unwrap_or(seed);
         let tuned = self.tuner.tune(
             self,
-            &mut applied,
+            (&mut applied, &kept),
             finetune.as_ref().map(|(finetune, _)| finetune),
             seed,
             listener,

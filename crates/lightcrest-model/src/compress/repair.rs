@@ -1,7 +1,5 @@
 //! Repair of a compressed network: least squares, layer by layer, on training images.
 
-use std::collections::HashMap;
-
 use lightcrest_graph::chain;
 use lightcrest_graph::compress::activation::{Feed, Own};
 use lightcrest_graph::compress::repair::{Correspondence, RepairConfig, repair};
@@ -36,11 +34,10 @@ pub(super) fn repaired(
     spec: &CompressSpec,
     judge: &Judge,
     model: &Model,
-    kept: HashMap<String, Vec<usize>>,
+    kept: &Correspondence,
 ) -> (Model, Option<String>) {
     let feeds = feeds(spec, judge, IMAGES);
-    let correspondence = Correspondence::new(kept);
-    match repair(&spec.original.model, model, &correspondence, &Own, &feeds, &RepairConfig::default()) {
+    match repair(&spec.original.model, model, kept, &Own, &feeds, &RepairConfig::default()) {
         Ok((model, _)) => (model, None),
         Err(error) => (model.clone(), Some(format!("not repaired: {}", chain(&error)))),
     }

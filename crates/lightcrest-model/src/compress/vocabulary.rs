@@ -241,13 +241,20 @@ pub(crate) const FINETUNE: Section = Section {
 
 pub(crate) const DISTILLATION: Section = Section {
     name: "distillation",
-    doc: "Learning from the outputs of the original network as well (Hinton et al. 2015).",
+    doc: "Learning from the original network as well (Hinton et al. 2015).",
     keys: &[
         Key::optional("temperature", POSITIVE, "softens the outputs of both; default 4").searchable(),
         Key::optional(
             "weight",
             FRACTION,
             "share of the loss that is distance from the original; default 0.7, and 1 without labels",
+        )
+        .searchable(),
+        Key::optional(
+            "features",
+            NON_NEGATIVE,
+            "weight of the distance between maps, relative to the original's, where they get smaller (Romero et al. 2015); \
+             default 0",
         )
         .searchable(),
     ],

@@ -50,7 +50,17 @@ pub enum TrainError {
     /// Distillation without anyone to learn from.
     #[error("distillation needs a teacher")]
     NoTeacher,
-    /// A layer to freeze that the network does not have.
+    /// A map that is not the one of the teacher that it is compared with.
+    #[error("`{layer}` returns {network}, which are no channels of the teacher's {teacher}")]
+    Border {
+        /// The layer of the network.
+        layer: String,
+        /// What it returns.
+        network: Shape,
+        /// What the teacher's layer returns.
+        teacher: Shape,
+    },
+    /// A layer to freeze, or to compare, that the network does not have.
     #[error("no layer of the network is named `{layer}`")]
     NoLayer {
         /// The path asked for.

@@ -5,17 +5,18 @@
 
 use std::ops::ControlFlow;
 
-use lightcrest_graph::network::{FoldedNorms, Network, Weights};
+use lightcrest_graph::network::{FoldedNorms, Network, NodeId, Weights};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::augmentation::{AugmentationConfig, Batcher};
+use super::distillation::nodes;
 use super::fit::{check_shapes, train_with};
 use super::plan::{Plan, PlanMode};
 use super::{
-    DistillationConfig, Metrics, Observer, ScheduleConfig, Teacher, TrainConfig, TrainError, Trained,
+    Border, DistillationConfig, Metrics, Observer, ScheduleConfig, Teacher, TrainConfig, TrainError, Trained,
     evaluate,
 };
 use crate::data::Splits;
@@ -96,9 +97,24 @@ pub fn finetune(
     let batches = STATISTICS_IMAGES.div_ceil(batch);
     let statistics = reestimate(&observed, &weights, data, batch, batches, seed)?;
     let (restored, weights) = norms.restored(&network, &statistics)?;
+    let borders = match teacher {
+        Some((teacher, _)) => behind(&norms, &network, teacher.borders)?,
+        None => vec![],
+    };
+    let teacher = teacher.map(|(teacher, config)| (Teacher { borders: &borders, ..teacher }, config));
     let mut trained = train_with(&restored, weights, teacher, data, &config.train, seed, observer)?;
     trained.weights = norms.folded(&restored, &trained.weights)?;
     Ok(Finetuned { before, trained })
+}
+
+/// The borders in the network whose normalisations are back.
+fn behind(norms: &FoldedNorms, network: &Network, borders: &[Border]) -> Result<Vec<Border>, TrainError> {
+    let layers = nodes(network, borders.iter().map(|border| border.layer.as_str()))?;
+    let restored = |(border, layer): (&Border, NodeId)| Border {
+        layer: norms.path(network, layer).to_owned(),
+        ..border.clone()
+    };
+    Ok(borders.iter().zip(layers).map(restored).collect())
 }
 
 /// The network with these layers frozen.

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use lightcrest_graph::network::{Network, Shape, Weights};
+use lightcrest_graph::network::{Network, NodeId, Shape, Weights};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::augmentation::Batcher;
 use super::average::AveragedWeights;
 use super::config::Check;
-use super::distillation::{DistillationConfig, Distiller, Teacher};
+use super::distillation::{DistillationConfig, Distiller, Teacher, nodes};
 use super::error::{Divergence, StopReason, TrainError};
 use super::metrics::{Metrics, MetricsSum};
 use super::optimizer::Optimizer;
@@ -117,14 +117,23 @@ pub(super) fn train_with<'a>(
 ) -> Result<Trained, TrainError> {
     config.validate()?;
     check_shapes(network, &data.train)?;
-    let mut run = Run::new(network, weights, data, config, seed)?;
-    if let Some((teacher, distillation)) = teacher {
-        let mut check = Check::default();
-        distillation.validate(&mut check);
-        check.first()?;
-        check_shapes(teacher.network, &data.train)?;
-        run.distiller = Some(Distiller::new(teacher, distillation, config.augmentation, data, run.batch)?);
-    }
+    let mut run = match teacher {
+        None => Run::new(network, weights, &[], data, config, seed)?,
+        Some((teacher, distillation)) => {
+            let mut check = Check::default();
+            distillation.validate(&mut check);
+            check.first()?;
+            check_shapes(teacher.network, &data.train)?;
+            let borders = if distillation.features > 0.0 { teacher.borders } else { &[] };
+            let looked_at = nodes(network, borders.iter().map(|border| border.layer.as_str()))?;
+            let mut run = Run::new(network, weights, &looked_at, data, config, seed)?;
+            let teacher = Teacher { borders, ..teacher };
+            let augmentation = config.augmentation;
+            let distiller = Distiller::new(network, teacher, distillation, augmentation, data, run.batch)?;
+            run.distiller = Some(distiller);
+            run
+        }
+    };
     let mut keeper = Keeper::new(config.early_stopping);
     let mut reports = Vec::with_capacity(config.epochs);
     for epoch in 1..=config.epochs {
@@ -160,6 +169,10 @@ struct Run<'a> {
     schedule: Schedule,
     batcher: Batcher,
     distiller: Option<Distiller<'a>>,
+    /// (batch, classes): outputs, and gradients of the loss in them.
+    logits: Vec<f32>,
+    d_logits: Vec<f32>,
+    /// (batch, classes and the maps that are looked at).
     d_outputs: Vec<f32>,
     order: Vec<usize>,
     order_rng: ChaCha8Rng,
@@ -177,9 +190,11 @@ struct Passed {
 }
 
 impl<'a> Run<'a> {
+    /// `looked_at`: nodes whose maps the loss depends on.
     fn new(
         network: &'a Network,
         weights: Weights,
+        looked_at: &[NodeId],
         data: &'a Splits,
         config: &'a TrainConfig,
         seed: u64,
@@ -193,7 +208,8 @@ impl<'a> Run<'a> {
             rng.set_stream(number);
             rng
         };
-        let mut plan = Plan::new(network, &weights, batch, PlanMode::Train)?;
+        let open = network.returning_also(looked_at)?;
+        let mut plan = Plan::new(&open, &weights, batch, PlanMode::Train)?;
         let sizes: Vec<usize> = plan.parameters_mut().map(|p| p.value.len()).collect();
         Ok(Self {
             network,
@@ -209,7 +225,9 @@ impl<'a> Run<'a> {
             schedule: Schedule::new(config.schedule, config.learning_rate, config.epochs, steps_per_epoch),
             batcher: Batcher::new(config.augmentation, &data.train, &data.normalization, batch),
             distiller: None,
-            d_outputs: vec![0.0; batch * classes],
+            logits: vec![],
+            d_logits: vec![0.0; batch * classes],
+            d_outputs: vec![0.0; batch * open.output_shape().len()],
             order: (0..data.train.len()).collect(),
             order_rng: stream(0),
             augmentation_rng: stream(1),
@@ -243,10 +261,20 @@ impl<'a> Run<'a> {
     fn gradients(&mut self, epoch: usize, indices: &[usize]) -> Result<f64, TrainError> {
         let batch = self.batcher.augmented(&self.data.train, indices, &mut self.augmentation_rng);
         let outputs = self.plan.forward(batch.images, self.batch, true, &mut self.dropout_rng);
-        let mut loss =
-            self.config.loss.value_and_gradient(outputs, batch.targets, self.classes, &mut self.d_outputs);
+        let (classes, width) = (self.classes, outputs.len() / self.batch);
+        let (logits, d_logits) = (&mut self.logits, &mut self.d_logits);
+        logits.clear();
+        outputs.chunks_exact(width).for_each(|row| logits.extend_from_slice(&row[..classes]));
+        let mut loss = self.config.loss.value_and_gradient(logits, batch.targets, classes, d_logits);
         if let Some(distiller) = &mut self.distiller {
-            loss = distiller.mix(loss, (&batch, indices), outputs, &mut self.d_outputs);
+            loss = distiller.mix(loss, (&batch, indices), logits, d_logits);
+        }
+        for (row, d) in self.d_outputs.chunks_exact_mut(width).zip(d_logits.chunks_exact(classes)) {
+            row[..classes].copy_from_slice(d);
+            row[classes..].fill(0.0);
+        }
+        if let Some(distiller) = &self.distiller {
+            loss += distiller.compare(self.batch, outputs, &mut self.d_outputs);
         }
         let step = self.step + 1;
         let diverged = |divergence| TrainError::Diverged { epoch, step, divergence };

@@ -20,7 +20,7 @@ pub mod schedule;
 
 pub use augmentation::AugmentationConfig;
 pub use config::{ConfigError, EarlyStoppingConfig, TrainConfig};
-pub use distillation::{Answers, DistillationConfig, Teacher};
+pub use distillation::{Answers, Border, DistillationConfig, Teacher};
 pub use error::{Divergence, StopReason, TrainError};
 pub use finetune::{FinetuneConfig, Finetuned, finetune, reestimate};
 pub use fit::{EpochReport, Observer, Trained, evaluate, train};

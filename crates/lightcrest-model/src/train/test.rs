@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use lightcrest_graph::network::{Linear, Network, Op, Shape, Weights};
+use lightcrest_graph::network::{Linear, Network, Op, Shape, Tensor, Weights};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -16,9 +16,14 @@ fn digits() -> Splits {
 
 /// Two convolutions, 5,178 parameters.
 fn small() -> Network {
+    with_first(16)
+}
+
+/// Two convolutions, the first of so many channels.
+fn with_first(channels: usize) -> Network {
     let mut network = Network::new(Shape::new(1, 8, 8));
     let modules = [
-        Module::Conv(ConvConfig::new(16, 3, 1)),
+        Module::Conv(ConvConfig::new(channels, 3, 1)),
         Module::Conv(ConvConfig::new(32, 3, 2)),
         Module::GlobalAvgPool(GlobalAvgPoolConfig {}),
         Module::Linear(LinearConfig { out_features: 10, activation: None, bias: true }),
@@ -175,12 +180,12 @@ fn a_network_that_was_read_is_trained_on_and_learns_from_its_teacher() {
     let finetuning = FinetuneConfig {
         train: TrainConfig { epochs: 4, learning_rate: 0.1, ..config.clone() },
         // labels do not count
-        distillation: Some(DistillationConfig { temperature: 2.0, weight: 1.0 }),
+        distillation: Some(DistillationConfig { temperature: 2.0, weight: 1.0, features: 0.0 }),
         frozen: vec![frozen.clone()],
         ..FinetuneConfig::default()
     };
     let answers = Answers::new(splits.train.len());
-    let who = Some(Teacher { network: &network, weights: &teacher.weights, answers: &answers });
+    let who = Some(Teacher { network: &network, weights: &teacher.weights, answers: &answers, borders: &[] });
     let found = finetune(&network, hurt.clone(), who, &splits, &finetuning, 1, &mut watch).unwrap();
     assert!(found.before.accuracy < teacher.validation.accuracy - 0.2, "{:?}", found.before);
     let after = found.trained.validation.accuracy;
@@ -194,7 +199,7 @@ fn a_network_that_was_read_is_trained_on_and_learns_from_its_teacher() {
         ..finetuning.clone()
     };
     let again = |answers: &Answers| {
-        let who = Some(Teacher { network: &network, weights: &teacher.weights, answers });
+        let who = Some(Teacher { network: &network, weights: &teacher.weights, answers, borders: &[] });
         finetune(&network, hurt.clone(), who, &splits, &other, 2, &mut watch).unwrap().trained.weights
     };
     assert_eq!(again(&answers), again(&Answers::new(splits.train.len())));
@@ -204,6 +209,83 @@ fn a_network_that_was_read_is_trained_on_and_learns_from_its_teacher() {
     let unknown = FinetuneConfig { frozen: vec!["no*".into()], ..finetuning };
     let error = finetune(&network, hurt, who, &splits, &unknown, 1, &mut watch).unwrap_err().to_string();
     assert_eq!(error, "no layer of the network is named `no*`");
+}
+
+#[test]
+fn a_network_with_some_of_its_teachers_channels_learns_what_the_teacher_sees() {
+    let splits = digits();
+    let whole = small();
+    let trained =
+        train(&whole, init(&whole), &splits, &TrainConfig { epochs: 8, ..config() }, 1, &mut watch).unwrap();
+    let (whole, teacher) = whole.fold_batch_norm(&trained.weights).unwrap();
+    // every other channel of the first convolution is gone
+    let half = with_first(8);
+    let half = half.fold_batch_norm(&init(&half)).unwrap().0;
+    let mut weights = teacher.clone();
+    let convs: Vec<&str> = half
+        .nodes()
+        .iter()
+        .filter(|node| matches!(node.op, Op::Conv2d(_)))
+        .map(|node| node.name.as_str())
+        .collect();
+    for (name, shape, each) in [
+        (format!("{}.weight", convs[0]), vec![8, 1, 3, 3], 9),
+        (format!("{}.bias", convs[0]), vec![8], 1),
+        (format!("{}.weight", convs[1]), vec![32, 8, 3, 3], 9),
+    ] {
+        let data =
+            teacher.get(&name).unwrap().data.chunks_exact(each).step_by(2).flatten().copied().collect();
+        weights.insert(name, Tensor { shape, data });
+    }
+    let maps: Vec<String> =
+        [8, 4].map(|height| last_map(&half, height)).map(|id| half.nodes()[id].name.clone()).into();
+    let border = |(layer, channels): (&String, Vec<usize>)| Border {
+        layer: layer.clone(),
+        of_teacher: layer.clone(),
+        channels,
+    };
+    let channels = [(0..16).step_by(2).collect(), (0..32).collect()];
+    let borders: Vec<Border> = maps.iter().zip(channels).map(border).collect();
+    let answers = Answers::new(splits.train.len());
+    let who = |borders| Teacher { network: &whole, weights: &teacher, answers: &answers, borders };
+    let tuned = |features, borders| {
+        let config = FinetuneConfig {
+            train: TrainConfig { epochs: 3, learning_rate: 0.05, ..config() },
+            distillation: Some(DistillationConfig { features, ..DistillationConfig::default() }),
+            ..FinetuneConfig::default()
+        };
+        finetune(&half, weights.clone(), Some(who(borders)), &splits, &config, 1, &mut watch)
+    };
+    // how far the last map is from the teacher's on validation images
+    let seen = |network: &Network, weights: &Weights| {
+        let open = network.returning_also(&[last_map(network, 4)]).unwrap();
+        let mut plan = Plan::new(&open, weights, 1, PlanMode::Infer).unwrap();
+        let mut rng = ChaCha8Rng::seed_from_u64(0);
+        let mut batcher =
+            augmentation::Batcher::new(Default::default(), &splits.validation, &splits.normalization, 1);
+        let row =
+            |i| plan.forward(batcher.plain(&splits.validation, i..i + 1), 1, false, &mut rng)[10..].to_vec();
+        (0..splits.validation.len()).flat_map(row).collect::<Vec<f32>>()
+    };
+    let right = seen(&whole, &teacher);
+    let away = |weights: &Weights| {
+        let far = |(a, b): (&f32, &f32)| f64::from(a - b).powi(2);
+        seen(&half, weights).iter().zip(&right).map(far).sum::<f64>()
+    };
+    let (outputs, both) = (tuned(0.0, &borders).unwrap(), tuned(3.0, &borders).unwrap());
+    let (alone, with) = (away(&outputs.trained.weights), away(&both.trained.weights));
+    assert!(with < 0.7 * alone, "{with} {alone}");
+    assert!(both.trained.validation.accuracy > 0.9, "{}", both.trained.validation.accuracy);
+
+    let mut wrong = borders.clone();
+    wrong[0].channels.pop();
+    let error = tuned(3.0, &wrong).unwrap_err().to_string();
+    assert!(error.contains("which are no channels of the teacher's"), "{error}");
+}
+
+/// The last map of a height.
+fn last_map(network: &Network, height: usize) -> usize {
+    (0..network.nodes().len()).rev().find(|&id| network.shape(id).height == height).unwrap()
 }
 
 #[test]

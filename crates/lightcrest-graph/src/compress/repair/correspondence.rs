@@ -29,7 +29,7 @@ impl Correspondence {
 
     /// The channels of the original that a value with `left` of `whole` channels has; `None` where nobody
     /// says.
-    pub(super) fn channels(&self, value: &str, left: usize, whole: usize) -> Option<Vec<usize>> {
+    pub fn channels(&self, value: &str, left: usize, whole: usize) -> Option<Vec<usize>> {
         match self.kept.get(value) {
             Some(kept) if kept.len() == left && kept.iter().all(|&c| c < whole) => Some(kept.clone()),
             None if left == whole => Some((0..whole).collect()),

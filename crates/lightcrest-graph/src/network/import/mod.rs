@@ -16,7 +16,7 @@ mod weight;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::{Network, NetworkError, Op, Shape, Weights};
+use super::{Network, NetworkError, NodeId, Op, Shape, Weights};
 use crate::onnx::proto::{Dimension, TensorTypeProto, TypeValue, ValueInfoProto, element};
 use crate::onnx::{Facts, FactsError, Index, Model, node_label};
 
@@ -43,6 +43,8 @@ pub struct Imported {
     /// Where each tensor that training may change came from. Constants that are part of no layer, such as the
     /// normalisation of pixels, have no origin.
     pub origins: BTreeMap<String, Origin>,
+    /// The layers that compute values of the file, whatever the order of their axes.
+    pub values: BTreeMap<String, NodeId>,
     /// The input of the file that holds the images.
     pub input: String,
     /// Whether it holds them as (N, H, W, C).
@@ -250,8 +252,13 @@ impl<'a> Importer<'a> {
         }
         network.set_output(place[old.output()]);
         weights.check(&network)?;
+        let layer = |(value, view): (&String, &Option<View>)| {
+            let view = view.as_ref().filter(|view| view.has_whole_axes() && live[view.node])?;
+            Some((value.clone(), place[view.node]))
+        };
+        let values = self.views.iter().filter_map(layer).collect();
         let Self { input, channels_last, output, softmax, .. } = self;
-        Ok(Imported { network, weights, origins, input, channels_last, output, softmax })
+        Ok(Imported { network, weights, origins, values, input, channels_last, output, softmax })
     }
 
     /// Adds a layer.

@@ -68,6 +68,14 @@ impl View {
         self.axes.iter().map(|parts| parts.iter().map(|part| part.size).product()).collect()
     }
 
+    /// Whether every axis is one of the map's, whole.
+    pub(super) fn has_whole_axes(&self) -> bool {
+        let all = self.axes.iter().flatten();
+        let once = |axis| all.clone().filter(|part| part.axis == axis).count() <= 1;
+        let apart = self.axes.iter().all(|parts| parts.len() <= 1);
+        apart && [Axis::Channel, Axis::Row, Axis::Column].into_iter().all(once)
+    }
+
     /// The axes in another order.
     pub(super) fn transposed(&self, order: &[usize]) -> Self {
         Self { node: self.node, axes: order.iter().map(|&axis| self.axes[axis].clone()).collect() }

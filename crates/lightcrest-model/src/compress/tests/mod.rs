@@ -53,6 +53,7 @@ learning_rate = { low = 1e-3, high = 1e-1, log = true }
 momentum = [0.8, 0.9]
 [finetune.distillation]
 weight = { low = 0.1, high = 1.0 }
+features = 0.5
 
 [budget]
 trials = 20
