@@ -1,5 +1,5 @@
 """Compares model.onnx in onnxruntime with our own predictions, on the tables of tables.py: trees must be
-equal, linear models to 1e-5.
+equal, linear models and perceptrons to 1e-5.
 
 A part of the test rows' cells is emptied, and a part of the words replaced by one that was never seen.
 
@@ -90,7 +90,7 @@ def main(wheels, folder, program, names):
         for model in sorted(path.stem for path in here.glob("*.onnx")):
             difference, wrong, alone, ours, theirs = compare(here, model)
             print(f"{name:<12}{model:<20}{difference:>12.3g}{wrong:>8}{alone:>7}{ours / 1000:>8.1f}{theirs / 1000:>9.1f}", flush=True)
-            close = 1e-5 if model.startswith("linear") else 0
+            close = 1e-5 if model.startswith(("linear", "mlp")) else 0
             if difference > close or (wrong and not close) or alone:
                 failed.append(f"{name} {model}")
     if failed:

@@ -56,7 +56,8 @@ fn main() -> ExitCode {
     let minutes: f64 = minutes.parse().unwrap_or(1.0);
     let mut seeds: Vec<Vec<u8>> = files.iter().filter_map(|file| short(Path::new(file))).collect();
     seeds.push(invented());
-    let models: Vec<Vec<u8>> = [0, 1, 2].map(|at| model(&seeds[seeds.len() - 1], at)).to_vec();
+    let algorithms = ["constant", "boosting", "linear", "mlp"];
+    let models = algorithms.map(|algorithm| model(&seeds[seeds.len() - 1], algorithm)).to_vec();
     let end = Instant::now() + Duration::from_secs_f64(60.0 * minutes);
     let (mut count, mut sound, mut slowest) = (0u64, 0u64, Duration::ZERO);
     while Instant::now() < end {
@@ -128,12 +129,13 @@ fn split(learnt: Learnt) -> Option<Problem> {
     Problem::new(learnt, &ProblemConfig { metric: None, folds: 3, seed: 1 }).ok()
 }
 
-/// The bytes of a model of a table: a constant, trees, a linear model.
-fn model(bytes: &[u8], at: usize) -> Vec<u8> {
+/// The bytes of a model of a table: a constant, trees, a linear model, a perceptron.
+fn model(bytes: &[u8], algorithm: &str) -> Vec<u8> {
     let problem = split(read(bytes).unwrap()).unwrap();
-    let configuration = portfolio(&problem)[at].clone();
+    let list = portfolio(&problem);
+    let configuration = list.iter().find(|it| it.get_str("algorithm") == Some(algorithm)).unwrap();
     let objective = TableObjective::new(problem, Limits::default(), 1).unwrap();
-    objective.fit_one(&configuration, 1).unwrap().1.bytes
+    objective.fit_one(configuration, 1).unwrap().1.bytes
 }
 
 /// Some bytes changed, cut, doubled, or replaced by what is odd in a table.

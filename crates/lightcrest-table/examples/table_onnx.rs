@@ -15,18 +15,21 @@ use lightcrest_table::feature::{Fit, Preparer};
 use lightcrest_table::pipeline::{After, Pipeline};
 use lightcrest_table::read::{ReadConfig, Source, Text};
 use lightcrest_table::search::{Problem, ProblemConfig};
+use lightcrest_table::split::Fold;
 use lightcrest_table::table::{LearnConfig, Table, Values, learn};
 use lightcrest_tree::{BinningConfig, Dataset};
 use serde_json::{Value, json};
 
 /// Algorithm and encoding of categories.
-const MODELS: [(&str, &str); 6] = [
+const MODELS: [(&str, &str); 8] = [
     ("constant", "levels"),
     ("boosting", "levels"),
     ("boosting", "means"),
     ("forest", "levels"),
     ("extra_trees", "means"),
     ("linear", "means"),
+    ("mlp", "levels"),
+    ("mlp", "means"),
 ];
 
 fn main() {
@@ -80,10 +83,15 @@ fn train_one(problem: &Problem, algorithm: &str, categories: &str) -> Pipeline {
     let matrix = preparer.transform_training(&fit);
     let data = Dataset::new(&matrix.columns(), &BinningConfig::default()).unwrap();
     let training = Training {
-        inputs: if algorithm == "linear" { Inputs::Matrix(&matrix) } else { Inputs::Bins(&data) },
+        inputs: if matches!(algorithm, "linear" | "mlp") {
+            Inputs::Matrix(&matrix)
+        } else {
+            Inputs::Bins(&data)
+        },
         targets: &problem.targets,
         rows: &rows,
         validation: &[],
+        within: &Fold::default(),
         task: problem.task(),
         classes: problem.classes,
         seed: 1,

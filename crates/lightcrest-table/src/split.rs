@@ -5,7 +5,7 @@
 //! their distribution). With a time the past is learnt from and the future is judged: folds are blocks of
 //! time, each judged by what was before it, and the last fifth of the rows is the test part.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::Task;
 
@@ -88,6 +88,25 @@ impl Splits {
             "{} of {before} rows are used, for want of time: a larger budget of a fresh start uses more",
             self.all.len()
         ));
+    }
+
+    /// Of the rows that a training learns from: those that stop it, an eighth or a little more, and those
+    /// that it learns from meanwhile. Rows that belong together are in one part, and the latest ones judge
+    /// where there is an order of time.
+    pub fn within(&self, train: &[u32]) -> Fold {
+        let judges: HashSet<u64> = if self.ordered {
+            let from = (0..=u8::MAX).rev().find(|from| {
+                train.iter().filter(|row| self.inner[**row as usize] >= *from).count() * 8 >= train.len()
+            });
+            let is_late = |row: &&u32| from.is_none_or(|from| self.inner[**row as usize] >= from);
+            train.iter().filter(is_late).map(|row| self.clusters[*row as usize]).collect()
+        } else {
+            let clusters = train.iter().map(|row| self.clusters[*row as usize]);
+            clusters.filter(|cluster| mix(cluster ^ mix(0x57_09)).is_multiple_of(8)).collect()
+        };
+        let (validation, train) =
+            train.iter().partition(|row| judges.contains(&self.clusters[**row as usize]));
+        Fold { train, validation }
     }
 
     /// Leaves so many folds to judge by: the first ones, or the latest ones in the order of time, which learn
@@ -306,8 +325,7 @@ fn by_time(input: &SplitInput<'_>, times: &[f64]) -> Splits {
     edges.dedup();
     let apart = |train: &[u32], validation: &[u32]| -> Vec<u32> {
         let Some(groups) = input.groups else { return train.to_vec() };
-        let judged: std::collections::HashSet<u32> =
-            validation.iter().map(|row| groups[*row as usize]).collect();
+        let judged: HashSet<u32> = validation.iter().map(|row| groups[*row as usize]).collect();
         train.iter().copied().filter(|row| !judged.contains(&groups[*row as usize])).collect()
     };
     let mut folds = Vec::new();
@@ -353,7 +371,7 @@ fn by_time(input: &SplitInput<'_>, times: &[f64]) -> Splits {
 /// Test rows whose group was not learnt from, where there are such.
 fn apart_test(input: &SplitInput<'_>, learn: &[u32], test: &[u32]) -> Vec<u32> {
     let Some(groups) = input.groups else { return test.to_vec() };
-    let known: std::collections::HashSet<u32> = learn.iter().map(|row| groups[*row as usize]).collect();
+    let known: HashSet<u32> = learn.iter().map(|row| groups[*row as usize]).collect();
     let fresh: Vec<u32> =
         test.iter().copied().filter(|row| !known.contains(&groups[*row as usize])).collect();
     if fresh.is_empty() { test.to_vec() } else { fresh }
@@ -362,7 +380,6 @@ fn apart_test(input: &SplitInput<'_>, learn: &[u32], test: &[u32]) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::HashSet;
 
     fn input<'a>(targets: &'a [f64], marks: &'a [u64]) -> SplitInput<'a> {
         SplitInput {
@@ -425,6 +442,10 @@ mod tests {
             for fold in &splits.folds {
                 assert!(of(&fold.train).is_disjoint(&of(&fold.validation)));
                 assert!(of(&splits.learn).is_disjoint(&of(&splits.test)));
+                let within = splits.within(&fold.train);
+                assert!(of(&within.train).is_disjoint(&of(&within.validation)));
+                assert_eq!(within.train.len() + within.validation.len(), fold.train.len());
+                assert!((20..150).contains(&within.validation.len()), "{}", within.validation.len());
             }
             // The blocks of cross-fitting inside of a fold as well.
             assert!((0..600).all(|row| splits.inner[row] == splits.inner[row / 3 * 3]));
@@ -443,6 +464,9 @@ mod tests {
         let first = |rows: &[u32]| rows.iter().map(|row| times[*row as usize]).fold(f64::MAX, f64::min);
         for fold in &splits.folds {
             assert!(latest(&fold.train) < first(&fold.validation));
+            let within = splits.within(&fold.train);
+            assert!(within.validation.len() * 8 >= fold.train.len() && !within.train.is_empty());
+            assert!(latest(&within.train) < first(&within.validation));
         }
         assert!(latest(&splits.learn) < first(&splits.test));
         for (a, b) in (0..499).map(|i| (i, i + 1)) {

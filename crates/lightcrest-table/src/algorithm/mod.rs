@@ -1,12 +1,15 @@
 //! Algorithms on the prepared features.
 //!
 //! [`Algorithm`] is a configuration of one, [`Fitted`] what was learnt. Trees come from `lightcrest-tree`,
-//! linear models are here; the constant is what there is to beat.
+//! linear models and perceptrons are here; the constant is what there
+//! is to beat.
 
 mod linear;
+pub mod mlp;
 mod setting;
 
 pub use linear::{Linear, Term, TermKind};
+pub use mlp::{Mlp, MlpConfig};
 pub(crate) use setting::tree_cost;
 pub use setting::{Algorithm, Setting};
 
@@ -14,6 +17,7 @@ use lightcrest_tree::{Dataset, Decision, Loss, Model, Patience, Problem, TrainCo
 
 use crate::Task;
 use crate::feature::Matrix;
+use crate::split::Fold;
 
 /// Rounds without improvement after which boosting stops, at least.
 const PATIENCE: usize = 20;
@@ -27,6 +31,8 @@ pub enum Fitted {
     Trees(Box<Model>),
     /// A linear model.
     Linear(Linear),
+    /// A multilayer perceptron.
+    Mlp(Mlp),
 }
 
 /// Features as an algorithm takes them.
@@ -36,7 +42,7 @@ pub enum Inputs<'a> {
     None,
     /// Bins, for trees.
     Bins(&'a Dataset),
-    /// Values, for linear models.
+    /// Values, for linear models and perceptrons.
     Matrix(&'a Matrix),
 }
 
@@ -50,6 +56,9 @@ pub struct Training<'a> {
     pub rows: &'a [u32],
     /// Rows to judge by; boosting stops early by them.
     pub validation: &'a [u32],
+    /// Of `rows`, those that a perceptron learns from where it is to find out when to stop, and those that
+    /// judge its epochs; it learns from all of them where these are few.
+    pub within: &'a Fold,
     /// What is predicted.
     pub task: Task,
     /// How many classes; 1 for a regression.
@@ -66,7 +75,7 @@ pub struct Outcome {
     pub fitted: Fitted,
     /// Predictions of the validation rows, `outputs` numbers a row.
     pub validation: Vec<f64>,
-    /// Rounds that it has; 1 where there are none.
+    /// Rounds, or epochs, that it has; 1 where there are none.
     pub rounds: usize,
 }
 
@@ -76,6 +85,16 @@ pub enum FitError {
     /// It was told to stop.
     #[error("stopped")]
     Stopped,
+    /// A setting that is none.
+    #[error("`{name}` is {value}: {expected}")]
+    Setting {
+        /// The parameter, by its short name.
+        name: &'static str,
+        /// What it is.
+        value: f64,
+        /// What is right.
+        expected: &'static str,
+    },
     /// The trees cannot be grown.
     #[error(transparent)]
     Tree(#[from] TreeError),
@@ -84,7 +103,7 @@ pub enum FitError {
 /// Trains. `stop` is asked again and again whether to give up.
 ///
 /// # Errors
-/// [`FitError::Stopped`] if `stop` says so.
+/// [`FitError::Stopped`] if `stop` says so, [`FitError::Setting`] for a setting that is none.
 pub fn fit(
     training: &Training<'_>,
     setting: &Setting,
@@ -94,6 +113,12 @@ pub fn fit(
         // It takes no time, so that there is always an answer.
         Inputs::None => return Ok(constant(training)),
         _ if stop() => return Err(FitError::Stopped),
+        Inputs::Matrix(matrix) if setting.algorithm == Algorithm::Mlp => {
+            let effort = (setting.work, setting.rounds);
+            let (model, validation, rounds) = mlp::fit(training, matrix, &setting.mlp(), effort, stop)?;
+            let validation = spread(validation, training.classes);
+            return Ok(Outcome { fitted: Fitted::Mlp(model), validation, rounds });
+        }
         Inputs::Matrix(matrix) => {
             let (strength, absolute) = setting.penalty();
             let (model, validation) = linear::fit(training, matrix, strength, absolute, stop)?;
@@ -163,6 +188,7 @@ impl Fitted {
             Self::Constant(values) => values.clone(),
             Self::Trees(model) => spread(model.predict_row(cells), classes),
             Self::Linear(model) => spread(model.predict_row(cells), classes),
+            Self::Mlp(model) => spread(model.predict_row(cells), classes),
         }
     }
 
@@ -175,9 +201,18 @@ impl Fitted {
                 model.used_columns().into_iter().for_each(|feature| used[feature] = true);
             }
             Self::Linear(model) => model.terms().iter().for_each(|term| used[term.feature] = true),
+            Self::Mlp(model) => model.inputs().for_each(|(input, _)| used[input.feature] = true),
         }
         used
     }
+}
+
+/// Mean and standard deviation; 1 where that is nothing.
+fn moments(values: &[f64]) -> (f64, f64) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let deviation = (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / n).sqrt();
+    (mean, if deviation > 0.0 && deviation.is_finite() { deviation } else { 1.0 })
 }
 
 /// The loss of a task.

@@ -4,7 +4,7 @@ use lightcrest::Configuration;
 use lightcrest_tree::TrainConfig;
 use serde::{Deserialize, Serialize};
 
-use super::{forest, loss};
+use super::{MlpConfig, forest, loss};
 use crate::Task;
 use crate::feature::Encoding;
 
@@ -25,14 +25,23 @@ pub enum Algorithm {
     ExtraTrees,
     /// Least squares, logistic or multinomial regression with an elastic net.
     Linear,
+    /// A multilayer perceptron on embeddings.
+    Mlp,
     /// The weighted mean of models of earlier trials.
     Ensemble,
 }
 
 impl Algorithm {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Constant, Self::Boosting, Self::Forest, Self::ExtraTrees, Self::Linear, Self::Ensemble];
+    pub const ALL: [Self; 7] = [
+        Self::Constant,
+        Self::Boosting,
+        Self::Forest,
+        Self::ExtraTrees,
+        Self::Linear,
+        Self::Mlp,
+        Self::Ensemble,
+    ];
 
     /// As a spec names it.
     pub fn name(self) -> &'static str {
@@ -42,8 +51,14 @@ impl Algorithm {
             Self::Forest => "forest",
             Self::ExtraTrees => "extra_trees",
             Self::Linear => "linear",
+            Self::Mlp => "mlp",
             Self::Ensemble => "ensemble",
         }
+    }
+
+    /// Whether a model is larger the more rounds it has.
+    pub(crate) fn grows(self) -> bool {
+        matches!(self, Self::Boosting | Self::Forest | Self::ExtraTrees)
     }
 }
 
@@ -53,7 +68,7 @@ pub struct Setting {
     /// What learns.
     pub algorithm: Algorithm,
     configuration: Configuration,
-    /// Rounds where they are known already: no early stopping then.
+    /// Rounds, or epochs, where they are known already: no early stopping then.
     pub rounds: Option<usize>,
     /// What it may cost otherwise, in rounds of eight leaves.
     pub work: f64,
@@ -100,6 +115,23 @@ impl Setting {
     /// Strength of the penalty of a linear model, and the share of it that is absolute.
     pub(super) fn penalty(&self) -> (f64, f64) {
         (self.number("penalty").unwrap_or(1e-3), self.number("absolute").unwrap_or(0.0))
+    }
+
+    /// What a perceptron is and how it learns.
+    pub(super) fn mlp(&self) -> MlpConfig {
+        let base = MlpConfig::default();
+        let whole =
+            |name, default: usize| self.number(name).map_or(default, |value| value.round().max(0.0) as usize);
+        let number = |name, default| self.number(name).unwrap_or(default);
+        MlpConfig {
+            layers: whole("layers", base.layers),
+            width: whole("width", base.width),
+            embedding: whole("embedding", base.embedding),
+            dropout: number("dropout", base.dropout),
+            learning_rate: number("learning_rate", base.learning_rate),
+            weight_decay: number("weight_decay", base.weight_decay),
+            epochs: whole("epochs", base.epochs),
+        }
     }
 
     /// Picks of an ensemble, and what 100 kB cost, as a share of the score.

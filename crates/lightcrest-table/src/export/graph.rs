@@ -88,6 +88,12 @@ impl Graph {
         name
     }
 
+    pub(super) fn floats(&mut self, values: &[f32], dimensions: &[i64]) -> String {
+        let name = self.fresh();
+        self.constants.push(Tensor::Floats(values).write(&name, dimensions));
+        name
+    }
+
     pub(super) fn double(&mut self, value: f64) -> String {
         self.doubles(&[value], &[])
     }

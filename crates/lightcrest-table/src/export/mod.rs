@@ -6,6 +6,7 @@
 //! column     inputs, and the features that are made of them
 //! trees      trees as one node
 //! linear     linear models as products and look-ups
+//! mlp        perceptrons as interpolated look-ups and products
 //! ```
 //!
 //! Each column that the model needs is an input of its name, (rows, 1) each; `column` says of what type. The
@@ -14,17 +15,19 @@
 //!
 //! On trees, what a runtime computes is what [`Pipeline::predict`] does: scores are equal to the last bit,
 //! and links are computed in f64 as ours are. Linear models are computed in f64 too, and may add in another
-//! order.
+//! order; perceptrons in f32, in another order.
 
 mod column;
 mod graph;
 mod linear;
+mod mlp;
 mod proto;
 mod trees;
 
 use lightcrest_tree::Link;
 
 use crate::Task;
+use crate::algorithm::mlp::InputKind;
 use crate::algorithm::{Fitted, TermKind};
 use crate::pipeline::{After, Member, Pipeline};
 use column::Columns;
@@ -125,6 +128,35 @@ fn predictions(
                 return Ok(None);
             }
             let scores = linear::sum(graph, model, &parts);
+            Ok(Some(link(graph, model.link(), outputs, scores)))
+        }
+        Fitted::Mlp(model) => {
+            let (mut numbers, mut parts) = (Vec::new(), Vec::new());
+            for (at, (input, embedding)) in model.inputs().enumerate() {
+                let (column, step, place) = member.preparer.feature(input.feature);
+                match &input.of {
+                    InputKind::Number { .. } => {
+                        let name = columns.feature(graph, column, step, place, None)?;
+                        numbers.push(mlp::Number { name, at, input, embedding });
+                    }
+                    InputKind::Levels { codes } => {
+                        let most = codes.len() as f32;
+                        let row = |code: usize| {
+                            codes.binary_search(&(code as u32)).map_or(most + 1.0, |row| row as f32)
+                        };
+                        let rows = columns.encode(graph, column, row, most, most + 1.0);
+                        parts.push((vec![at], mlp::levels(graph, &rows, input, embedding)));
+                    }
+                }
+            }
+            if !numbers.is_empty() {
+                let places = numbers.iter().map(|number| number.at).collect();
+                parts.push((places, mlp::numbers(graph, &numbers)));
+            }
+            if parts.is_empty() {
+                return Ok(None);
+            }
+            let scores = mlp::layers(graph, model, &parts);
             Ok(Some(link(graph, model.link(), outputs, scores)))
         }
     }

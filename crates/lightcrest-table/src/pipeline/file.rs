@@ -8,7 +8,8 @@
 //!           DEFLATE
 //! of each member
 //!   u32     bytes of the model
-//!           the bytes of lightcrest-tree, packed by DEFLATE; of a constant, f64; of a linear model, JSON
+//!           the bytes of lightcrest-tree, packed by DEFLATE; of a constant, f64; of a linear model, JSON;
+//!           of a perceptron, JSON and f32
 //! u64       FNV-1a of everything before
 //! ```
 
@@ -21,7 +22,7 @@ use lightcrest_tree::Model;
 use serde::{Deserialize, Serialize};
 
 use super::{After, Member, Pipeline};
-use crate::algorithm::Fitted;
+use crate::algorithm::{Fitted, Mlp};
 use crate::error::TableError;
 use crate::feature::Preparer;
 use crate::table::Schema;
@@ -54,6 +55,7 @@ enum Kind {
     Constant,
     Trees,
     Linear,
+    Mlp,
 }
 
 impl Fitted {
@@ -62,6 +64,7 @@ impl Fitted {
             Self::Constant(_) => Kind::Constant,
             Self::Trees(_) => Kind::Trees,
             Self::Linear(_) => Kind::Linear,
+            Self::Mlp(_) => Kind::Mlp,
         }
     }
 
@@ -70,6 +73,7 @@ impl Fitted {
             Self::Constant(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
             Self::Trees(model) => model.to_bytes(),
             Self::Linear(model) => serde_json::to_vec(model).expect("plain data is JSON"),
+            Self::Mlp(model) => model.to_bytes(),
         }
     }
 
@@ -86,6 +90,7 @@ impl Fitted {
             Kind::Linear => {
                 Self::Linear(serde_json::from_slice(bytes).map_err(|error| wrong(error.to_string()))?)
             }
+            Kind::Mlp => Self::Mlp(Mlp::from_bytes(bytes).map_err(wrong)?),
         })
     }
 }
@@ -174,6 +179,9 @@ impl Pipeline {
                 Fitted::Constant(values) => values.len() == self.outputs(),
                 Fitted::Trees(model) => model.columns() == features && model.outputs() == scores,
                 Fitted::Linear(model) => {
+                    model.is_sound() && model.columns() == features && model.outputs() == scores
+                }
+                Fitted::Mlp(model) => {
                     model.is_sound() && model.columns() == features && model.outputs() == scores
                 }
             };

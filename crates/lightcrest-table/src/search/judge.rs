@@ -85,7 +85,8 @@ impl TableObjective {
         let all_rounds = (mean(&rounds).unwrap_or(1.0) * grow).round().max(1.0);
         let (bytes, first) = first.ok_or_else(|| failed("no fold judges"))?;
         // The other folds' models are about as large.
-        let bytes = bytes + first.bytes_of_models() as f64 * (all_rounds / rounds[0].max(1.0) - 1.0);
+        let growth = if setting.algorithm.grows() { all_rounds / rounds[0].max(1.0) - 1.0 } else { 0.0 };
+        let bytes = bytes + first.bytes_of_models() as f64 * growth;
         Ok(Judged {
             score,
             standard_error,

@@ -138,6 +138,7 @@ pub fn portfolio_within(problem: &Problem, work: f64) -> Vec<Configuration> {
     add(Some(ensemble(6, 1e-3)));
     add(forest(&facts, "extra_trees", 60.0, 256.0, 3.0, 0.5, work));
     chosen(4..CHOSEN.len()).into_iter().for_each(|it| add(Some(it)));
+    add(mlp(&facts, work));
     add(Some(linear(&facts, 1e-2, 1.0)));
     add(forest(&facts, "forest", 50.0, 256.0, 4.0, 0.35, work));
     add(Some(ensemble(16, 1e-4)));
@@ -154,6 +155,32 @@ fn linear(facts: &Facts, penalty: f64, absolute: f64) -> Configuration {
         made.set("linear.target", "log");
     }
     made
+}
+
+/// A perceptron; none where few epochs are left of it.
+fn mlp(facts: &Facts, work: f64) -> Option<Configuration> {
+    // An epoch costs about twenty rounds.
+    const FEWEST: f64 = 200.0;
+    if work < FEWEST {
+        return None;
+    }
+    let mut made = with(&[
+        ("algorithm", "mlp".into()),
+        ("mlp.layers", 2.into()),
+        ("mlp.width", 64.into()),
+        ("mlp.embedding", 2.into()),
+        ("mlp.dropout", 0.1.into()),
+        ("mlp.learning_rate", 8e-3.into()),
+        ("mlp.weight_decay", 0.1.into()),
+        ("mlp.epochs", 20.into()),
+    ]);
+    if facts.many_levels {
+        made.set("mlp.categories", "means");
+    }
+    if facts.skewed {
+        made.set("mlp.target", "log");
+    }
+    Some(made)
 }
 
 fn ensemble(picks: i64, price: f64) -> Configuration {

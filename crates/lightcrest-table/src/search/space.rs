@@ -36,7 +36,7 @@ impl Facts {
     /// take.
     fn parameters(&self) -> Vec<Parameter> {
         let algorithms: &[&str] = if self.learns {
-            &["constant", "boosting", "forest", "extra_trees", "linear", "ensemble"]
+            &["constant", "boosting", "forest", "extra_trees", "linear", "mlp", "ensemble"]
         } else {
             &["constant"]
         };
@@ -63,9 +63,16 @@ impl Facts {
         }
         add("linear", "penalty", &|name| Parameter::log_float(name, 1e-6, 1.0));
         add("linear", "absolute", &|name| Parameter::float(name, 0.0, 1.0));
+        add("mlp", "layers", &|name| Parameter::int(name, 1, 3));
+        add("mlp", "width", &|name| Parameter::log_int(name, 8, 256));
+        add("mlp", "embedding", &|name| Parameter::int(name, 0, 6));
+        add("mlp", "dropout", &|name| Parameter::float(name, 0.0, 0.5));
+        add("mlp", "learning_rate", &|name| Parameter::log_float(name, 1e-3, 3e-2));
+        add("mlp", "weight_decay", &|name| Parameter::log_float(name, 1e-3, 1.0));
+        add("mlp", "epochs", &|name| Parameter::log_int(name, 5, 100));
         add("ensemble", "picks", &|name| Parameter::log_int(name, 2, 24));
         add("ensemble", "price", &|name| Parameter::log_float(name, 1e-5, 1e-1));
-        for algorithm in ["boosting", "forest", "extra_trees", "linear"] {
+        for algorithm in ["boosting", "forest", "extra_trees", "linear", "mlp"] {
             if self.many_levels && algorithm != "linear" {
                 add(algorithm, "categories", &|name| Parameter::categorical(name, ["levels", "means"]));
             }

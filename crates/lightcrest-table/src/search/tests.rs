@@ -309,6 +309,39 @@ fn a_linear_model_has_its_place() {
     assert_eq!(made.model.columns_needed(), 3);
 }
 
+/// The target is what no model of single columns, and no small one of boxes, can say.
+#[test]
+fn a_perceptron_has_its_place() {
+    let rows: Vec<String> = (0..1200)
+        .map(|i| {
+            let (a, b) = (random(i) - 0.5, random(i + 4000) - 0.5);
+            let level = if i % 7 == 0 { 3 } else { i % 3 };
+            let c = ["k0", "k1", "k2", ""][level as usize];
+            format!("{a:.4},{b:.4},{c},{:.4}", (4.0 * (a + b)).sin() + 0.5 * level as f64)
+        })
+        .collect();
+    let text = format!("a,b,c,y\n{}\n", rows.join("\n"));
+    let list = portfolio(&problem(&text, |_| {}));
+    let of = |algorithm: &str| list.iter().find(|it| it.get_str("algorithm") == Some(algorithm)).unwrap();
+    let fitted = |threads| {
+        let objective = TableObjective::new(problem(&text, |_| {}), Limits::default(), threads).unwrap();
+        let (values, made) = fit_one(&objective, of("mlp"));
+        (values, made, objective)
+    };
+    let (values, made, objective) = fitted(1);
+    for other in ["linear", "boosting"] {
+        let other = evaluate(&objective, of(other));
+        assert!(values[0] < 0.7 * other[0], "{values:?} {other:?}");
+    }
+    let (again, made_again, _) = fitted(2);
+    assert!(again == values && made_again.bytes == made.bytes);
+    assert_eq!(Pipeline::from_bytes(&made.bytes).unwrap(), made.model);
+    // The size that the search knows is about that of the file.
+    assert!((values[1] / made.bytes.len() as f64 - 1.0).abs() < 0.02, "{values:?} {}", made.bytes.len());
+    let table = objective.problem().table();
+    assert_eq!(made.model.predict(table)[5], made.model.predict_rows(table, &[5])[0]);
+}
+
 #[test]
 fn a_diagnosis_tells_what_a_model_lives_on() {
     let problem = problem(&learnable(3000), |_| {});

@@ -18,7 +18,7 @@ use super::Problem;
 use super::effort::Pace;
 use crate::algorithm::{self, Algorithm, FitError, Fitted, Inputs, Setting, Training};
 use crate::feature::{Encoding, Feature, Fit, Matrix, Preparer};
-use crate::split::mix;
+use crate::split::{Fold, mix};
 
 /// More features than this are screened by a shallow model first.
 pub(super) const MANY_FEATURES: usize = 400;
@@ -102,7 +102,7 @@ impl From<FitError> for TrialError {
     fn from(error: FitError) -> Self {
         match error {
             FitError::Stopped => Self::Interrupted,
-            FitError::Tree(error) => failed(error),
+            FitError::Setting { .. } | FitError::Tree(_) => failed(error),
         }
     }
 }
@@ -207,7 +207,7 @@ impl Trainer {
         let mut begun = Instant::now();
         let inputs = match &prepared {
             None => Inputs::None,
-            Some(prepared) if setting.algorithm == Algorithm::Linear => {
+            Some(prepared) if matches!(setting.algorithm, Algorithm::Linear | Algorithm::Mlp) => {
                 matrix = self.matrix(prepared, setting.encoding());
                 Inputs::Matrix(&matrix)
             }
@@ -217,11 +217,17 @@ impl Trainer {
                 Inputs::Bins(&bins)
             }
         };
+        let within = match setting.algorithm {
+            Algorithm::Mlp if setting.rounds.is_none() => problem.splits.within(&train),
+            _ => Fold::default(),
+        };
+        let within = Fold { train: place(&within.train), validation: place(&within.validation) };
         let training = Training {
             inputs,
             targets: &targets,
             rows: &place(&train),
             validation: &place(&validation),
+            within: &within,
             task: problem.task(),
             classes: problem.classes,
             // A part has a seed of its own, the same for every trial with the trial's seed.
@@ -357,6 +363,7 @@ impl Trainer {
             targets: &targets[..data.rows()],
             rows: &rows,
             validation: &[],
+            within: &Fold::default(),
             task: self.problem.task(),
             classes: self.problem.classes,
             seed: self.problem.seed,

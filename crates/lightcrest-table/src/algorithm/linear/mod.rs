@@ -18,7 +18,7 @@ mod solve;
 use lightcrest_tree::Link;
 use serde::{Deserialize, Serialize};
 
-use super::{FitError, Training};
+use super::{FitError, Training, moments};
 use crate::Task;
 use crate::feature::Matrix;
 use design::{Design, Source};
@@ -166,14 +166,6 @@ pub(super) fn fit(
     };
     let validation = training.validation.iter().flat_map(predict).collect();
     Ok((model, validation))
-}
-
-/// Mean and standard deviation; 1 where that is nothing.
-fn moments(values: &[f64]) -> (f64, f64) {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    let deviation = (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / n).sqrt();
-    (mean, if deviation > 0.0 && deviation.is_finite() { deviation } else { 1.0 })
 }
 
 /// Coefficients of the design as terms on features; what is constant goes to the base.

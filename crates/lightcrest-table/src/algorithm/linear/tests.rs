@@ -1,6 +1,7 @@
 use super::*;
 use crate::algorithm::{Inputs, Training};
 use crate::feature::Feature;
+use crate::split::Fold;
 use crate::table::MISSING;
 
 fn random(i: u64) -> f64 {
@@ -31,6 +32,7 @@ fn train(targets: &[f64], classes: usize, strength: f64, absolute: f64) -> (Line
         targets,
         rows: &rows,
         validation: &rows,
+        within: &Fold::default(),
         task,
         classes,
         seed: 0,

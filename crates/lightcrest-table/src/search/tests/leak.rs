@@ -40,7 +40,7 @@ fn problems() -> Vec<Problem> {
 /// Other targets of rows that a fold does not learn from change nothing in its models.
 #[test]
 fn a_fold_learns_from_its_own_rows_alone() {
-    for algorithm in ["forest", "extra_trees", "linear", "boosting"] {
+    for algorithm in ["forest", "extra_trees", "linear", "mlp", "boosting"] {
         for at in 0..3 {
             let mut problems = [problems().remove(at), problems().remove(at)];
             // Boosting hears from the rows that judge when to stop: there, only the test part changes.
