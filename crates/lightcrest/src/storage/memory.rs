@@ -30,7 +30,12 @@ impl Kept {
         let number = writer.number;
         let slot = usize::try_from(number).ok().and_then(|i| self.trials.get_mut(i));
         let slot = slot.ok_or(StorageError::UnknownTrial { number })?;
-        check_run(writer, from, slot.state, slot.claim.map(|claim| claim.token))?;
+        check_run(
+            (writer.number, writer.claim.map(|claim| claim.token)),
+            from,
+            slot.state,
+            slot.claim.map(|claim| claim.token),
+        )?;
         Ok(slot)
     }
 }

@@ -140,6 +140,31 @@ pub trait Storage: Send {
     /// As [`update`](Self::update).
     fn report(&mut self, trial: &FrozenTrial, step: u64, values: &[f64]) -> Result<u64, StorageError>;
 
+    /// As [`update`](Self::update) of a running trial that goes on so, or with a report as
+    /// [`report`](Self::report), but nobody waits for it where that takes long: then it is on its way, `None`,
+    /// and what this handle asks for or writes later comes after it. If it is refused, what is sent next of
+    /// that run says so. What cannot be written while the trial runs is not lost as long as the process lives:
+    /// a trial that ends is written with all its reports.
+    ///
+    /// # Errors
+    /// As there.
+    fn send(
+        &mut self,
+        trial: &FrozenTrial,
+        report: Option<(u64, &[f64])>,
+    ) -> Result<Option<u64>, StorageError> {
+        match report {
+            None => self.update(trial, TrialState::Running),
+            Some((step, values)) => self.report(trial, step, values),
+        }
+        .map(Some)
+    }
+
+    /// Up to which revision, from that one on, there is nothing but what this handle [sent](Self::send).
+    fn passed(&self, revision: u64) -> u64 {
+        revision
+    }
+
     /// What was written after the revision; 0 for everything.
     ///
     /// # Errors
@@ -289,16 +314,15 @@ impl Summary {
     }
 }
 
-/// Whether a write may be done to a trial that is found in a state and a run.
+/// Whether who has one token, or none, may write to a trial that is found in a state and the run of another.
 pub(crate) fn check_run(
-    writer: &FrozenTrial,
+    (number, own): (u64, Option<u64>),
     from: TrialState,
     found: TrialState,
     token: Option<u64>,
 ) -> Result<(), StorageError> {
-    let number = writer.number;
-    let other = from == TrialState::Running && writer.claim.map(|claim| claim.token) != token;
-    if other && (found == TrialState::Running || writer.claim.is_some()) {
+    let other = from == TrialState::Running && own != token;
+    if other && (found == TrialState::Running || own.is_some()) {
         return Err(StorageError::LeaseLost { number });
     }
     match found == from {

@@ -43,6 +43,7 @@ impl Study {
     /// # Errors
     /// If the storage cannot be read, or holds what does not fit the study.
     pub fn synchronize(&mut self) -> Result<(), StudyError> {
+        self.revision = self.storage.passed(self.revision);
         let mut changes = self.storage.changes(self.revision)?;
         // Others may have given the study a memory, as long as it had no trials.
         let stale = self.revision == 0 || changes.revision != self.revision;
@@ -118,6 +119,7 @@ impl Study {
 
     /// Takes note of a write of our own: unless others wrote since, there is nothing to read.
     pub(super) fn wrote(&mut self, revision: u64) {
+        self.revision = self.storage.passed(self.revision);
         if revision == self.revision + 1 {
             self.revision = revision;
         } else {

@@ -131,10 +131,7 @@ impl Study {
         if self.own.get(&number).is_none_or(|own| own.unstored.is_none()) {
             return Ok(());
         }
-        let trial = self.history.get(number).ok_or(StudyError::UnknownTrial { number })?;
-        let kept = self.storage.update(trial, TrialState::Running);
-        let revision = self.kept(number, kept)?;
-        self.wrote(revision);
+        self.send(number, None)?;
         self.stored(number);
         Ok(())
     }
@@ -158,7 +155,7 @@ impl Study {
             }
             Err(error) => {
                 self.take_over([before])?;
-                self.kept(number, Err(error)).map(drop)
+                self.kept(number, Err(error))
             }
         }
     }

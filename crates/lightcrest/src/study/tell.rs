@@ -21,8 +21,18 @@ impl Study {
         }
     }
 
+    /// Sends a running trial as it is, or a report of it, on its way to the storage.
+    pub(super) fn send(&mut self, number: u64, report: Option<(u64, &[f64])>) -> Result<(), StudyError> {
+        let trial = self.history.get(number).ok_or(StudyError::UnknownTrial { number })?;
+        let sent = self.storage.send(trial, report);
+        if let Some(revision) = self.kept(number, sent)? {
+            self.wrote(revision);
+        }
+        Ok(())
+    }
+
     /// What a write to a running trial came to; if the trial is somebody else's by now, that is kept in mind.
-    pub(super) fn kept(&mut self, number: u64, kept: Result<u64, StorageError>) -> Result<u64, StudyError> {
+    pub(super) fn kept<T>(&mut self, number: u64, kept: Result<T, StorageError>) -> Result<T, StudyError> {
         match kept {
             // A server that crashed may have lost a trial that had just begun.
             Err(StorageError::LeaseLost { .. } | StorageError::UnknownTrial { .. }) => {

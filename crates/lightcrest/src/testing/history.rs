@@ -15,7 +15,7 @@
 //! | I6 | no trial was begun more often than the retries allow; what vanished too often says so |
 //! | I8 | what was enqueued kept its configuration |
 //! | I9 | nothing runs |
-//! | I10 | the reports of a run are the first of those that it sent, with all that were acknowledged |
+//! | I10 | the reports of a run that finished are the first that it sent, with all that were taken |
 //!
 //! I7, that whoever follows the changes sees the final table, is for the reader to check: see
 //! [`follow`](super::follow).
@@ -48,6 +48,8 @@ pub enum Deed {
 pub enum Outcome {
     /// The storage acknowledged it.
     Acknowledged,
+    /// It is on its way: if the run ends by itself, it is kept, else it may be refused.
+    Sent,
     /// The storage refused it.
     Refused,
     /// Nobody knows.
@@ -181,7 +183,8 @@ fn check_trial(trial: &FrozenTrial, events: &[&Event], crashes: bool, broken: &m
             _ => None,
         });
         let sent: Vec<_> = sent.collect();
-        let report = |event: &&&Event| matches!(event.deed, Deed::Report { .. }) && event.is_acknowledged();
+        let kept = |event: &Event| event.is_acknowledged() || event.outcome == Outcome::Sent;
+        let report = |event: &&&Event| matches!(event.deed, Deed::Report { .. }) && kept(event);
         let certain = of_run().filter(report).count();
         if !sent.starts_with(&trial.reports) || trial.reports.len() < certain {
             let found = &trial.reports;
@@ -264,6 +267,10 @@ mod tests {
             trial.state = TrialState::Running;
         });
         check("I10", &|_, trial| trial.reports.clear());
+        check("I10", &|events, trial| {
+            events[1].outcome = Outcome::Sent;
+            trial.reports.clear();
+        });
         check("I10", &|_, trial| trial.reports.push((2, vec![0.5])));
         let found = check_history(
             &events,

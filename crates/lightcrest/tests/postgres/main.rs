@@ -113,11 +113,43 @@ fn a_lease_that_is_over_is_somebody_elses(server: &Server) {
         std::thread::sleep(std::time::Duration::from_millis(50));
     };
     assert_eq!((again.attempt, &again.configuration), (2, &trial.configuration));
-    let late = here.report(trial.number, 1, &[0.5]).unwrap_err();
+    // Nobody waits for what becomes of a report; the next call says it.
+    here.report(trial.number, 1, &[0.5]).unwrap();
+    here.synchronize().unwrap();
+    let late = here.report(trial.number, 2, &[0.5]).unwrap_err();
     assert!(matches!(late, StudyError::Storage(StorageError::LeaseLost { .. })), "{late}");
     let late = here.tell(trial.number, Ok(Evaluation::new([0.5]))).unwrap_err();
     assert!(matches!(late, StudyError::Storage(StorageError::LeaseLost { .. })), "{late}");
     there.tell(again.number, Ok(Evaluation::new([0.75]))).unwrap();
+    there.synchronize().unwrap();
+    assert_eq!(there.trials()[0].reports, [], "those of the first run do not count");
+}
+
+#[test]
+fn reports_that_nobody_waited_for_are_seen_by_others_and_there_in_the_end() {
+    let Some(server) = Server::start() else { return };
+    let url = server.database("reports");
+    let (mut here, mut there) = (study(&url).unwrap(), study(&format!("{url}?lease=59")).unwrap());
+    let (a, b) = (here.ask().unwrap().number, here.ask().unwrap().number);
+    for step in 1..=20 {
+        here.report(a, step, &[step as f64]).unwrap();
+        here.report(b, step, &[-(step as f64)]).unwrap();
+    }
+    // Whatever this handle asks comes after what it sent.
+    here.synchronize().unwrap();
+    there.synchronize().unwrap();
+    let steps = |sign: f64| (1..=20).map(|step| (step, vec![sign * step as f64])).collect::<Vec<_>>();
+    assert_eq!((&there.trials()[0].reports, &there.trials()[1].reports), (&steps(1.0), &steps(-1.0)));
+    for step in 21..=40 {
+        here.report(a, step, &[0.0]).unwrap();
+    }
+    here.tell(a, Ok(Evaluation::new([0.5]))).unwrap();
+    here.tell(b, Ok(Evaluation::new([0.25]))).unwrap();
+    there.synchronize().unwrap();
+    assert_eq!(there.trials()[0].reports.len(), 40);
+    assert_eq!(there.trials(), here.trials());
+    let (_, history) = load(&mut *open(&url, "s")).unwrap();
+    assert_eq!(history.trials(), here.trials());
 }
 
 #[test]
@@ -134,6 +166,8 @@ fn whatever_answer_is_lost_on_the_way_each_trial_is_there_once_and_whole() {
         let number = study.ask().unwrap().number;
         for step in [1, 2] {
             study.report(number, step, &[step as f64]).unwrap();
+            // Its answer is waited for, and does not come together with that of the end.
+            study.synchronize().unwrap();
         }
         study.tell(number, Ok(Evaluation::new([number as f64]))).unwrap();
         if !proxy.has_lost() {
@@ -148,6 +182,49 @@ fn whatever_answer_is_lost_on_the_way_each_trial_is_there_once_and_whole() {
         assert_eq!(trial.reports, [(1, vec![1.0]), (2, vec![2.0])], "{trial:?}");
         assert_eq!(trial.attempt, 1, "none was begun anew");
     }
+}
+
+/// Each message of a study of its own is the last one for a while. What this connection asks arrives late,
+/// and is never answered.
+#[test]
+fn a_network_that_falls_silent_is_noticed_and_each_trial_is_there_once_and_whole() {
+    let Some(server) = Server::start() else { return };
+    // The server is given up after six seconds.
+    let (options, pause) = ("lease=20&connect_timeout=1", std::time::Duration::from_secs(7));
+    let cut_off = |message: usize| {
+        let name = format!("silence{message}");
+        let (url, proxy) = (server.database(&name), Proxy::to(server.port()));
+        let through = url.replace(&format!(":{}/", server.port()), &format!(":{}/", proxy.port));
+        let mut study = study(&format!("{through}?{options}")).unwrap();
+        let mut run = |held: bool| {
+            let number = study.ask().unwrap().number;
+            if held && message > 6 {
+                // Before the trial ends its reports have arrived.
+                study.report(number, 1, &[1.0]).unwrap();
+                study.synchronize().unwrap();
+            }
+            study.report(number, 2, &[2.0]).unwrap();
+            study.tell(number, Ok(Evaluation::new([number as f64]))).unwrap();
+        };
+        run(false);
+        proxy.hold_at(message);
+        std::thread::scope(|scope| {
+            scope.spawn(|| proxy.let_pass_after(pause));
+            run(true);
+            run(false);
+        });
+        drop(study);
+        let (_, history) = load(&mut *open(&url, "s")).unwrap();
+        assert_eq!(history.trials().len(), 3, "message {message}: {:?}", history.trials());
+        for trial in history.trials() {
+            assert_eq!(trial.values, Some(vec![trial.number as f64]), "message {message}: {trial:?}");
+            assert_eq!(trial.reports.last(), Some(&(2, vec![2.0])), "message {message}: {trial:?}");
+            assert_eq!(trial.attempt, 1, "message {message}: none was begun anew");
+        }
+    };
+    std::thread::scope(|scope| {
+        (1..=10).for_each(|message| drop(scope.spawn(move || cut_off(message))));
+    });
 }
 
 #[test]

@@ -59,6 +59,7 @@ pub(crate) fn read(paths: &[PathBuf]) -> Vec<Event> {
                     (number(0), number(1), number(2), number(3));
                 event.outcome = match words[5] {
                     "Acknowledged" => Outcome::Acknowledged,
+                    "Sent" => Outcome::Sent,
                     "Refused" => Outcome::Refused,
                     _ => Outcome::Unknown,
                 };

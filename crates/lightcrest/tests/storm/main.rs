@@ -7,6 +7,9 @@
 
 mod log;
 #[cfg(feature = "postgres")]
+#[path = "../postgres/proxy.rs"]
+mod proxy;
+#[cfg(feature = "postgres")]
 #[path = "../postgres/server.rs"]
 mod server;
 mod worker;
@@ -51,7 +54,8 @@ fn mixed(seed: u64) -> u64 {
 
 /// The workers, of which each writes its history to a file of its own.
 struct Crew<'a> {
-    url: &'a str,
+    /// Where they find the study: every other one by the second way, if there is one.
+    urls: &'a [&'a str],
     folder: &'a Path,
     started: usize,
     workers: Vec<Child>,
@@ -61,7 +65,8 @@ impl Crew<'_> {
     fn start(&mut self) -> Child {
         let log = self.folder.join(format!("{}.log", self.started));
         self.started += 1;
-        let told = format!("{} {} {} {TRIALS}", self.url, log.display(), self.started);
+        let url = self.urls[self.started % self.urls.len()];
+        let told = format!("{url} {} {} {TRIALS}", log.display(), self.started);
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", "worker", "--nocapture", "--test-threads=1"]).env(TOLD, told);
         let errors = std::fs::File::create(self.folder.join(format!("{}.err", self.started - 1))).unwrap();
@@ -90,7 +95,8 @@ impl Drop for Crew<'_> {
 
 /// Lets a storm blow over a new study; `weather` is called with the share of the trials that are done, and
 /// `crashes` if it lets the server crash.
-fn storm(url: &str, seed: u64, crashes: bool, weather: &mut dyn FnMut(f64)) {
+fn storm(urls: &[&str], seed: u64, crashes: bool, weather: &mut dyn FnMut(f64)) {
+    let url = urls[0];
     let folder = tempfile::tempdir().unwrap();
     let enqueued: Vec<Configuration> =
         (0..20).map(|i| [("x", f64::from(i) / 20.0)].into_iter().collect()).collect();
@@ -99,7 +105,7 @@ fn storm(url: &str, seed: u64, crashes: bool, weather: &mut dyn FnMut(f64)) {
         study.enqueue(configuration).unwrap();
     }
     let begun = Instant::now();
-    let mut crew = Crew { url, folder: folder.path(), started: 0, workers: Vec::new() };
+    let mut crew = Crew { urls, folder: folder.path(), started: 0, workers: Vec::new() };
     for _ in 0..WORKERS {
         let worker = crew.start();
         crew.workers.push(worker);
@@ -167,7 +173,7 @@ fn a_storm_over_sqlite_loses_nothing_and_counts_nothing_twice() {
     for seed in seeds(3) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("study.db");
-        storm(path.to_str().unwrap(), seed, false, &mut |_| {});
+        storm(&[path.to_str().unwrap()], seed, false, &mut |_| {});
     }
 }
 
@@ -176,7 +182,8 @@ fn a_storm_over_sqlite_loses_nothing_and_counts_nothing_twice() {
 fn a_storm_over_postgresql_loses_nothing_and_counts_nothing_twice() {
     let Some(server) = server::Server::start() else { return };
     for seed in seeds(1) {
-        storm(&format!("{}?lease=2", server.database(&format!("storm{seed}"))), seed, false, &mut |_| {});
+        let url = format!("{}?lease=2", server.database(&format!("storm{seed}")));
+        storm(&[&url], seed, false, &mut |_| {});
     }
 }
 
@@ -187,11 +194,32 @@ fn a_storm_over_a_server_that_crashes_loses_nothing_and_counts_nothing_twice() {
     for seed in seeds(1) {
         let url = format!("{}?lease=2", server.database(&format!("storm{seed}")));
         let mut crashes = [1.0 / 3.0, 2.0 / 3.0].into_iter().peekable();
-        storm(&url, seed, true, &mut |done| {
+        storm(&[&url], seed, true, &mut |done| {
             if crashes.next_if(|share| done >= *share).is_some() {
                 server.crash();
                 server.go_on();
             }
+        });
+    }
+}
+
+/// Half of the workers are cut off for longer than a lease; what they asked before arrives afterwards.
+#[cfg(feature = "postgres")]
+#[test]
+fn a_storm_that_cuts_workers_off_loses_nothing_and_counts_nothing_twice() {
+    let Some(server) = server::Server::start() else { return };
+    for seed in seeds(1) {
+        let url = format!("{}?lease=2&connect_timeout=1", server.database(&format!("storm{seed}")));
+        let proxy = proxy::Proxy::to(server.port());
+        let through = url.replace(&format!(":{}/", server.port()), &format!(":{}/", proxy.port));
+        let mut cuts = [1.0 / 4.0].into_iter().peekable();
+        std::thread::scope(|scope| {
+            storm(&[&url, &through], seed, false, &mut |done| {
+                if cuts.next_if(|share| done >= *share).is_some() {
+                    proxy.hold();
+                    scope.spawn(|| proxy.let_pass_after(Duration::from_secs(4)));
+                }
+            });
         });
     }
 }

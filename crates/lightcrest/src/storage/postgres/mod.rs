@@ -7,21 +7,27 @@
 //! server's log covers all that was written before. What runs (claims, reports) is not waited for: a crash of
 //! the server may take it, and then nothing of that run counts.
 //!
-//! If the connection is lost, nobody knows whether the last statement was done. The run's random token says
-//! it: whoever comes back reads the row, finds what it wanted to write, or writes it again, or is told that
-//! the trial is somebody else's.
+//! The way to the server and back is what takes time. So what belongs together is asked for together (a write
+//! and its sync, trials and reports), and reports go through an [`outbox`] while their worker goes on.
+//!
+//! If the connection is lost or silent, nobody knows whether the last statement was done, or will be. The
+//! run's random token says it: whoever comes back reads the row, finds what it wanted to write, or writes it
+//! again, or is told that the trial is somebody else's.
 //!
 //! A trial is its worker's while [`lease`] renews that, by the clock of the server.
 
 mod connection;
 mod lease;
+mod outbox;
 mod read;
+mod session;
 mod study;
 mod target;
 mod tls;
 mod write;
 
-use self::connection::{Server, Session, Texts};
+use self::connection::Server;
+use self::session::{Session, Texts};
 use self::target::{Surroundings, Target};
 use super::{CallOff, Catalog, Storage, StorageError, Summary};
 

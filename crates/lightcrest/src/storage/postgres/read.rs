@@ -1,10 +1,11 @@
 //! Rows as trials.
 
-use super::connection::Session;
-use crate::history::{FrozenTrial, TrialState};
+use super::session::Session;
+use crate::history::FrozenTrial;
 use crate::storage::codec::{self, Common, TrialNumbers, TrialText};
 use crate::storage::{Changes, Report, StorageError};
-use postgres::Row;
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 /// What [`read`] reads, of one trial, and the attributes with which it waited.
 pub(super) const TRIAL: &str =
@@ -12,12 +13,23 @@ pub(super) const TRIAL: &str =
         started, finished, suggestions, attempt, token, lease IS NOT NULL, given
     FROM lightcrest.trial WHERE study = $1 AND number = $2";
 
-/// The same of those that were written since a revision. What they are below is told as well, [`ALL`]: else
-/// the server would expect a third of the table, and make a plan anew for each number.
+/// The study's revision, and the same of those trials that were written since another one. What they are below
+/// is told as well, [`ALL`]: else the server would expect a third of the table, and make a plan anew for each
+/// number.
 const TRIALS: &str =
-    "SELECT number, state, configuration, known, objective_values, reports, constraints, attributes, reason,
-        started, finished, suggestions, attempt, token, lease IS NOT NULL, given
-    FROM lightcrest.trial WHERE study = $1 AND revision > $2 AND revision <= $3 ORDER BY number";
+    "SELECT t.number, state, configuration, known, objective_values, reports, constraints, t.attributes,
+        reason, started, finished, suggestions, attempt, token, lease IS NOT NULL, given, s.revision
+    FROM lightcrest.study s LEFT JOIN lightcrest.trial t
+        ON t.study = s.id AND t.revision > $2 AND t.revision <= $3 AND s.revision > $2
+    WHERE s.id = $1 ORDER BY t.number";
+
+/// The reports that came since, and the earlier ones of trials that were written since: their rows do not
+/// have them.
+const REPORTS: &str = "SELECT number, attempt, step, report_values FROM lightcrest.report
+        WHERE study = $1 AND revision > $2 AND revision <= $3
+    UNION ALL SELECT r.number, r.attempt, r.step, r.report_values
+        FROM lightcrest.trial t JOIN lightcrest.report r ON r.study = t.study AND r.number = t.number
+        WHERE t.study = $1 AND t.revision > $2 AND t.revision <= $3 AND r.revision <= $2";
 
 /// The trial of a row.
 pub(super) fn read(place: &str, row: &Row, common: &mut Common) -> Result<FrozenTrial, StorageError> {
@@ -47,27 +59,24 @@ pub(super) fn read(place: &str, row: &Row, common: &mut Common) -> Result<Frozen
 const ALL: i64 = i64::MAX;
 
 /// Reads the trials and reports that were written since.
-pub(super) fn read_changes(
-    session: &mut Session,
-    study: i64,
-    since: u64,
-    changes: &mut Changes,
-) -> Result<(), StorageError> {
-    let place = session.place().to_owned();
+///
+/// # Errors
+/// [`StorageError::NoStudy`] if there is none; if it cannot be read.
+pub(super) fn read_changes(session: &mut Session, study: i64, since: u64) -> Result<Changes, StorageError> {
+    let (place, first) = (session.place().to_owned(), since == 0);
     let (since, mut common) = (since as i64, Common::default());
-    for row in session.query(TRIALS, &[&study, &since, &ALL])? {
-        changes.trials.push(read(&place, &row, &mut common)?);
+    let parameters: [&(dyn ToSql + Sync); 3] = [&study, &since, &ALL];
+    let (trials, reports) = session.query_both(first, [(TRIALS, &parameters), (REPORTS, &parameters)])?;
+    let revision = trials.first().ok_or(StorageError::NoStudy)?.get::<_, i64>(16);
+    let mut changes = Changes { revision: revision as u64, ..Changes::default() };
+    for row in trials.iter().filter(|row| row.get::<_, Option<i64>>(0).is_some()) {
+        changes.trials.push(read(&place, row, &mut common)?);
     }
-    let open = |trial: &&FrozenTrial| trial.state == TrialState::Running || since > 0;
-    let numbers: Vec<i64> = changes.trials.iter().filter(open).map(|trial| trial.number as i64).collect();
-    let sql = "SELECT number, attempt, step, report_values FROM lightcrest.report
-               WHERE study = $1 AND (revision > $2 AND revision <= $3 OR number = ANY($4))";
-    let rows = session.query(sql, &[&study, &since, &ALL, &numbers])?;
-    let reports = rows.iter().map(|row| {
+    let reports = reports.iter().map(|row| {
         let number = |column: usize| row.get::<_, i64>(column) as u64;
         let values = codec::read_report(&place, row.get(3))?;
         Ok(Report { number: number(0), attempt: number(1), step: number(2), values })
     });
     changes.add_reports(reports.collect::<Result<Vec<_>, StorageError>>()?);
-    Ok(())
+    Ok(changes)
 }

@@ -1,17 +1,19 @@
 //! One study of a database.
 
-use super::connection::{Server, Session, unreachable};
+use super::connection::Server;
+use super::outbox::Outbox;
 use super::read::{TRIAL, read, read_changes};
-use super::write::{self, Before, Written, revision};
+use super::session::{Session, unreachable};
+use super::write::{self, Before, Reports, Run, Written};
 use super::{is_made, make_tables};
 use crate::history::{FrozenTrial, TrialState};
 use crate::memory::Memory;
-use crate::storage::codec::{self, Common, json, parse};
+use crate::storage::codec::{Common, json, parse};
 use crate::storage::{CallOff, Changes, Definition, Storage, StorageError, give_up};
-use postgres::Row;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
+use tokio_postgres::Row;
 
 /// Those of them that nobody works on. A lease that ends far in the future is one of a clock that was set
 /// back.
@@ -27,13 +29,15 @@ pub(super) struct PostgresStorage {
     study: Option<i64>,
     /// The runs that this handle has leases of.
     held: HashSet<i64>,
-    /// The client of which the last changes came.
+    /// The connection of which the last changes came.
     seen: u64,
+    outbox: Outbox,
 }
 
 impl PostgresStorage {
     pub(super) fn new(server: Arc<Server>, name: &str, call_off: Option<CallOff>) -> Self {
-        Self { server, call_off, name: name.to_owned(), study: None, held: HashSet::new(), seen: 0 }
+        let (held, outbox) = (HashSet::new(), Outbox::default());
+        Self { server, call_off, name: name.to_owned(), study: None, held, seen: 0, outbox }
     }
 
     /// After a fork the handle is one of the child.
@@ -42,6 +46,8 @@ impl PostgresStorage {
             let server = Server::of(&self.server.target);
             // The thread of the other one is in the parent.
             std::mem::forget(std::mem::replace(&mut self.server, server));
+            // What it was about to send is its own; and it may be in the middle of that.
+            std::mem::forget(std::mem::take(&mut self.outbox));
             self.held.clear();
             self.seen = 0;
         }
@@ -130,7 +136,8 @@ impl PostgresStorage {
         // Its reports stay where it fails.
         let written = Written { steps: Arc::default(), ..self.written(&trial) };
         let before = Before { state: TrialState::Running, token, over: true };
-        let taken = self.call(move |session| write::update(session, study, &written, before, false));
+        let taken = self
+            .call(move |session| write::update(session, study, &written, before, &Reports::default(), false));
         match taken {
             Ok(revision) => Ok(revision.is_some()),
             Err(StorageError::LeaseLost { .. } | StorageError::StateConflict { .. }) => Ok(false),
@@ -203,14 +210,16 @@ impl Storage for PostgresStorage {
     }
 
     fn update(&mut self, trial: &FrozenTrial, from: TrialState) -> Result<u64, StorageError> {
-        let (study, written, whole) = (self.id()?, self.written(trial), trial.clone());
-        let before = Before { state: from, token: trial.claim.map(|claim| claim.token as i64), over: false };
+        let (study, written, run) = (self.id()?, self.written(trial), Run::of(trial));
+        let before = Before { state: from, token: run.token, over: false };
         let durable = trial.state.is_finished();
-        let updated =
-            self.call(move |session| match write::update(session, study, &written, before, durable)? {
-                Some(revision) => Ok(revision),
-                None => Err(write::conflict(session, study, &whole, from)),
-            });
+        if from == TrialState::Running {
+            self.outbox.overtake(run, trial.state != TrialState::Running);
+        }
+        let updated = self.call(move |session| {
+            let updated = write::update(session, study, &written, before, &Reports::default(), durable)?;
+            updated.ok_or_else(|| write::conflict(session, study, run, from))
+        });
         if matches!(updated, Ok(_) | Err(StorageError::StateConflict { .. })) {
             self.hold(trial);
         }
@@ -221,35 +230,58 @@ impl Storage for PostgresStorage {
     }
 
     fn report(&mut self, trial: &FrozenTrial, step: u64, values: &[f64]) -> Result<u64, StorageError> {
-        let (study, text, whole) = (self.id()?, codec::report(values), trial.clone());
-        let token = trial.claim.map(|claim| claim.token as i64);
-        let run = (trial.number as i64, trial.attempt as i64, token);
+        let (study, run, reports) = (self.id()?, Run::of(trial), Reports::one(step, values));
         self.call(move |session| {
-            let kept = write::report(session, study, run, step as i64, &text)?;
-            kept.ok_or_else(|| write::conflict(session, study, &whole, TrialState::Running))
+            let kept = write::report(session, study, run, &reports)?;
+            kept.ok_or_else(|| write::conflict(session, study, run, TrialState::Running))
         })
+    }
+
+    fn send(
+        &mut self,
+        trial: &FrozenTrial,
+        report: Option<(u64, &[f64])>,
+    ) -> Result<Option<u64>, StorageError> {
+        self.here();
+        // Of a trial without a lease what was reported counts whatever becomes of this process; and one that
+        // may be somebody else's by now must be asked about.
+        let sure = |token: u64| self.server.heart.is_sure(token as i64);
+        if !trial.claim.is_some_and(|claim| claim.leased && sure(claim.token)) {
+            return match report {
+                None => self.update(trial, TrialState::Running),
+                Some((step, values)) => self.report(trial, step, values),
+            }
+            .map(Some);
+        }
+        let study = self.id()?;
+        let whole = report.is_none().then(|| self.written(trial));
+        let reports = report.map_or_else(Reports::default, |(step, values)| Reports::one(step, values));
+        if self.outbox.put(Run::of(trial), whole, reports)? {
+            let outbox = self.outbox.clone();
+            self.server.tell(move |session| outbox.send(session, study));
+        }
+        Ok(None)
+    }
+
+    fn passed(&self, revision: u64) -> u64 {
+        self.outbox.passed(revision)
     }
 
     fn changes(&mut self, since: u64) -> Result<Changes, StorageError> {
         let (study, seen) = (self.id()?, self.seen);
-        let (changes, client) = self.call(move |session| {
-            let find = "SELECT revision FROM lightcrest.study WHERE id = $1";
+        let (changes, connection) = self.call(move |session| {
             loop {
-                let client = session.current()?;
-                // Of another client than the last time: a server that crashed may have lost what was seen.
-                let fresh = seen != client && since > 0;
-                let since = if fresh { 0 } else { since };
-                let now = revision(&session.query(find, &[&study])?).ok_or(StorageError::NoStudy)?;
-                let mut changes = Changes { revision: now, fresh, ..Changes::default() };
-                if now != since || fresh {
-                    read_changes(session, study, since, &mut changes)?;
-                }
-                if session.count == client {
-                    return Ok((changes, client));
+                let connection = session.current()?;
+                // Of another connection than the last time: a server that crashed may have lost what was seen.
+                let fresh = seen != connection && since > 0;
+                let changes = read_changes(session, study, if fresh { 0 } else { since })?;
+                if session.count == connection {
+                    return Ok((Changes { fresh, ..changes }, connection));
                 }
             }
         })?;
-        self.seen = client;
+        self.seen = connection;
+        self.outbox.read(changes.revision);
         Ok(changes)
     }
 
@@ -338,7 +370,7 @@ impl Storage for PostgresStorage {
         self.study = None;
         let study = self.id()?;
         self.call(move |session| {
-            session.query("DELETE FROM lightcrest.study WHERE id = $1", &[&study]).map(drop)
+            session.query_long("DELETE FROM lightcrest.study WHERE id = $1", &[&study]).map(drop)
         })?;
         self.study = None;
         Ok(())

@@ -134,6 +134,12 @@ impl Target {
         Ok(Self { hosts, user, database, password, encrypted, authority, connect_timeout, lease })
     }
 
+    /// How long the server lets a statement wait for a lock: a small part of a lease, so that whoever is cut
+    /// off notices early, and what it asked for does not happen long after.
+    pub(super) fn lock_timeout(&self) -> Duration {
+        (self.lease / 4).clamp(Duration::from_secs(5), Duration::from_secs(10))
+    }
+
     /// For messages: who is where, without a password.
     pub(super) fn place(&self) -> String {
         let host = |(host, port): &(String, u16)| match host.starts_with('/') {

@@ -1,13 +1,13 @@
 //! Writes of a trial: each one statement, done until it is known to be done.
 
-use super::connection::{Failure, PATIENCE, Session, refused, unreachable};
+use super::session::{Failure, Parameters, Session};
 use crate::history::{FrozenTrial, TrialState};
 use crate::storage::codec::{self, TrialNumbers, TrialText};
 use crate::storage::{StorageError, check_run};
-use postgres::Row;
-use postgres::types::ToSql;
 use std::sync::Arc;
 use std::time::Instant;
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 // Each takes the lock of the study's row, and gives it back without waiting for the disk; who needs to waits
 // afterwards, alone.
@@ -23,8 +23,8 @@ const CREATE: &str = "WITH s AS (UPDATE lightcrest.study SET revision = revision
     UNION ALL SELECT NULL, CASE next WHEN $2 THEN next + 1 ELSE next END FROM lightcrest.study
         WHERE id = $1 AND NOT EXISTS (SELECT FROM s)";
 
-/// Replaces a trial that is in a state and a run; one that is taken from a dead worker only while its lease
-/// is over.
+/// Replaces a trial that is in a state and a run, and keeps reports of it; one that is taken from a dead
+/// worker only while its lease is over.
 const UPDATE: &str = "WITH t AS (SELECT number FROM lightcrest.trial WHERE study = $1 AND number = $2 AND state = $18
               AND (state <> 'running' OR token IS NOT DISTINCT FROM $19)
               AND (NOT $20 OR lease < clock_timestamp()
@@ -42,17 +42,21 @@ const UPDATE: &str = "WITH t AS (SELECT number FROM lightcrest.trial WHERE study
                      ELSE clock_timestamp() + make_interval(secs => $16) END,
         lease_seconds = CASE WHEN $18 = 'running' AND $3 = 'running' THEN lease_seconds ELSE $16 END,
         given = CASE WHEN $18 = 'running' AND $3 = 'running' THEN given ELSE $17 END, revision = s.revision
-    FROM s WHERE study = $1 AND number = $2)
+    FROM s WHERE study = $1 AND number = $2),
+    i AS (INSERT INTO lightcrest.report (study, number, attempt, step, report_values, revision)
+          SELECT $1, $2, $14, step, report_values, s.revision
+          FROM s, unnest($22::bigint[], $23::text[]) AS new (step, report_values) ON CONFLICT DO NOTHING)
     SELECT revision FROM s";
 
-/// Keeps a report of a running trial.
+/// Keeps reports of a running trial.
 const REPORT: &str =
     "WITH t AS (SELECT number FROM lightcrest.trial WHERE study = $1 AND number = $2 AND state = 'running'
               AND token IS NOT DISTINCT FROM $3 FOR UPDATE),
     s AS (UPDATE lightcrest.study SET revision = revision + 1 FROM t
           WHERE id = $1 AND set_config('synchronous_commit', 'off', true) = 'off' RETURNING revision),
     i AS (INSERT INTO lightcrest.report (study, number, attempt, step, report_values, revision)
-          SELECT $1, $2, $4, $5, $6, s.revision FROM s ON CONFLICT DO NOTHING)
+          SELECT $1, $2, $4, step, report_values, s.revision
+          FROM s, unnest($5::bigint[], $6::text[]) AS new (step, report_values) ON CONFLICT DO NOTHING)
     SELECT revision FROM s";
 
 /// What is written of a trial, so that the thread of the connection can have it.
@@ -107,6 +111,40 @@ impl Written {
     }
 }
 
+/// Which run of which trial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Run {
+    pub(super) number: i64,
+    pub(super) attempt: i64,
+    pub(super) token: Option<i64>,
+}
+
+impl Run {
+    pub(super) fn of(trial: &FrozenTrial) -> Self {
+        let token = trial.claim.map(|claim| claim.token as i64);
+        Self { number: trial.number as i64, attempt: trial.attempt as i64, token }
+    }
+}
+
+/// Reports of one run.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Reports {
+    steps: Vec<i64>,
+    /// The values of each step, as text.
+    values: Vec<String>,
+}
+
+impl Reports {
+    pub(super) fn one(step: u64, values: &[f64]) -> Self {
+        Self { steps: vec![step as i64], values: vec![codec::report(values)] }
+    }
+
+    pub(super) fn extend(&mut self, later: Self) {
+        self.steps.extend(later.steps);
+        self.values.extend(later.values);
+    }
+}
+
 /// What a trial must be for it.
 #[derive(Clone, Copy)]
 pub(super) struct Before {
@@ -116,34 +154,46 @@ pub(super) struct Before {
     pub(super) over: bool,
 }
 
-/// Does a write until it is known to be done: `attempt` is told whether an earlier attempt may have been.
-/// `None`: it cannot be done, since what is there is something else.
-pub(super) fn settle(
+/// Does a write until it is known to be done. `proof`: the revision that an earlier attempt made, if one was
+/// done; `made`: that of the rows that the write gives. `None`: it cannot be done, since what is there is
+/// something else.
+fn settle(
     session: &mut Session,
     durable: bool,
-    mut attempt: impl FnMut(&mut Session, bool) -> Result<Result<Option<u64>, Failure>, StorageError>,
+    (sql, parameters): (&'static str, Parameters<'_>),
+    mut proof: impl FnMut(&mut Session) -> Result<Option<u64>, StorageError>,
+    mut made: impl FnMut(&[Row]) -> Option<u64>,
 ) -> Result<Option<u64>, StorageError> {
     let (begun, mut uncertain) = (Instant::now(), false);
     loop {
-        let client = session.current()?;
-        match attempt(session, uncertain)? {
-            Ok(Some(revision)) => {
-                if !durable || session.flush(client)? {
-                    return Ok(Some(revision));
+        let connection = session.current()?;
+        let mut done = if uncertain { proof(session)? } else { None };
+        if done.is_none() {
+            match session.write(sql, parameters, durable)? {
+                Ok((rows, flushed)) => {
+                    done = made(&rows);
+                    if done.is_some() && (flushed || !durable) {
+                        return Ok(done);
+                    }
+                    // What was asked for by a connection that is lost may be done only now.
+                    if done.is_none() && uncertain {
+                        done = proof(session)?;
+                    }
+                    if done.is_none() {
+                        return Ok(None);
+                    }
                 }
-                uncertain = true;
-            }
-            Ok(None) => return Ok(None),
-            Err(Failure::Refused(error)) => return Err(refused(session.place(), error)),
-            Err(Failure::Again(error) | Failure::Lost(error)) if begun.elapsed() > PATIENCE => {
-                return Err(unreachable(session.place(), error));
-            }
-            Err(Failure::Again(_)) => session.pause(),
-            Err(Failure::Lost(_)) => {
-                session.forget();
-                uncertain = true;
+                Err(failure) => {
+                    uncertain |= matches!(failure, Failure::Lost(_));
+                    session.recover(failure, begun)?;
+                    continue;
+                }
             }
         }
+        if !durable || session.flush(connection)? {
+            return Ok(done);
+        }
+        uncertain = true;
     }
 }
 
@@ -164,22 +214,16 @@ pub(super) fn create(
 ) -> Result<u64, StorageError> {
     let n = &w.numbers;
     let mut next = None;
-    let created = settle(session, durable, |session, uncertain| {
-        if uncertain {
-            let sql = "SELECT revision FROM lightcrest.trial WHERE study = $1 AND number = $2 AND made = $3";
-            let rows = session.query(sql, &[&study, &n.number, &made])?;
-            if let Some(revision) = revision(&rows) {
-                return Ok(Ok(Some(revision)));
-            }
-        }
-        let mut parameters = w.parameters(&study);
-        parameters.push(&made);
-        let rows = session.once(CREATE, &parameters)?;
-        Ok(rows.map(|rows| {
-            let row = rows.first()?;
-            next = row.get::<_, Option<i64>>(1);
-            row.get::<_, Option<i64>>(0).map(|revision| revision as u64)
-        }))
+    let mut parameters = w.parameters(&study);
+    parameters.push(&made);
+    let proof = |session: &mut Session| {
+        let sql = "SELECT revision FROM lightcrest.trial WHERE study = $1 AND number = $2 AND made = $3";
+        Ok(revision(&session.query(sql, &[&study, &n.number, &made])?))
+    };
+    let created = settle(session, durable, (CREATE, &parameters), proof, |rows| {
+        let row = rows.first()?;
+        next = row.get::<_, Option<i64>>(1);
+        row.get::<_, Option<i64>>(0).map(|revision| revision as u64)
     })?;
     match (created, next) {
         (Some(revision), _) => Ok(revision),
@@ -188,68 +232,61 @@ pub(super) fn create(
     }
 }
 
-/// Replaces a trial. `None`: it is not what it must be before.
+/// Replaces a trial, and keeps reports of it if it goes on running. `None`: it is not what it must be before.
 pub(super) fn update(
     session: &mut Session,
     study: i64,
     w: &Written,
     before: Before,
+    reports: &Reports,
     durable: bool,
 ) -> Result<Option<u64>, StorageError> {
     let (from, n) = (before.state.as_str(), &w.numbers);
-    settle(session, durable, |session, uncertain| {
-        if uncertain {
-            let rows = session.query(
-                "SELECT revision, state, token, finished, attempt FROM lightcrest.trial WHERE study = $1 AND number = $2",
-                &[&study, &n.number],
-            )?;
-            let done = rows.first().filter(|row| {
-                let same = row.get::<_, &str>(1) == n.state && row.get::<_, Option<i64>>(2) == n.token;
-                let times = row.get::<_, Option<i64>>(3) == n.finished && row.get::<_, i64>(4) == n.attempt;
-                // One that goes on is written again.
-                same && times && from != n.state
-            });
-            if let Some(row) = done {
-                return Ok(Ok(Some(row.get::<_, i64>(0) as u64)));
-            }
-        }
-        let mut parameters = w.parameters(&study);
-        parameters.extend([&from as &(dyn ToSql + Sync), &before.token, &before.over, &*w.steps]);
-        let rows = session.once(UPDATE, &parameters)?;
-        Ok(rows.map(|rows| revision(&rows)))
-    })
+    let mut parameters = w.parameters(&study);
+    parameters.extend([&from as &(dyn ToSql + Sync), &before.token, &before.over, &*w.steps]);
+    parameters.extend([&reports.steps as &(dyn ToSql + Sync), &reports.values]);
+    let proof = |session: &mut Session| {
+        let rows = session.query(
+            "SELECT revision, state, token, finished, attempt FROM lightcrest.trial WHERE study = $1 AND number = $2",
+            &[&study, &n.number],
+        )?;
+        let done = rows.first().filter(|row| {
+            let same = row.get::<_, &str>(1) == n.state && row.get::<_, Option<i64>>(2) == n.token;
+            let times = row.get::<_, Option<i64>>(3) == n.finished && row.get::<_, i64>(4) == n.attempt;
+            // One that goes on is written again.
+            same && times && from != n.state
+        });
+        Ok(done.map(|row| row.get::<_, i64>(0) as u64))
+    };
+    settle(session, durable, (UPDATE, &parameters), proof, revision)
 }
 
-/// Keeps a report of a running trial. `None`: it is not running, or another run of it.
+/// Keeps reports of a running trial. `None`: it is not running, or another run of it.
 pub(super) fn report(
     session: &mut Session,
     study: i64,
-    (number, attempt, token): (i64, i64, Option<i64>),
-    step: i64,
-    values: &str,
+    run: Run,
+    reports: &Reports,
 ) -> Result<Option<u64>, StorageError> {
-    settle(session, false, |session, _| {
-        let rows = session.once(REPORT, &[&study, &number, &token, &attempt, &step, &values])?;
-        Ok(rows.map(|rows| revision(&rows)))
-    })
+    let Run { number, attempt, token } = run;
+    let parameters: [&(dyn ToSql + Sync); 6] =
+        [&study, &number, &token, &attempt, &reports.steps, &reports.values];
+    // The first report of a step stands: it may be kept again.
+    settle(session, false, (REPORT, &parameters), |_| Ok(None), revision)
 }
 
-/// Why a trial cannot be written to.
-pub(super) fn conflict(
-    session: &mut Session,
-    study: i64,
-    trial: &FrozenTrial,
-    from: TrialState,
-) -> StorageError {
-    let number = trial.number;
+/// Why a run cannot be written to.
+pub(super) fn conflict(session: &mut Session, study: i64, run: Run, from: TrialState) -> StorageError {
+    let number = run.number as u64;
     let find = "SELECT state, token FROM lightcrest.trial WHERE study = $1 AND number = $2";
-    let rows = match session.query(find, &[&study, &(number as i64)]) {
+    let rows = match session.query(find, &[&study, &run.number]) {
         Ok(rows) => rows,
         Err(error) => return error,
     };
     let Some(row) = rows.first() else { return StorageError::UnknownTrial { number } };
     let checked = codec::state(session.place(), row.get(0)).and_then(|found| {
-        check_run(trial, from, found, row.get::<_, Option<i64>>(1).map(|token| token as u64))?;
+        let token = |token: Option<i64>| token.map(|token| token as u64);
+        check_run((number, token(run.token)), from, found, token(row.get(1)))?;
         Ok(found)
     });
     match checked {

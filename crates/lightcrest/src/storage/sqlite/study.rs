@@ -471,7 +471,8 @@ fn check(
     };
     let found = find().map_err(|source| refused(place, source))?;
     let (state, token) = found.ok_or(StorageError::UnknownTrial { number })?;
-    check_run(trial, from, codec::state(place, &state)?, token.map(|token| token as u64))
+    let own = trial.claim.map(|claim| claim.token);
+    check_run((trial.number, own), from, codec::state(place, &state)?, token.map(|token| token as u64))
 }
 
 fn same(stored: &Definition, definition: &Definition) -> Result<(), StorageError> {
