@@ -113,6 +113,50 @@ fn a_worker_that_stood_still_for_longer_than_its_lease_cannot_write() {
     assert!(trial.reports.is_empty(), "nothing of the run that was given up is kept: {:?}", trial.reports);
 }
 
+/// Leases go by the clock of the server.
+#[test]
+#[cfg(feature = "postgres")]
+fn a_clock_that_jumps_makes_no_lease_endless_and_no_trial_count_twice() {
+    let Some(server) = server::Server::start_with_clock() else { return };
+    let url = format!("{}?lease=1", server.database("clock"));
+    let mut study = study(&url);
+    let take = |study: &mut Study, number: u64| {
+        let begun = Instant::now();
+        loop {
+            let trial = study.ask().unwrap();
+            if trial.number == number {
+                return trial;
+            }
+            study.tell(trial.number, Ok(Evaluation::new([9.0]))).unwrap();
+            assert!(begun.elapsed() < Duration::from_secs(20), "trial {number} is not given to anybody");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    };
+    // Back by a day: what a dead worker held is not its own until tomorrow.
+    let mut worker = Worker::start(&url);
+    let number: u64 = worker.said("asked").parse().unwrap();
+    server.jump("-1d");
+    worker.0.kill().unwrap();
+    let again = take(&mut study, number);
+    assert_eq!(again.attempt, 2);
+    study.tell(number, Ok(Evaluation::new([2.0]))).unwrap();
+    // Forward: a lease may be over at once, but the trial ends once, by whoever has it.
+    let mut worker = Worker::start(&url);
+    let number: u64 = worker.said("asked").parse().unwrap();
+    server.jump("+2h");
+    let taken = study.ask().unwrap();
+    worker.0.stdin.take().unwrap().write_all(b"\n").unwrap();
+    let ended = worker.said("ended");
+    let told = study.tell(taken.number, Ok(Evaluation::new([3.0]))).map(drop);
+    assert!(told.is_ok(), "{told:?}");
+    let (kept, own) = (ended.ends_with("kept"), taken.number == number);
+    assert!(kept != own, "trial {number} was told by one of them: the worker {ended}, taken: {own}");
+    study.synchronize().unwrap();
+    let trial = &study.trials()[number as usize];
+    assert_eq!(trial.values, Some(vec![if own { 3.0 } else { 1.0 }]));
+    assert!(study.trials().iter().all(|trial| trial.state == TrialState::Complete), "none is left running");
+}
+
 #[test]
 fn a_worker_on_a_file_that_stood_still_keeps_its_trial() {
     let folder = tempfile::tempdir().unwrap();

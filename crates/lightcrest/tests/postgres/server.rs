@@ -11,6 +11,8 @@ pub(crate) struct Server {
     binaries: PathBuf,
     port: u16,
     options: String,
+    /// What lets its clock jump.
+    clock: Option<PathBuf>,
     /// Stops the server when the pipe to it is closed.
     guard: Option<Child>,
 }
@@ -46,6 +48,27 @@ fn run(command: &mut Command) {
 impl Server {
     /// Starts one. `None` where PostgreSQL is not installed: then a line says so, and CI demands it.
     pub(crate) fn start() -> Option<Self> {
+        Self::start_with(None)
+    }
+
+    /// Starts one of which the clock can [jump](Self::jump). `None` also where libfaketime is not installed.
+    pub(crate) fn start_with_clock() -> Option<Self> {
+        let folders = ["/usr/lib/x86_64-linux-gnu/faketime", "/usr/lib/aarch64-linux-gnu/faketime"];
+        let library = folders.iter().map(|folder| Path::new(folder).join("libfaketimeMT.so.1"));
+        let Some(library) = library.into_iter().find(|library| library.exists()) else {
+            assert!(std::env::var_os("CI").is_none(), "CI needs libfaketime: apt-get install libfaketime");
+            eprintln!("not run: libfaketime is not installed (apt-get install libfaketime)");
+            return None;
+        };
+        Self::start_with(Some(library))
+    }
+
+    /// Lets its clock be wrong by so much from now on, as `+2h` or `-1d`.
+    pub(crate) fn jump(&self, offset: &str) {
+        std::fs::write(self.folder.path().join("clock"), format!("{offset}\n")).expect("writes");
+    }
+
+    fn start_with(clock: Option<PathBuf>) -> Option<Self> {
         let Some(binaries) = binaries() else {
             assert!(std::env::var_os("CI").is_none(), "CI needs PostgreSQL: apt-get install postgresql");
             eprintln!("not run: PostgreSQL is not installed (apt-get install postgresql)");
@@ -59,7 +82,8 @@ impl Server {
             "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={socket} -c fsync=off \
              -c shared_buffers=32MB -c max_connections=60"
         );
-        let mut server = Self { folder, binaries, port, options, guard: None };
+        let mut server = Self { folder, binaries, port, options, clock, guard: None };
+        server.jump("+0");
         if is_root() {
             run(Command::new("chown").arg("postgres").arg(server.folder.path()));
         }
@@ -123,6 +147,10 @@ impl Server {
         let log = log.to_str().expect("it is text");
         // Its output must not be a pipe: the server would keep it open.
         let mut start = self.control(&["-l", log, "-o", &self.options, "start"]);
+        if let Some(library) = &self.clock {
+            start.env("LD_PRELOAD", library).env("FAKETIME_TIMESTAMP_FILE", self.folder.path().join("clock"));
+            start.env("FAKETIME_NO_CACHE", "1").env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        }
         start.current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let status = start.status().expect("it runs");
         assert!(status.success(), "{}", std::fs::read_to_string(log).unwrap_or_default());
