@@ -80,15 +80,14 @@ impl MlpConfig {
         let wrong = |name: &'static str, value: f64, expected: &'static str| {
             Err(FitError::Setting { name, value, expected })
         };
-        let whole =
-            [("layers", self.layers, 8), ("width", self.width, 4096), ("epochs", self.epochs, 100_000)];
-        for (name, value, most) in whole {
+        let whole = [
+            ("layers", self.layers, 8, "1 to 8 are expected"),
+            ("width", self.width, 4096, "1 to 4096 are expected"),
+            ("epochs", self.epochs, 100_000, "1 to 100000 are expected"),
+        ];
+        for (name, value, most, expected) in whole {
             if !(1..=most).contains(&value) {
-                return wrong(
-                    name,
-                    value as f64,
-                    "a whole number of at least 1, and no thousands, is expected",
-                );
+                return wrong(name, value as f64, expected);
             }
         }
         if self.embedding > 64 {
