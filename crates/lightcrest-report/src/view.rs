@@ -137,9 +137,13 @@ impl View {
         parts.join(", ")
     }
 
-    /// The trials of the front, best value of the first objective first.
+    /// The trials of the front, best value of the first objective first. Of a table, only those that have a
+    /// model once models were written: time or limits may have kept others from one.
     pub fn front(&self) -> Vec<&FrozenTrial> {
         let mut front = self.history.front();
+        if self.table.is_some() && !self.models.is_empty() {
+            front.retain(|trial| self.models.contains_key(&trial.number));
+        }
         let first =
             |trial: &FrozenTrial| self.history.oriented(trial).map_or(f64::NEG_INFINITY, |values| values[0]);
         front.sort_by(|a, b| first(b).total_cmp(&first(a)).then(a.number.cmp(&b.number)));

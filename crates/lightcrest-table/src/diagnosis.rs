@@ -17,6 +17,9 @@ const DEALS: u64 = 3;
 /// Numbers that are predicted for the importance of all columns together, about.
 const WORK: usize = 60_000;
 
+/// Rows that tell something about a column, where time is short.
+const FEWEST: usize = 30;
+
 /// Rows whose predictions are listed.
 const LISTED: usize = 400;
 
@@ -73,7 +76,8 @@ pub struct Importance {
     pub deviation: f64,
 }
 
-/// Looks at a model. `predictions` and `targets` are those of `rows`.
+/// Looks at a model. `predictions` and `targets` are those of `rows`; about `most` rows at most are predicted
+/// again, and nothing is said of columns where those are too few.
 pub fn diagnose(
     model: &Pipeline,
     metric: Metric,
@@ -81,9 +85,10 @@ pub fn diagnose(
     rows: &[u32],
     predictions: &[f64],
     targets: &[f64],
+    most: usize,
 ) -> Diagnosis {
     let outputs = model.outputs();
-    let importance = importance(model, metric, table, rows, targets);
+    let importance = importance(model, metric, table, rows, targets, most);
     let (mut reliability, mut confusion, mut predicted) = (Vec::new(), None, Vec::new());
     match model.schema.task {
         Task::Classification => {
@@ -143,11 +148,17 @@ fn importance(
     table: &Table,
     rows: &[u32],
     targets: &[f64],
+    most: usize,
 ) -> Vec<Importance> {
     let needed: Vec<usize> = (0..model.schema.columns.len()).filter(|column| model.needs(*column)).collect();
     // Every how-manieth row is judged so that the work is bounded.
-    let most = (WORK / (needed.len().max(1) * DEALS as usize * model.outputs())).max(100);
-    let step = rows.len().div_ceil(most).max(1);
+    let all = needed.len().max(1) * DEALS as usize;
+    let bounded = (WORK / (all * model.outputs())).max(100).min(rows.len());
+    let most = most / (all + 1);
+    if most < bounded.min(FEWEST) {
+        return Vec::new();
+    }
+    let step = rows.len().div_ceil(bounded.min(most)).max(1);
     let rows: Vec<u32> = rows.iter().copied().step_by(step).collect();
     let targets: Vec<f64> = targets.iter().copied().step_by(step).collect();
     let mut some = Table { values: table.values.iter().map(|it| it.take(&rows)).collect(), rows: rows.len() };

@@ -29,6 +29,8 @@ use crate::table::{LearnConfig, learn};
 pub const READ: f64 = 0.3;
 /// The share of the time that is left for what follows the trials.
 pub const RESERVE: f64 = 0.04;
+/// The share of the time that finding out what columns are worth may take.
+pub const LOOKING: f64 = 0.05;
 /// The least time for trials, in which a constant is made in any case.
 pub const LEAST_TIME: Duration = Duration::from_millis(300);
 
@@ -141,17 +143,19 @@ pub fn fit(source: Source, config: &FitConfig) -> Result<Fit, TableError> {
         return Err(TableError::Stopped);
     }
 
-    objective.end_by(Arc::clone(&config.stop), None);
-    let mut models = Vec::new();
-    for trial in study.front() {
-        let made = match objective.make(trial, study.trial_seed(trial.number)) {
-            Ok(made) => made,
+    objective.deliver_by(Arc::clone(&config.stop), left(1.0).map(|left| Instant::now() + left));
+    let (front, mut made) = (study.front(), Vec::new());
+    let late = objective.deliver(&front, &|number| study.trial_seed(number), &mut |_, trial, found| {
+        match found {
+            Ok(models) => made.push((trial.clone(), models)),
             Err(TrialError::Interrupted) => return Err(TableError::Stopped),
-            Err(error) => {
-                warnings.push(format!("trial {} is left out: {error}", trial.number));
-                continue;
-            }
-        };
+            Err(error) => warnings.push(format!("trial {} is left out: {error}", trial.number)),
+        }
+        Ok(())
+    })?;
+    warnings.extend(too_late(&late));
+    let mut models = Vec::new();
+    for (trial, made) in made {
         let mut metrics = BTreeMap::new();
         let values = trial.values.iter().flatten();
         metrics.extend(study.objectives().iter().map(|info| info.name.clone()).zip(values.copied()));
@@ -167,8 +171,7 @@ pub fn fit(source: Source, config: &FitConfig) -> Result<Fit, TableError> {
         {
             metrics.insert(format!("test_{}", metric.name()), value);
         }
-        let configuration = trial.configuration.clone();
-        models.push(FitModel { trial: trial.number, configuration, metrics, made });
+        models.push(FitModel { trial: trial.number, configuration: trial.configuration, metrics, made });
     }
     if models.is_empty() {
         return Err(TableError::Unfit("no model keeps the limits: allow more bytes or microseconds".into()));
@@ -185,6 +188,17 @@ pub fn fit(source: Source, config: &FitConfig) -> Result<Fit, TableError> {
     });
     let trials = study.history().finished();
     Ok(Fit { task, metric, models, columns, warnings, trials })
+}
+
+/// What is said of trials of the front whose models could not be made in time.
+pub fn too_late(trials: &[u64]) -> Option<String> {
+    let numbers: Vec<String> = trials.iter().map(u64::to_string).collect();
+    let trials = match &numbers[..] {
+        [] => return None,
+        [one] => format!("the model of trial {one}"),
+        several => format!("the models of trials {}", several.join(", ")),
+    };
+    Some(format!("{trials} could not be made in time, and the front is without: allow more time"))
 }
 
 fn broken(error: &dyn std::fmt::Display) -> TableError {

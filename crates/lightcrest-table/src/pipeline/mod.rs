@@ -99,6 +99,12 @@ impl Pipeline {
         Self { schema, members: vec![Member { weight: 1.0, preparer, fitted, after }], after: threshold }
     }
 
+    /// The pipeline of one model with something else done to its predictions.
+    pub(crate) fn with_after(mut self, after: After) -> Self {
+        self.members.iter_mut().for_each(|member| member.after = after);
+        Self { after: After { threshold: after.threshold, ..After::default() }, ..self }
+    }
+
     /// Numbers a row: probabilities of the classes, or one number.
     pub fn outputs(&self) -> usize {
         match self.schema.task {

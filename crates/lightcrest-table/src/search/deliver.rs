@@ -2,20 +2,28 @@
 //!
 //! A trial is judged by the models of its folds; a training of all rows is worth its time only for what is on
 //! the front in the end. While the search goes on, time is kept for that: the models of the front so far will
-//! take as long as those of their folds did, in proportion to the rows. What several of them share is
-//! counted, and made, once.
+//! take as long as those of their folds did, in proportion to the rows, and then they are looked at. What
+//! several of them share is counted, and made, once.
 //!
 //! Two models are made with the same settings: one of all rows but the test part, which the test is looked at
 //! with, and one of all rows, which is delivered. Where one fold alone judges, because time is short, its
 //! model is the first of them.
+//!
+//! What matters most is made first, and what cannot be made in time has no model: the best small one, then
+//! the best, then the others.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 use lightcrest::history::FrozenTrial;
-use lightcrest::objective::{Evaluation, TrialError};
+use lightcrest::objective::{self, Evaluation, TrialError};
 use lightcrest::{Configuration, Objective, Trial};
 
 use super::ensemble::EnsembleMember;
+use super::judge::Folds;
+use super::latency;
 use super::made::Made;
 use super::objective::{TableObjective, known};
 use super::trainer::{Part, failed, lock};
@@ -29,6 +37,9 @@ const GROWTH: f64 = 1.25;
 /// this share of them to be sure; at least half of them.
 const FITS: f64 = 0.97;
 const FEWEST: f64 = 0.5;
+
+/// The best model of at most so many bytes is made first: it takes little time, and there is one then.
+const SMALL: f64 = 100_000.0;
 
 /// A training that the front will need.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,10 +56,44 @@ impl Due {
     }
 }
 
-/// Seconds of several trainings, each counted once.
-pub(super) fn due_together<'a>(due: impl Iterator<Item = &'a Due>) -> f64 {
-    let mut seen = HashSet::new();
-    due.filter(|due| seen.insert(&due.model)).map(|due| due.seconds).sum()
+/// A trial of the front, with what its models will need.
+#[derive(Debug)]
+pub(super) struct Standing {
+    pub(super) trial: u64,
+    pub(super) due: Vec<Due>,
+    /// Seconds to look at them on the test part, and to time them.
+    pub(super) look: f64,
+}
+
+/// Seconds that the models of several trials take, each training counted once.
+pub(super) fn seconds_together<'a>(front: impl Iterator<Item = &'a Standing>) -> f64 {
+    let (mut seen, mut seconds) = (HashSet::new(), 0.0);
+    for standing in front {
+        let due = standing.due.iter().filter(|due| seen.insert(&due.model));
+        seconds += standing.look + due.map(|due| due.seconds).sum::<f64>();
+    }
+    seconds
+}
+
+/// Models of single trainings that were made, as several ensembles may share them, and those of the first
+/// folds of what is on the front.
+#[derive(Debug, Default)]
+pub(super) struct Models {
+    made: HashMap<(String, usize), Made>,
+    folds: HashMap<String, Arc<Folds>>,
+}
+
+impl Models {
+    /// Keeps what the folds of a training gave as long as the front needs it.
+    pub(super) fn keep(&mut self, model: &str, folds: &Arc<Folds>) {
+        self.folds.insert(model.to_owned(), Arc::clone(folds));
+    }
+
+    /// Forgets the folds of what has left the front.
+    pub(super) fn retain<'a>(&mut self, front: impl Iterator<Item = &'a Standing>) {
+        let due: HashSet<&str> = front.flat_map(|it| &it.due).map(|due| due.model.as_str()).collect();
+        self.folds.retain(|model, _| due.contains(model.as_str()));
+    }
 }
 
 impl TableObjective {
@@ -58,6 +103,80 @@ impl TableObjective {
         let learnt: usize = splits.folds.iter().map(|fold| fold.train.len()).sum();
         let judge = if splits.folds.len() > 1 { splits.learn.len() } else { 0 };
         GROWTH * folds * (judge + splits.all.len()) as f64 / learnt.max(1) as f64
+    }
+
+    /// About how long looking at the models of a trial takes, where a row takes so many seconds.
+    pub(super) fn seconds_to_look(&self, row: f64) -> f64 {
+        let problem = self.problem();
+        let times = if problem.is_copy.is_empty() { 1 } else { 2 };
+        row * (times * problem.splits.test.len() + latency::PREDICTED) as f64
+    }
+
+    /// The search is over: from now on trainings have all the time until the deadline.
+    pub fn deliver_by(&mut self, stop: Arc<AtomicBool>, deadline: Option<Instant>) {
+        self.trainer.end_by(stop, deadline);
+        self.trainer.keep_for_delivery(None);
+    }
+
+    /// Makes the models of a front, what matters most first, and hands over those of each trial, or why it
+    /// has none. Returns the trials whose models could not be made in time; of at least one they are made
+    /// whatever the time. `seed` gives the seed of a trial.
+    ///
+    /// # Errors
+    /// The first of `take`.
+    pub fn deliver<E>(
+        &mut self,
+        front: &[&FrozenTrial],
+        seed: &dyn Fn(u64) -> u64,
+        take: &mut dyn FnMut(&Self, &FrozenTrial, Result<Made, TrialError>) -> Result<(), E>,
+    ) -> Result<Vec<u64>, E> {
+        let (mut late, mut is_any_made) = (Vec::new(), false);
+        for trial in self.in_order(front) {
+            let found = match self.has_time_to_make(trial) {
+                true => self.make(trial, seed(trial.number)),
+                false => Err(TrialError::Interrupted),
+            };
+            match found {
+                Err(TrialError::Interrupted) if !self.trainer.is_stopped() => late.push(trial),
+                found => {
+                    is_any_made |= found.is_ok();
+                    take(self, trial, found)?;
+                }
+            }
+        }
+        let bytes = |trial: &FrozenTrial| trial.values.as_ref().map_or(f64::INFINITY, |values| values[1]);
+        let smallest = (0..late.len()).min_by(|a, b| bytes(late[*a]).total_cmp(&bytes(late[*b])));
+        if let Some(at) = smallest.filter(|_| !is_any_made) {
+            self.trainer.without_deadline();
+            let trial = late.remove(at);
+            let found = self.make(trial, seed(trial.number));
+            take(self, trial, found)?;
+        }
+        Ok(late.into_iter().map(|trial| trial.number).collect())
+    }
+
+    /// The best small one, the best, then from the better to the worse.
+    fn in_order<'a>(&self, front: &[&'a FrozenTrial]) -> Vec<&'a FrozenTrial> {
+        let mut order: Vec<(Vec<f64>, &FrozenTrial)> = Vec::new();
+        for trial in front {
+            order.extend(trial.values.as_ref().map(|it| (objective::orient(self.objectives(), it), *trial)));
+        }
+        order.sort_by(|(a, _), (b, _)| b[0].total_cmp(&a[0]));
+        // Fewer bytes are better.
+        if let Some(small) = order.iter().position(|(point, _)| -point[1] <= SMALL) {
+            order[..=small].rotate_right(1);
+        }
+        order.into_iter().map(|(_, trial)| trial).collect()
+    }
+
+    /// Whether the models of a trial of the front may be made in the time that is left.
+    fn has_time_to_make(&self, trial: &FrozenTrial) -> bool {
+        let front = lock(&self.front);
+        let Some(standing) = front.items().find(|it| it.trial == trial.number) else { return true };
+        let models = lock(&self.models);
+        let is_made = |due: &Due| models.made.keys().any(|(model, _)| *model == due.model);
+        let due = standing.due.iter().filter(|due| !is_made(due));
+        self.trainer.has(due.map(|due| due.seconds).sum::<f64>() / GROWTH + standing.look)
     }
 
     /// Evaluates a configuration outside of a study, and makes its models.
@@ -117,8 +236,9 @@ impl TableObjective {
     fn make_one(&self, member: &EnsembleMember, share: f64) -> Result<Made, TrialError> {
         let rounds = ((member.rounds as f64 * share) as usize).max(1);
         let EnsembleMember { configuration, seed, after, .. } = member;
-        let key = format!("{rounds} {seed} {configuration}");
-        if let Some(found) = lock(&self.models).get(&key) {
+        let model = Due::new(configuration, *seed, 0.0).model;
+        let key = (model, rounds);
+        if let Some(found) = lock(&self.models).made.get(&key) {
             return Ok(found.clone());
         }
         let as_judged = Setting::of(configuration);
@@ -128,11 +248,14 @@ impl TableObjective {
             self.trainer.train(setting, part, *seed).map(|trained| self.pipeline(trained, *after))
         };
         let judge = match self.problem().splits.folds.len() {
-            1 => one(&as_judged, Part::Fold(0))?,
+            1 => {
+                let found = lock(&self.models).folds.get(&key.0).map(|folds| folds.first.clone());
+                found.map_or_else(|| one(&as_judged, Part::Fold(0)), |first| Ok(first.with_after(*after)))?
+            }
             _ => one(&known, Part::Learn)?,
         };
         let made = Made::new(judge, one(&known, Part::All)?);
-        lock(&self.models).insert(key, made.clone());
+        lock(&self.models).made.insert(key, made.clone());
         Ok(made)
     }
 
@@ -155,7 +278,8 @@ mod tests {
     #[test]
     fn what_models_share_is_due_once() {
         let due = |seed, seconds| Due::new(&Configuration::new(), seed, seconds);
-        let all = [due(1, 2.0), due(2, 3.0), due(1, 2.0)];
-        assert_eq!(due_together(all.iter()), 5.0);
+        let all = [vec![due(1, 2.0), due(2, 3.0)], vec![due(1, 2.0)]];
+        let all = all.map(|due| Standing { trial: 0, due, look: 0.5 });
+        assert_eq!(seconds_together(all.iter()), 6.0);
     }
 }

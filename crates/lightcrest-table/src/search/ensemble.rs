@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::deliver::Due;
 use super::judge::{Folds, Judged, mean};
+use super::latency;
 use super::objective::TableObjective;
 use super::trainer::{failed, lock};
 use crate::algorithm::{Algorithm, Setting};
@@ -183,6 +184,8 @@ impl TableObjective {
         let (score, standard_error) = self.score(&predictions, after.threshold)?;
         let counts: Vec<u32> = picked.iter().map(|(_, count)| *count).collect();
         let first = Pipeline { after, ..self.joined(&first, &counts) };
+        let rows = &self.problem().splits.folds[0].validation;
+        let row = latency::seconds_a_row(&first, self.problem().table(), rows);
         let latencies: Option<Vec<f64>> = picked.iter().map(|(candidate, _)| candidate.latency_us).collect();
         let member = |(candidate, picks): (Candidate, u32)| Picked {
             member: EnsembleMember { picks, ..candidate.member },
@@ -197,7 +200,8 @@ impl TableObjective {
             after,
             latency_us: latencies.map(|all| all.iter().sum()),
             seconds: picked.iter().map(|(candidate, _)| candidate.seconds).sum(),
-            folds: Folds { predictions, first },
+            look: self.seconds_to_look(row),
+            folds: Arc::new(Folds { predictions, first }),
             members: picked.into_iter().map(member).collect(),
         })
     }
@@ -213,7 +217,7 @@ impl TableObjective {
                 (candidate.bytes, candidate.latency_us) = (judged.bytes, judged.latency_us);
             }
             candidate.seconds = judged.seconds;
-            candidate.folds = Some(Arc::new(judged.folds));
+            candidate.folds = Some(judged.folds);
         }
         Ok(candidates)
     }

@@ -1,5 +1,7 @@
 //! What a trial's folds tell: a model a fold, judged by rows that it did not learn from.
 
+use std::sync::Arc;
+
 use lightcrest::objective::TrialError;
 
 use super::calibrate::{self, Judged as Predicted};
@@ -32,7 +34,9 @@ pub(super) struct Judged {
     pub(super) latency_us: Option<f64>,
     /// About how long its models take to make.
     pub(super) seconds: f64,
-    pub(super) folds: Folds,
+    /// About how long looking at them takes.
+    pub(super) look: f64,
+    pub(super) folds: Arc<Folds>,
     /// Of an ensemble.
     pub(super) members: Vec<Picked>,
 }
@@ -47,7 +51,7 @@ impl TableObjective {
         let (folds, task, k) = (&problem.splits.folds, problem.task(), problem.classes);
         let shape = After { log: setting.log_target(), ..After::default() };
         let (mut predictions, mut rounds) = (Vec::new(), Vec::new());
-        let (mut first, mut latency_us, mut seconds) = (None, None, 0.0);
+        let (mut first, mut latency_us, mut seconds, mut row) = (None, None, 0.0, 0.0);
         for (fold, rows) in folds.iter().enumerate() {
             let mut trained = self.trainer.train(setting, Part::Fold(fold), seed)?;
             let mut judged = std::mem::take(&mut trained.validation);
@@ -58,7 +62,9 @@ impl TableObjective {
             if fold == 0 {
                 let pipeline = self.pipeline(trained, shape);
                 let limited = self.limits.latency_us.is_some();
-                latency_us = limited.then(|| latency(&pipeline, problem.table(), &rows.validation).alone_us);
+                latency_us =
+                    limited.then(|| latency::latency(&pipeline, problem.table(), &rows.validation).alone_us);
+                row = latency::seconds_a_row(&pipeline, problem.table(), &rows.validation);
                 first = Some((pipeline.to_bytes().len() as f64, pipeline));
             }
             let bytes = first.as_ref().map_or(0.0, |(bytes, _)| *bytes);
@@ -96,7 +102,8 @@ impl TableObjective {
             after,
             latency_us,
             seconds: self.seconds_to_make(seconds),
-            folds: Folds { predictions, first },
+            look: self.seconds_to_look(row),
+            folds: Arc::new(Folds { predictions, first }),
             members: Vec::new(),
         })
     }

@@ -17,11 +17,10 @@ use lightcrest::pareto::{Archive, dominates};
 use lightcrest::{Configuration, Objective, Trial};
 
 use super::Problem;
-use super::deliver::{Due, due_together};
+use super::deliver::{Due, Models, Standing, seconds_together};
 use super::ensemble::{Candidate, EnsembleMember, Picked, Pool};
 use super::honest::{self, Record};
-use super::judge::Judged;
-use super::made::Made;
+use super::judge::{Folds, Judged};
 use super::trainer::{Trained, Trainer, lock};
 use crate::algorithm::{Algorithm, Setting};
 use crate::error::TableError;
@@ -45,12 +44,11 @@ pub struct TableObjective {
     /// The seed of every trial, and the members of an ensemble, where one model is made again.
     seed: Option<u64>,
     pub(super) members: Vec<EnsembleMember>,
-    /// The front so far, with the trainings that its models will need.
-    front: Mutex<Archive<Vec<Due>>>,
+    /// The front so far, with what its models will need.
+    pub(super) front: Mutex<Archive<Standing>>,
     pub(super) pool: Mutex<Pool>,
     records: Mutex<Vec<Record>>,
-    /// Models of single trainings that were made: several ensembles may share them.
-    pub(super) models: Mutex<HashMap<String, Made>>,
+    pub(super) models: Mutex<Models>,
 }
 
 impl TableObjective {
@@ -123,9 +121,9 @@ impl TableObjective {
                 [] => vec![due(&trial.configuration, self.seed(seed(trial.number)))],
                 members => members.iter().map(|it| due(&it.configuration, it.seed)).collect(),
             };
-            front.insert(point.to_vec(), due);
+            front.insert(point.to_vec(), Standing { trial: trial.number, due, look: 0.0 });
         }
-        self.trainer.keep_for_delivery(due_together(front.items().flatten()));
+        self.trainer.keep_for_delivery(Some(seconds_together(front.items())));
     }
 
     /// When trainings give up: when the flag is set, or after a moment.
@@ -151,20 +149,29 @@ impl TableObjective {
     /// Takes a trial up into the front, unless another one is better in everything.
     ///
     /// # Errors
-    /// [`TrialError::Interrupted`] if there is no time left to make its models.
-    fn stand(&self, point: &[f64], due: &[Due]) -> Result<(), TrialError> {
+    /// [`TrialError::Pruned`] if there is no time left to make its models beside those of the others; the
+    /// best so far comes before them.
+    fn stand(&self, point: &[f64], standing: Standing, folds: Option<&Arc<Folds>>) -> Result<(), TrialError> {
         let mut front = lock(&self.front);
         if front.dominates(point) {
             return Ok(());
         }
         let others = front.points().zip(front.items()).filter(|(other, _)| !dominates(point, other));
-        let seconds = due_together(others.flat_map(|(_, due)| due).chain(due));
+        let seconds = seconds_together(others.map(|(_, other)| other).chain([&standing]));
         // The first one is there whatever happens.
         if !front.is_empty() && !self.trainer.has_time_for(seconds) {
-            return Err(TrialError::Interrupted);
+            let is_best = front.points().all(|other| other[0] < point[0]);
+            if !is_best || !self.trainer.has_time_for(seconds_together([&standing].into_iter())) {
+                return Err(TrialError::Pruned { reason: "no time is left to make its models".into() });
+            }
         }
-        front.insert(point.to_vec(), due.to_vec());
-        self.trainer.keep_for_delivery(seconds);
+        let mut models = lock(&self.models);
+        if let ([due], Some(folds), 1) = (&standing.due[..], folds, self.problem().splits.folds.len()) {
+            models.keep(&due.model, folds);
+        }
+        front.insert(point.to_vec(), standing);
+        models.retain(front.items());
+        self.trainer.keep_for_delivery(Some(seconds));
         Ok(())
     }
 
@@ -262,7 +269,8 @@ impl Objective for TableObjective {
                 [] => vec![Due::new(trial.configuration(), seed, judged.seconds)],
                 members => members.iter().map(Picked::due).collect(),
             };
-            self.stand(&point, &due)?;
+            let folds = judged.members.is_empty().then_some(&judged.folds);
+            self.stand(&point, Standing { trial: trial.number(), due, look: judged.look }, folds)?;
             self.record(trial.number(), values[1], &judged);
         }
         let mut evaluation = Evaluation { values, constraints, ..Evaluation::default() };
@@ -291,7 +299,7 @@ impl Objective for TableObjective {
                 bytes: judged.bytes,
                 latency_us: judged.latency_us,
                 seconds: judged.seconds,
-                folds: Some(Arc::new(judged.folds)),
+                folds: Some(judged.folds),
             };
             self.offer(&setting, candidate);
         }

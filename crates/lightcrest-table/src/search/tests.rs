@@ -7,9 +7,13 @@ use crate::metric::Metric;
 use crate::pipeline::{After, Member, Pipeline};
 use crate::read::Source;
 use crate::table::{LearnConfig, learn};
+use lightcrest::objective::TrialError;
 use lightcrest::space::Configuration;
 use lightcrest::{FrozenTrial, Objective, Trial};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 pub(super) fn problem(text: &str, change: impl Fn(&mut LearnConfig)) -> Problem {
     let source = Source::from_bytes(Path::new("t.csv"), text.as_bytes().to_vec()).unwrap();
@@ -249,6 +253,67 @@ fn a_model_of_all_rows_keeps_the_bound_that_its_trial_kept() {
     }
 }
 
+/// An objective with some trials behind it, and those of its front.
+fn searched(effort: Effort) -> (TableObjective, Vec<FrozenTrial>) {
+    let problem = problem(&learnable(1500), |_| {});
+    let list = portfolio(&problem);
+    let mut objective = TableObjective::new(problem, Limits::default(), 1).unwrap();
+    objective.lighten(effort);
+    let trial = |(number, configuration): (usize, &Configuration)| {
+        let evaluation = objective.evaluate(&mut Trial::detached(configuration.clone(), 7)).unwrap();
+        let mut trial = FrozenTrial::complete(number as u64, configuration.clone(), evaluation.values);
+        trial.attributes = evaluation.attributes.into_iter().collect();
+        trial
+    };
+    let trials = list.iter().take(3).enumerate().map(trial).collect();
+    (objective, trials)
+}
+
+/// The trials that have models, in the order in which they were made, and those that came too late.
+fn delivered(objective: &mut TableObjective, trials: &[FrozenTrial]) -> (Vec<u64>, Vec<u64>) {
+    let (front, mut made) = (trials.iter().collect::<Vec<_>>(), Vec::new());
+    let late = objective.deliver(&front, &|_| 7, &mut |_, trial, found| {
+        made.push(trial.number);
+        found.map(drop)
+    });
+    (made, late.unwrap())
+}
+
+#[test]
+fn what_matters_most_is_made_first_and_something_always() {
+    let (mut objective, mut trials) = searched(Effort::default());
+    let (constant, best) = (&trials[0], &trials[2]);
+    assert!(best.values.as_ref().unwrap()[0] < constant.values.as_ref().unwrap()[0]);
+    // As if the best were large.
+    trials[2].values.as_mut().unwrap()[1] = 1e6;
+    objective.deliver_by(Arc::default(), None);
+    assert_eq!(delivered(&mut objective, &trials), (vec![1, 2, 0], vec![]));
+
+    // No time is left: the smallest model is made all the same.
+    let (mut objective, trials) = searched(Effort::default());
+    objective.deliver_by(Arc::default(), Some(Instant::now()));
+    let (made, mut late) = delivered(&mut objective, &trials[1..]);
+    assert_eq!((made, late.pop()), (vec![1], Some(2)));
+    // Nor is it for a user who gives up.
+    let (mut objective, trials) = searched(Effort::default());
+    objective.deliver_by(Arc::new(AtomicBool::new(true)), None);
+    let front: Vec<&FrozenTrial> = trials[1..].iter().collect();
+    let given_up = objective.deliver(&front, &|_| 7, &mut |_, _, found| found.map(drop));
+    assert!(matches!(given_up, Err(TrialError::Interrupted)), "{given_up:?}");
+}
+
+/// Where one fold judges, its model is that which the test is looked at with; another process makes it again.
+#[test]
+fn the_model_of_the_only_fold_is_kept() {
+    let effort = Effort { folds: 1, ..Effort::default() };
+    let ((kept, trials), (_, again)) = (searched(effort), searched(effort));
+    let mut fresh = TableObjective::new(problem(&learnable(1500), |_| {}), Limits::default(), 1).unwrap();
+    fresh.lighten(effort);
+    let (kept, fresh) = (kept.make(&trials[2], 7).unwrap(), fresh.make(&again[2], 7).unwrap());
+    assert_eq!(kept.judge.to_bytes(), fresh.judge.to_bytes());
+    assert_ne!(kept.judge, kept.model);
+}
+
 #[test]
 fn an_ensemble_is_the_weighted_mean_of_earlier_models_and_is_made_again() {
     let problem = problem(&learnable(500), |_| {});
@@ -352,9 +417,13 @@ fn a_diagnosis_tells_what_a_model_lives_on() {
     let rows = &problem.splits.test;
     let targets: Vec<f64> = rows.iter().map(|row| problem.targets[*row as usize]).collect();
     let predictions = judge.predict_rows(problem.table(), rows);
-    let look = || diagnose(&judge, Metric::LogLoss, problem.table(), rows, &predictions, &targets);
-    let found = look();
-    assert_eq!(found, look(), "it is no draw");
+    let metric = Metric::LogLoss;
+    let look = |most| diagnose(&judge, metric, problem.table(), rows, &predictions, &targets, most);
+    let found = look(usize::MAX);
+    assert_eq!(found, look(usize::MAX), "it is no draw");
+    // Where time is short, nothing is said of columns rather than something that is noise.
+    let hasty = look(100);
+    assert!(hasty.importance.is_empty() && hasty.confusion == found.confusion);
     let order: Vec<&str> = found.importance.iter().map(|it| it.column.as_str()).collect();
     assert_eq!(&order[..2], ["x", "c"], "{:?}", found.importance);
     assert!(found.importance[1].loss > 10.0 * found.importance.get(2).map_or(0.0, |noise| noise.loss.abs()));

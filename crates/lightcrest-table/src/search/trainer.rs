@@ -129,24 +129,36 @@ impl Trainer {
         (self.stop, self.deadline) = (stop, deadline);
     }
 
-    fn ends(&self) -> bool {
-        let kept = self.delivery.load(Ordering::Relaxed);
-        self.stop.load(Ordering::Relaxed) || !self.has(Duration::from_millis(kept))
+    /// Trainings give up when the flag is set, and only then.
+    pub(super) fn without_deadline(&mut self) {
+        self.deadline = None;
     }
 
-    /// Whether so much time is left.
-    fn has(&self, time: Duration) -> bool {
+    fn ends(&self) -> bool {
+        let kept = 1e-3 * self.delivery.load(Ordering::Relaxed) as f64;
+        self.is_stopped() || !self.has(kept)
+    }
+
+    /// Whether the flag is set.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Whether so many seconds are left.
+    pub(super) fn has(&self, seconds: f64) -> bool {
+        let time = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX / 2);
         self.deadline.is_none_or(|deadline| Instant::now() + time < deadline)
     }
 
     /// Whether models that take so many seconds can be made in the time that is left.
     pub(super) fn has_time_for(&self, seconds: f64) -> bool {
-        self.has(Duration::try_from_secs_f64(seconds + self.preparation()).unwrap_or(Duration::MAX / 2))
+        self.has(seconds + self.preparation())
     }
 
-    /// Keeps so many seconds for making models, from now on.
-    pub(super) fn keep_for_delivery(&self, seconds: f64) {
-        self.delivery.store((1e3 * (seconds + self.preparation())) as u64, Ordering::Relaxed);
+    /// Keeps so many seconds for making models, from now on; none when they are made.
+    pub(super) fn keep_for_delivery(&self, seconds: Option<f64>) {
+        let seconds = seconds.map_or(0.0, |seconds| seconds + self.preparation());
+        self.delivery.store((1e3 * seconds) as u64, Ordering::Relaxed);
     }
 
     /// Seconds that the features of all rows will take: those of the other parts took about as long.

@@ -1,9 +1,9 @@
-//! How the budget's time is shared out between reading, trials and writing, over all runs of a study.
+//! How the budget's time is shared out between reading, trials, models and writing, over all runs of a study.
 
 use std::fs;
 use std::time::{Duration, Instant};
 
-use lightcrest_table::fit::{LEAST_TIME, RESERVE};
+use lightcrest_table::fit::{LEAST_TIME, LOOKING, RESERVE};
 use serde::{Deserialize, Serialize};
 
 use crate::error::CliError;
@@ -17,7 +17,7 @@ struct Spent {
     seconds: f64,
 }
 
-/// When the trials of this run must end.
+/// When the trials and the models of this run must end.
 pub(super) struct Clock {
     begun: Instant,
     spent: Duration,
@@ -45,8 +45,20 @@ impl Clock {
     /// What is left for trials from now on.
     pub(super) fn trials(&self) -> Option<Duration> {
         let least = if self.is_first { LEAST_TIME } else { Duration::ZERO };
-        let left = self.left?.mul_f64(1.0 - RESERVE).saturating_sub(self.begun.elapsed());
+        let left = self.left?.mul_f64(1.0 - LOOKING - RESERVE).saturating_sub(self.begun.elapsed());
         Some(left.max(least))
+    }
+
+    /// When the models must be made; none where nothing limits them, as where the budget was spent before
+    /// this run: then it makes those that are missing.
+    pub(super) fn models(&self) -> Option<Instant> {
+        let left = self.left.filter(|left| !left.is_zero())?;
+        Some(self.begun + left.mul_f64(1.0 - RESERVE))
+    }
+
+    /// The time for finding out what columns are worth to the models; none without a limit.
+    pub(super) fn looking(&self) -> Option<Duration> {
+        self.models().and(self.left).map(|left| left.mul_f64(LOOKING))
     }
 
     /// Says how long all runs took, this one with them. One that ended because time was up has spent the

@@ -6,12 +6,14 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
+use std::time::{Duration, Instant};
 
 use lightcrest::Study;
 use lightcrest::history::FrozenTrial;
 use lightcrest::objective::TrialError;
 use lightcrest_report::{ColumnImportance, Confusion, Reliability};
 use lightcrest_table::diagnosis::{self, Diagnosis, Importance, diagnose};
+use lightcrest_table::fit::too_late;
 use lightcrest_table::metric::Metric;
 use lightcrest_table::predict::scores;
 use lightcrest_table::search::{Effort, Made, TableObjective, latency};
@@ -31,42 +33,59 @@ pub(super) struct Finish<'a> {
     pub(super) effort: Effort,
     pub(super) study: &'a Study,
     pub(super) folder: &'a RunFolder,
-    pub(super) objective: &'a TableObjective,
 }
 
 impl Finish<'_> {
     /// Writes the models that are not there yet and removes those that have left the front; returns what the
-    /// user should know of them.
+    /// user should know of them. `looking` is the time for finding out what columns are worth.
     ///
     /// # Errors
     /// The first failure.
-    pub(super) fn run(&self) -> Result<Vec<String>, CliError> {
-        let front = self.study.front();
+    pub(super) fn run(
+        &self,
+        objective: &mut TableObjective,
+        mut looking: Option<Duration>,
+    ) -> Result<Vec<String>, CliError> {
+        let mut front = self.study.front();
         for number in self.folder.models()? {
             if !front.iter().any(|trial| trial.number == number) {
                 self.folder.forget_model(number)?;
             }
         }
-        let one = |trial: &&FrozenTrial| {
-            let note = self.one(trial).map_err(|source| CliError::Model { trial: trial.number, source });
-            note.transpose()
-        };
-        front.iter().filter_map(one).collect()
+        let mut missing = Vec::new();
+        for trial in front.drain(..) {
+            if ModelCard::read(&self.folder.model(trial.number))?.is_none() {
+                missing.push(trial);
+            }
+        }
+        let mut notes = Vec::new();
+        let seed = |number| self.study.trial_seed(number);
+        let late = objective.deliver(&missing, &seed, &mut |objective, trial, found| {
+            let written = match found {
+                Ok(made) => self.write(objective, trial, &made, &mut looking),
+                Err(TrialError::Failed { reason }) => {
+                    Ok(Some(format!("trial {} has no model: {reason}", trial.number)))
+                }
+                Err(error) => Err(error.into()),
+            };
+            notes.extend(written.map_err(|source| CliError::Model { trial: trial.number, source })?);
+            Ok::<(), CliError>(())
+        })?;
+        notes.extend(too_late(&late).map(|text| format!("{text}, or the same command again makes them")));
+        Ok(notes)
     }
 
-    fn one(&self, trial: &FrozenTrial) -> Result<Option<String>, Cause> {
+    /// Writes a model; returns what the user should know of it.
+    fn write(
+        &self,
+        objective: &TableObjective,
+        trial: &FrozenTrial,
+        made: &Made,
+        looking: &mut Option<Duration>,
+    ) -> Result<Option<String>, Cause> {
         let folder = self.folder.model(trial.number);
-        if ModelCard::read(&folder)?.is_some() {
-            return Ok(None);
-        }
         let seed = self.study.trial_seed(trial.number);
-        let made = match self.objective.make(trial, seed) {
-            Err(TrialError::Failed { reason }) => {
-                return Ok(Some(format!("trial {} has no model: {reason}", trial.number)));
-            }
-            made => made?,
-        };
-        let problem = self.objective.problem();
+        let problem = objective.problem();
         let (splits, table) = (&problem.splits, problem.table());
         let mut metrics = BTreeMap::new();
         let targets: Vec<f64> = splits.test.iter().map(|row| problem.targets[*row as usize]).collect();
@@ -86,7 +105,7 @@ impl Finish<'_> {
         let (metric, threshold) = (problem.metric, made.judge.after.threshold);
         let error = metric.standard_error(&predictions, problem.classes, &targets, threshold, &clusters);
         metrics.extend(error.map(|error| ("test_standard_error".to_owned(), error)));
-        let expected = self.objective.expected(trial.number);
+        let expected = objective.expected(trial.number);
         metrics.extend(expected.map(|score| (format!("expected_{}", metric.name()), score)));
         let times = latency(&made.model, table, &splits.learn);
         metrics.insert("model_bytes".into(), made.bytes.len() as f64);
@@ -105,11 +124,16 @@ impl Finish<'_> {
         let name = format!("{}-trial-{:04}", self.study.definition().name, trial.number);
         let model = ModelSpec {
             configuration: trial.configuration.clone(),
-            seed: self.objective.seed(seed),
+            seed: objective.seed(seed),
             members: TableObjective::members(trial),
         };
         let config = model_spec(self.file.text(), &name, &model, self.effort)?;
         write_file(&folder.join("config.toml"), self.file.rewritten(&config, &folder).as_bytes())?;
+        let begun = Instant::now();
+        // Half of the time that is left for that, as others follow; the first ones matter most.
+        let most = looking.map_or(usize::MAX, |left| (0.5e6 * left.as_secs_f64() / times.batch_us) as usize);
+        let found = diagnose(&made.judge, metric, table, &splits.test, &predictions, &targets, most);
+        *looking = looking.map(|left| left.saturating_sub(begun.elapsed()));
         let card = ModelCard {
             files: ModelCard::fitted(onnx.is_some()),
             data: self.study.definition().name.clone(),
@@ -120,11 +144,7 @@ impl Finish<'_> {
             engine: None,
             refit: None,
             layers: Vec::new(),
-            diagnosis: Some(shown(
-                diagnose(&made.judge, metric, table, &splits.test, &predictions, &targets),
-                &made,
-                metric,
-            )),
+            diagnosis: Some(shown(found, made, metric)),
         };
         card.write(&folder)?;
         Ok(note)

@@ -122,10 +122,10 @@ pub(crate) fn fit(arguments: &FitArguments) -> Result<(), CliError> {
     let steps = Steps { unit: "fold", of: Box::new(move |_| Some(folds)) };
     let folder = Arc::clone(&session.folder);
     let summary = session.run(&objective, &(), steps, timeout).map_err(CliError::Broken)?;
-    // The models of the front are made in any case; only a second Ctrl-C keeps them from that.
-    objective.end_by(Arc::new(AtomicBool::new(false)), None);
-    let finish = Finish { file, effort, study: &session.study, folder: &folder, objective: &objective };
-    let notes = finish.run()?;
+    // After Ctrl-C, too, the models of the front are made; only a second one keeps them from that.
+    objective.deliver_by(Arc::new(AtomicBool::new(false)), clock.models());
+    let finish = Finish { file, effort, study: &session.study, folder: &folder };
+    let notes = finish.run(&mut objective, clock.looking())?;
     if !arguments.quiet {
         notes.iter().for_each(|line| tell(line));
     }

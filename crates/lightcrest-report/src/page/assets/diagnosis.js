@@ -36,7 +36,7 @@ function drawDiagnosis() {
     const more = now().importance.length - rows.length;
     place("importance-note").textContent = rows.length
       ? `What ${now().metric.toLowerCase()} loses when a column is dealt out to other rows${more ? `; ${more} columns that matter less are not shown` : ""}.`
-      : "This model reads no column.";
+      : "This model reads no column, or there was no time to try it without some.";
     if (!rows.length) return;
     const longest = Math.max(...rows.map((row) => textWidth(row.column)));
     const left = Math.min(longest + 12, width * 0.48), right = width - 62;
