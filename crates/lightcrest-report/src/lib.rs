@@ -47,8 +47,8 @@ mod view;
 
 pub use csv::front_csv;
 pub use data::{
-    ColumnImportance, Confusion, Diagnosis, Fact, Importance, Layer, LayerChange, Metric, Model, Parameter,
-    Reliability, ReportData, Scale, Surrogate, SurrogateAxis, SurrogateFrame, SurrogateNext,
+    ColumnImportance, Confusion, Diagnosis, Fact, Importance, Layer, LayerChange, Learning, Metric, Model,
+    Parameter, Reliability, ReportData, Scale, Surrogate, SurrogateAxis, SurrogateFrame, SurrogateNext,
     SurrogateSection, SurrogateTrial, TableColumn, TableSection, Trial,
 };
 pub use export::{moment, trials_csv, trials_jsonl};

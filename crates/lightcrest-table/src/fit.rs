@@ -22,7 +22,9 @@ use crate::error::TableError;
 use crate::metric::Metric;
 use crate::predict::scores;
 use crate::read::Source;
-use crate::search::{Effort, Limits, Made, Problem, ProblemConfig, TableObjective, portfolio_within, space};
+use crate::search::{
+    Effort, Limits, Made, Problem, ProblemConfig, TableObjective, Until, portfolio_within, space,
+};
 use crate::table::{LearnConfig, learn};
 
 /// The share of the time that reading a table may take, or else a part of its rows is read.
@@ -31,6 +33,8 @@ pub const READ: f64 = 0.3;
 pub const RESERVE: f64 = 0.04;
 /// The share of the time that finding out what columns are worth may take.
 pub const LOOKING: f64 = 0.05;
+/// What a first model may take beyond the time, as a share of it: it matters more than a moment.
+pub const GRACE: f64 = 0.05;
 /// The least time for trials, in which a constant is made in any case.
 pub const LEAST_TIME: Duration = Duration::from_millis(300);
 
@@ -143,9 +147,13 @@ pub fn fit(source: Source, config: &FitConfig) -> Result<Fit, TableError> {
         return Err(TableError::Stopped);
     }
 
-    objective.deliver_by(Arc::clone(&config.stop), left(1.0).map(|left| Instant::now() + left));
-    let (front, mut made) = (study.front(), Vec::new());
-    let late = objective.deliver(&front, &|number| study.trial_seed(number), &mut |_, trial, found| {
+    let until = Until {
+        stop: Arc::clone(&config.stop),
+        deadline: left(1.0).map(|left| Instant::now() + left),
+        grace: config.time.unwrap_or_default().mul_f64(GRACE),
+    };
+    let (front, seed, mut made) = (study.front(), |number| study.trial_seed(number), Vec::new());
+    let late = objective.deliver(&front, &seed, &until, &mut |_, trial, found| {
         match found {
             Ok(models) => made.push((trial.clone(), models)),
             Err(TrialError::Interrupted) => return Err(TableError::Stopped),

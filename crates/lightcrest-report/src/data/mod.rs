@@ -200,6 +200,18 @@ pub struct Diagnosis {
     pub metric: String,
     /// What the metric loses when the values of a column are dealt out to other rows, the largest first.
     pub importance: Vec<ColumnImportance>,
+    /// How the score grows with the rows that are learnt from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learning: Option<Learning>,
+}
+
+/// A learning curve of rows: (rows learnt from, score).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Learning {
+    /// By the same rows each time, from few to many.
+    pub measured: Vec<(usize, f64)>,
+    /// Of all rows, as the curve goes on.
+    pub continued: (usize, f64),
 }
 
 /// Rows whose probabilities are alike.

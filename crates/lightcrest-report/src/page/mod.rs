@@ -112,6 +112,11 @@ fn diagnosis_card() -> Markup {
                     div #diagnosis-importance.chart {}
                 }
             }
+            div #diagnosis-learning-part {
+                h3 { "Would more rows help?" }
+                p.note { "Models of a part of the rows, by rows that none of them saw; then what all rows are expected to add." }
+                div #diagnosis-learning.chart {}
+            }
             div #diagnosis-confusion.scroll {}
         }
     }

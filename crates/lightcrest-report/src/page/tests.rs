@@ -296,9 +296,11 @@ fn predictions_are_shown_where_there_are_some() {
         predicted: vec![],
         metric: "Log loss".into(),
         importance: vec![importance],
+        learning: Some(Learning { measured: vec![(20, 0.7), (40, 0.6)], continued: (64, 0.55) }),
     });
     let page = report(&data);
     assert!(page.contains("id=\"diagnosis\"") && page.contains("href=\"#diagnosis\""));
+    assert!(page.contains("Would more rows help?") && page.contains("\"continued\":[64,0.55]"));
     assert!(page.contains("age\\u003c18") && page.contains("[[28,2],[3,7]]"));
     alone(&page);
 }

@@ -15,13 +15,14 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use lightcrest::history::FrozenTrial;
 use lightcrest::objective::{self, Evaluation, TrialError};
 use lightcrest::{Configuration, Objective, Trial};
 
 use super::ensemble::EnsembleMember;
+use super::growth::HALF;
 use super::judge::Folds;
 use super::latency;
 use super::made::Made;
@@ -56,6 +57,21 @@ impl Due {
     }
 }
 
+/// When models must be made.
+#[derive(Debug, Clone, Default)]
+pub struct Until {
+    /// Trainings give up when it is set.
+    pub stop: Arc<AtomicBool>,
+    /// When they give up otherwise.
+    pub deadline: Option<Instant>,
+    /// What the first model may take beyond that: it matters more than a moment.
+    pub grace: Duration,
+}
+
+/// What takes the models of a trial, or why it has none.
+pub type Take<'a, E> =
+    &'a mut dyn FnMut(&TableObjective, &FrozenTrial, Result<Made, TrialError>) -> Result<(), E>;
+
 /// A trial of the front, with what its models will need.
 #[derive(Debug)]
 pub(super) struct Standing {
@@ -63,6 +79,8 @@ pub(super) struct Standing {
     pub(super) due: Vec<Due>,
     /// Seconds to look at them on the test part, and to time them.
     pub(super) look: f64,
+    /// The score of the first fold, where it is defined and this process saw it.
+    pub(super) first_fold: Option<f64>,
 }
 
 /// Seconds that the models of several trials take, each training counted once.
@@ -102,7 +120,8 @@ impl TableObjective {
         let splits = &self.problem().splits;
         let learnt: usize = splits.folds.iter().map(|fold| fold.train.len()).sum();
         let judge = if splits.folds.len() > 1 { splits.learn.len() } else { 0 };
-        GROWTH * folds * (judge + splits.all.len()) as f64 / learnt.max(1) as f64
+        let half = HALF * folds / splits.folds.len().max(1) as f64;
+        half + GROWTH * folds * (judge + splits.all.len()) as f64 / learnt.max(1) as f64
     }
 
     /// About how long looking at the models of a trial takes, where a row takes so many seconds.
@@ -112,15 +131,9 @@ impl TableObjective {
         row * (times * problem.splits.test.len() + latency::PREDICTED) as f64
     }
 
-    /// The search is over: from now on trainings have all the time until the deadline.
-    pub fn deliver_by(&mut self, stop: Arc<AtomicBool>, deadline: Option<Instant>) {
-        self.trainer.end_by(stop, deadline);
-        self.trainer.keep_for_delivery(None);
-    }
-
-    /// Makes the models of a front, what matters most first, and hands over those of each trial, or why it
-    /// has none. Returns the trials whose models could not be made in time; of at least one they are made
-    /// whatever the time. `seed` gives the seed of a trial.
+    /// The search is over: makes the models of a front, what matters most first, and hands over those of each
+    /// trial, or why it has none. Returns the trials whose models could not be made in time; of at least one
+    /// they are made whatever the time. `seed` gives the seed of a trial.
     ///
     /// # Errors
     /// The first of `take`.
@@ -128,26 +141,33 @@ impl TableObjective {
         &mut self,
         front: &[&FrozenTrial],
         seed: &dyn Fn(u64) -> u64,
-        take: &mut dyn FnMut(&Self, &FrozenTrial, Result<Made, TrialError>) -> Result<(), E>,
+        until: &Until,
+        take: Take<'_, E>,
     ) -> Result<Vec<u64>, E> {
-        let (mut late, mut is_any_made) = (Vec::new(), false);
-        for trial in self.in_order(front) {
-            let found = match self.has_time_to_make(trial) {
-                true => self.make(trial, seed(trial.number)),
-                false => Err(TrialError::Interrupted),
-            };
-            match found {
-                Err(TrialError::Interrupted) if !self.trainer.is_stopped() => late.push(trial),
-                found => {
-                    is_any_made |= found.is_ok();
-                    take(self, trial, found)?;
+        self.trainer.keep_for_delivery(None);
+        let (mut late, mut is_any_made) = (self.in_order(front), false);
+        // What seems to take too long is tried when the others are made.
+        for is_last in [false, true] {
+            for trial in std::mem::take(&mut late) {
+                let grace = if is_any_made || is_last { Duration::ZERO } else { until.grace };
+                self.trainer.end_by(Arc::clone(&until.stop), until.deadline.map(|deadline| deadline + grace));
+                let found = match is_last || self.has_time_to_make(trial) {
+                    true => self.make(trial, seed(trial.number)),
+                    false => Err(TrialError::Interrupted),
+                };
+                match found {
+                    Err(TrialError::Interrupted) if !self.trainer.is_stopped() => late.push(trial),
+                    found => {
+                        is_any_made |= found.is_ok();
+                        take(self, trial, found)?;
+                    }
                 }
             }
         }
         let bytes = |trial: &FrozenTrial| trial.values.as_ref().map_or(f64::INFINITY, |values| values[1]);
         let smallest = (0..late.len()).min_by(|a, b| bytes(late[*a]).total_cmp(&bytes(late[*b])));
         if let Some(at) = smallest.filter(|_| !is_any_made) {
-            self.trainer.without_deadline();
+            self.trainer.end_by(Arc::clone(&until.stop), None);
             let trial = late.remove(at);
             let found = self.make(trial, seed(trial.number));
             take(self, trial, found)?;
@@ -279,7 +299,7 @@ mod tests {
     fn what_models_share_is_due_once() {
         let due = |seed, seconds| Due::new(&Configuration::new(), seed, seconds);
         let all = [vec![due(1, 2.0), due(2, 3.0)], vec![due(1, 2.0)]];
-        let all = all.map(|due| Standing { trial: 0, due, look: 0.5 });
+        let all = all.map(|due| Standing { trial: 0, due, look: 0.5, first_fold: None });
         assert_eq!(seconds_together(all.iter()), 6.0);
     }
 }

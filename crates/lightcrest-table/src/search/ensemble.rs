@@ -201,6 +201,7 @@ impl TableObjective {
             latency_us: latencies.map(|all| all.iter().sum()),
             seconds: picked.iter().map(|(candidate, _)| candidate.seconds).sum(),
             look: self.seconds_to_look(row),
+            first_fold: self.score_of_first_fold(&predictions, after.threshold),
             folds: Arc::new(Folds { predictions, first }),
             members: picked.into_iter().map(member).collect(),
         })

@@ -36,6 +36,8 @@ pub(super) struct Judged {
     pub(super) seconds: f64,
     /// About how long looking at them takes.
     pub(super) look: f64,
+    /// The score of the first fold, where it is defined.
+    pub(super) first_fold: Option<f64>,
     pub(super) folds: Arc<Folds>,
     /// Of an ensemble.
     pub(super) members: Vec<Picked>,
@@ -103,6 +105,7 @@ impl TableObjective {
             latency_us,
             seconds: self.seconds_to_make(seconds),
             look: self.seconds_to_look(row),
+            first_fold: self.score_of_first_fold(&predictions, after.threshold),
             folds: Arc::new(Folds { predictions, first }),
             members: Vec::new(),
         })
@@ -117,6 +120,13 @@ impl TableObjective {
         let (metric, k) = (self.problem().metric, self.problem().classes);
         let error = metric.standard_error(predictions, k, &targets, threshold, &clusters);
         Ok((score, error.unwrap_or(0.0)))
+    }
+
+    /// The metric of the first fold, where it is defined there.
+    pub(super) fn score_of_first_fold(&self, predictions: &[f64], threshold: f64) -> Option<f64> {
+        let problem = self.problem();
+        let rows = problem.splits.folds.first()?.validation.len() * problem.classes;
+        mean(&self.scores(&predictions[..rows], &After { threshold, ..After::default() }))
     }
 
     /// The metric of each fold that has predictions, where it is defined.

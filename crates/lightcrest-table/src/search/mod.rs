@@ -10,6 +10,7 @@
 //! trainer     features of a part of the rows, and what learns from them
 //! ensemble    weighted means of models of earlier trials
 //! honest      what the best of many trials may be expected to score
+//! growth      what a model gains by the rows that its folds did not learn from
 //! effort      how many folds, rows and rounds the time is enough for
 //! calibrate   temperature, threshold and factor, by rows that were not learnt from
 //! deliver     the models of the front, made of all rows when the search is over
@@ -21,6 +22,7 @@ mod calibrate;
 mod deliver;
 mod effort;
 mod ensemble;
+mod growth;
 mod honest;
 mod judge;
 mod latency;
@@ -31,8 +33,10 @@ mod problem;
 mod space;
 mod trainer;
 
+pub use deliver::{Take, Until};
 pub use effort::Effort;
 pub use ensemble::EnsembleMember;
+pub use growth::LearningCurve;
 pub use latency::{Latency, latency};
 pub use made::Made;
 pub use objective::{Limits, TableObjective};

@@ -19,6 +19,7 @@ use lightcrest::{Configuration, Objective, Trial};
 use super::Problem;
 use super::deliver::{Due, Models, Standing, seconds_together};
 use super::ensemble::{Candidate, EnsembleMember, Picked, Pool};
+use super::growth::{Fractions, LearningCurve};
 use super::honest::{self, Record};
 use super::judge::{Folds, Judged};
 use super::trainer::{Trained, Trainer, lock};
@@ -48,7 +49,11 @@ pub struct TableObjective {
     pub(super) front: Mutex<Archive<Standing>>,
     pub(super) pool: Mutex<Pool>,
     records: Mutex<Vec<Record>>,
+    /// What trials may be expected to score, with how many records that was found by.
+    expected: Mutex<HashMap<u64, (usize, f64)>>,
     pub(super) models: Mutex<Models>,
+    /// Predictions of models of fractions of the first fold's rows: several ensembles may share them.
+    pub(super) fractions: Mutex<Fractions>,
 }
 
 impl TableObjective {
@@ -69,7 +74,9 @@ impl TableObjective {
             front: Mutex::default(),
             pool: Mutex::default(),
             records: Mutex::default(),
+            expected: Mutex::default(),
             models: Mutex::default(),
+            fractions: Mutex::default(),
         })
     }
 
@@ -121,7 +128,7 @@ impl TableObjective {
                 [] => vec![due(&trial.configuration, self.seed(seed(trial.number)))],
                 members => members.iter().map(|it| due(&it.configuration, it.seed)).collect(),
             };
-            front.insert(point.to_vec(), Standing { trial: trial.number, due, look: 0.0 });
+            front.insert(point.to_vec(), Standing { trial: trial.number, due, look: 0.0, first_fold: None });
         }
         self.trainer.keep_for_delivery(Some(seconds_together(front.items())));
     }
@@ -202,19 +209,28 @@ impl TableObjective {
     }
 
     /// What the model of a trial of this process may be expected to score, though it was chosen as the best
-    /// of its size.
-    pub fn expected(&self, trial: u64) -> Option<f64> {
+    /// of its size, and though its folds learnt from fewer rows.
+    pub fn expected(&self, trial: u64, curve: &LearningCurve) -> Option<f64> {
+        Some(self.expected_of_best(trial)? + curve.gain())
+    }
+
+    fn expected_of_best(&self, trial: u64) -> Option<f64> {
         let records = lock(&self.records);
-        let own = records.iter().find(|record| record.trial == trial)?;
-        let others: Vec<&Record> = records.iter().filter(|record| record.bytes <= own.bytes).collect();
-        let rows = honest::Rows {
-            metric: self.problem().metric,
-            outputs: self.problem().classes,
-            targets: &self.judged_targets(),
-            clusters: &self.judged_clusters(),
-            seed: self.problem().seed,
-        };
-        honest::expected(rows, &others)
+        let mut known = lock(&self.expected);
+        // All of the front at once, which takes as long as one of them.
+        if known.get(&trial).is_none_or(|(count, _)| *count != records.len()) {
+            let rows = honest::Rows {
+                metric: self.problem().metric,
+                outputs: self.problem().classes,
+                targets: &self.judged_targets(),
+                clusters: &self.judged_clusters(),
+                seed: self.problem().seed,
+            };
+            let wanted: Vec<u64> = lock(&self.front).items().map(|it| it.trial).chain([trial]).collect();
+            let found = honest::expected(rows, &records, &wanted);
+            *known = found.into_iter().map(|(trial, score)| (trial, (records.len(), score))).collect();
+        }
+        known.get(&trial).map(|(_, score)| *score)
     }
 
     /// The members of a trial that is an ensemble; none of others.
@@ -270,7 +286,8 @@ impl Objective for TableObjective {
                 members => members.iter().map(Picked::due).collect(),
             };
             let folds = judged.members.is_empty().then_some(&judged.folds);
-            self.stand(&point, Standing { trial: trial.number(), due, look: judged.look }, folds)?;
+            let Judged { look, first_fold, .. } = judged;
+            self.stand(&point, Standing { trial: trial.number(), due, look, first_fold }, folds)?;
             self.record(trial.number(), values[1], &judged);
         }
         let mut evaluation = Evaluation { values, constraints, ..Evaluation::default() };

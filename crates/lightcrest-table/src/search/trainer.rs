@@ -26,6 +26,9 @@ pub(super) const MANY_FEATURES: usize = 400;
 /// Rounds of the model that screens features.
 const SCREENING_ROUNDS: usize = 60;
 
+/// What tells the rows that are left of a fold.
+const FRACTION: u64 = 0x6861_6c66;
+
 /// Rows and rounds of the training that time is estimated by.
 const PROBE_ROWS: usize = 4000;
 const PROBE_ROUNDS: usize = 8;
@@ -35,6 +38,8 @@ const PROBE_ROUNDS: usize = 8;
 pub(super) enum Part {
     /// Those that a fold learns from.
     Fold(usize),
+    /// Those that the first fold learns from, so often halved.
+    Fraction { halvings: u32 },
     /// All but the test.
     Learn,
     /// All.
@@ -45,6 +50,8 @@ impl Part {
     fn number(self) -> u64 {
         match self {
             Self::Fold(fold) => fold as u64 + 2,
+            // The seed of the whole fold: only the rows differ.
+            Self::Fraction { .. } => 2,
             Self::Learn => 0,
             Self::All => 1,
         }
@@ -127,11 +134,6 @@ impl Trainer {
     /// When trainings give up: when the flag is set, or after a moment.
     pub(super) fn end_by(&mut self, stop: Arc<AtomicBool>, deadline: Option<Instant>) {
         (self.stop, self.deadline) = (stop, deadline);
-    }
-
-    /// Trainings give up when the flag is set, and only then.
-    pub(super) fn without_deadline(&mut self) {
-        self.deadline = None;
     }
 
     fn ends(&self) -> bool {
@@ -263,9 +265,21 @@ impl Trainer {
         let splits = &self.problem.splits;
         match part {
             Part::Fold(fold) => (splits.folds[fold].train.clone(), splits.folds[fold].validation.clone()),
+            Part::Fraction { halvings } => {
+                // Rows that belong together stay together.
+                let mark = |row: u32| mix(splits.clusters[row as usize] ^ FRACTION);
+                let is_left = |row: &u32| mark(*row) & ((1 << halvings) - 1) == 0;
+                let fold = &splits.folds[0];
+                (fold.train.iter().copied().filter(is_left).collect(), fold.validation.clone())
+            }
             Part::Learn => (splits.learn.clone(), Vec::new()),
             Part::All => (splits.all.clone(), Vec::new()),
         }
+    }
+
+    /// How many rows a part learns from.
+    pub(super) fn learnt(&self, part: Part) -> usize {
+        self.rows(part).0.len()
     }
 
     /// The features of a part. What does not look at targets is shared by all folds.

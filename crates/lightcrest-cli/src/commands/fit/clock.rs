@@ -3,7 +3,8 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use lightcrest_table::fit::{LEAST_TIME, LOOKING, RESERVE};
+use lightcrest_table::fit::{GRACE, LEAST_TIME, LOOKING, RESERVE};
+use lightcrest_table::search::Until;
 use serde::{Deserialize, Serialize};
 
 use crate::error::CliError;
@@ -49,16 +50,24 @@ impl Clock {
         Some(left.max(least))
     }
 
-    /// When the models must be made; none where nothing limits them, as where the budget was spent before
-    /// this run: then it makes those that are missing.
-    pub(super) fn models(&self) -> Option<Instant> {
-        let left = self.left.filter(|left| !left.is_zero())?;
-        Some(self.begun + left.mul_f64(1.0 - RESERVE))
+    /// What this run has for its models. Nothing limits it where the budget was spent before: then it makes
+    /// those that are missing.
+    fn limit(&self) -> Option<Duration> {
+        self.left.filter(|left| !left.is_zero())
+    }
+
+    /// When the models must be made; only a second Ctrl-C keeps the run from them.
+    pub(super) fn models(&self) -> Until {
+        Until {
+            deadline: self.limit().map(|left| self.begun + left.mul_f64(1.0 - RESERVE)),
+            grace: self.limit().unwrap_or_default().mul_f64(GRACE),
+            ..Until::default()
+        }
     }
 
     /// The time for finding out what columns are worth to the models; none without a limit.
     pub(super) fn looking(&self) -> Option<Duration> {
-        self.models().and(self.left).map(|left| left.mul_f64(LOOKING))
+        self.limit().map(|left| left.mul_f64(LOOKING))
     }
 
     /// Says how long all runs took, this one with them. One that ended because time was up has spent the

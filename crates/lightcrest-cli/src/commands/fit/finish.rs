@@ -11,14 +11,15 @@ use std::time::{Duration, Instant};
 use lightcrest::Study;
 use lightcrest::history::FrozenTrial;
 use lightcrest::objective::TrialError;
-use lightcrest_report::{ColumnImportance, Confusion, Reliability};
+use lightcrest_report::{ColumnImportance, Confusion, Learning, Reliability};
 use lightcrest_table::diagnosis::{self, Diagnosis, Importance, diagnose};
 use lightcrest_table::fit::too_late;
 use lightcrest_table::metric::Metric;
 use lightcrest_table::predict::scores;
-use lightcrest_table::search::{Effort, Made, TableObjective, latency};
+use lightcrest_table::search::{Effort, LearningCurve, Made, TableObjective, latency};
 use lightcrest_table::spec::{ModelSpec, model_spec};
 
+use super::clock::Clock;
 use crate::error::CliError;
 use crate::run::{ModelCard, RunError, RunFolder, write_file};
 use crate::spec_file::FitFile;
@@ -37,15 +38,11 @@ pub(super) struct Finish<'a> {
 
 impl Finish<'_> {
     /// Writes the models that are not there yet and removes those that have left the front; returns what the
-    /// user should know of them. `looking` is the time for finding out what columns are worth.
+    /// user should know of them.
     ///
     /// # Errors
     /// The first failure.
-    pub(super) fn run(
-        &self,
-        objective: &mut TableObjective,
-        mut looking: Option<Duration>,
-    ) -> Result<Vec<String>, CliError> {
+    pub(super) fn run(&self, objective: &mut TableObjective, clock: &Clock) -> Result<Vec<String>, CliError> {
         let mut front = self.study.front();
         for number in self.folder.models()? {
             if !front.iter().any(|trial| trial.number == number) {
@@ -58,9 +55,9 @@ impl Finish<'_> {
                 missing.push(trial);
             }
         }
-        let mut notes = Vec::new();
+        let (mut notes, mut looking) = (Vec::new(), clock.looking());
         let seed = |number| self.study.trial_seed(number);
-        let late = objective.deliver(&missing, &seed, &mut |objective, trial, found| {
+        let late = objective.deliver(&missing, &seed, &clock.models(), &mut |objective, trial, found| {
             let written = match found {
                 Ok(made) => self.write(objective, trial, &made, &mut looking),
                 Err(TrialError::Failed { reason }) => {
@@ -105,7 +102,8 @@ impl Finish<'_> {
         let (metric, threshold) = (problem.metric, made.judge.after.threshold);
         let error = metric.standard_error(&predictions, problem.classes, &targets, threshold, &clusters);
         metrics.extend(error.map(|error| ("test_standard_error".to_owned(), error)));
-        let expected = objective.expected(trial.number);
+        let curve = objective.learning_curve(trial, seed);
+        let expected = curve.as_ref().and_then(|curve| objective.expected(trial.number, curve));
         metrics.extend(expected.map(|score| (format!("expected_{}", metric.name()), score)));
         let times = latency(&made.model, table, &splits.learn);
         metrics.insert("model_bytes".into(), made.bytes.len() as f64);
@@ -144,7 +142,7 @@ impl Finish<'_> {
             engine: None,
             refit: None,
             layers: Vec::new(),
-            diagnosis: Some(shown(found, made, metric)),
+            diagnosis: Some(shown(found, made, metric, curve)),
         };
         card.write(&folder)?;
         Ok(note)
@@ -152,7 +150,12 @@ impl Finish<'_> {
 }
 
 /// For the report.
-fn shown(found: Diagnosis, made: &Made, metric: Metric) -> lightcrest_report::Diagnosis {
+fn shown(
+    found: Diagnosis,
+    made: &Made,
+    metric: Metric,
+    curve: Option<LearningCurve>,
+) -> lightcrest_report::Diagnosis {
     let classes = made.judge.schema.classes();
     let column =
         |it: Importance| ColumnImportance { column: it.column, loss: it.loss, deviation: it.deviation };
@@ -169,5 +172,6 @@ fn shown(found: Diagnosis, made: &Made, metric: Metric) -> lightcrest_report::Di
         predicted: found.predicted,
         metric: lightcrest_report::metric::label(metric.name()),
         importance: found.importance.into_iter().map(column).collect(),
+        learning: curve.map(|it| Learning { measured: it.measured, continued: it.continued }),
     }
 }

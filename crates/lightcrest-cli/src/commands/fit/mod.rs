@@ -18,7 +18,7 @@ mod identity;
 mod spec;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use lightcrest::executor::Ending;
@@ -123,9 +123,8 @@ pub(crate) fn fit(arguments: &FitArguments) -> Result<(), CliError> {
     let folder = Arc::clone(&session.folder);
     let summary = session.run(&objective, &(), steps, timeout).map_err(CliError::Broken)?;
     // After Ctrl-C, too, the models of the front are made; only a second one keeps them from that.
-    objective.deliver_by(Arc::new(AtomicBool::new(false)), clock.models());
     let finish = Finish { file, effort, study: &session.study, folder: &folder };
-    let notes = finish.run(&mut objective, clock.looking())?;
+    let notes = finish.run(&mut objective, &clock)?;
     if !arguments.quiet {
         notes.iter().for_each(|line| tell(line));
     }

@@ -6,7 +6,8 @@ function drawDiagnosis() {
   const now = () => models[which].diagnosis;
   const place = (name) => document.getElementById(`diagnosis-${name}`);
   const redraws = [chart("diagnosis-outcome", 320, "Predictions against what was true", outcome),
-    chart("diagnosis-importance", () => 6 + 24 * Math.max(1, shown().length), "What the model loses without a column", importance)];
+    chart("diagnosis-importance", () => 6 + 24 * Math.max(1, shown().length), "What the model loses without a column", importance),
+    chart("diagnosis-learning", 240, "Score against rows that were learnt from", learning)];
 
   function outcome(drawing, width, height) {
     const box = { left: 58, right: width - 12, top: 24, bottom: height - 44 };
@@ -48,6 +49,23 @@ function drawDiagnosis() {
       shape("rect", { class: "bar-ground", x: left, y, width: right - left, height: 17, rx: 2 }, drawing);
       shape("rect", { class: "bar", x: left, y, width: Math.max(length, 1), height: 17, rx: 2 }, drawing);
       label(significant(row.loss, 2), right + 6, y + 13, "start", drawing);
+    });
+  }
+
+  function learning(drawing, width, height) {
+    const curve = now().learning;
+    place("learning-part").hidden = !curve;
+    if (!curve) return;
+    const box = { left: 58, right: width - 12, top: 14, bottom: height - 44 };
+    const points = [...curve.measured, curve.continued], [rows, scores] = [0, 1].map((i) => points.map((point) => point[i]));
+    const x = linearScale(0, Math.max(...rows), box.left, box.right, "whole"), y = linearScale(...(extent(scores) ?? [0, 1]), box.bottom, box.top, "number");
+    axes(drawing, box, x, y, "Rows learnt from", now().metric);
+    const line = (some) => `M${some.map(([a, b]) => `${x(a)},${y(b)}`).join("L")}`;
+    shape("path", { class: "stroke-front", d: line(curve.measured) }, drawing);
+    shape("path", { class: "stroke-next", d: line(points.slice(-2)) }, drawing);
+    points.forEach(([a, b], i) => {
+      const circle = shape("circle", { class: i < curve.measured.length ? "mark-front" : "mark-complete", cx: x(a), cy: y(b), r: 4.5 }, drawing);
+      shape("title", {}, circle).textContent = `${a} rows: ${significant(b)}${i < curve.measured.length ? "" : ", expected"}`;
     });
   }
 
