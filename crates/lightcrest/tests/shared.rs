@@ -297,6 +297,7 @@ fn a_number_that_was_reserved_by_a_process_which_died_is_proposed_for_as_if_it_h
     drop(storage);
 
     let mut study = on(&path).seed(3).build().unwrap();
+    study.reclaim().unwrap();
     assert_eq!(study.trials()[12].state, TrialState::Waiting, "it waits like one that was interrupted");
     let asked = study.ask().unwrap();
     assert_eq!((asked.number, &asked.configuration), (12, &whole.trials()[12].configuration));

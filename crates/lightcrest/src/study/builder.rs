@@ -210,7 +210,6 @@ impl StudyBuilder {
             declared,
         };
         study.synchronize()?;
-        study.reclaim()?;
         if !sources.is_empty() && study.history.next_number() == 0 {
             study.learn_from(sources)?;
         }

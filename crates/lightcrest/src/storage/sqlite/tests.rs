@@ -131,8 +131,9 @@ fn the_fourth_schema_keeps_its_reports_and_gives_back_what_ran() {
             false => SqliteStorage::open(&path).unwrap(),
         };
         let study = Study::define_by_run(definition.objectives.clone()).name("found").storage(storage);
-        let study = study.build().unwrap();
-        assert_eq!(study.trials()[0], history.trials()[0]);
+        let mut study = study.build().unwrap();
+        assert_eq!(study.trials(), history.trials(), "who only opens it changes nothing");
+        study.reclaim().unwrap();
         // In a file of several studies it may be told from elsewhere.
         let expected = if named { TrialState::Running } else { TrialState::Waiting };
         assert_eq!(study.trials()[1].state, expected);
@@ -240,5 +241,8 @@ fn a_second_process_joins_and_takes_nothing_away() {
     second.synchronize().unwrap();
     assert_eq!(second.trials()[0].state, TrialState::Complete);
     drop((first, second));
-    assert_eq!(study(&path, 1.0).unwrap().trials()[1].state, TrialState::Waiting);
+    let mut third = study(&path, 1.0).unwrap();
+    assert_eq!(third.trials()[1].state, TrialState::Running, "who only opens it changes nothing");
+    third.reclaim().unwrap();
+    assert_eq!(third.trials()[1].state, TrialState::Waiting);
 }
