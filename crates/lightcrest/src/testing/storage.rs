@@ -172,6 +172,7 @@ pub fn storage(fresh: &mut dyn FnMut() -> Box<dyn Storage>) {
     let (_, history) = load(&mut *storage).expect("loads");
     assert_eq!(history.len(), 6, "a reservation before another trial is there");
     runs(&mut *opened(fresh()));
+    sends(&mut *opened(fresh()));
     attributes(&mut *opened(fresh()));
 }
 
@@ -241,6 +242,50 @@ fn runs(storage: &mut dyn Storage) {
     assert!(matches!(late, Err(StorageError::StateConflict { .. })), "{late:?}");
     assert_eq!(storage.changes(0).expect("readable").trials, [second]);
     assert_eq!(storage.reclaim(0).expect("readable"), 0, "nothing is abandoned");
+}
+
+/// What is sent of a run.
+fn sends(storage: &mut dyn Storage) {
+    let (mut seen, mut revision) = (Vec::new(), 0);
+    let mut see = |storage: &mut dyn Storage| {
+        follow(storage, &mut seen, &mut revision);
+        (seen.clone(), revision)
+    };
+    let mut running = FrozenTrial::waiting(0, full(0, TrialState::Waiting).configuration);
+    (running.state, running.attempt, running.started) = (TrialState::Running, 1, Some(3));
+    running.claim = Some(Claim { token: 9, leased: true });
+    storage.create(&running).expect("creates");
+    let (_, before) = see(storage);
+    running.attributes = [("a".to_owned(), json!(1))].into();
+    storage.send(&running, None).expect("is on its way");
+    for step in 1..=3 {
+        storage.send(&running, Some((step, &[step as f64]))).expect("is on its way");
+    }
+    let reports: Vec<_> = (1..=3).map(|step| (step, vec![step as f64])).collect();
+    let sent = FrozenTrial { reports, ..running.clone() };
+    let (trials, after) = see(storage);
+    assert_eq!(
+        trials,
+        std::slice::from_ref(&sent),
+        "whoever asks for it by the same handle sees what was sent"
+    );
+    let passed = storage.passed(before);
+    assert!((before..=after).contains(&passed), "from {before} to {passed} of {after}");
+
+    // It ends while a report of which whoever ends it does not know is on its way.
+    storage.send(&running, Some((4, &[4.0]))).expect("is on its way");
+    let mut ended = FrozenTrial { state: TrialState::Pruned, finished: Some(4), ..sent };
+    ended.add_report(7, vec![0.5]);
+    storage.update(&ended, TrialState::Running).expect("ends");
+    ended.add_report(4, vec![4.0]);
+    assert_eq!(see(storage).0, [ended], "no report is lost");
+
+    let late = storage.send(&running, Some((8, &[8.0]))).and_then(|_| {
+        storage.changes(0)?;
+        storage.send(&running, Some((9, &[9.0])))
+    });
+    let late = late.expect_err("what is refused is told, if not at once, then next");
+    assert!(matches!(late, StorageError::LeaseLost { .. } | StorageError::StateConflict { .. }), "{late:?}");
 }
 
 /// Takes over what changed, as whoever follows a study does.

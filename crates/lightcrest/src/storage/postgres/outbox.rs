@@ -6,7 +6,7 @@
 
 use super::session::Session;
 use super::write::{self, Before, Reports, Run, Written};
-use crate::history::TrialState;
+use crate::history::{FrozenTrial, TrialState};
 use crate::storage::StorageError;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -45,7 +45,9 @@ struct Contents {
     called: bool,
     /// What could not be written, until whoever reports next is told.
     failed: Vec<(Run, StorageError)>,
-    /// The revisions that were made so.
+    /// The revisions that were made so on the connection of that number: a server that crashed gives others
+    /// the same ones again.
+    connection: u64,
     revisions: BTreeSet<u64>,
 }
 
@@ -58,6 +60,14 @@ impl Contents {
             }
             None => self.notes.push(note),
         }
+    }
+
+    fn made(&mut self, connection: u64, revision: u64) {
+        if self.connection != connection {
+            self.connection = connection;
+            self.revisions.clear();
+        }
+        self.revisions.insert(revision);
     }
 }
 
@@ -97,7 +107,7 @@ impl Outbox {
         };
         while let Some(note) = notes.next() {
             match note.write(session, study) {
-                Ok(revision) => drop(self.contents().revisions.insert(revision)),
+                Ok(revision) => self.contents().made(session.count, revision),
                 Err(error) => {
                     let over = matches!(
                         error,
@@ -118,21 +128,31 @@ impl Outbox {
         }
     }
 
-    /// Takes out what a write of the whole trial makes needless: if the run `ends` by it, everything.
-    pub(super) fn overtake(&self, run: Run, ends: bool) {
-        let mut contents = self.contents();
-        match ends {
-            true => {
-                contents.notes.retain(|note| note.run != run);
-                contents.failed.retain(|(failed, _)| *failed != run);
+    /// Takes out what a write of the whole trial makes needless: the trial as it was, and if its run ends, the
+    /// reports that it has.
+    pub(super) fn overtake(&self, trial: &FrozenTrial) {
+        let (run, mut contents) = (Run::of(trial), self.contents());
+        for note in contents.notes.iter_mut().filter(|note| note.run == run) {
+            note.whole = None;
+            match trial.state {
+                TrialState::Running => {}
+                TrialState::Waiting => note.reports = Reports::default(),
+                _ => note.reports.remove(&trial.reports),
             }
-            false => contents.notes.iter_mut().filter(|note| note.run == run).for_each(|n| n.whole = None),
+        }
+        contents.notes.retain(|note| note.whole.is_some() || !note.reports.is_empty());
+        if trial.state != TrialState::Running {
+            contents.failed.retain(|(failed, _)| *failed != run);
         }
     }
 
-    /// Up to which revision, from that one on, there is nothing but what was written from here.
-    pub(super) fn passed(&self, revision: u64) -> u64 {
+    /// Up to which revision, from one on that a connection gave, there is nothing but what was written from
+    /// here.
+    pub(super) fn passed(&self, connection: u64, revision: u64) -> u64 {
         let contents = self.contents();
+        if contents.connection != connection {
+            return revision;
+        }
         let own = contents.revisions.range(revision + 1..);
         own.zip(revision + 1..)
             .take_while(|(own, next)| *own == next)

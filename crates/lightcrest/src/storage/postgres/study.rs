@@ -214,7 +214,7 @@ impl Storage for PostgresStorage {
         let before = Before { state: from, token: run.token, over: false };
         let durable = trial.state.is_finished();
         if from == TrialState::Running {
-            self.outbox.overtake(run, trial.state != TrialState::Running);
+            self.outbox.overtake(trial);
         }
         let updated = self.call(move |session| {
             let updated = write::update(session, study, &written, before, &Reports::default(), durable)?;
@@ -264,7 +264,7 @@ impl Storage for PostgresStorage {
     }
 
     fn passed(&self, revision: u64) -> u64 {
-        self.outbox.passed(revision)
+        self.outbox.passed(self.seen, revision)
     }
 
     fn changes(&mut self, since: u64) -> Result<Changes, StorageError> {

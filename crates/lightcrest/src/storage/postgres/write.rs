@@ -143,6 +143,19 @@ impl Reports {
         self.steps.extend(later.steps);
         self.values.extend(later.values);
     }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// Takes those out of which the steps are among others.
+    pub(super) fn remove(&mut self, others: &[(u64, Vec<f64>)]) {
+        let is_other = |step: i64| others.binary_search_by_key(&(step as u64), |(other, _)| *other).is_ok();
+        let all = std::mem::take(self);
+        let (steps, values) =
+            all.steps.into_iter().zip(all.values).filter(|(step, _)| !is_other(*step)).unzip();
+        *self = Self { steps, values };
+    }
 }
 
 /// What a trial must be for it.
