@@ -9,8 +9,8 @@
 //! with, and one of all rows, which is delivered. Where one fold alone judges, because time is short, its
 //! model is the first of them.
 //!
-//! What matters most is made first, and what cannot be made in time has no model: the best small one, then
-//! the best, then the others.
+//! What matters most is made first, and what cannot be made in time has no model: the best small one that is
+//! no ensemble, then the best, then the others.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -39,7 +39,8 @@ const GROWTH: f64 = 1.25;
 const FITS: f64 = 0.97;
 const FEWEST: f64 = 0.5;
 
-/// The best model of at most so many bytes is made first: it takes little time, and there is one then.
+/// The best model of at most so many bytes that is no ensemble is made first: it takes little time, ensembles
+/// may need it, and there is one then.
 const SMALL: f64 = 100_000.0;
 
 /// A training that the front will need.
@@ -175,7 +176,7 @@ impl TableObjective {
         Ok(late.into_iter().map(|trial| trial.number).collect())
     }
 
-    /// The best small one, the best, then from the better to the worse.
+    /// The best small one that is no ensemble, the best, then from the better to the worse.
     fn in_order<'a>(&self, front: &[&'a FrozenTrial]) -> Vec<&'a FrozenTrial> {
         let mut order: Vec<(Vec<f64>, &FrozenTrial)> = Vec::new();
         for trial in front {
@@ -183,7 +184,9 @@ impl TableObjective {
         }
         order.sort_by(|(a, _), (b, _)| b[0].total_cmp(&a[0]));
         // Fewer bytes are better.
-        if let Some(small) = order.iter().position(|(point, _)| -point[1] <= SMALL) {
+        let is_small =
+            |(point, trial): &(Vec<f64>, &FrozenTrial)| -point[1] <= SMALL && Self::members(trial).is_empty();
+        if let Some(small) = order.iter().position(is_small) {
             order[..=small].rotate_right(1);
         }
         order.into_iter().map(|(_, trial)| trial).collect()

@@ -4,9 +4,9 @@
 //! is found by bootstrap (Tsamardinos, Greasidou & Borboudakis 2018, *Bootstrapping the out-of-sample
 //! predictions for efficient and accurate cross-validation*): rows are drawn with replacement, the best trial
 //! is chosen by the rows that were drawn, and judged by those that were not. Nothing is trained again. The
-//! trials that a model was chosen from are those that make models of at most its size. All models of the front
-//! share the draws, and of very many trials only every so manieth counts: the best of 400 is hardly better by
-//! chance than that of 200, and time is short at the end of a search.
+//! trials that a model was chosen from are those that make models of at most its size. All models of the
+//! front share the draws, and of very many trials only every so manieth counts: the best of 400 is hardly
+//! better by chance than that of 200, and time is short at the end of a search.
 
 use std::collections::HashMap;
 
@@ -43,8 +43,8 @@ pub(super) struct Rows<'a> {
     pub(super) seed: u64,
 }
 
-/// The expected scores of `wanted` trials, each as the best of the records of at most its bytes; without those
-/// that no draw defines.
+/// The expected scores of `wanted` trials, each as the best of the records of at most its bytes; without
+/// those that no draw defines.
 pub(super) fn expected(rows: Rows<'_>, records: &[Record], wanted: &[u64]) -> HashMap<u64, f64> {
     let Rows { metric, outputs, targets, clusters, seed } = rows;
     let is_mean = metric.is_mean();

@@ -323,8 +323,8 @@ fn the_model_of_the_only_fold_is_kept() {
     assert_ne!(kept.judge, kept.model);
 }
 
-/// Folds learn from 64 % of the rows, and the delivered model from all: what it is expected to score is nearer
-/// to what it scores on thousands of other rows than what its folds say.
+/// Folds learn from 64 % of the rows, and the delivered model from all: what it is expected to score is
+/// nearer to what it scores on thousands of other rows than what its folds say.
 #[test]
 fn a_delivered_model_is_expected_to_be_better_than_those_of_its_folds() {
     let fresh = Source::from_bytes(Path::new("f.csv"), learnable_of(100_000..104_000).into_bytes()).unwrap();
