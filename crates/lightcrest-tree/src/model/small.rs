@@ -7,6 +7,10 @@
 //! cell lie side by side, sorted by their thresholds, so that those with the answer no are the first ones:
 //! one search, then one pass through memory, without a jump that depends on the row.
 //!
+//! Of that pass, most is done beforehand: what the first so many branches of a cell take away together, and
+//! the first twice as many, and so on, is a set a tree, and those of all trees lie side by side, many in a
+//! register. Only the branches behind the last such place are passed through one by one.
+//!
 //! With 8 to 32 leaves about half the branches answer no, and that is less work than to walk: each step of a
 //! walk has to wait for the one before. Larger trees are walked (`walk`).
 
@@ -17,6 +21,9 @@ use super::walk::Cells;
 /// Leaves of a tree at most: the bits of a set.
 pub(super) const LEAVES: usize = u32::BITS as usize;
 
+/// Branches that are passed through one by one in any case.
+const FEWEST: usize = 8;
+
 /// What a branch takes away.
 #[derive(Debug, Clone, Copy)]
 struct Mark {
@@ -25,25 +32,37 @@ struct Mark {
     keeps: u32,
 }
 
-/// The branches that ask for one cell.
+/// The branches that ask for one number.
 #[derive(Debug, Clone)]
-struct Asked {
+struct Number {
     cell: usize,
-    /// Of numbers, ascending.
+    /// Ascending, one a branch.
     thresholds: Vec<f32>,
-    /// Of categories, the places of the sets of bins that go left.
+    marks: Vec<Mark>,
+    /// The leaves of each tree that the first 2^`shift` branches leave, then the first twice as many, and so on.
+    together: Vec<u32>,
+}
+
+/// The branches that ask for one category.
+#[derive(Debug, Clone)]
+struct Category {
+    cell: usize,
+    /// The places of the sets of bins that go left, one a branch.
     sets: Vec<u32>,
-    /// One a branch.
     marks: Vec<Mark>,
 }
 
 /// Small trees of a model.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Small {
-    asked: Vec<Asked>,
+    numbers: Vec<Number>,
+    categories: Vec<Category>,
     /// Where the leaves of each tree begin, and what they are added to.
     trees: Vec<(u32, u32)>,
     leaves: Vec<f32>,
+    /// Sets are kept together after every 2^shift branches of a cell, which is for memory to grow with the
+    /// branches.
+    shift: u32,
 }
 
 /// A branch of a small tree.
@@ -86,14 +105,22 @@ impl Collector {
     }
 
     pub(super) fn finish(mut self) -> Small {
+        let trees = self.small.trees.len();
+        self.small.shift = (trees / 6).max(FEWEST).next_power_of_two().trailing_zeros();
+        let stride = 1 << self.small.shift;
         for (cell, mut branches) in self.numbers {
             branches.sort_by(|(a, _), (b, _)| a.total_cmp(b));
-            let (thresholds, marks) = branches.into_iter().unzip();
-            self.small.asked.push(Asked { cell, thresholds, sets: Vec::new(), marks });
+            let (thresholds, marks): (Vec<f32>, Vec<Mark>) = branches.into_iter().unzip();
+            let (mut left, mut together) = (vec![u32::MAX; trees], Vec::new());
+            for marks in marks.chunks_exact(stride) {
+                marks.iter().for_each(|mark| left[mark.tree as usize] &= mark.keeps);
+                together.extend_from_slice(&left);
+            }
+            self.small.numbers.push(Number { cell, thresholds, marks, together });
         }
         for (cell, branches) in self.categories {
             let (sets, marks) = branches.into_iter().unzip();
-            self.small.asked.push(Asked { cell, thresholds: Vec::new(), sets, marks });
+            self.small.categories.push(Category { cell, sets, marks });
         }
         self.small
     }
@@ -105,19 +132,23 @@ impl Small {
         let Cells { values, bins, left } = cells;
         left.clear();
         left.resize(self.trees.len(), u32::MAX);
-        for Asked { cell, thresholds, sets: asked, marks } in &self.asked {
-            if asked.is_empty() {
-                let value = values[*cell];
-                // NaN is not below any threshold.
-                let no = match value.is_nan() {
-                    true => marks.len(),
-                    false => thresholds.partition_point(|threshold| *threshold < value),
-                };
-                for mark in &marks[..no] {
-                    left[mark.tree as usize] &= mark.keeps;
-                }
-                continue;
+        for Number { cell, thresholds, marks, together } in &self.numbers {
+            let value = values[*cell];
+            // NaN is not below any threshold.
+            let no = match value.is_nan() {
+                true => marks.len(),
+                false => thresholds.partition_point(|threshold| *threshold < value),
+            };
+            let passed = no >> self.shift;
+            if passed > 0 {
+                let keeps = &together[(passed - 1) * left.len()..];
+                left.iter_mut().zip(keeps).for_each(|(left, keeps)| *left &= keeps);
             }
+            for mark in &marks[passed << self.shift..no] {
+                left[mark.tree as usize] &= mark.keeps;
+            }
+        }
+        for Category { cell, sets: asked, marks } in &self.categories {
             let bin = bins[*cell];
             for (set, mark) in asked.iter().zip(marks) {
                 let is_left = sets[*set as usize][usize::from(bin / 32)] >> (bin % 32) & 1;
