@@ -2,7 +2,7 @@
 //!
 //! What the sampler finds in a minute depends on where it begins. Quick configurations come first, so that
 //! there is a model soon; then a fixed list of boosting, from few leaves and large steps to many leaves and
-//! small ones; then what differs, for ensembles. The list was chosen by hand.
+//! small ones; then what differs, for ensembles, and a perceptron. The list was chosen by hand.
 //!
 //! `cargo xtask bench table --part portfolio` scores candidates on the development tables and chooses
 //! greedily among them (Feurer et al. 2022, *Auto-Sklearn 2.0*, section 3.1).
@@ -134,11 +134,12 @@ pub fn portfolio_within(problem: &Problem, work: f64) -> Vec<Configuration> {
     add(QUICK.of(&facts));
     chosen(0..1).into_iter().for_each(|it| add(Some(it)));
     add(Some(linear(&facts, 1e-3, 0.0)));
+    // Before trials that are behind are stopped: it may be worth more in an ensemble than alone.
+    add(mlp(&facts, work));
     chosen(1..4).into_iter().for_each(|it| add(Some(it)));
     add(Some(ensemble(6, 1e-3)));
     add(forest(&facts, "extra_trees", 60.0, 256.0, 3.0, 0.5, work));
     chosen(4..CHOSEN.len()).into_iter().for_each(|it| add(Some(it)));
-    add(mlp(&facts, work));
     add(Some(linear(&facts, 1e-2, 1.0)));
     add(forest(&facts, "forest", 50.0, 256.0, 4.0, 0.35, work));
     add(Some(ensemble(16, 1e-4)));
@@ -167,10 +168,10 @@ fn mlp(facts: &Facts, work: f64) -> Option<Configuration> {
     let mut made = with(&[
         ("algorithm", "mlp".into()),
         ("mlp.layers", 2.into()),
-        ("mlp.width", 64.into()),
+        ("mlp.width", 128.into()),
         ("mlp.embedding", 2.into()),
         ("mlp.dropout", 0.1.into()),
-        ("mlp.learning_rate", 8e-3.into()),
+        ("mlp.learning_rate", 0.015.into()),
         ("mlp.weight_decay", 0.1.into()),
         ("mlp.epochs", 20.into()),
     ]);
