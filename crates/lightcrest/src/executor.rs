@@ -133,6 +133,8 @@ impl Executor {
         objective: &dyn Objective,
         observer: &dyn Observer,
     ) -> Result<Summary, StudyError> {
+        // Also where nothing is asked for any more, what dead workers left does not stay running.
+        study.reclaim()?;
         // A study that has come to its end is not gone on with.
         let verdict = study.termination(&|configuration| objective.preview(configuration))?;
         let run = Run {
