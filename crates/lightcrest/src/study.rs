@@ -317,9 +317,9 @@ impl Study {
     /// [`Trial::report_values`](crate::trial::Trial::report_values). Values may be infinite or NaN here:
     /// pruners take NaN for the worst. `false`: the step was reported before, and the first report stands.
     ///
-    /// It is stored with the trial's end, unless the study [writes through](StudyBuilder::write_through): then
-    /// at once, but where the storage is far away nobody waits for that. Then it is the next report that says
-    /// if this one was refused.
+    /// It is stored with the trial's end, unless the study [writes through](StudyBuilder::write_through):
+    /// then at once, but where the storage is far away nobody waits for that, and it is the next report that
+    /// says if this one was refused.
     ///
     /// # Errors
     /// If there is no such trial, it is not running, or the storage refuses.

@@ -27,7 +27,8 @@ fn study(url: &str) -> Study {
     study.sampler(RandomSampler::new()).boxed_storage(storage).write_through(true).build().unwrap()
 }
 
-/// The worker: no test unless it is told what to do. It makes trials until it is killed, and says which ended.
+/// The worker: no test unless it is told what to do. It makes trials until it is killed, and says which
+/// ended.
 #[test]
 fn worker() {
     let Some(url) = std::env::var_os(TOLD) else { return };
@@ -61,7 +62,8 @@ impl Drop for Mount {
     }
 }
 
-/// A disk that can be copied in one moment, as a file of one that copies so; they are unmounted in this order.
+/// A disk that can be copied in one moment, as a file of one that copies so; they are unmounted in this
+/// order.
 struct Disk {
     inner: Mount,
     outer: Mount,
@@ -95,9 +97,9 @@ impl Disk {
     }
 }
 
-/// Cuts the power several times while a worker tells trials. What is left each time: how many trials had been
-/// told before, how many are there, and they are the first ones, whole. `None` where it cannot be done: then a
-/// line says so, and CI demands it.
+/// Cuts the power several times while a worker tells trials. What is left each time: how many trials had
+/// been told before, how many are there, and they are the first ones, whole. `None` where it cannot be done:
+/// then a line says so, and CI demands it.
 fn cut(options: &str) -> Option<Vec<(usize, usize)>> {
     let Some(disk) = Disk::make() else {
         assert!(std::env::var_os("CI").is_none(), "CI needs root, loop devices and btrfs-progs");

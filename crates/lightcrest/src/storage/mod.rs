@@ -141,10 +141,10 @@ pub trait Storage: Send {
     fn report(&mut self, trial: &FrozenTrial, step: u64, values: &[f64]) -> Result<u64, StorageError>;
 
     /// As [`update`](Self::update) of a running trial that goes on so, or with a report as
-    /// [`report`](Self::report), but nobody waits for it where that takes long: then it is on its way, `None`,
-    /// and what this handle asks for or writes later comes after it. If it is refused, what is sent next of
-    /// that run says so. What cannot be written while the trial runs is not lost as long as the process lives:
-    /// a trial that ends is written with all its reports.
+    /// [`report`](Self::report), but nobody waits for it where that takes long. `None`: it is on its way, and
+    /// what this handle asks for or writes later comes after it. If it is refused, what is sent next of that
+    /// run says so. What cannot be written while the trial runs is not lost as long as the process lives: a
+    /// trial that ends is written with all its reports.
     ///
     /// # Errors
     /// As there.

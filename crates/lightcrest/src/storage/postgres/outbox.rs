@@ -128,8 +128,8 @@ impl Outbox {
         }
     }
 
-    /// Takes out what a write of the whole trial makes needless: the trial as it was, and if its run ends, the
-    /// reports that it has.
+    /// Takes out what a write of the whole trial makes needless: the trial as it was, and if its run ends,
+    /// the reports that it has.
     pub(super) fn overtake(&self, trial: &FrozenTrial) {
         let (run, mut contents) = (Run::of(trial), self.contents());
         for note in contents.notes.iter_mut().filter(|note| note.run == run) {

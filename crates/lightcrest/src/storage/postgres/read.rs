@@ -13,9 +13,9 @@ pub(super) const TRIAL: &str =
         started, finished, suggestions, attempt, token, lease IS NOT NULL, given
     FROM lightcrest.trial WHERE study = $1 AND number = $2";
 
-/// The study's revision, and the same of those trials that were written since another one. What they are below
-/// is told as well, [`ALL`]: else the server would expect a third of the table, and make a plan anew for each
-/// number.
+/// The study's revision, and the same of those trials that were written since another one. What they are
+/// below is told as well, [`ALL`]: else the server would expect a third of the table, and make a plan anew
+/// for each number.
 const TRIALS: &str =
     "SELECT t.number, state, configuration, known, objective_values, reports, constraints, t.attributes,
         reason, started, finished, suggestions, attempt, token, lease IS NOT NULL, given, s.revision

@@ -272,7 +272,7 @@ impl Storage for PostgresStorage {
         let (changes, connection) = self.call(move |session| {
             loop {
                 let connection = session.current()?;
-                // Of another connection than the last time: a server that crashed may have lost what was seen.
+                // Of another connection than before: a server that crashed may have lost what was seen.
                 let fresh = seen != connection && since > 0;
                 let changes = read_changes(session, study, if fresh { 0 } else { since })?;
                 if session.count == connection {
