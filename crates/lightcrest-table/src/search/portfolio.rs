@@ -49,6 +49,9 @@ const QUICK: Boosting = Boosting {
     log: false,
 };
 
+/// Trees of a round from which on a perceptron comes before most of boosting.
+const MANY_TREES: usize = 8;
+
 /// The least and the largest learning rate that a lack of time changes one to, and the fewest rounds.
 const RATES: [f64; 2] = [0.015, 0.3];
 const FEWEST: f64 = 20.0;
@@ -132,6 +135,8 @@ pub fn portfolio_within(problem: &Problem, work: f64) -> Vec<Configuration> {
         CHOSEN[at].iter().filter_map(|it| it.within(work)?.of(&facts)).collect::<Vec<_>>()
     };
     add(QUICK.of(&facts));
+    // An epoch of many classes costs far less than a round of as many trees.
+    add(mlp(&facts, work).filter(|_| facts.trees >= MANY_TREES));
     chosen(0..1).into_iter().for_each(|it| add(Some(it)));
     add(Some(linear(&facts, 1e-3, 0.0)));
     // Before trials that are behind are stopped: it may be worth more in an ensemble than alone.
@@ -160,9 +165,9 @@ fn linear(facts: &Facts, penalty: f64, absolute: f64) -> Configuration {
 
 /// A perceptron; none where few epochs are left of it.
 fn mlp(facts: &Facts, work: f64) -> Option<Configuration> {
-    // An epoch costs about twenty rounds.
+    // An epoch costs about twenty rounds of a tree.
     const FEWEST: f64 = 200.0;
-    if work < FEWEST {
+    if work * (facts.trees as f64) < FEWEST {
         return None;
     }
     let mut made = with(&[

@@ -13,6 +13,8 @@ pub(super) struct Facts {
     pub(super) skewed: bool,
     /// The most rows that a leaf may have to have.
     pub(super) most_rows: i64,
+    /// Trees of a round.
+    pub(super) trees: usize,
     pub(super) learns: bool,
 }
 
@@ -28,6 +30,7 @@ impl Facts {
                 .any(|(i, levels)| levels.len() > 16 && problem.schema().columns[i].is_feature()),
             skewed: problem.task() == Task::Regression && is_skewed(&problem.targets),
             most_rows: (rows / 20).clamp(2, 200),
+            trees: if problem.classes > 2 { problem.classes } else { 1 },
             learns: problem.has_features(),
         }
     }

@@ -443,6 +443,18 @@ fn a_perceptron_has_its_place() {
     assert_eq!(made.model.predict(table)[5], made.model.predict_rows(table, &[5])[0]);
 }
 
+/// Boosting grows a tree a class, and a perceptron has one output more.
+#[test]
+fn a_perceptron_comes_early_where_classes_are_many() {
+    let place = |classes: u64, work: f64| {
+        let rows: Vec<String> = (0..400).map(|i| format!("{:.3},k{}", random(i), i % classes)).collect();
+        let problem = problem(&format!("x,y\n{}\n", rows.join("\n")), |_| {});
+        portfolio_within(&problem, work).iter().position(|it| it.get_str("algorithm") == Some("mlp"))
+    };
+    assert_eq!((place(12, f64::INFINITY), place(2, f64::INFINITY)), (Some(2), Some(4)));
+    assert_eq!((place(12, 50.0), place(2, 50.0)), (Some(2), None));
+}
+
 #[test]
 fn a_diagnosis_tells_what_a_model_lives_on() {
     let problem = problem(&learnable(3000), |_| {});
