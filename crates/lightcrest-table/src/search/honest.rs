@@ -13,14 +13,14 @@ use std::collections::HashMap;
 use crate::metric::Metric;
 use crate::split::mix;
 
-/// Times that rows are drawn.
-const DRAWS: usize = 60;
+/// Times that rows are drawn, and of metrics that are no means of rows, which take longer.
+const DRAWS: [u64; 2] = [60, 24];
 
 /// Rows that metrics which are no means of rows are computed on.
 const ROWS: usize = 3000;
 
-/// Trials that are chosen from, and of metrics that are no means of rows, which take longer.
-const RECORDS: [usize; 2] = [200, 100];
+/// Trials that are chosen from, likewise.
+const RECORDS: [usize; 2] = [200, 60];
 
 /// What is kept of a trial.
 #[derive(Debug, Clone)]
@@ -77,7 +77,7 @@ pub(super) fn expected(rows: Rows<'_>, records: &[Record], wanted: &[u64]) -> Ha
     numbers.dedup();
     let place: Vec<usize> = of_row.iter().map(|it| numbers.binary_search(it).unwrap_or_default()).collect();
     let mut found: HashMap<u64, Vec<f64>> = HashMap::new();
-    for draw in 0..DRAWS as u64 {
+    for draw in 0..DRAWS[usize::from(!is_mean)] {
         let mut drawn = vec![0u32; numbers.len()];
         for i in 0..numbers.len() as u64 {
             let at = mix(mix(seed ^ draw) ^ i) % numbers.len() as u64;
