@@ -294,8 +294,8 @@ impl<'a> Distiller<'a> {
         self.config.mix(loss, outputs, &self.outputs, classes, gradient)
     }
 
-    /// f D of the batch that was mixed last, and its slopes in `gradient`; `rows` rows of outputs, the classes
-    /// first, then the maps.
+    /// f D of the batch that was mixed last, and its slopes in `gradient`; `rows` rows of outputs, the
+    /// classes first, then the maps.
     pub(super) fn compare(&self, rows: usize, outputs: &[f32], gradient: &mut [f32]) -> f64 {
         let weight = self.config.features / self.pairs.len().max(1) as f64;
         let (width, said) = (outputs.len() / rows, (&self.said[..], self.said.len() / rows));
@@ -356,7 +356,7 @@ mod tests {
 
     #[test]
     fn a_map_is_compared_with_the_channels_it_stands_for() {
-        // two images; one class, then a map of two channels of two pixels, which are the teacher's third and first
+        // two images; one class, then a map of two channels of two pixels: the teacher's third and first
         let pair = Pair { own: 1..5, channels: vec![5..7, 1..3] };
         let own: Vec<f32> = (0..10).map(|i| (i as f32 * 0.7).sin()).collect();
         let teacher: Vec<f32> = (0..14).map(|i| (i as f32 * 0.3).cos()).collect();

@@ -39,7 +39,8 @@ struct Number {
     /// Ascending, one a branch.
     thresholds: Vec<f32>,
     marks: Vec<Mark>,
-    /// The leaves of each tree that the first 2^`shift` branches leave, then the first twice as many, and so on.
+    /// The leaves of each tree that the first 2^`shift` branches leave, then the first twice as many, and so
+    /// on.
     together: Vec<u32>,
 }
 
