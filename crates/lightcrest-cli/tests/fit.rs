@@ -118,6 +118,21 @@ fn bad_input_is_refused_before_anything_is_written() {
 }
 
 #[test]
+#[cfg(feature = "parquet")]
+fn a_damaged_file_is_an_error_and_no_panic_is_shown() {
+    let (place, mut bytes) = (place(), include_bytes!("data/small.parquet").to_vec());
+    std::fs::write(place.path("sound.parquet"), &bytes).unwrap();
+    place.succeed(&["fit", "sound.parquet", "--target", "y", "--trials", "1", "--quiet"]);
+    // another kind of page, which its reader does not expect
+    bytes[5] = 2;
+    std::fs::write(place.path("damaged.parquet"), &bytes).unwrap();
+    let refused = place.run(&["fit", "damaged.parquet", "--target", "y", "--trials", "1"]);
+    assert!(refused.code == Some(2) && refused.stderr.contains("is damaged"), "{}", refused.stderr);
+    assert!(!refused.stderr.contains("panicked"), "{}", refused.stderr);
+    assert!(!place.path("runs/damaged").exists());
+}
+
+#[test]
 fn there_is_always_an_answer() {
     let place = Place::new("");
     place.write("t.csv", table(6000));

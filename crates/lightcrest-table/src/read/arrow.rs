@@ -12,12 +12,13 @@
 //!
 //! Lists, structs, maps, unions, intervals and bytes are no values of a table: an error names the column.
 
+use std::cell::Cell;
 use std::fmt::Write;
 use std::fs::File;
 use std::io::Read;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -172,9 +173,26 @@ fn guarded<T>(
     form: Form,
     read: impl FnOnce() -> Result<T, TableError>,
 ) -> Result<T, TableError> {
+    // What panics say is said by the error; those of others stay as loud as they were.
+    static QUIETER: Once = Once::new();
+    QUIETER.call_once(|| {
+        let others = take_hook();
+        set_hook(Box::new(move |panic| {
+            if !IS_READING.get() {
+                others(panic);
+            }
+        }));
+    });
+    let before = IS_READING.replace(true);
     // What it was reading is not read on.
-    catch_unwind(AssertUnwindSafe(read))
-        .unwrap_or_else(|_| Err(damaged(path, form, &"its numbers make no sense")))
+    let found = catch_unwind(AssertUnwindSafe(read));
+    IS_READING.set(before);
+    found.unwrap_or_else(|_| Err(damaged(path, form, &"its numbers make no sense")))
+}
+
+thread_local! {
+    /// Whether this thread is in a reader whose panics are errors.
+    static IS_READING: Cell<bool> = const { Cell::new(false) };
 }
 
 fn damaged(path: &Path, form: Form, error: &dyn std::fmt::Display) -> TableError {
