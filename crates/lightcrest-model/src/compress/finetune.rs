@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use lightcrest::objective::TrialError;
 use lightcrest_graph::chain;
 use lightcrest_graph::compress::repair::Correspondence;
-use lightcrest_graph::network::{ImportConfig, ImportError, Imported, Network, NodeId, write_back};
+use lightcrest_graph::network::{ImportConfig, ImportError, Imported, Network, NodeId, Op, write_back};
 use lightcrest_graph::onnx::Model;
 
 use super::error::CompressError;
@@ -113,7 +113,7 @@ fn borders(teacher: &Imported, student: &Imported, kept: &Correspondence) -> Vec
             (whole.shape(of_teacher), |network: &Network, id: NodeId| network.nodes()[id].name.clone());
         let Some(&layer) = student.values.get(value) else { continue };
         let own = left.shape(layer);
-        let channels = kept.channels(value, own.channels, shape.channels);
+        let channels = channels(teacher, of_teacher, own.channels, kept);
         if let Some(channels) = channels.filter(|_| (own.height, own.width) == (shape.height, shape.width)) {
             let border = Border { layer: name(left, layer), of_teacher: name(whole, of_teacher), channels };
             borders.insert((shape.area(), of_teacher), border);
@@ -123,6 +123,29 @@ fn borders(teacher: &Imported, student: &Imported, kept: &Correspondence) -> Vec
     let by_area: BTreeMap<usize, Border> =
         borders.into_iter().map(|((area, _), border)| (area, border)).collect();
     by_area.into_values().collect()
+}
+
+/// The channels of the original's layer that are left: what is known of its value, or of the one whose
+/// channels it passes on.
+fn channels(teacher: &Imported, layer: NodeId, left: usize, kept: &Correspondence) -> Option<Vec<usize>> {
+    let (network, mut at) = (&teacher.network, layer);
+    loop {
+        let values = teacher.values.iter().filter(|(_, id)| **id == at);
+        let known = values.map(|(value, _)| kept.channels(value, left, network.shape(at).channels));
+        if let Some(channels) = known.flatten().next() {
+            return Some(channels);
+        }
+        let node = &network.nodes()[at];
+        at = match node.op {
+            Op::Activation(_)
+            | Op::PRelu(_)
+            | Op::Add
+            | Op::BatchNorm(_)
+            | Op::Affine(_)
+            | Op::Dropout(_) => node.inputs[0],
+            _ => return None,
+        };
+    }
 }
 
 /// The network that is trained.

@@ -110,6 +110,18 @@ fn what_is_left_is_taught_by_the_original() {
 }
 
 #[test]
+fn maps_of_the_original_are_learnt_where_channels_are_cut() {
+    let weights = |features: &str| {
+        let objective = objective(&trained().replace("features = 0.5", features));
+        // half of the multiply-accumulates, evenly
+        let made = objective.make(&objective.starts()[1], Phase::Search, 1, &running).unwrap();
+        made.model.to_bytes()
+    };
+    assert!(weights("features = 0.0") == weights(""));
+    assert!(weights("features = 0.5") != weights(""));
+}
+
+#[test]
 fn a_refit_is_longer_on_all_images_and_its_spec_makes_it_again() {
     let text = trained().replace("source = \"digits\"", "source = \"digits\"\ntrain_images = 200");
     let text = text + "[refit]\nepochs = 5\n";
