@@ -75,8 +75,7 @@ impl Tuner {
         let failed = |source| CompressError::Method { method: "fine-tuning", source };
         let read = imported(&objective.spec, &applied.model).map_err(|error| failed(error.into()))?;
         let (network, splits) = (&read.network, &objective.judge.splits);
-        let learns_maps = finetune.distillation.is_some_and(|distillation| distillation.features > 0.0);
-        let borders = if learns_maps { borders(teacher, &read, kept) } else { vec![] };
+        let borders = borders(teacher, &read, kept);
         let need = Need::of(network, &finetune.train, splits);
         let _share = objective.memory.take(need.total()).map_err(|limit| OutOfMemory { need, limit })?;
         let mut reports = Reports { objective, listener, error: None };
@@ -101,28 +100,34 @@ impl Tuner {
 
 /// The last maps of each size, in the original and in what was made of it.
 fn borders(teacher: &Imported, student: &Imported, kept: &Correspondence) -> Vec<Border> {
-    let (whole, left) = (&teacher.network, &student.network);
-    let readers = whole.readers();
-    let is_last = |id: NodeId| {
-        let area = whole.shape(id).area();
-        area > 1 && readers[id].iter().any(|&reader| whole.shape(reader).area() < area)
-    };
+    let network = &teacher.network;
+    let readers = network.readers();
     let mut borders = BTreeMap::new();
-    for (value, &of_teacher) in teacher.values.iter().filter(|(_, id)| is_last(**id)) {
-        let (shape, name) =
-            (whole.shape(of_teacher), |network: &Network, id: NodeId| network.nodes()[id].name.clone());
-        let Some(&layer) = student.values.get(value) else { continue };
-        let own = left.shape(layer);
-        let channels = channels(teacher, of_teacher, own.channels, kept);
-        if let Some(channels) = channels.filter(|_| (own.height, own.width) == (shape.height, shape.width)) {
-            let border = Border { layer: name(left, layer), of_teacher: name(whole, of_teacher), channels };
-            borders.insert((shape.area(), of_teacher), border);
+    for id in 0..network.nodes().len() {
+        let area = network.shape(id).area();
+        let is_last = area > 1 && readers[id].iter().any(|&reader| network.shape(reader).area() < area);
+        if let Some(border) = is_last.then(|| border(teacher, id, student, kept)).flatten() {
+            borders.insert(area, border);
         }
     }
-    // of each size the one that comes last
-    let by_area: BTreeMap<usize, Border> =
-        borders.into_iter().map(|((area, _), border)| (area, border)).collect();
-    by_area.into_values().collect()
+    borders.into_values().collect()
+}
+
+/// A map of the original and the same in what was made of it, if it is there.
+fn border(teacher: &Imported, id: NodeId, student: &Imported, kept: &Correspondence) -> Option<Border> {
+    let layer = values(teacher, id).find_map(|value| student.values.get(value).copied())?;
+    let (own, whole) = (student.network.shape(layer), teacher.network.shape(id));
+    if (own.height, own.width) != (whole.height, whole.width) {
+        return None;
+    }
+    let channels = channels(teacher, id, own.channels, kept)?;
+    let name = |network: &Network, id: NodeId| network.nodes()[id].name.clone();
+    Some(Border { layer: name(&student.network, layer), of_teacher: name(&teacher.network, id), channels })
+}
+
+/// The values of the file that a layer computes.
+fn values(network: &Imported, layer: NodeId) -> impl Iterator<Item = &String> {
+    network.values.iter().filter(move |(_, id)| **id == layer).map(|(value, _)| value)
 }
 
 /// The channels of the original's layer that are left: what is known of its value, or of the one whose
@@ -130,9 +135,8 @@ fn borders(teacher: &Imported, student: &Imported, kept: &Correspondence) -> Vec
 fn channels(teacher: &Imported, layer: NodeId, left: usize, kept: &Correspondence) -> Option<Vec<usize>> {
     let (network, mut at) = (&teacher.network, layer);
     loop {
-        let values = teacher.values.iter().filter(|(_, id)| **id == at);
-        let known = values.map(|(value, _)| kept.channels(value, left, network.shape(at).channels));
-        if let Some(channels) = known.flatten().next() {
+        let whole = network.shape(at).channels;
+        if let Some(channels) = values(teacher, at).find_map(|value| kept.channels(value, left, whole)) {
             return Some(channels);
         }
         let node = &network.nodes()[at];

@@ -139,14 +139,17 @@ impl Answers {
     }
 }
 
-/// The nodes of layers.
-pub(super) fn nodes<'a>(
+/// The nodes of the layers that `layer` names of borders.
+pub(super) fn nodes(
     network: &Network,
-    layers: impl Iterator<Item = &'a str>,
+    borders: &[Border],
+    layer: impl Fn(&Border) -> &String,
 ) -> Result<Vec<NodeId>, TrainError> {
-    let found =
-        |layer: &str| network.find(layer).ok_or_else(|| TrainError::NoLayer { layer: layer.to_owned() });
-    layers.map(found).collect()
+    let found = |border: &Border| {
+        let layer = layer(border);
+        network.find(layer).ok_or_else(|| TrainError::NoLayer { layer: layer.clone() })
+    };
+    borders.iter().map(found).collect()
 }
 
 /// A border in rows of outputs.
@@ -158,14 +161,17 @@ struct Pair {
 }
 
 impl Pair {
-    /// The borders of networks that return their outputs first, then these maps.
-    fn of(network: &Network, teacher: &Teacher<'_>, classes: usize) -> Result<Vec<Self>, TrainError> {
-        let own = nodes(network, teacher.borders.iter().map(|border| border.layer.as_str()))?;
-        let others = nodes(teacher.network, teacher.borders.iter().map(|border| border.of_teacher.as_str()))?;
+    /// The borders of networks that return their outputs first, then the maps of these nodes.
+    fn of(
+        borders: &[Border],
+        (network, own): (&Network, &[NodeId]),
+        (teacher, others): (&Network, &[NodeId]),
+        classes: usize,
+    ) -> Result<Vec<Self>, TrainError> {
         let (mut at, mut place) = (classes, classes);
         let mut pairs = Vec::with_capacity(own.len());
-        for ((border, &own), &other) in teacher.borders.iter().zip(&own).zip(&others) {
-            let (a, b) = (network.shape(own), teacher.network.shape(other));
+        for ((border, &own), &other) in borders.iter().zip(own).zip(others) {
+            let (a, b) = (network.shape(own), teacher.shape(other));
             let fits = (a.channels, a.height, a.width) == (border.channels.len(), b.height, b.width)
                 && border.channels.iter().all(|&channel| channel < b.channels);
             if !fits {
@@ -236,8 +242,9 @@ pub(super) struct Distiller<'a> {
 }
 
 impl<'a> Distiller<'a> {
+    /// `network` learns; `looked_at` are its nodes at the teacher's borders.
     pub(super) fn new(
-        network: &Network,
+        (network, looked_at): (&Network, &[NodeId]),
         teacher: Teacher<'a>,
         config: DistillationConfig,
         augmentation: AugmentationConfig,
@@ -251,10 +258,9 @@ impl<'a> Distiller<'a> {
             && 2 * images * classes <= MOST
             && teacher.answers.images == images
             && teacher.borders.is_empty();
-        let pairs = Pair::of(network, &teacher, classes)?;
-        let looked_at =
-            nodes(teacher.network, teacher.borders.iter().map(|border| border.of_teacher.as_str()))?;
-        let open = teacher.network.returning_also(&looked_at)?;
+        let others = nodes(teacher.network, teacher.borders, |border| &border.of_teacher)?;
+        let pairs = Pair::of(teacher.borders, (network, looked_at), (teacher.network, &others), classes)?;
+        let open = teacher.network.returning_also(&others)?;
         let plan = Plan::new(&open, teacher.weights, batch.max(BLOCK), PlanMode::Infer)?;
         let batcher = Batcher::new(mirrored, &data.train, &data.normalization, BLOCK);
         let answers = kept.then_some(teacher.answers);

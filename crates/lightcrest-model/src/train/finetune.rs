@@ -109,7 +109,7 @@ pub fn finetune(
 
 /// The borders in the network whose normalisations are back.
 fn behind(norms: &FoldedNorms, network: &Network, borders: &[Border]) -> Result<Vec<Border>, TrainError> {
-    let layers = nodes(network, borders.iter().map(|border| border.layer.as_str()))?;
+    let layers = nodes(network, borders, |border| &border.layer)?;
     let restored = |(border, layer): (&Border, NodeId)| Border {
         layer: norms.path(network, layer).to_owned(),
         ..border.clone()

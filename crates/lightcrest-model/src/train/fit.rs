@@ -125,11 +125,11 @@ pub(super) fn train_with<'a>(
             check.first()?;
             check_shapes(teacher.network, &data.train)?;
             let borders = if distillation.features > 0.0 { teacher.borders } else { &[] };
-            let looked_at = nodes(network, borders.iter().map(|border| border.layer.as_str()))?;
+            let looked_at = nodes(network, borders, |border| &border.layer)?;
             let mut run = Run::new(network, weights, &looked_at, data, config, seed)?;
             let teacher = Teacher { borders, ..teacher };
-            let augmentation = config.augmentation;
-            let distiller = Distiller::new(network, teacher, distillation, augmentation, data, run.batch)?;
+            let (student, augmentation) = ((network, &looked_at[..]), config.augmentation);
+            let distiller = Distiller::new(student, teacher, distillation, augmentation, data, run.batch)?;
             run.distiller = Some(distiller);
             run
         }
