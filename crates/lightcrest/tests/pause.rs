@@ -82,6 +82,21 @@ impl Drop for Worker {
     }
 }
 
+/// Asks until that trial is given again.
+#[cfg(feature = "postgres")]
+fn take(study: &mut Study, number: u64) -> lightcrest::FrozenTrial {
+    let begun = Instant::now();
+    loop {
+        let trial = study.ask().unwrap();
+        if trial.number == number {
+            return trial;
+        }
+        study.tell(trial.number, Ok(Evaluation::new([9.0]))).unwrap();
+        assert!(begun.elapsed() < Duration::from_secs(20), "trial {number} is not given to anybody");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
 #[test]
 #[cfg(feature = "postgres")]
 fn a_worker_that_stood_still_for_longer_than_its_lease_cannot_write() {
@@ -92,15 +107,7 @@ fn a_worker_that_stood_still_for_longer_than_its_lease_cannot_write() {
     worker.signal("-STOP");
     let mut study = study(&url);
     let begun = Instant::now();
-    let taken = loop {
-        let trial = study.ask().unwrap();
-        if trial.number == number {
-            break trial;
-        }
-        study.tell(trial.number, Ok(Evaluation::new([9.0]))).unwrap();
-        assert!(begun.elapsed() < Duration::from_secs(20), "its trial is not given to anybody");
-        std::thread::sleep(Duration::from_millis(100));
-    };
+    let taken = take(&mut study, number);
     assert!(begun.elapsed() > Duration::from_millis(500), "its lease had not ended");
     assert_eq!(taken.attempt, 2);
     worker.signal("-CONT");
@@ -120,18 +127,6 @@ fn a_clock_that_jumps_makes_no_lease_endless_and_no_trial_count_twice() {
     let Some(server) = server::Server::start_with_clock() else { return };
     let url = format!("{}?lease=1", server.database("clock"));
     let mut study = study(&url);
-    let take = |study: &mut Study, number: u64| {
-        let begun = Instant::now();
-        loop {
-            let trial = study.ask().unwrap();
-            if trial.number == number {
-                return trial;
-            }
-            study.tell(trial.number, Ok(Evaluation::new([9.0]))).unwrap();
-            assert!(begun.elapsed() < Duration::from_secs(20), "trial {number} is not given to anybody");
-            std::thread::sleep(Duration::from_millis(100));
-        }
-    };
     // Back by a day: what a dead worker held is not its own until tomorrow.
     let mut worker = Worker::start(&url);
     let number: u64 = worker.said("asked").parse().unwrap();
