@@ -74,7 +74,7 @@ class BaseDistribution:
 def _check_range(low: float, high: float, log: bool, step: float | None, no_step: float | None) -> None:
     if log and step != no_step:
         raise ValueError(f"a step ({step}) and a logarithmic scale exclude each other")
-    if not low <= high:
+    if low > high:
         raise ValueError(f"`low <= high` must hold, but got low = {low}, high = {high}")
     if log and low <= 0:
         raise ValueError(f"a logarithmic scale needs `low > 0`, but got low = {low}")

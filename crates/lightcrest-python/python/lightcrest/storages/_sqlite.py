@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os as _os
+
 from lightcrest import _engine
 from lightcrest._warn import warn as _warn
 from lightcrest._warn import warn_experimental as _warn_experimental
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from lightcrest.storages._connections import Connections
+
 
 class _FileStorage(EngineStorage):
     """Keeps studies in a database of the engine: a file by its path, or what a URL names."""
@@ -23,18 +27,22 @@ class _FileStorage(EngineStorage):
 
     def __init__(self, path: str) -> None:
         super().__init__()
-        self._path = path
-        self._database = _engine.Database(path)
-        self._shown = self._database.place()
+        given = _engine.Database(path)
+        self._shown = given.place()
+        # It is found again from another folder, also by whoever unpickles it.
+        self._path = given.absolute() if "://" in path else _os.path.abspath(path)
+        self._database = _engine.Database(self._path)
 
     def __getstate__(self) -> dict[str, Any]:
-        state = {key: value for key, value in super().__getstate__().items() if key != "_database"}
-        # Whoever unpickles it may be in another folder.
-        return {**state, "_path": self._database.absolute()}
+        return {key: value for key, value in super().__getstate__().items() if key != "_database"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         self._database = _engine.Database(self._path)
+
+    def _disconnect(self) -> None:
+        """Lets go of the connections by which single studies and trials were looked at. Studies that run keep theirs."""
+        self._looked.clear()
 
     @property
     def _description(self) -> str:  # type: ignore[override]
@@ -88,7 +96,8 @@ class RDBStorage(_FileStorage, BaseHeartbeat):
     """Keeps studies in a SQLite file, RDBStorage("sqlite:///study.db"), or in PostgreSQL, "postgresql://user@host/database".
 
     The tables are of Lightcrest's own form; those of Optuna are refused, but the program `lightcrest studies import` takes its studies
-    over. "sqlite:///:memory:" is a file in a temporary folder, which goes with the storage. `engine_kwargs` and `skip_compatibility_check` have no meaning here.
+    over. "sqlite:///:memory:" is a file in a temporary folder, which goes with the storage. `engine_kwargs` and `skip_compatibility_check`
+    are kept, but have no meaning here.
 
     A trial of `optimize` whose process died is run again, by whatever process asks next, at most `retries` times; then it fails.
     With a `heartbeat_interval` it fails at once instead, as Optuna has it, and the callback is called: see fail_stale_trials. Trials
@@ -126,6 +135,8 @@ class RDBStorage(_FileStorage, BaseHeartbeat):
             place = f"{folder}/memory.db"
         super().__init__(place)
         self.url = url
+        self.engine_kwargs = engine_kwargs or {}
+        self.skip_compatibility_check = skip_compatibility_check
         self.heartbeat_interval = heartbeat_interval
         self.grace_period = grace_period
         self._beats: dict[int, float] = {}
@@ -135,6 +146,13 @@ class RDBStorage(_FileStorage, BaseHeartbeat):
         if failed_trial_callback is not None:
             _warn("failed_trial_callback is deprecated: use heartbeat_stale_trial_callback", FutureWarning)
         self.heartbeat_stale_trial_callback = heartbeat_stale_trial_callback or failed_trial_callback
+
+    @property
+    def engine(self) -> Connections:
+        """Its connections: `engine.dispose()` lets go of them."""
+        from lightcrest.storages._connections import Connections
+
+        return Connections(self)
 
     def get_current_version(self) -> str:
         """The version of the tables: always the newest, since opening them brings them there."""
