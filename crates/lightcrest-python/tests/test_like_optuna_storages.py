@@ -1,4 +1,4 @@
-"""What users do with a storage itself is the same under both packages: distributions, and the connections of databases."""
+"""What users do with a storage itself is the same under both packages: what is kept with a running trial, and the connections of databases."""
 
 import math
 import os
@@ -10,7 +10,38 @@ import lightcrest
 import optuna as peer
 import pytest
 
-from test_like_optuna import NAN, quiet, told  # noqa: F401: the fixture applies here too
+from test_like_optuna import NAN, quiet, random_study, told  # noqa: F401: the fixture applies here too
+
+
+def storages(optuna, folder):
+    path = f"{folder}/study.log"
+    journal = optuna.storages.journal
+    return [
+        optuna.storages.InMemoryStorage(), optuna.storages.RDBStorage(f"sqlite:///{folder}/study.db"),
+        optuna.storages.JournalStorage(journal.JournalFileBackend(path, journal.JournalFileOpenLock(path))),
+    ]
+
+
+def what_objectives_keep_by_the_storage(optuna):
+    seen = []
+
+    def objective(trial):
+        trial.set_user_attr("a", 0)
+        trial.storage.set_trial_user_attr(trial._trial_id, "b", trial.number)
+        trial.storage.set_trial_system_attr(trial._trial_id, "c", [1, None])
+        trial.storage.set_trial_intermediate_value(trial._trial_id, 3, 0.5)
+        seen.append(kept(trial.study.trials[-1]))
+        return trial.suggest_int("x", 1, 1)
+
+    def kept(trial):
+        return sorted(trial.user_attrs.items()), sorted(trial.system_attrs.items()), sorted(trial.intermediate_values.items())
+
+    with tempfile.TemporaryDirectory() as folder:
+        for storage in storages(optuna, folder):
+            study = random_study(optuna, storage=storage, study_name="s")
+            study.optimize(objective, n_trials=2, callbacks=[lambda study, trial: seen.append(kept(trial))])
+            seen += [kept(trial) for trial in [*study.trials, *optuna.load_study(study_name="s", storage=storage).trials]]
+    return seen
 
 
 def ranges_that_are_no_numbers(optuna):
@@ -41,7 +72,7 @@ def connections_of_a_database(optuna):
         return seen
 
 
-SCENARIOS = [ranges_that_are_no_numbers, connections_of_a_database]
+SCENARIOS = [what_objectives_keep_by_the_storage, ranges_that_are_no_numbers, connections_of_a_database]
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -92,7 +92,8 @@ class Study:
             retries=self._storage._retries,
         )
         self._study_id = self._storage._id(study_name)
-        self._trials = Trials(self._engine, len(self._directions), self._storage._identify(self._study_id))
+        identify = self._storage._identify(self._study_id)
+        self._trials = Trials(self._engine, len(self._directions), identify, self._storage._stored)
         self._storage._opened(study_name, self._trials)
         self._start()
 

@@ -31,8 +31,16 @@ _MANY = 100
 class Trials:
     """The trials of the engine's study as Python has them; finished ones are converted once."""
 
-    def __init__(self, engine: _engine.Study, objectives: int, identify: Callable[[int], int]) -> None:
+    def __init__(
+        self,
+        engine: _engine.Study,
+        objectives: int,
+        identify: Callable[[int], int],
+        stored: Callable[[int], FrozenTrial] | None = None,
+    ) -> None:
+        """stored: what gives a trial by its id as its storage has it, if more may be kept with it there than the engine knows."""
         self._engine = engine
+        self._stored = stored
         self._objectives = objectives
         self._finished: dict[int, FrozenTrial] = {}
         # What a trial of a number is called by among all trials of the storage.
@@ -78,6 +86,11 @@ class Trials:
         trials = []
         for number, parts in zip(numbers, self._engine.parts(numbers)):
             trial = frozen(number, self.identify(number), parts, self._objectives)
+            if self._stored is not None:
+                there = self._stored(trial._trial_id)
+                trial.user_attrs = {**there.user_attrs, **trial.user_attrs}
+                trial.system_attrs = {**there.system_attrs, **trial.system_attrs}
+                trial.intermediate_values = {**there.intermediate_values, **trial.intermediate_values}
             if parts[0] not in _UNFINISHED:
                 self._finished[number] = trial
             trials.append(trial)

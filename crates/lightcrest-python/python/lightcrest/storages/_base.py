@@ -280,6 +280,11 @@ class BaseStorage(_abc.ABC):
         """What gives the ids of a study's trials by their numbers."""
         return _functools.cache(_functools.partial(self.get_trial_id_from_study_id_trial_number, study_id))
 
+    @property
+    def _stored(self) -> Callable[[int], FrozenTrial] | None:
+        """What gives a trial by its id, if its storage may keep more with it than the engine knows."""
+        return self.get_trial
+
     def _opened(self, name: str, trials: Any) -> None:
         """A study works on its trials here."""
 

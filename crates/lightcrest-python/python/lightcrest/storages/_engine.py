@@ -29,6 +29,8 @@ TRIALS = 2**32
 class EngineStorage(BaseStorage):
     """Keeps studies where the engine does. Trials are run through Study; who changes single ones knows what he does."""
 
+    _stored = None  # type: ignore[assignment]
+
     def __init__(self) -> None:
         self._begin()
 
