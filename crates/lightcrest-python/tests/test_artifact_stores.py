@@ -124,3 +124,11 @@ def test_artifacts_of_trials_that_are_frozen(tmp_path):
     made = lightcrest.artifacts.upload_artifact(**upload, storage=study._storage)
     found = lightcrest.artifacts.get_all_artifact_meta(frozen, storage=study._storage)
     assert [meta.artifact_id for meta in found] == [made] and found[0].filename == "f.txt"
+
+
+@pytest.mark.parametrize("name", ["../a", "/etc/passwd", "..", ".", ""])
+def test_an_id_that_leads_out_of_the_folder_is_refused(tmp_path, name):
+    store = lightcrest.artifacts.FileSystemArtifactStore(tmp_path)
+    for use in (store.open_reader, store.remove, lambda name: store.write(name, io.BytesIO(b""))):
+        with pytest.raises(ValueError, match="Invalid artifact_id"):
+            use(name)

@@ -158,3 +158,13 @@ def test_what_was_proposed_together_and_where_a_study_lives():
     study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=2)
     trial = study.ask()
     assert trial.relative_params == {"x": trial.suggest_float("x", 0, 1)}
+
+
+def test_old_distributions_are_taken_with_a_warning_that_says_where_to_read():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        old = lightcrest.distributions.UniformDistribution(0, 1)
+    with pytest.warns(FutureWarning, match="See https://github.com/optuna/optuna/issues/2941"):
+        lightcrest.create_study().ask({"x": old})
+    with pytest.warns(FutureWarning, match="See https://github.com/optuna/optuna/issues/2941"):
+        lightcrest.create_trial(params={"x": 0.5}, distributions={"x": old}, value=1.0)

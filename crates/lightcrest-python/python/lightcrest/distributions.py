@@ -310,7 +310,10 @@ def _modern(distribution: BaseDistribution) -> BaseDistribution:
         if isinstance(distribution, kind):
             low, high, log, step = distribution.low, distribution.high, distribution.log, distribution.step
             modern = kind._of(low, high, log, step)
-            _warn(f"{distribution} is deprecated, and taken as {modern}", FutureWarning)
+            _warn(
+                f"{distribution} is deprecated, and taken as {modern}. See https://github.com/optuna/optuna/issues/2941",
+                FutureWarning,
+            )
             return modern
     return distribution
 

@@ -21,7 +21,7 @@ class FileSystemArtifactStore:
     def _path(self, artifact_id: str) -> str:
         path = os.path.abspath(os.path.join(self._folder, artifact_id))
         if os.path.dirname(path) != self._folder:
-            raise ValueError(f"{artifact_id!r} is no id of an artifact")
+            raise ValueError(f"Invalid artifact_id {artifact_id!r}: it names no file of the folder {self._folder}")
         return path
 
     def open_reader(self, artifact_id: str) -> BinaryIO:

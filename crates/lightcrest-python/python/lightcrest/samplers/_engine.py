@@ -167,6 +167,12 @@ class AutoSampler(_EngineSampler):
         super().__init__(seed)
 
 
+def _warn_jointly(study: Study, number: int) -> None:
+    """Says that a group of parameters is modelled jointly though the study has several objectives."""
+    if len(study.directions) > 1:
+        _warn("`group` makes TPESampler model parameters jointly also with several objectives: say so with `multivariate=True`")
+
+
 class TPESampler(_EngineSampler):
     """Tree-structured Parzen estimators: Optuna's default, by its rules."""
 
@@ -236,11 +242,14 @@ class TPESampler(_EngineSampler):
         )
         self._startup = n_startup_trials
         self._constraints_func = constraints_func
+        if group and multivariate is None:
+            self._asked = _warn_jointly
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Nothing unless parameters are modelled jointly: of several objectives they are where asked for."""
-        settings = self._settings
-        joint = settings.get("multivariate", settings["group"] or len(study.directions) == 1)
+        joint = self._settings.get("multivariate")
+        if joint is None:
+            joint = self._settings["group"] or len(study.directions) == 1
         return super().infer_relative_search_space(study, trial) if joint else {}
 
     def sample_independent(
@@ -279,6 +288,14 @@ class QMCSampler(_EngineSampler):
             raise ValueError(f"`qmc_type` must be 'sobol' or 'halton', but got {qmc_type!r}")
         super().__init__(seed, independent=independent_sampler, qmc_type=qmc_type, scramble=scramble)
         self._settings["seed"] = self._seed or 0
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """What the first trial that ended asked for; until one has, all that running ones asked for."""
+        ended = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+        if ended:
+            return dict(ended[0].distributions)
+        running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        return {name: found for each in running for name, found in each.distributions.items()}
 
 
 # The samplers that create_study knows by name; the evolutionary ones and brute force join where they are defined.
