@@ -66,12 +66,16 @@ pub(super) fn read_changes(session: &mut Session, study: i64, since: u64) -> Res
     let (place, first) = (session.place().to_owned(), since == 0);
     let (since, mut common) = (since as i64, Common::default());
     let parameters: [&(dyn ToSql + Sync); 3] = [&study, &since, &ALL];
-    let (trials, reports) = session.query_both(first, [(TRIALS, &parameters), (REPORTS, &parameters)])?;
-    let revision = trials.first().ok_or(StorageError::NoStudy)?.get::<_, i64>(16);
-    let mut changes = Changes { revision: revision as u64, ..Changes::default() };
-    for row in trials.iter().filter(|row| row.get::<_, Option<i64>>(0).is_some()) {
-        changes.trials.push(read(&place, row, &mut common)?);
-    }
+    let mut revision = None;
+    let take = |row: Row| {
+        revision = Some(row.get::<_, i64>(16) as u64);
+        row.get::<_, Option<i64>>(0).map(|_| read(&place, &row, &mut common))
+    };
+    let (trials, reports) =
+        session.query_both(first, [(TRIALS, &parameters), (REPORTS, &parameters)], take)?;
+    let revision = revision.ok_or(StorageError::NoStudy)?;
+    let trials = trials.into_iter().flatten().collect::<Result<Vec<_>, StorageError>>()?;
+    let mut changes = Changes { revision, trials, ..Changes::default() };
     let reports = reports.iter().map(|row| {
         let number = |column: usize| row.get::<_, i64>(column) as u64;
         let values = codec::read_report(&place, row.get(3))?;

@@ -11,6 +11,7 @@ use crate::storage::{Cause, StorageError};
 use futures_util::TryStreamExt;
 use futures_util::future::join;
 use std::collections::HashMap;
+use std::convert::identity;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
@@ -120,19 +121,20 @@ async fn heard<T>(
 }
 
 /// The rows that a statement gives, of which each is waited for as long as the limit says.
-async fn rows(
+async fn rows<T>(
     client: &Client,
     limit: Duration,
     statement: &Statement,
     parameters: Parameters<'_>,
-) -> Result<Vec<Row>, Failure> {
+    mut take: impl FnMut(Row) -> T,
+) -> Result<Vec<T>, Failure> {
     let parameters = parameters.iter().map(|parameter| *parameter as &dyn ToSql);
     let mut stream = pin!(heard(client, limit, client.query_raw(statement, parameters)).await?);
-    let mut rows = Vec::new();
+    let mut taken = Vec::new();
     while let Some(row) = heard(client, limit, stream.try_next()).await? {
-        rows.push(row);
+        taken.push(take(row));
     }
-    Ok(rows)
+    Ok(taken)
 }
 
 /// A connection.
@@ -284,18 +286,19 @@ impl Session {
         parameters: Parameters<'_>,
     ) -> Result<Result<Vec<Row>, Failure>, StorageError> {
         let link = self.connect()?;
-        Ok(link
-            .statement(limit, sql)
-            .and_then(|statement| link.runtime.block_on(rows(&link.client, limit, &statement, parameters))))
+        Ok(link.statement(limit, sql).and_then(|statement| {
+            link.runtime.block_on(rows(&link.client, limit, &statement, parameters, identity))
+        }))
     }
 
     /// Runs two statements, each a transaction, one after the other, and waits for both together.
     #[allow(clippy::type_complexity, reason = "what became of the one and of the other")]
-    fn both(
+    fn both<T>(
         &mut self,
         limit: Duration,
         [(first, a), (second, b)]: [(&'static str, Parameters<'_>); 2],
-    ) -> Result<Result<(Vec<Row>, Result<Vec<Row>, Failure>), Failure>, StorageError> {
+        take: impl FnMut(Row) -> T,
+    ) -> Result<Result<(Vec<T>, Result<Vec<Row>, Failure>), Failure>, StorageError> {
         let link = self.connect()?;
         let mut prepared = |sql| link.statement(limit, sql);
         let (first, second) = match (prepared(first), prepared(second)) {
@@ -303,7 +306,9 @@ impl Session {
             (Err(failure), _) | (_, Err(failure)) => return Ok(Err(failure)),
         };
         // They are sent in this order, since each is when it is first polled.
-        let both = join(rows(&link.client, limit, &first, a), rows(&link.client, limit, &second, b));
+        let (first, second) =
+            (rows(&link.client, limit, &first, a, take), rows(&link.client, limit, &second, b, identity));
+        let both = join(first, second);
         let (first, second) = link.runtime.block_on(both);
         Ok(first.map(|first| (first, second)))
     }
@@ -334,18 +339,20 @@ impl Session {
     }
 
     /// As [`query`](Self::query), two statements that are asked together; `long` as
-    /// [`query_long`](Self::query_long).
+    /// [`query_long`](Self::query_long). Each row of the first is `taken` when it comes, so that the rows of a
+    /// large study are never in memory all at once.
     ///
     /// # Errors
     /// As there.
-    pub(super) fn query_both(
+    pub(super) fn query_both<T>(
         &mut self,
         long: bool,
         statements: [(&'static str, Parameters<'_>); 2],
-    ) -> Result<(Vec<Row>, Vec<Row>), StorageError> {
+        mut take: impl FnMut(Row) -> T,
+    ) -> Result<(Vec<T>, Vec<Row>), StorageError> {
         let limit = if long { LONGEST + MARGIN } else { self.silence() };
         self.patiently(|session| {
-            let both = session.both(limit, statements)?;
+            let both = session.both(limit, statements, &mut take)?;
             Ok(both.and_then(|(first, second)| Ok((first, second?))))
         })
     }
@@ -393,7 +400,7 @@ impl Session {
             return Ok(self.once(sql, parameters)?.map(|rows| (rows, false)));
         }
         let worker = self.worker;
-        let both = self.both(self.silence(), [(sql, parameters), (BEAT, &[&worker])])?;
+        let both = self.both(self.silence(), [(sql, parameters), (BEAT, &[&worker])], identity)?;
         Ok(match both {
             Ok((_, Err(Failure::Lost(cause)))) => Err(Failure::Lost(cause)),
             Ok((rows, beat)) => Ok((rows, beat.is_ok_and(|rows| !rows.is_empty()))),
