@@ -12,20 +12,21 @@
 //! What matters most is made first, and what cannot be made in time has no model: the best small one that is
 //! no ensemble, then the best, then the others.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use lightcrest::history::FrozenTrial;
 use lightcrest::objective::{self, Evaluation, TrialError};
+use lightcrest::space::Value;
 use lightcrest::{Configuration, Objective, Trial};
 
 use super::ensemble::EnsembleMember;
 use super::growth::HALF;
 use super::judge::Folds;
 use super::latency;
-use super::made::Made;
+use super::made::{Files, Made};
 use super::objective::{TableObjective, known};
 use super::trainer::{Part, failed, lock};
 use crate::algorithm::Setting;
@@ -54,7 +55,10 @@ pub(super) struct Due {
 
 impl Due {
     pub(super) fn new(configuration: &Configuration, seed: u64, seconds: f64) -> Self {
-        Self { model: format!("{seed} {configuration}"), seconds }
+        // Members of ensembles come from JSON, where parameters have another order.
+        let sorted: BTreeMap<&str, &Value> = configuration.iter().collect();
+        let sorted: Configuration = sorted.into_iter().map(|(name, value)| (name, value.clone())).collect();
+        Self { model: format!("{seed} {sorted}"), seconds }
     }
 }
 
@@ -98,7 +102,7 @@ pub(super) fn seconds_together<'a>(front: impl Iterator<Item = &'a Standing>) ->
 /// folds of what is on the front.
 #[derive(Debug, Default)]
 pub(super) struct Models {
-    made: HashMap<(String, usize), Made>,
+    made: HashMap<(String, usize), Files>,
     folds: HashMap<String, Arc<Folds>>,
 }
 
@@ -262,7 +266,7 @@ impl TableObjective {
         let model = Due::new(configuration, *seed, 0.0).model;
         let key = (model, rounds);
         if let Some(found) = lock(&self.models).made.get(&key) {
-            return Ok(found.clone());
+            return found.read().map_err(|error| failed(error.to_string()));
         }
         let as_judged = Setting::of(configuration);
         let mut known = as_judged.clone();
@@ -272,13 +276,16 @@ impl TableObjective {
         };
         let judge = match self.problem().splits.folds.len() {
             1 => {
-                let found = lock(&self.models).folds.get(&key.0).map(|folds| folds.first.clone());
-                found.map_or_else(|| one(&as_judged, Part::Fold(0)), |first| Ok(first.with_after(*after)))?
+                let found = lock(&self.models).folds.get(&key.0).cloned();
+                match found {
+                    Some(folds) => folds.first()?.with_after(*after),
+                    None => one(&as_judged, Part::Fold(0))?,
+                }
             }
             _ => one(&known, Part::Learn)?,
         };
         let made = Made::new(judge, one(&known, Part::All)?);
-        lock(&self.models).made.insert(key, made.clone());
+        lock(&self.models).made.insert(key, made.files());
         Ok(made)
     }
 
@@ -297,6 +304,14 @@ impl TableObjective {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_training_has_one_name_whatever_the_order_of_its_parameters() {
+        let made = |pairs: [(&str, i64); 2]| pairs.into_iter().collect::<Configuration>();
+        let (a, b) = (made([("rounds", 3), ("leaves", 4)]), made([("leaves", 4), ("rounds", 3)]));
+        assert_eq!(Due::new(&a, 1, 0.0), Due::new(&b, 1, 0.0));
+        assert_ne!(Due::new(&a, 1, 0.0), Due::new(&a, 2, 0.0));
+    }
 
     #[test]
     fn what_models_share_is_due_once() {

@@ -175,8 +175,8 @@ impl TableObjective {
             let weight = f64::from(*count) / all;
             predictions.iter_mut().zip(&folds.predictions).for_each(|(sum, value)| *sum += weight * value);
             // What the models of all rows have more than those of the folds.
-            bytes += candidate.bytes - folds.first.to_bytes().len() as f64;
-            first.push(folds.first.clone());
+            bytes += candidate.bytes - folds.first.len() as f64;
+            first.push(folds.first()?);
         }
         let after = self.after(&predictions, Algorithm::Ensemble);
         let (task, k) = (self.problem().task(), self.problem().classes);
@@ -191,10 +191,11 @@ impl TableObjective {
             member: EnsembleMember { picks, ..candidate.member },
             seconds: candidate.seconds,
         };
+        let file = first.to_bytes();
         Ok(Judged {
             score,
             standard_error,
-            bytes: bytes + first.to_bytes().len() as f64,
+            bytes: bytes + file.len() as f64,
             columns: first.columns_needed() as f64,
             rounds: 1,
             after,
@@ -202,7 +203,7 @@ impl TableObjective {
             seconds: picked.iter().map(|(candidate, _)| candidate.seconds).sum(),
             look: self.seconds_to_look(row),
             first_fold: self.score_of_first_fold(&predictions, after.threshold),
-            folds: Arc::new(Folds { predictions, first }),
+            folds: Arc::new(Folds { predictions, first: file }),
             members: picked.into_iter().map(member).collect(),
         })
     }
@@ -235,8 +236,6 @@ impl TableObjective {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Task;
-    use crate::table::Schema;
 
     fn candidate(score: f64, bytes: f64, predictions: &[f64]) -> Candidate {
         let member = EnsembleMember {
@@ -246,16 +245,13 @@ mod tests {
             rounds: 1,
             after: After::default(),
         };
-        let (columns, missing, levels) = (Vec::new(), Vec::new(), Vec::new());
-        let schema = Schema { columns, task: Task::Regression, missing, levels };
-        let first = Pipeline::of(schema, Vec::new());
         Candidate {
             member,
             score,
             bytes,
             latency_us: None,
             seconds: 0.0,
-            folds: Some(Arc::new(Folds { predictions: predictions.to_vec(), first })),
+            folds: Some(Arc::new(Folds { predictions: predictions.to_vec(), first: Vec::new() })),
         }
     }
 

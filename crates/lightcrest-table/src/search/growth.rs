@@ -56,6 +56,11 @@ impl LearningCurve {
     }
 }
 
+/// The name that a model of the folds and its fractions are known by.
+fn model_of(member: &EnsembleMember) -> String {
+    Due::new(&member.configuration, member.seed, 0.0).model
+}
+
 /// The gain from n to N rows by that from n / 2 to n.
 fn extrapolated(gain: f64, share: f64) -> f64 {
     gain * (1.0 - share.powf(FLATTENING)) / (2f64.powf(FLATTENING) - 1.0)
@@ -93,7 +98,24 @@ impl TableObjective {
         let half = measured.last()?.1;
         measured.push((rows, first));
         let gain = extrapolated(first - half, rows as f64 / splits.all.len() as f64);
+        if let [(model, _)] = &weighted[..] {
+            lock(&self.gains).insert(model_of(model), gain);
+        }
         Some(LearningCurve { measured, continued: (splits.all.len(), first + gain) })
+    }
+
+    /// What all rows add to the score of an ensemble, by those of its members of which it is known: they are
+    /// on the front, too.
+    pub(super) fn gain_of_members(&self, trial: &FrozenTrial) -> Option<f64> {
+        let gains = lock(&self.gains);
+        let (mut sum, mut picks) = (0.0, 0.0);
+        for member in Self::members(trial) {
+            if let Some(gain) = gains.get(&model_of(&member)) {
+                sum += f64::from(member.picks) * gain;
+                picks += f64::from(member.picks);
+            }
+        }
+        (picks > 0.0).then(|| sum / picks)
     }
 
     /// The score by the rows that judge the first fold, of models of a part of the rows it learns from.
@@ -120,7 +142,7 @@ impl TableObjective {
         part: Part,
     ) -> Result<Arc<Vec<f64>>, TrialError> {
         let EnsembleMember { configuration, seed, after, .. } = member;
-        let key = (Due::new(configuration, *seed, 0.0).model, part);
+        let key = (model_of(member), part);
         if let Some(found) = lock(&self.fractions).get(&key) {
             return Ok(Arc::clone(found));
         }

@@ -18,8 +18,18 @@ use crate::pipeline::{After, Pipeline};
 pub(super) struct Folds {
     /// Of the rows that judge, fold after fold, as the model gives them.
     pub(super) predictions: Vec<f64>,
+    /// The file of the model of the first fold: in memory a model takes several times as much.
+    pub(super) first: Vec<u8>,
+}
+
+impl Folds {
     /// The model of the first fold.
-    pub(super) first: Pipeline,
+    ///
+    /// # Errors
+    /// [`TrialError::Failed`] if its file cannot be read, which would be a fault of ours.
+    pub(super) fn first(&self) -> Result<Pipeline, TrialError> {
+        Pipeline::from_bytes(&self.first).map_err(|error| failed(error.to_string()))
+    }
 }
 
 /// What a trial's folds tell.
@@ -67,9 +77,9 @@ impl TableObjective {
                 latency_us =
                     limited.then(|| latency::latency(&pipeline, problem.table(), &rows.validation).alone_us);
                 row = latency::seconds_a_row(&pipeline, problem.table(), &rows.validation);
-                first = Some((pipeline.to_bytes().len() as f64, pipeline));
+                first = Some((pipeline.to_bytes(), pipeline));
             }
-            let bytes = first.as_ref().map_or(0.0, |(bytes, _)| *bytes);
+            let bytes = first.as_ref().map_or(0.0, |(file, _)| file.len() as f64);
             if fold + 1 < folds.len()
                 && setting.algorithm != Algorithm::Constant
                 && let Some(score) = mean(&self.scores(&predictions, &After::default()))
@@ -91,10 +101,10 @@ impl TableObjective {
         // More rows bear more rounds.
         let grow = if setting.algorithm == Algorithm::Boosting { 1.1 } else { 1.0 };
         let all_rounds = (mean(&rounds).unwrap_or(1.0) * grow).round().max(1.0);
-        let (bytes, first) = first.ok_or_else(|| failed("no fold judges"))?;
+        let (file, first) = first.ok_or_else(|| failed("no fold judges"))?;
         // The other folds' models are about as large.
         let growth = if setting.algorithm.grows() { all_rounds / rounds[0].max(1.0) - 1.0 } else { 0.0 };
-        let bytes = bytes + first.bytes_of_models() as f64 * growth;
+        let bytes = file.len() as f64 + first.bytes_of_models() as f64 * growth;
         Ok(Judged {
             score,
             standard_error,
@@ -106,7 +116,7 @@ impl TableObjective {
             seconds: self.seconds_to_make(seconds),
             look: self.seconds_to_look(row),
             first_fold: self.score_of_first_fold(&predictions, after.threshold),
-            folds: Arc::new(Folds { predictions, first }),
+            folds: Arc::new(Folds { predictions, first: file }),
             members: Vec::new(),
         })
     }

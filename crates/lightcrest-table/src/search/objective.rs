@@ -54,6 +54,8 @@ pub struct TableObjective {
     pub(super) models: Mutex<Models>,
     /// Predictions of models of fractions of the first fold's rows: several ensembles may share them.
     pub(super) fractions: Mutex<Fractions>,
+    /// What all rows add to the scores of models that are no ensembles.
+    pub(super) gains: Mutex<HashMap<String, f64>>,
 }
 
 impl TableObjective {
@@ -77,6 +79,7 @@ impl TableObjective {
             expected: Mutex::default(),
             models: Mutex::default(),
             fractions: Mutex::default(),
+            gains: Mutex::default(),
         })
     }
 
@@ -209,9 +212,11 @@ impl TableObjective {
     }
 
     /// What the model of a trial of this process may be expected to score, though it was chosen as the best
-    /// of its size, and though its folds learnt from fewer rows.
-    pub fn expected(&self, trial: u64, curve: &LearningCurve) -> Option<f64> {
-        Some(self.expected_of_best(trial)? + curve.gain())
+    /// of its size, and though its folds learnt from fewer rows. Where there was no time for the curve of an
+    /// ensemble, its members tell.
+    pub fn expected(&self, trial: &FrozenTrial, curve: Option<&LearningCurve>) -> Option<f64> {
+        let gain = curve.map(LearningCurve::gain).or_else(|| self.gain_of_members(trial))?;
+        Some(self.expected_of_best(trial.number)? + gain)
     }
 
     fn expected_of_best(&self, trial: u64) -> Option<f64> {

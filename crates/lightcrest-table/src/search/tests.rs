@@ -340,7 +340,21 @@ fn a_delivered_model_is_expected_to_be_better_than_those_of_its_folds() {
         let curve = objective.learning_curve(&trial, 7).unwrap();
         assert!(curve.measured.is_sorted_by(|(a, _), (b, _)| a < b), "{curve:?}");
         assert_eq!((curve.measured.len(), curve.continued.0), (3, 300));
-        let expected = objective.expected(0, &curve).unwrap();
+        let expected = objective.expected(&trial, Some(&curve)).unwrap();
+        // Of an ensemble without a curve, the members tell of which it is known.
+        assert_eq!(objective.expected(&trial, None), None);
+        let member = |seed| EnsembleMember {
+            picks: 3,
+            seed,
+            configuration: trial.configuration.clone(),
+            rounds: 0,
+            after: After::default(),
+        };
+        let mut ensemble = trial.clone();
+        let members = [member(objective.seed(7)), member(1)];
+        ensemble.attributes.insert("members".to_owned(), serde_json::to_value(members).unwrap());
+        let by_members = objective.expected(&ensemble, None).unwrap();
+        assert!((by_members - expected).abs() < 1e-12, "{by_members} {expected}");
         let read = made.model.schema.read(&fresh, &|_| true, false).unwrap();
         let found = score(&made.model, &read, &made.model.predict(&read.table)).unwrap();
         let (_, truth) = found.values.into_iter().find(|(metric, _)| *metric == Metric::LogLoss).unwrap();

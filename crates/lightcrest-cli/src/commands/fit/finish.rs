@@ -103,7 +103,7 @@ impl Finish<'_> {
         let error = metric.standard_error(&predictions, problem.classes, &targets, threshold, &clusters);
         metrics.extend(error.map(|error| ("test_standard_error".to_owned(), error)));
         let curve = objective.learning_curve(trial, seed);
-        let expected = curve.as_ref().and_then(|curve| objective.expected(trial.number, curve));
+        let expected = objective.expected(trial, curve.as_ref());
         metrics.extend(expected.map(|score| (format!("expected_{}", metric.name()), score)));
         let times = latency(&made.model, table, &splits.learn);
         metrics.insert("model_bytes".into(), made.bytes.len() as f64);

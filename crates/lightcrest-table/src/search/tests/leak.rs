@@ -147,14 +147,14 @@ fn two_hundred_trials_on_noise_are_expected_to_score_at_chance() {
     let config = ExecutorConfig { workers: 1, trials: 200, ..ExecutorConfig::default() };
     Executor::new(config).run(&mut study, &objective, &()).unwrap();
     let found = study.history().best(0).unwrap();
-    let best = (found.values.as_ref().unwrap()[0], found.number);
+    let best = found.values.as_ref().unwrap()[0];
     let n = 1600.0;
     let sigma = {
         let p = positive / 2000.0 * n;
         ((n + 1.0) / (12.0 * p * (n - p))).sqrt()
     };
     let flat = LearningCurve { measured: Vec::new(), continued: (2000, 0.0) };
-    let expected = objective.expected(best.1, &flat).unwrap();
-    assert!(expected < best.0, "the best of many looks better than it is: {expected} {best:?}");
+    let expected = objective.expected(found, Some(&flat)).unwrap();
+    assert!(expected < best, "the best of many looks better than it is: {expected} {best:?}");
     assert!((expected - 0.5).abs() < 3.0 * sigma, "{expected} {best:?}");
 }
