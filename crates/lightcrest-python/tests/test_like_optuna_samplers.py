@@ -35,6 +35,13 @@ def spaces_that_need_no_study(optuna):
     return optuna.samplers.TPESampler(multivariate=False).infer_relative_search_space(object(), object())
 
 
+def spaces_for_a_trial_that_has_ended(optuna):
+    study = random_study(optuna)
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1) + trial.suggest_int("n", 1, 9, log=True), n_trials=1)
+    samplers = [optuna.samplers.TPESampler(multivariate=True), optuna.samplers.CmaEsSampler(), optuna.samplers.NSGAIISampler()]
+    return [sorted(sampler.infer_relative_search_space(study, study.best_trial).items()) for sampler in samplers]
+
+
 def groups_in_studies_of_several_objectives(optuna):
     seen = []
     for multivariate in (None, True):
@@ -52,7 +59,9 @@ def groups_in_studies_of_several_objectives(optuna):
     return seen
 
 
-SCENARIOS = [spaces_of_quasi_random_search, spaces_that_need_no_study, groups_in_studies_of_several_objectives]
+SCENARIOS = [
+    spaces_of_quasi_random_search, spaces_that_need_no_study, spaces_for_a_trial_that_has_ended, groups_in_studies_of_several_objectives,
+]
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -61,7 +61,7 @@ class Mirror:
     def follow(self, study: Any, asking: Any) -> None:
         """Takes over what happened in the study since. `asking`: the number of the trial that is to be proposed for."""
         trials = study.get_trials(deepcopy=False)
-        if trials and trials[-1].number == asking:
+        if trials and trials[-1].number == asking and not trials[-1].state.is_finished():
             trials = trials[:-1]
         for trial in trials:
             if trial.number in self.finished:
