@@ -1,6 +1,7 @@
 """Pruners stop the same trials under both packages, also at ties, gaps and reports that are not numbers."""
 
 import itertools
+import tempfile
 
 import lightcrest
 import optuna as peer
@@ -35,6 +36,53 @@ def halving(optuna):
     for options, column, direction in itertools.product(settings, columns, ("minimize", "maximize")):
         curves = [{step: value + (0.01 * step) for step in range(9)} for value in column]
         seen.append(stops(optuna, pruner(*options), curves, direction))
+    return seen
+
+
+def rungs_of(study):
+    return [{key: value for key, value in trial.system_attrs.items() if "rung" in key} for trial in study.trials]
+
+
+def halving_asked_seldom(optuna):
+    """Trials that are asked about at some of their reports only, whose steps leap, or whose first rung others tell."""
+    seen = []
+    values = [0.5, 0.4, 0.6, 0.3, NAN, 0.7, 0.2, 0.35, 0.1, 0.8]
+    for first, every, leap, direction in itertools.product((1, 3, "auto"), (1, 3, 5), (1, 10, 60), ("minimize", "maximize")):
+        study = random_study(optuna, pruner=optuna.pruners.SuccessiveHalvingPruner(first, 2), direction=direction)
+
+        def objective(trial):
+            for i in range(1, 17):
+                trial.report(values[trial.number], i * leap)
+                if i % every == 0 and trial.should_prune():
+                    raise optuna.TrialPruned
+            return 1.0
+
+        study.optimize(objective, n_trials=len(values))
+        seen += [(trial.state.name, trial.last_step) for trial in study.trials] + rungs_of(study)
+    return seen
+
+
+def halving_around_which_patience_waits(optuna):
+    halving = optuna.pruners.SuccessiveHalvingPruner(1, 2)
+    curves = [{step: value * step for step in range(1, 9)} for value in (1.0, 0.9, 1.1, -1.0, 0.5)]
+    return stops(optuna, optuna.pruners.PatientPruner(halving, 1), curves)
+
+
+def rungs_in_storages(optuna):
+    """What is kept while a trial runs, and for whoever opens the study later; other studies go by it."""
+    seen = []
+    with tempfile.TemporaryDirectory() as folder:
+        for storage in (None, f"sqlite:///{folder}/study.db"):
+            pruner = optuna.pruners.SuccessiveHalvingPruner(1, 2)
+            study = random_study(optuna, pruner=pruner, storage=storage, study_name="s")
+            running = [study.ask(), study.ask()]
+            for step, trial in itertools.product((1, 2, 3), running):
+                trial.report(0.5, step)
+                seen += [trial.should_prune(), trial.should_prune(), rungs_of(study)]
+            again = study if storage is None else optuna.load_study(study_name="s", storage=storage, pruner=pruner)
+            worse = again.ask()
+            worse.report(0.6, 4)
+            seen += [worse.should_prune(), rungs_of(again)]
     return seen
 
 
@@ -75,7 +123,10 @@ def patience_with_gaps(optuna):
     return [stops(optuna, pruner, curves, direction) for pruner in made for direction in ("minimize", "maximize")]
 
 
-SCENARIOS = [halving, what_halving_takes, hyperband_with_bootstraps, percentiles_with_gaps, patience_with_gaps]
+SCENARIOS = [
+    halving, halving_asked_seldom, halving_around_which_patience_waits, rungs_in_storages, what_halving_takes, hyperband_with_bootstraps,
+    percentiles_with_gaps, patience_with_gaps,
+]
 
 
 @pytest.mark.filterwarnings("ignore")

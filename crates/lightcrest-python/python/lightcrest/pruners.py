@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc as _abc
 import math as _math
 
+from lightcrest._state import TrialState
 from lightcrest._warn import experimental as _experimental
 from lightcrest._warn import warn as _warn
 
@@ -31,8 +32,9 @@ __all__ = [
 class BasePruner(_abc.ABC):
     """The base of all pruners. One that is written in Python defines `prune`."""
 
-    # Whether it is asked in Python, though the engine decides.
+    # Whether it is asked in Python, though the engine has it too; and whether it is decided there.
     _in_python = False
+    _decides = False
     # What the engine knows the pruner by, and its settings; no name for one that is written in Python.
     _name = ""
     _settings: dict[str, Any] = {}
@@ -144,10 +146,20 @@ class MedianPruner(PercentilePruner):
         super().__init__(50.0, n_startup_trials, n_warmup_steps, interval_steps, n_min_trials=n_min_trials)
 
 
+# Where a trial keeps what it had at a rung.
+_COMPLETED = "completed_rung_{}"
+
+
 class SuccessiveHalvingPruner(_EnginePruner):
-    """Asynchronous successive halving: at ever larger steps only the best share goes on."""
+    """Asynchronous successive halving: at ever larger steps only the best share goes on.
+
+    With one objective it goes by `completed_rung_k` in the `system_attrs` of trials: what a trial had reported last when it was asked
+    about first at the step of rung k or later. With several the engine decides, by reports.
+    """
 
     _name = "halving"
+    _in_python = True
+    _decides = True
 
     def __init__(
         self,
@@ -156,8 +168,9 @@ class SuccessiveHalvingPruner(_EnginePruner):
         min_early_stopping_rate: int = 0,
         bootstrap_count: int = 0,
     ) -> None:
-        """min_resource: steps before the first rung. reduction_factor: one in so many goes on. min_early_stopping_rate: so many of the lowest
-        rungs are left out. bootstrap_count: so many of the first trials to arrive at a rung stop there."""
+        """min_resource: steps before the first rung; a hundredth of the longest complete trial when there is one, unless given.
+        reduction_factor: one in so many goes on. min_early_stopping_rate: so many of the lowest rungs are left out. bootstrap_count: so many
+        of the first trials to arrive at a rung stop there."""
         if isinstance(min_resource, str) and min_resource != "auto":
             raise ValueError(f"`min_resource` must be 'auto' or a number of steps, but got {min_resource!r}")
         if not isinstance(min_resource, str):
@@ -171,6 +184,47 @@ class SuccessiveHalvingPruner(_EnginePruner):
             min_early_stopping_rate=min_early_stopping_rate,
             bootstrap_count=bootstrap_count,
         )
+        self._min_resource = None if min_resource == "auto" else int(min_resource)
+
+    def prune(self, study: Study, trial: FrozenTrial) -> bool:
+        """Whether a running trial should stop at its last report: whether it is not among the best of a rung that it has reached since it
+        was asked about last."""
+        if len(study.directions) > 1:
+            return super().prune(study, trial)
+        step = trial.last_step
+        first = None if step is None else self._first_rung(study)
+        if step is None or first is None:
+            return False
+        value, rung = trial.intermediate_values[step], 0
+        while _COMPLETED.format(rung) in trial.system_attrs:
+            rung += 1
+        while step >= first * self._settings["reduction_factor"] ** rung:
+            if value != value:
+                return True
+            study._set_system(trial.number, _COMPLETED.format(rung), value)
+            if not self._goes_on(study, trial.number, _COMPLETED.format(rung), value):
+                return True
+            rung += 1
+        return False
+
+    def _first_rung(self, study: Study) -> int | None:
+        """The step of the first rung; None while no trial tells it."""
+        if self._min_resource is None:
+            complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+            longest = max((trial.last_step for trial in complete if trial.last_step is not None), default=None)
+            if longest is None:
+                return None
+            self._min_resource = max(longest // 100, 1)
+        return self._min_resource * self._settings["reduction_factor"] ** self._settings["min_early_stopping_rate"]
+
+    def _goes_on(self, study: Study, number: int, key: str, value: float) -> bool:
+        """Whether a value is among the best of those that are kept by this key."""
+        others = (trial.system_attrs.get(key) for trial in study.get_trials(deepcopy=False) if trial.number != number)
+        there = sorted([value, *(other for other in others if other is not None)])
+        if len(there) <= self._settings["bootstrap_count"]:
+            return False
+        best = max(1, len(there) // self._settings["reduction_factor"])
+        return value >= there[-best] if study.direction.name == "MAXIMIZE" else value <= there[best - 1]
 
 
 class HyperbandPruner(_EnginePruner):
@@ -238,8 +292,9 @@ class PatientPruner(_EnginePruner):
             raise ValueError(f"`min_delta` must be 0 or more, but got {min_delta}")
         if wrapped_pruner is not None and not isinstance(wrapped_pruner, BasePruner):
             raise TypeError(f"a pruner is needed, but got {wrapped_pruner!r}")
-        # A pruner that is written in Python cannot be given to the engine, so then this one is not the engine's either.
-        self._asked = None if wrapped_pruner is None or wrapped_pruner._name else wrapped_pruner
+        # A pruner that decides in Python cannot be given to the engine, so then this one is not the engine's either.
+        decides = wrapped_pruner is not None and (wrapped_pruner._decides or not wrapped_pruner._name)
+        self._asked = wrapped_pruner if decides else None
         self._name = "patient" if self._asked is None else ""
         engine = wrapped_pruner is not None and self._asked is None
         wrapped = {"wrapped": (wrapped_pruner._name, wrapped_pruner._settings)} if engine else {}
