@@ -50,6 +50,8 @@ struct Own {
     origin: Origin,
     /// The attributes with which it waited.
     given: BTreeMap<String, Json>,
+    /// When it began, by a clock that does not jump.
+    begun: Instant,
     /// Since when there are parameters that it asked for and that are still to be stored.
     unstored: Option<Instant>,
 }

@@ -1,6 +1,6 @@
 //! A worker that stands still (SIGSTOP, a machine that sleeps) and goes on: on a server its lease ends
 //! meanwhile, and it finds that its trial is somebody else's; on a file it lives, and its trial stays its
-//! own.
+//! own. And clocks that jump, of a server and of a worker.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 #![cfg(unix)]
 
@@ -51,7 +51,12 @@ struct Worker(Child, BufReader<ChildStdout>);
 
 impl Worker {
     fn start(url: &str) -> Self {
+        Self::start_with(url, |_| {})
+    }
+
+    fn start_with(url: &str, change: impl FnOnce(&mut Command)) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
+        change(&mut command);
         command.args(["--exact", "worker", "--nocapture", "--test-threads=1"]).env(TOLD, url);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let out = BufReader::new(child.stdout.take().unwrap());
@@ -150,6 +155,40 @@ fn a_clock_that_jumps_makes_no_lease_endless_and_no_trial_count_twice() {
     let trial = &study.trials()[number as usize];
     assert_eq!(trial.values, Some(vec![if own { 3.0 } else { 1.0 }]));
     assert!(study.trials().iter().all(|trial| trial.state == TrialState::Complete), "none is left running");
+}
+
+/// The clock of a worker says neither whose a trial is nor how long it took.
+#[test]
+#[cfg(feature = "postgres")]
+fn a_clock_that_jumps_on_a_worker_takes_nothing_from_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(clock) = server::Clock::new(folder.path()) else { return };
+    let server = server::Server::start();
+    let file = folder.path().join("study.db").display().to_string();
+    let on_server = server.as_ref().map(|server| format!("{}?lease=1", server.database("clock")));
+    for url in [Some(file), on_server].into_iter().flatten() {
+        for offset in ["-1d", "+2d"] {
+            clock.jump("+0");
+            let mut worker = Worker::start_with(&url, |command| clock.give(command));
+            let number: u64 = worker.said("asked").parse().unwrap();
+            clock.jump(offset);
+            let mut study = study(&url);
+            // Longer than a lease, and than it takes until it is looked who lives.
+            for _ in 0..3 {
+                let other = study.ask().unwrap().number;
+                assert_ne!(other, number, "{url} {offset}");
+                study.tell(other, Ok(Evaluation::new([9.0]))).unwrap();
+                std::thread::sleep(Duration::from_millis(600));
+            }
+            worker.0.stdin.take().unwrap().write_all(b"\n").unwrap();
+            assert_eq!(worker.said("ended"), "kept kept", "{url} {offset}");
+            study.synchronize().unwrap();
+            let trial = &study.trials()[number as usize];
+            assert_eq!((trial.attempt, &trial.values), (1, &Some(vec![1.0])));
+            let milliseconds = trial.finished.unwrap() as i64 - trial.started.unwrap() as i64;
+            assert!((1800..60_000).contains(&milliseconds), "{url} {offset}: {milliseconds} ms");
+        }
+    }
 }
 
 #[test]

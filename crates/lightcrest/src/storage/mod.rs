@@ -350,7 +350,7 @@ pub(crate) fn give_up(
     let times = if attempts == 1 { "once".to_owned() } else { format!("{attempts} times") };
     trial.state = TrialState::Failed;
     trial.reason = Some(format!("its worker vanished {times}"));
-    trial.finished = Some(now());
+    trial.finished = Some(now().max(trial.started.unwrap_or(0)));
     trial.claim = None;
     if discovered {
         trial.keep_suggested();

@@ -23,6 +23,7 @@ use crate::space::Configuration;
 use crate::storage::{Definition, StorageError, now};
 use std::borrow::BorrowMut;
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 /// How often a proposal is computed anew because another process tries nearly the same by now.
 const REPEATS: usize = 2;
@@ -230,7 +231,7 @@ impl Study {
                 Some(_) => Origin::Queue,
                 None => Origin::Outside,
             };
-            self.own.insert(number, Own { origin, given, unstored: None });
+            self.own.insert(number, Own { origin, given, begun: Instant::now(), unstored: None });
             self.lost.remove(&number);
             if !reserve {
                 return Ok(Begun::Running(number));
@@ -266,6 +267,9 @@ impl Study {
         }
         trial.configuration = configuration;
         start(&mut trial, known);
+        if let Some(own) = self.own.get_mut(&number) {
+            own.begun = Instant::now();
+        }
         let revision = match self.storage.update(&trial, TrialState::Running) {
             Ok(revision) => revision,
             Err(

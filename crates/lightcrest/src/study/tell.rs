@@ -74,7 +74,11 @@ impl Study {
     ) -> Result<&FrozenTrial, StudyError> {
         let mut trial = self.running(number)?.clone();
         trial.attributes.extend(attributes);
-        trial.finished = Some(now());
+        let begun = trial.started.unwrap_or(0);
+        trial.finished = Some(match self.own.get(&number) {
+            Some(own) => begun + own.begun.elapsed().as_millis() as u64,
+            None => now().max(begun),
+        });
         if self.discovery.is_some() {
             trial.keep_suggested();
         }

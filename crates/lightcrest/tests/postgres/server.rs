@@ -11,10 +11,44 @@ pub(crate) struct Server {
     binaries: PathBuf,
     port: u16,
     options: String,
-    /// What lets its clock jump.
-    clock: Option<PathBuf>,
+    clock: Option<Clock>,
     /// Stops the server when the pipe to it is closed.
     guard: Option<Child>,
+}
+
+/// The clock of programs, which can jump.
+pub(crate) struct Clock {
+    library: PathBuf,
+    /// Says by how much it is wrong.
+    file: PathBuf,
+}
+
+impl Clock {
+    /// A right one, with a file in a folder. `None` where libfaketime is not installed: then a line says so,
+    /// and CI demands it.
+    pub(crate) fn new(folder: &Path) -> Option<Self> {
+        let folders = ["/usr/lib/x86_64-linux-gnu/faketime", "/usr/lib/aarch64-linux-gnu/faketime"];
+        let library = folders.iter().map(|folder| Path::new(folder).join("libfaketimeMT.so.1"));
+        let Some(library) = library.into_iter().find(|library| library.exists()) else {
+            assert!(std::env::var_os("CI").is_none(), "CI needs libfaketime: apt-get install libfaketime");
+            eprintln!("not run: libfaketime is not installed (apt-get install libfaketime)");
+            return None;
+        };
+        let clock = Self { library, file: folder.join("clock") };
+        clock.jump("+0");
+        Some(clock)
+    }
+
+    /// Lets it be wrong by so much from now on, as `+2h` or `-1d`.
+    pub(crate) fn jump(&self, offset: &str) {
+        std::fs::write(&self.file, format!("{offset}\n")).expect("writes");
+    }
+
+    /// A program goes by it, but for its monotonic clock, as no clock of a machine that is set does.
+    pub(crate) fn give(&self, command: &mut Command) {
+        command.env("LD_PRELOAD", &self.library).env("FAKETIME_TIMESTAMP_FILE", &self.file);
+        command.env("FAKETIME_NO_CACHE", "1").env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    }
 }
 
 /// Where `initdb` and the others are: the newest of Debian's folders, or one of the `PATH`.
@@ -48,27 +82,20 @@ fn run(command: &mut Command) {
 impl Server {
     /// Starts one. `None` where PostgreSQL is not installed: then a line says so, and CI demands it.
     pub(crate) fn start() -> Option<Self> {
-        Self::start_with(None)
+        Self::start_with(false)
     }
 
     /// Starts one of which the clock can [jump](Self::jump). `None` also where libfaketime is not installed.
     pub(crate) fn start_with_clock() -> Option<Self> {
-        let folders = ["/usr/lib/x86_64-linux-gnu/faketime", "/usr/lib/aarch64-linux-gnu/faketime"];
-        let library = folders.iter().map(|folder| Path::new(folder).join("libfaketimeMT.so.1"));
-        let Some(library) = library.into_iter().find(|library| library.exists()) else {
-            assert!(std::env::var_os("CI").is_none(), "CI needs libfaketime: apt-get install libfaketime");
-            eprintln!("not run: libfaketime is not installed (apt-get install libfaketime)");
-            return None;
-        };
-        Self::start_with(Some(library))
+        Self::start_with(true)
     }
 
-    /// Lets its clock be wrong by so much from now on, as `+2h` or `-1d`.
+    /// See [`Clock::jump`].
     pub(crate) fn jump(&self, offset: &str) {
-        std::fs::write(self.folder.path().join("clock"), format!("{offset}\n")).expect("writes");
+        self.clock.as_ref().expect("it has a clock").jump(offset);
     }
 
-    fn start_with(clock: Option<PathBuf>) -> Option<Self> {
+    fn start_with(has_clock: bool) -> Option<Self> {
         let Some(binaries) = binaries() else {
             assert!(std::env::var_os("CI").is_none(), "CI needs PostgreSQL: apt-get install postgresql");
             eprintln!("not run: PostgreSQL is not installed (apt-get install postgresql)");
@@ -82,8 +109,8 @@ impl Server {
             "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={socket} -c fsync=off \
              -c shared_buffers=32MB -c max_connections=60"
         );
+        let clock = if has_clock { Some(Clock::new(folder.path())?) } else { None };
         let mut server = Self { folder, binaries, port, options, clock, guard: None };
-        server.jump("+0");
         if is_root() {
             run(Command::new("chown").arg("postgres").arg(server.folder.path()));
         }
@@ -147,9 +174,8 @@ impl Server {
         let log = log.to_str().expect("it is text");
         // Its output must not be a pipe: the server would keep it open.
         let mut start = self.control(&["-l", log, "-o", &self.options, "start"]);
-        if let Some(library) = &self.clock {
-            start.env("LD_PRELOAD", library).env("FAKETIME_TIMESTAMP_FILE", self.folder.path().join("clock"));
-            start.env("FAKETIME_NO_CACHE", "1").env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        if let Some(clock) = &self.clock {
+            clock.give(&mut start);
         }
         start.current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let status = start.status().expect("it runs");
