@@ -18,7 +18,7 @@ use std::time::Duration;
 
 /// Where the child finds its database; set by the parent.
 const TOLD: &str = "LIGHTCREST_TEST_POWER";
-const CUTS: usize = 4;
+const CUTS: usize = 12;
 
 fn study(url: &str) -> Study {
     let space = Space::builder().float("x", 0.0, 1.0).build().unwrap();
@@ -120,7 +120,7 @@ fn cut(options: &str) -> Option<Vec<(usize, usize)>> {
             said.for_each(|_| *told.lock().unwrap() += 1);
         });
         let one = |i| {
-            std::thread::sleep(Duration::from_millis(400));
+            std::thread::sleep(Duration::from_millis(150));
             let before = *told.lock().unwrap();
             (before, disk.cut(i))
         };
@@ -165,4 +165,6 @@ fn a_power_cut_leaves_a_whole_study_where_the_disk_is_not_waited_for() {
     let Some(left) = cut("") else { return };
     assert!(left.last().unwrap().0 > CUTS, "the worker went on: {left:?}");
     assert!(left.is_sorted_by_key(|(_, there)| there), "what the disk once had stays: {left:?}");
+    // Else a cut would show nothing of a disk that is waited for, either.
+    assert!(left.iter().any(|(told, there)| there < told), "what was on its way was cut off: {left:?}");
 }
