@@ -209,9 +209,9 @@ impl GpSampler {
         if !learns(context) || mostly_unordered { cold } else { cold.min(LEARNT) }
     }
 
-    /// What the starts cost, where that is known before a trial and nothing was learnt from earlier studies.
+    /// What the starts cost, where that is known before a trial.
     fn ladder(&mut self, context: &Context<'_>) -> Option<&Ladder> {
-        if context.objectives.len() < 2 || context.space.is_empty() || learns(context) {
+        if context.objectives.len() < 2 || context.space.is_empty() {
             return None;
         }
         if self.caches.ladder.as_ref().is_none_or(|(space, _)| space != context.space) {
@@ -284,10 +284,10 @@ impl GpSampler {
             .config
             .local(context, &self.caches.ledger)
             .is_some_and(|state| state.is_starting(context.number, self.config.startup()));
-        if let Some(remembered) = remembered(context) {
+        let ladder = self.ladder(context).cloned();
+        if let Some(remembered) = remembered(context, ladder.as_ref()) {
             return Ok((remembered, None));
         }
-        let ladder = self.ladder(context).cloned();
         if let Some(ladder) = &ladder
             && let Some(price) = ladder.next(context)
         {
@@ -349,15 +349,20 @@ fn learns(context: &Context<'_>) -> bool {
     !memory.is_empty() && !memory.first(context.space).is_empty()
 }
 
-/// The next configuration of earlier studies that is worth a trial of its own.
-fn remembered(context: &Context<'_>) -> Option<Configuration> {
+/// The next configuration of earlier studies that is worth a trial of its own. Where costs are known before a
+/// trial, what others found best may be heavy here, and waits until it is due.
+fn remembered(context: &Context<'_>, ladder: Option<&Ladder>) -> Option<Configuration> {
     let history = context.history;
-    if history.memory().is_empty() || history.len() > 2 * FIRST {
+    if history.memory().is_empty() || (ladder.is_none() && history.len() > 2 * FIRST) {
         return None;
     }
     let first = history.memory().first(context.space);
     let allowed = |configuration: &Configuration| {
-        context.space.is_feasible(configuration) && (context.preview)(configuration).violation.is_none()
+        let preview = (context.preview)(configuration);
+        let is_due = ladder.is_none_or(|ladder| {
+            start::price(context, &preview.objectives).is_none_or(|price| ladder.is_due(context, price))
+        });
+        context.space.is_feasible(configuration) && preview.violation.is_none() && is_due
     };
     first.into_iter().find(|configuration| !history.contains(configuration) && allowed(configuration))
 }

@@ -211,7 +211,12 @@ impl Ladder {
         let highest = spent(context).fold(0.0, f64::max);
         let next = self.prices.iter().copied().find(|price| price / half > highest)?;
         let early = context.history.len() < self.prices.len() / 2;
-        (early || self.bill(context) >= PATIENCE * next).then_some(next)
+        (early || self.is_due(context, next)).then_some(next)
+    }
+
+    /// Whether enough was spent to try something of this price.
+    pub(super) fn is_due(&self, context: &Context<'_>, price: f64) -> bool {
+        self.bill(context) >= PATIENCE * price
     }
 
     /// What a proposal of the model may cost now.
@@ -258,9 +263,11 @@ impl Ladder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory::{Lesson, Memory, Source};
     use crate::objective::{ObjectiveInfo, Preview};
     use crate::sampler::{GpSampler, Sampler};
     use crate::space::Space;
+    use std::sync::Arc;
 
     /// Multiply-adds of three layers: random draws are heavy.
     fn macs(configuration: &Configuration) -> f64 {
@@ -272,6 +279,10 @@ mod tests {
     }
 
     fn proposed(trials: u64, limit: f64, known: bool) -> Vec<f64> {
+        proposed_after(Memory::default(), trials, limit, known)
+    }
+
+    fn proposed_after(memory: Memory, trials: u64, limit: f64, known: bool) -> Vec<f64> {
         let (space, objectives) =
             (space(), vec![ObjectiveInfo::minimize("loss"), ObjectiveInfo::minimize("macs")]);
         let preview = |configuration: &Configuration| {
@@ -284,6 +295,7 @@ mod tests {
             }
         };
         let mut history = History::new(objectives.clone());
+        history.remember(Arc::new(memory));
         let mut sampler = GpSampler::default();
         for number in 0..trials {
             let context = Context {
@@ -313,6 +325,21 @@ mod tests {
         assert!(starts[4] < 5_000.0, "{starts:?}");
         let uninformed = proposed(5, f64::INFINITY, false);
         assert!(uninformed.iter().all(|macs| *macs > 100.0), "random draws are heavy: {uninformed:?}");
+    }
+
+    #[test]
+    fn what_an_earlier_study_found_best_waits_until_it_is_due() {
+        let mut best = Configuration::new();
+        ["a", "b", "c"].iter().for_each(|name| best.set(*name, 12));
+        let lesson =
+            Lesson { configuration: best, values: vec![Some(0.1), None], scores: vec![Some(2.0), None] };
+        let source = Source { name: "earlier".into(), trials: 1, lessons: vec![lesson] };
+        let trials = proposed_after(Memory::new(vec![source], Some(&space())), 20, f64::INFINITY, true);
+        assert!(trials[0] <= 20.0, "{trials:?}");
+        let at = trials.iter().position(|macs| *macs == 1728.0).expect("it is tried");
+        let middle = 1e6f64.powf(4.0 / 9.0);
+        let spent: f64 = trials[..at].iter().map(|macs| macs.max(middle)).sum();
+        assert!(spent > 1.5 * 1728.0, "{spent} before: {trials:?}");
     }
 
     #[test]
