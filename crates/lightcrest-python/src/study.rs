@@ -261,6 +261,12 @@ impl Study {
         convert::parameters(py, found.iter())
     }
 
+    /// The last step that a trial has reported; none if it has no reports.
+    fn last_step(&self, py: Python<'_>, number: u64) -> Option<u64> {
+        self.shared
+            .quickly(py, |study| study.history().get(number)?.reports.iter().map(|(step, _)| *step).max())
+    }
+
     /// Gives a running trial back: it waits to be run again, as it was before. `token`: as `tell` takes it.
     #[pyo3(signature = (number, token=None))]
     fn give_back(&self, py: Python<'_>, number: u64, token: Option<u64>) -> PyResult<()> {

@@ -316,6 +316,9 @@ class Study:
     def propose(self, number: int, name: str, value: Any) -> None:
         """Gives a running trial the value that it will be answered with."""
 
+    def last_step(self, number: int) -> int | None:
+        """The last step that a trial has reported; None if it has no reports."""
+
     def should_prune(self, number: int) -> bool:
         """Whether the engine's pruner would stop a running trial at its last report."""
 

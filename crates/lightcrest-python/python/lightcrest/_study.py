@@ -100,6 +100,8 @@ class Study:
     def _start(self) -> None:
         # What a sampler that is written in Python chose together for running trials: the space, and the values.
         self._together: dict[int, tuple[dict[str, BaseDistribution], dict[str, Any]]] = {}
+        # Of running trials: the step at which a pruner was asked last, and the one from which on it has to look.
+        self._rungs: dict[int, tuple[int, int]] = {}
         self._seed = self._sampler._seed
         self._stop = _threading.Event()
         self._here = _Here()
@@ -264,7 +266,7 @@ class Study:
         return self._sampler.sample_independent(self, self._frozen(number), name, distribution)
 
     def _decide(self, number: int) -> bool:
-        return self._pruner.prune(self, self._frozen(number))
+        return self._pruner._stops(self, number)
 
     def tell(
         self,

@@ -44,6 +44,10 @@ class BasePruner(_abc.ABC):
         """Whether a running trial should stop at its last report."""
         raise NotImplementedError
 
+    def _stops(self, study: Study, number: int) -> bool:
+        """Whether a running trial of this number should stop at its last report."""
+        return self.prune(study, study._frozen(number))
+
 
 class _EnginePruner(BasePruner):
     """A pruner of the engine: a name that it knows, and settings."""
@@ -192,8 +196,12 @@ class SuccessiveHalvingPruner(_EnginePruner):
         if len(study.directions) > 1:
             return super().prune(study, trial)
         step = trial.last_step
-        first = None if step is None else self._first_rung(study)
-        if step is None or first is None:
+        if step is None:
+            return False
+        first = self._first_rung(study)
+        if first is None:
+            # Until another trial has ended; it is looked again after a tenth more.
+            study._rungs[trial.number] = (step, step + step // 10 + 1)
             return False
         value, rung = trial.intermediate_values[step], 0
         while _COMPLETED.format(rung) in trial.system_attrs:
@@ -205,7 +213,23 @@ class SuccessiveHalvingPruner(_EnginePruner):
             if not self._goes_on(study, trial.number, _COMPLETED.format(rung), value):
                 return True
             rung += 1
+        study._rungs[trial.number] = (step, first * self._settings["reduction_factor"] ** rung)
         return False
+
+    def _stops(self, study: Study, number: int) -> bool:
+        """As `prune`, which looks at the whole trial: most questions are asked between two rungs, and have the answer of the last one."""
+        if len(study.directions) > 1:
+            return study._engine.should_prune(number)
+        step = study._engine.last_step(number)
+        asked, due = study._rungs.pop(number, (0, 0))
+        # A step before the one that was asked about last is of another run of the trial.
+        if step is not None and asked <= step < due:
+            study._rungs[number] = (step, due)
+            return False
+        # Trials that have ended are forgotten; a running one among them is looked at once more.
+        while len(study._rungs) > 1000:
+            study._rungs.pop(next(iter(study._rungs)), None)
+        return super()._stops(study, number)
 
     def _first_rung(self, study: Study) -> int | None:
         """The step of the first rung; None while no trial tells it."""
