@@ -9,6 +9,10 @@ use crate::token::number::Decimal;
 /// Most different whole numbers in a row that are taken for classes.
 const CLASSES: usize = 10;
 
+/// Names that say what whole numbers are, and most different ones that they say it of.
+const NAMES: [&str; 5] = ["class", "classes", "label", "category", "species"];
+const NAMED_CLASSES: usize = 100;
+
 /// Classes from which on a target is worth a warning.
 const MANY: usize = 1000;
 
@@ -104,6 +108,14 @@ fn guess(column: &Column, profile: &Profile, numbers: usize) -> (Task, String) {
     if whole && consecutive && distinct <= CLASSES {
         let why = format!(
             "{distinct} whole numbers from {least} to {most}: classes; if they are amounts, say --task regression"
+        );
+        return (Task::Classification, why);
+    }
+    let is_named = NAMES.contains(&column.name.trim().to_lowercase().as_str());
+    if whole && distinct <= NAMED_CLASSES && is_named {
+        let why = format!(
+            "{distinct} whole numbers, named `{}`: classes; if they are amounts, say --task regression",
+            column.name
         );
         return (Task::Classification, why);
     }

@@ -33,6 +33,9 @@ fn targets_become_tasks() {
     assert_eq!(task(&["1", "2", "3", "4", "5"]).unwrap(), Task::Classification);
     assert_eq!(task(&["1", "2", "30"]).unwrap(), Task::Regression);
     assert_eq!(task(&["1.0", "2.0", "3.0"]).unwrap(), Task::Regression);
+    // A name says what numbers are.
+    let named = rows("x,Class", 60, |i| format!("{}.5,{}", i % 9, ["1", "2", "30"][i % 3]));
+    assert_eq!(table(&named, "Class").unwrap().schema.task, Task::Classification);
     let error = task(&["inf", "2.5", "3.5"]).unwrap_err().to_string();
     assert!(error.starts_with("line 2: ") && error.contains("infinity"), "{error}");
     let error = task(&["X"]).unwrap_err().to_string();
