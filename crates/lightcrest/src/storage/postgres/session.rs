@@ -339,8 +339,8 @@ impl Session {
     }
 
     /// As [`query`](Self::query), two statements that are asked together; `long` as
-    /// [`query_long`](Self::query_long). Each row of the first is `taken` when it comes, so that the rows of a
-    /// large study are never in memory all at once.
+    /// [`query_long`](Self::query_long). `take` is given each row of the first when it comes, so that the
+    /// rows of a large study are never in memory all at once.
     ///
     /// # Errors
     /// As there.
