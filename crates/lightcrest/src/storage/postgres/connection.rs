@@ -7,7 +7,8 @@
 //! All handles of one process on one server share one thread. A child that was forked has none of it, and
 //! begins anew.
 
-use super::session::{SLICE, Session, unreachable};
+use super::failure::unreachable;
+use super::session::{SLICE, Session};
 use super::target::Target;
 use crate::storage::{CallOff, StorageError};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};

@@ -17,6 +17,7 @@
 //! A trial is its worker's while [`lease`] renews that, by the clock of the server.
 
 mod connection;
+mod failure;
 mod lease;
 mod outbox;
 mod read;

@@ -1,9 +1,10 @@
 //! One study of a database.
 
 use super::connection::Server;
+use super::failure::unreachable;
 use super::outbox::Outbox;
 use super::read::{TRIAL, read, read_changes};
-use super::session::{Session, unreachable};
+use super::session::Session;
 use super::write::{self, Before, Reports, Run, Written};
 use super::{is_made, make_tables};
 use crate::history::{FrozenTrial, TrialState};

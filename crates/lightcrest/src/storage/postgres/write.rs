@@ -1,6 +1,7 @@
 //! Writes of a trial: each one statement, done until it is known to be done.
 
-use super::session::{Failure, Parameters, Session};
+use super::failure::Failure;
+use super::session::{Parameters, Session};
 use crate::history::{FrozenTrial, TrialState};
 use crate::storage::codec::{self, TrialNumbers, TrialText};
 use crate::storage::{StorageError, check_run};
