@@ -350,7 +350,7 @@ pub(crate) fn give_up(
     let times = if attempts == 1 { "once".to_owned() } else { format!("{attempts} times") };
     trial.state = TrialState::Failed;
     trial.reason = Some(format!("its worker vanished {times}"));
-    trial.finished = Some(now().max(trial.started.unwrap_or(0)));
+    trial.finished = Some(now_after(trial));
     trial.claim = None;
     if discovered {
         trial.keep_suggested();
@@ -361,6 +361,11 @@ pub(crate) fn give_up(
 pub(crate) fn now() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     since.as_millis() as u64
+}
+
+/// [`now`], and not before a trial began by the clock of whoever began it.
+pub(crate) fn now_after(trial: &FrozenTrial) -> u64 {
+    now().max(trial.started.unwrap_or(0))
 }
 
 /// Reads a whole study without opening it for work; if its space is discovered, with what its trials show of

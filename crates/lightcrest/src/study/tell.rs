@@ -3,7 +3,7 @@
 use super::{Study, StudyError};
 use crate::history::{Claim, FrozenTrial, TrialState};
 use crate::objective::{Evaluation, TrialError};
-use crate::storage::{StorageError, now};
+use crate::storage::{StorageError, now_after};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 
@@ -74,10 +74,9 @@ impl Study {
     ) -> Result<&FrozenTrial, StudyError> {
         let mut trial = self.running(number)?.clone();
         trial.attributes.extend(attributes);
-        let begun = trial.started.unwrap_or(0);
-        trial.finished = Some(match self.own.get(&number) {
-            Some(own) => begun + own.begun.elapsed().as_millis() as u64,
-            None => now().max(begun),
+        trial.finished = Some(match (trial.started, self.own.get(&number)) {
+            (Some(started), Some(own)) => started + own.begun.elapsed().as_millis() as u64,
+            _ => now_after(&trial),
         });
         if self.discovery.is_some() {
             trial.keep_suggested();
