@@ -26,7 +26,7 @@ use super::ensemble::EnsembleMember;
 use super::growth::HALF;
 use super::judge::Folds;
 use super::latency;
-use super::made::{Files, Made};
+use super::made::{self, Files, Made};
 use super::objective::{TableObjective, known};
 use super::trainer::{Part, failed, lock};
 use crate::algorithm::Setting;
@@ -57,8 +57,7 @@ impl Due {
     pub(super) fn new(configuration: &Configuration, seed: u64, seconds: f64) -> Self {
         // Members of ensembles come from JSON, where parameters have another order.
         let sorted: BTreeMap<&str, &Value> = configuration.iter().collect();
-        let sorted: Configuration = sorted.into_iter().map(|(name, value)| (name, value.clone())).collect();
-        Self { model: format!("{seed} {sorted}"), seconds }
+        Self { model: format!("{seed} {sorted:?}"), seconds }
     }
 }
 
@@ -263,10 +262,9 @@ impl TableObjective {
     fn make_one(&self, member: &EnsembleMember, share: f64) -> Result<Made, TrialError> {
         let rounds = ((member.rounds as f64 * share) as usize).max(1);
         let EnsembleMember { configuration, seed, after, .. } = member;
-        let model = Due::new(configuration, *seed, 0.0).model;
-        let key = (model, rounds);
+        let key = (member.model(), rounds);
         if let Some(found) = lock(&self.models).made.get(&key) {
-            return found.read().map_err(|error| failed(error.to_string()));
+            return found.read();
         }
         let as_judged = Setting::of(configuration);
         let mut known = as_judged.clone();
@@ -278,7 +276,7 @@ impl TableObjective {
             1 => {
                 let found = lock(&self.models).folds.get(&key.0).cloned();
                 match found {
-                    Some(folds) => folds.first()?.with_after(*after),
+                    Some(folds) => made::read(&folds.first)?.with_after(*after),
                     None => one(&as_judged, Part::Fold(0))?,
                 }
             }

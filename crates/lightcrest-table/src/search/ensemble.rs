@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::deliver::Due;
 use super::judge::{Folds, Judged, mean};
 use super::latency;
+use super::made;
 use super::objective::TableObjective;
 use super::trainer::{failed, lock};
 use crate::algorithm::{Algorithm, Setting};
@@ -42,6 +43,13 @@ pub struct EnsembleMember {
     /// What is done to its predictions, likewise.
     #[serde(default)]
     pub after: After,
+}
+
+impl EnsembleMember {
+    /// What its training is known by: [`Due::model`].
+    pub(super) fn model(&self) -> String {
+        Due::new(&self.configuration, self.seed, 0.0).model
+    }
 }
 
 /// A trial whose model may be picked.
@@ -176,7 +184,7 @@ impl TableObjective {
             predictions.iter_mut().zip(&folds.predictions).for_each(|(sum, value)| *sum += weight * value);
             // What the models of all rows have more than those of the folds.
             bytes += candidate.bytes - folds.first.len() as f64;
-            first.push(folds.first()?);
+            first.push(made::read(&folds.first)?);
         }
         let after = self.after(&predictions, Algorithm::Ensemble);
         let (task, k) = (self.problem().task(), self.problem().classes);

@@ -23,7 +23,6 @@ use std::sync::Arc;
 use lightcrest::history::FrozenTrial;
 use lightcrest::objective::TrialError;
 
-use super::deliver::Due;
 use super::ensemble::EnsembleMember;
 use super::judge::mean;
 use super::objective::{TableObjective, known};
@@ -54,11 +53,6 @@ impl LearningCurve {
     pub fn gain(&self) -> f64 {
         self.continued.1 - self.measured.last().map_or(self.continued.1, |(_, score)| *score)
     }
-}
-
-/// The name that a model of the folds and its fractions are known by.
-fn model_of(member: &EnsembleMember) -> String {
-    Due::new(&member.configuration, member.seed, 0.0).model
 }
 
 /// The gain from n to N rows by that from n / 2 to n.
@@ -99,7 +93,7 @@ impl TableObjective {
         measured.push((rows, first));
         let gain = extrapolated(first - half, rows as f64 / splits.all.len() as f64);
         if let [(model, _)] = &weighted[..] {
-            lock(&self.gains).insert(model_of(model), gain);
+            lock(&self.gains).insert(model.model(), gain);
         }
         Some(LearningCurve { measured, continued: (splits.all.len(), first + gain) })
     }
@@ -110,7 +104,7 @@ impl TableObjective {
         let gains = lock(&self.gains);
         let (mut sum, mut picks) = (0.0, 0.0);
         for member in Self::members(trial) {
-            if let Some(gain) = gains.get(&model_of(&member)) {
+            if let Some(gain) = gains.get(&member.model()) {
                 sum += f64::from(member.picks) * gain;
                 picks += f64::from(member.picks);
             }
@@ -142,7 +136,7 @@ impl TableObjective {
         part: Part,
     ) -> Result<Arc<Vec<f64>>, TrialError> {
         let EnsembleMember { configuration, seed, after, .. } = member;
-        let key = (model_of(member), part);
+        let key = (member.model(), part);
         if let Some(found) = lock(&self.fractions).get(&key) {
             return Ok(Arc::clone(found));
         }

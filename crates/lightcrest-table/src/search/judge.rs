@@ -11,7 +11,7 @@ use super::objective::TableObjective;
 use super::trainer::{Part, failed};
 use crate::Task;
 use crate::algorithm::{Algorithm, Setting};
-use crate::pipeline::{After, Pipeline};
+use crate::pipeline::After;
 
 /// What ensembles need of the models of a trial's folds.
 #[derive(Debug)]
@@ -20,16 +20,6 @@ pub(super) struct Folds {
     pub(super) predictions: Vec<f64>,
     /// The file of the model of the first fold: in memory a model takes several times as much.
     pub(super) first: Vec<u8>,
-}
-
-impl Folds {
-    /// The model of the first fold.
-    ///
-    /// # Errors
-    /// [`TrialError::Failed`] if its file cannot be read, which would be a fault of ours.
-    pub(super) fn first(&self) -> Result<Pipeline, TrialError> {
-        Pipeline::from_bytes(&self.first).map_err(|error| failed(error.to_string()))
-    }
 }
 
 /// What a trial's folds tell.

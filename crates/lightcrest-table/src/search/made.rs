@@ -1,6 +1,8 @@
 //! The models of a trial.
 
-use crate::TableError;
+use lightcrest::objective::TrialError;
+
+use super::trainer::failed;
 use crate::pipeline::Pipeline;
 
 /// The models of a trial.
@@ -33,8 +35,15 @@ pub(super) struct Files {
 }
 
 impl Files {
-    pub(super) fn read(&self) -> Result<Made, TableError> {
-        let (judge, model) = (Pipeline::from_bytes(&self.judge)?, Pipeline::from_bytes(&self.model)?);
-        Ok(Made { judge, model, bytes: self.model.clone() })
+    pub(super) fn read(&self) -> Result<Made, TrialError> {
+        Ok(Made { judge: read(&self.judge)?, model: read(&self.model)?, bytes: self.model.clone() })
     }
+}
+
+/// The model of a file that was written here.
+///
+/// # Errors
+/// [`TrialError::Failed`] if it cannot be read, which would be a fault of ours.
+pub(super) fn read(file: &[u8]) -> Result<Pipeline, TrialError> {
+    Pipeline::from_bytes(file).map_err(|error| failed(error.to_string()))
 }
