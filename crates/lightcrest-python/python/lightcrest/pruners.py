@@ -221,14 +221,14 @@ class SuccessiveHalvingPruner(_EnginePruner):
         if len(study.directions) > 1:
             return study._engine.should_prune(number)
         step = study._engine.last_step(number)
-        asked, due = study._rungs.pop(number, (0, 0))
+        asked, due = study._rungs.get(number, (0, 0))
         # A step before the one that was asked about last is of another run of the trial.
         if step is not None and asked <= step < due:
             study._rungs[number] = (step, due)
             return False
-        # Trials that have ended are forgotten; a running one among them is looked at once more.
-        while len(study._rungs) > 1000:
-            study._rungs.pop(next(iter(study._rungs)), None)
+        # So that trials that have ended are forgotten; those that run are looked at once more.
+        if len(study._rungs) > 1000:
+            study._rungs.clear()
         return super()._stops(study, number)
 
     def _first_rung(self, study: Study) -> int | None:

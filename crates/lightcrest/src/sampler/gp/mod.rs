@@ -358,11 +358,12 @@ fn remembered(context: &Context<'_>, ladder: Option<&Ladder>) -> Option<Configur
     }
     let first = history.memory().first(context.space);
     let allowed = |configuration: &Configuration| {
+        if !context.space.is_feasible(configuration) {
+            return false;
+        }
         let preview = (context.preview)(configuration);
-        let is_due = ladder.is_none_or(|ladder| {
-            start::price(context, &preview.objectives).is_none_or(|price| ladder.is_due(context, price))
-        });
-        context.space.is_feasible(configuration) && preview.violation.is_none() && is_due
+        let priced = ladder.zip(start::price(context, &preview.objectives));
+        preview.violation.is_none() && priced.is_none_or(|(ladder, price)| ladder.is_due(context, price))
     };
     first.into_iter().find(|configuration| !history.contains(configuration) && allowed(configuration))
 }
